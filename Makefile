@@ -1,0 +1,150 @@
+# podline's commands; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PORT ?= 8080
+PYTEST_ARGS ?=
+
+# The first Python of 3.11 to 3.13 that runs; `make PYTHON=...` names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	2>/dev/null && echo $$python && break; done)
+
+# --- the environment of everything that runs here, Airflow first of all ---
+
+export PATH := $(BIN):$(PATH)
+export NO_PROXY := 127.0.0.1,localhost,$(NO_PROXY)
+export AIRFLOW_HOME := $(CURDIR)/.airflow
+export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
+export AIRFLOW__CORE__PLUGINS_FOLDER := $(CURDIR)/plugins
+export AIRFLOW__CORE__LOAD_EXAMPLES := False
+export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION := False
+# For a machine of two to four cores: 32 workers and a second's sleep are the defaults.
+export AIRFLOW__CORE__PARALLELISM := 4
+export AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME := 0.1
+export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS := admin:admin
+export AIRFLOW__API__HOST := 127.0.0.1
+export AIRFLOW__API__PORT := $(PORT)
+export AIRFLOW__API__BASE_URL := http://localhost:$(PORT)
+# Nothing about this machine is sent to anyone.
+export AIRFLOW__METRICS__STATSD_ON := False
+export DO_NOT_TRACK := 1
+export SCARF_ANALYTICS := false
+
+##@ Use it
+
+.PHONY: demo
+demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline, and show where the time went
+	$(BIN)/podline store exec -- airflow dags test household_power
+	$(BIN)/podline runs household_power
+
+.PHONY: up
+up: install data ## Run the store and Airflow in the foreground (PORT=8080), until Ctrl-C
+	$(BIN)/podline up
+
+.airflow/.migrated: $(VENV)/.installed
+	$(BIN)/airflow db migrate >/dev/null
+	@touch $@
+
+.PHONY: data
+data: install ## Put the demo's data set into the store
+	$(BIN)/podline data put household_power
+
+##@ Work on it
+
+.PHONY: test
+test: install-dev ## Run the tests (PYTEST_ARGS="-k store -x" and the like)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: install-dev ## Check style, types and notebooks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/podline lint notebooks/*.ipynb
+
+.PHONY: format
+format: install-dev ## Mend the style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: bench-compile
+bench-compile: install-dev ## Measure how long a notebook takes to become a DAG
+	$(BIN)/python -m benchmarks.compile
+
+.PHONY: bench-process
+bench-process: install-dev ## Measure what the pipeline costs over running the notebook itself
+	$(BIN)/podline store exec -- python -m benchmarks.process
+
+.PHONY: requirements
+requirements: install-dev ## Resolve requirements.txt and requirements-dev.txt anew
+	$(RESOLVE) pyproject.toml -o requirements.txt
+	$(RESOLVE) --group dev -c requirements.txt -o requirements-dev.txt
+
+# For every platform and Python, the same version of a package on each.
+RESOLVE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--fork-strategy fewest --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make requirements"
+
+##@ The virtual environment
+
+.PHONY: install install-dev
+install: $(VENV)/.installed ## Make .venv with what podline needs
+install-dev: $(VENV)/.installed-dev ## The same, with the tools for tests and checks
+
+# Compiled at once: without .pyc files Airflow takes 44 s to start, not 15.
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
+
+$(VENV)/.installed: requirements.txt pyproject.toml $(VENV)/bin/uv
+	@echo "Installing requirements.txt"
+	@$(INSTALL) -r requirements.txt
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing requirements-dev.txt"
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# pip of a new environment may be missing too, hence ensurepip.
+$(VENV)/bin/uv: | $(VENV)/bin/python
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		"$$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements-dev.txt)"
+	@touch $@
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "podline needs Python 3.11, 3.12 or 3.13, and finds none:" \
+		"install one, or name it with make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON) ($$($(PYTHON) -V)); the first time takes some minutes."
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m virtualenv --quiet $(VENV) 2>/dev/null || { \
+		rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment:" \
+		"install its venv module (Debian, Ubuntu: apt-get install python3-venv)," \
+		"or name another with make PYTHON=/path/to/python3.13" >&2; exit 1; }
+
+##@ Start afresh
+
+.PHONY: clean-airflow
+clean-airflow: ## Forget Airflow's runs, logs and password (.airflow)
+	rm -rf .airflow
+
+.PHONY: clean-store
+clean-store: ## Stop the embedded store and delete its data (.podline)
+	-test ! -x $(BIN)/podline || $(BIN)/podline store stop
+	rm -rf .podline
+
+.PHONY: clean-venv
+clean-venv: ## Delete the virtual environment and the tools' caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build plugins/*.egg-info
+
+.PHONY: clean
+clean: clean-store clean-airflow clean-venv ## All of these
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints what it measured, and one line of JSON at its end."""

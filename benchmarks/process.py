@@ -1,0 +1,136 @@
+"""What a stage costs as a local process, under the real scheduler.
+
+Five stages pass an array of 1 MB on, each adding to it; beside them the baseline, the same cells
+in one kernel. Runs of both DAGs alternate. A stage's overhead is its task's duration less its
+own cells; the first stage is left out, since it has no array to take in.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import goal, print_last_line, summary
+from benchmarks.server import Airflow, running
+from podline.contract import STAGE_PHASES, StageResult
+from podline.store import Store, embedded, keys
+
+STAGES = 5
+LIMIT = 0.7  # seconds of overhead a stage, without its imports: the issue's goal
+_NAME = "array_chain"
+
+
+def make_notebook(folder: Path) -> None:
+    """Write the notebook: each stage takes the array, changes it and hands it on."""
+    cells = [_cell("import numpy as np", ["imports"])]
+    cells.append(_cell("x = np.zeros(125_000)", ["step:stage_1"]))
+    for number in range(2, STAGES + 1):
+        cells.append(_cell("x = x + 1", [f"step:stage_{number}"]))
+    cells.append(_cell("assert x.sum() == 125_000 * 4", ["step:check"]))
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    (folder / f"{_NAME}.ipynb").write_text(json.dumps(notebook))
+
+
+def _cell(source: str, tags: list[str]) -> dict[str, Any]:
+    return {
+        "cell_type": "code", "metadata": {"tags": tags}, "source": source,
+        "outputs": [], "execution_count": None,
+    }  # fmt: skip
+
+
+def one_run(airflow: Airflow, store: Store, dag_id: str) -> dict[str, Any]:
+    """Trigger a run, and return each task's duration, code and phases, in seconds."""
+    run_id = airflow.trigger(dag_id)
+    if (state := airflow.wait(dag_id, run_id)) != "success":
+        raise SystemExit(f"{dag_id} {run_id}: {state}")
+    tasks = airflow.tasks(dag_id, run_id)
+    found = {}
+    for name, task in tasks.items():
+        result = _result(store, dag_id, run_id, name)
+        phases = {phase.name: phase.seconds for phase in result.phases}
+        code = sum(cell.seconds for cell in result.cells)
+        start, end = (datetime.fromisoformat(task[f"{which}_date"]) for which in ("start", "end"))
+        duration = (end - start).total_seconds()
+        found[name] = {
+            "start": start.timestamp(), "end": end.timestamp(), "duration": duration,
+            "overhead": duration - code - phases["imports"], "phases": phases, "code": code,
+        }  # fmt: skip
+    return found
+
+
+def _result(store: Store, dag_id: str, run_id: str, task_id: str) -> StageResult:
+    folder = keys.join("runs", dag_id, run_id, task_id)
+    key = next(item.key for item in store.list(folder) if item.key.endswith("/result.json"))
+    return StageResult.from_json(bytes(store.get(key)))
+
+
+def measure(n: int, folder: Path, pages: bool) -> None:
+    """Run both DAGs `n` times each, alternating, and print what was found."""
+    make_notebook(folder)
+    with embedded.running(folder / "store") as connection:
+        store = Store(connection)
+        store.ensure_bucket()
+        variables = connection.to_env() | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
+        if not pages:
+            variables["AIRFLOW__PODLINE__HTML"] = "never"
+        with running(folder / "airflow", variables) as airflow:
+            airflow.wait_for_dag(_NAME + "_baseline")
+            chains, baselines = [], []
+            for number in range(n + 1):
+                chain = one_run(airflow, store, _NAME)
+                baseline = one_run(airflow, store, _NAME + "_baseline")
+                if number:  # the first of each warms up
+                    chains.append(chain)
+                    baselines.append(baseline)
+                    print(f"run {number}: {_line(chain, baseline)}", flush=True)
+    _report(n, chains, baselines)
+
+
+def _line(chain: dict[str, Any], baseline: dict[str, Any]) -> str:
+    overheads = [chain[f"stage_{k}"]["overhead"] for k in range(2, STAGES + 1)]
+    shown = " ".join(f"{value:.3f}" for value in overheads)
+    return f"overhead of a stage {shown} s; baseline {baseline['notebook']['duration']:.3f} s"
+
+
+def _report(n: int, chains: list[dict[str, Any]], baselines: list[dict[str, Any]]) -> None:
+    later = [f"stage_{number}" for number in range(2, STAGES + 1)]
+    stages = [chain[name] for chain in chains for name in later]
+    overheads = [stage["overhead"] for stage in stages]
+    whole = [chain[f"stage_{STAGES}"]["end"] - chain["stage_1"]["start"] for chain in chains]
+    found = summary(overheads)
+    phases = {
+        name: summary([stage["phases"].get(name, 0.0) for stage in stages])["median"]
+        for name in STAGE_PHASES
+    }
+    inside = [sum(stage["phases"].values()) for stage in stages]
+    around = [stage["duration"] - seconds for stage, seconds in zip(stages, inside, strict=True)]
+    print(f"a stage's overhead: {found['median']:.3f} s in the median of {len(overheads)} stages")
+    print_last_line(
+        "process",
+        n,
+        {"stage_overhead_s": goal(found["median"], LIMIT)},
+        stage_overhead_s=found,
+        stage_phases_s=phases,
+        around_the_process_s=summary(around),
+        five_stages_s=summary(whole),
+        baseline_s=summary([run["notebook"]["duration"] for run in baselines]),
+        samples=[round(value, 4) for value in overheads],
+    )
+
+
+def main() -> None:
+    """Measure, and print the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=10, help="runs of each DAG (10)")
+    parser.add_argument("--no-pages", action="store_true", help="make no HTML pages meanwhile")
+    arguments = parser.parse_args()
+    os.environ.pop("AIRFLOW_HOME", None)
+    with tempfile.TemporaryDirectory() as name:
+        measure(arguments.n, Path(name), not arguments.no_pages)
+
+
+if __name__ == "__main__":
+    main()

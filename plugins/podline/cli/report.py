@@ -1,0 +1,78 @@
+"""What a run has to say at its end: its time by stage and phase, metrics, executed notebooks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from podline.cli.console import make_table
+from podline.cli.history import Run
+from podline.latency.breakdown import Row, phase_names, total_of
+
+
+def print_breakdown(console: Console, rows: Sequence[Row], cells: bool = False) -> None:
+    """Print seconds by stage and phase; `cells` adds the seconds of each cell."""
+    if rows:
+        console.print()
+        console.print(breakdown_table(rows, cells))
+
+
+def breakdown_table(rows: Sequence[Row], cells: bool = False) -> Table:
+    """Return the table of seconds by stage and phase, with their sums where there are several."""
+    phases = phase_names(rows)
+    table = make_table("seconds", title="")
+    for name in (*phases, "total", "overhead"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if cells:
+        table.add_column("cells")
+    for row in rows:
+        table.add_row(*_figures(row, phases), _cells(row) if cells else None)
+    if len(rows) > 1:
+        table.add_section()
+        total = total_of(rows)
+        table.add_row(*(Text(text, "bold") for text in _figures(total, phases)))
+    return table
+
+
+def _figures(row: Row, phases: Sequence[str]) -> list[str]:
+    seconds = [row.phases.get(phase) for phase in phases]
+    return [
+        row.stage,
+        *("–" if value is None else _seconds(value) for value in seconds),
+        _seconds(row.total),
+        f"{_seconds(row.overhead)} {row.share:4.0%}",
+    ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value + 0.0:.2f}" if abs(value) >= 0.005 else "0.00"
+
+
+def _cells(row: Row) -> str:
+    return ", ".join(f"{cell.number}: {_seconds(cell.seconds)}" for cell in row.cells)
+
+
+def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
+    """Print the pipeline's metrics."""
+    if not metrics:
+        return
+    table = make_table("metric", "value")
+    table.columns[1].justify = "right"
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.6g}")
+    console.print()
+    console.print(table)
+
+
+def print_executed(console: Console, run: Run, stages: Iterable[str]) -> None:
+    """Print the keys of these stages' executed notebooks, and the command that fetches one."""
+    found = {stage: key for stage in stages if (key := run.try_of(stage).executed)}
+    if not found:
+        return
+    console.print()
+    console.print(Text("executed notebooks", "dim"))
+    for key in found.values():
+        console.print(f"  {key}", soft_wrap=True)
+    command = f"podline notebook {run.dag_id} {run.run_id} {[*found][-1]}"
+    console.print(Text.assemble(("fetch one with  ", "dim"), command), soft_wrap=True)

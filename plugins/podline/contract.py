@@ -1,0 +1,260 @@
+"""What the control plane and a stage say to each other, as JSON. Standard library only.
+
+A stage gets a `StagePlan` and the references of its parents' results; it writes a `StageResult`
+into the store and names it, with its hash, in its last line of output.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, Self, get_args, get_type_hints
+
+# The runner's last line: MARK, nonce, sha256 of the result.
+RESULT_MARK = "podline-result"
+
+# The phases that the stage itself measures, in order.
+STAGE_PHASES = ("boot", "fetch", "imports", "load", "code", "dump", "store")
+
+
+class _Json:
+    """A dataclass that goes to JSON and back; unknown fields are an error, as is a missing one."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        value: Self = _build(cls, json.loads(text))
+        return value
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the JSON text, in hex."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """Turn plain JSON into what a dataclass's annotations say: nested, in tuples and in dicts."""
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{name: _build(hints[name], item) for name, item in value.items()})
+    arguments = get_args(kind)
+    if value is None or not arguments:
+        return value
+    if isinstance(value, list):
+        return tuple(_build(arguments[0], item) for item in value)
+    if isinstance(value, dict) and len(arguments) == 2 and arguments[0] is str:
+        return {name: _build(arguments[1], item) for name, item in value.items()}
+    return _build(arguments[0], value)  # X | None
+
+
+@dataclass(frozen=True)
+class CellSource:
+    """A cell that a stage runs: its number in the notebook (from 1, all cells) and its source."""
+
+    number: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A statement that is run again in every stage that needs it: an import, a definition.
+
+    Attributes:
+        cell, line: where it stands in the notebook.
+        source: the statement's text.
+        binds: the names that it binds or changes.
+        reads: the names that it reads, now or when what it defines is called.
+        triggers: it runs where one of these names is needed: those that it binds, or the
+            library that it sets up (``pandas.`` for any use of pandas); none: in every stage.
+        value: it computes a value, which is made once in a run and handed on.
+    """
+
+    cell: int
+    line: int
+    source: str
+    binds: tuple[str, ...]
+    reads: tuple[str, ...]
+    triggers: tuple[str, ...]
+    value: bool = False
+
+
+@dataclass(frozen=True)
+class StagePlan(_Json):
+    """All that a stage must know, but the data.
+
+    Attributes:
+        notebook: the notebook's name.
+        notebook_sha256: the hash of its file.
+        stage: the stage's name; `order`: its place among the stages, from 0.
+        ancestors: the stages that ended before this one starts, each with its own ancestors.
+        cells: its own cells.
+        reads: the names that its cells may read.
+        hands_on: the names that later stages may read from here.
+        guarded: names that a later stage reads which does not wait for this one: these must not
+            change here unseen.
+        reseeds: whether its cells seed the generators themselves; `seeded`: whether any cell does.
+        carried: imports, definitions and parameters, in the notebook's order.
+        later_modules: the modules that later stages import as well.
+        metrics: the names that are the pipeline's metrics, as far as this stage binds them.
+        parameters: values for the notebook's parameters, by name.
+        files: what is shipped from beside the notebook: sha256 by path.
+        files_limit: bytes that the files of the working directory may have in all.
+    """
+
+    notebook: str
+    notebook_sha256: str
+    stage: str
+    order: int
+    ancestors: dict[str, tuple[str, ...]]
+    cells: tuple[CellSource, ...]
+    reads: tuple[str, ...]
+    hands_on: tuple[str, ...]
+    guarded: dict[str, tuple[str, ...]]
+    carried: tuple[Carried, ...]
+    later_modules: tuple[str, ...]
+    metrics: tuple[str, ...]
+    parameters: dict[str, Any]
+    files: dict[str, str]
+    files_limit: int
+    reseeds: bool = False
+    seeded: bool = False
+    report: bool = False
+
+    @property
+    def last_cell(self) -> int:
+        """The number of the stage's last cell."""
+        return self.cells[-1].number if self.cells else 0
+
+
+@dataclass(frozen=True)
+class ResultRef:
+    """Where a stage's result lies in the store, and the hash that it must have."""
+
+    stage: str
+    key: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StageTask(_Json):
+    """What a stage's process gets: its plan, its inputs, and where to write.
+
+    Attributes:
+        inputs: the results of the stages that it waits for.
+        prefix: the folder of this try in the store.
+        nonce: a fresh word, which the result and the last line repeat.
+    """
+
+    plan: StagePlan
+    inputs: tuple[ResultRef, ...]
+    prefix: str
+    nonce: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A stored object or file.
+
+    Attributes:
+        key: its key in the store.
+        kind: the format's name.
+        bytes, sha256: of what is stored.
+        stage, cell: which stage stored it, and the number of that stage's last cell.
+        type: the Python type, for people.
+        requires: ids of the objects that it refers to.
+        names: global names that functions in it read.
+        libraries: modules that loading it imports.
+    """
+
+    key: str
+    kind: str
+    bytes: int
+    sha256: str
+    stage: str
+    cell: int
+    type: str = ""
+    requires: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a name stands for: an object's id (none: deleted), and who bound it last."""
+
+    object: str | None
+    stage: str
+    order: int
+    cell: int
+
+
+@dataclass(frozen=True)
+class Heap:
+    """The state of the notebook after a stage: names, the objects they stand for, files, the rest.
+
+    Attributes:
+        names: bindings by name.
+        objects: artifacts by object id.
+        files: artifacts by path below the working directory (None: deleted).
+        state: artifacts of what is not a name, by its name (``random``, ``environ`` …).
+    """
+
+    names: dict[str, Binding] = field(default_factory=dict)
+    objects: dict[str, Artifact] = field(default_factory=dict)
+    files: dict[str, Artifact] = field(default_factory=dict)
+    state: dict[str, Artifact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CellTime:
+    """How long a cell took, in seconds, from its start after the stage's start."""
+
+    number: int
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase of a stage: seconds from the start of its process, and its length in seconds."""
+
+    name: str
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a stage failed: the cell's number, where a cell is to blame, and the message."""
+
+    message: str
+    cell: int | None = None
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class StageResult(_Json):
+    """What a try of a stage did."""
+
+    stage: str
+    nonce: str
+    plan_sha256: str
+    notebook_sha256: str
+    files: dict[str, str]  # shipped from beside the notebook
+    succeeded: bool
+    heap: Heap
+    phases: tuple[Phase, ...]
+    cells: tuple[CellTime, ...]
+    metrics: dict[str, float]
+    bytes_in: int
+    bytes_out: int
+    executed_notebook: str
+    peak_memory: int  # bytes
+    started: float  # wall clock, seconds since the epoch
+    failure: Failure | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def seconds(self, phase: str) -> float:
+        """The length of a phase, in seconds."""
+        return sum(entry.seconds for entry in self.phases if entry.name == phase)

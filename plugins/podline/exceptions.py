@@ -1,0 +1,21 @@
+"""The errors podline raises on purpose: each says what is wrong, where, and what to do."""
+
+
+class PodlineError(Exception):
+    """Base of every error that podline raises on purpose."""
+
+
+class SettingError(PodlineError):
+    """A setting has a value that cannot be used."""
+
+
+class NotebookError(PodlineError):
+    """A notebook does not compile; the message lists all of its problems."""
+
+
+class ArtifactError(PodlineError):
+    """A variable or file cannot be stored, or what came back is not what was stored."""
+
+
+class StageError(PodlineError):
+    """A stage did not succeed."""

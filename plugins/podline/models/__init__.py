@@ -1,0 +1,1 @@
+"""Model versions in the object store."""

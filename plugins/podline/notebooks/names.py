@@ -1,0 +1,715 @@
+"""Which names a run of statements reads, binds, changes and deletes.
+
+The analysis follows the order of execution. A read is *exposed* when the name may not yet be
+bound by an earlier statement of the same run. It errs to the safe side: a name too many is read,
+never one too few.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from podline.notebooks.source import PYTHON_CELL_MAGICS, expansions, magic_call
+
+KNOWN_NAMES = frozenset(dir(builtins)) | {
+    "__name__", "__doc__", "__builtins__", "__builtin__", "__debug__",
+    "get_ipython", "display", "exit", "quit", "In", "open",
+}  # fmt: skip
+
+# Methods and functions that change what they are called on, or their first argument.
+CHANGING_METHODS = frozenset({
+    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
+    "fill", "fit", "fit_transform", "insert", "intersection_update", "partial_fit", "pop", "popitem",
+    "popleft", "put", "remove", "resize", "reverse", "rotate", "setdefault", "setflags", "sort",
+    "symmetric_difference_update", "update", "compile", "load_weights", "set_weights", "train_on_batch",
+    "subtract", "send", "set_params",
+})  # fmt: skip
+CHANGING_FUNCTIONS = frozenset({
+    "setattr", "delattr", "next", "shuffle", "heappush", "heappop", "heapify", "heapreplace",
+    "heappushpop", "insort", "insort_left", "insort_right", "copyto", "put", "place", "putmask",
+    "fill_diagonal",
+})  # fmt: skip
+
+
+@dataclass
+class Function:
+    """What calling a function (or a class's methods) does to the notebook's names."""
+
+    reads: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)  # by a `global` statement
+    unseen: list[tuple[int, str]] = field(default_factory=list)  # calls of exec and its like
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: the cell's number and the line in it."""
+
+    cell: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A construct whose effect on names cannot be seen."""
+
+    place: Place
+    message: str
+    fix: str
+
+
+@dataclass
+class Effects:
+    """The names of a run of statements.
+
+    Attributes:
+        reads: names read when they may not have been bound here, with where first.
+        guarded: those of `reads` that are only read where a NameError is caught.
+        deferred: names that a function or lambda may read when it is called.
+        bound: names that are certainly bound at the end.
+        may_bind: names that may have been bound.
+        changes: names whose object is visibly changed.
+        functions: the functions, classes and lambdas bound to names.
+        attributes: names of which an attribute is set, with where.
+        shown: names under which IPython keeps what a cell showed.
+        stars: modules of `from module import *`.
+        troubles: constructs that cannot be analysed.
+    """
+
+    reads: dict[str, Place] = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=set)
+    deferred: dict[str, Place] = field(default_factory=dict)
+    bound: set[str] = field(default_factory=set)
+    may_bind: set[str] = field(default_factory=set)
+    deleted: dict[str, Place] = field(default_factory=dict)
+    changes: set[str] = field(default_factory=set)
+    functions: dict[str, Function] = field(default_factory=dict)
+    attributes: list[tuple[str, Place]] = field(default_factory=list)
+    shown: set[str] = field(default_factory=set)
+    stars: list[str] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+class Flow:
+    """Follows statements of a module, keeping what is certainly bound so far."""
+
+    def __init__(
+        self, cell: int, functions: dict[str, Function], future_annotations: bool = False
+    ) -> None:
+        self.cell = cell
+        self.effects = Effects()
+        self.known = dict(functions)  # the functions that names stand for, from before as well
+        self.future_annotations = future_annotations
+        self.name_error_caught = 0
+        self.unsure = 0  # inside a part that may not run
+
+    # -- statements
+
+    def run(self, body: Iterable[ast.stmt]) -> None:
+        for statement in body:
+            method = getattr(self, f"run_{type(statement).__name__}", None)
+            if method:
+                method(statement)
+            else:
+                self.read_children(statement)
+
+    def run_apart(self, *bodies: Iterable[ast.stmt]) -> list[set[str]]:
+        """Run each body from the names bound now; return what each binds, and bind none."""
+        before, results = set(self.effects.bound), []
+        self.unsure += 1
+        for body in bodies:
+            self.effects.bound = set(before)
+            self.run(body)
+            results.append(self.effects.bound)
+        self.unsure -= 1
+        self.effects.bound = before
+        return results
+
+    def run_Expr(self, node: ast.Expr) -> None:
+        self.read(node.value)
+        self.effects.shown.update(("_", "__", "___"))
+
+    def run_Assign(self, node: ast.Assign) -> None:
+        self.read(node.value)
+        for target in node.targets:
+            self.assign(target, node.value)
+
+    def run_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if not self.future_annotations:
+            self.read(node.annotation)
+        if node.value is not None:
+            self.read(node.value)
+            self.assign(node.target, node.value)
+
+    def run_AugAssign(self, node: ast.AugAssign) -> None:
+        self.read(node.value)
+        if isinstance(node.target, ast.Name):
+            self.read_name(node.target.id, self.place(node))
+            self.change(node.target.id)
+        self.assign(node.target)
+
+    def run_Delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            self.delete(target)
+
+    def delete(self, target: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self.read_name(target.id, self.place(target))
+            self.effects.bound.discard(target.id)
+            if not self.unsure:
+                self.effects.deleted[target.id] = self.place(target)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for element in target.elts:
+                self.delete(element)
+        else:
+            self.assign(target)
+
+    def run_For(self, node: ast.For | ast.AsyncFor) -> None:
+        self.read(node.iter)
+        before = set(self.effects.bound)
+        self.unsure += 1
+        self.assign(node.target)
+        self.run(node.body)
+        self.unsure -= 1
+        self.effects.bound = before
+        self.run_apart(node.orelse)
+
+    run_AsyncFor = run_For
+
+    def run_While(self, node: ast.While) -> None:
+        self.read(node.test)
+        self.run_apart(node.body)
+        self.run_apart(node.orelse)
+
+    def run_If(self, node: ast.If) -> None:
+        self.read(node.test)
+        if _always_true(node.test):
+            self.run(node.body)
+            return
+        branches = [body for body in (node.body, node.orelse) if not _leaves(body)]
+        results = self.run_apart(node.body, node.orelse)
+        ends = [
+            r for r, body in zip(results, (node.body, node.orelse), strict=True) if body in branches
+        ]
+        if ends:
+            self.effects.bound = set.intersection(*ends)
+
+    def run_With(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self.read(item.context_expr)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars)
+        self.run(node.body)
+
+    run_AsyncWith = run_With
+
+    def run_Try(self, node: ast.Try) -> None:
+        catches = any(_catches_name_error(handler) for handler in node.handlers)
+        self.name_error_caught += catches
+        (after_body,) = self.run_apart([*node.body, *node.orelse])
+        self.name_error_caught -= catches
+        ends = [after_body]
+        for handler in node.handlers:
+            if handler.type is not None:
+                self.read(handler.type)
+            (after,) = self.run_apart(handler.body)
+            if handler.name:
+                self.effects.may_bind.add(handler.name)
+                after.discard(handler.name)
+            if not _leaves(handler.body):
+                ends.append(after)
+        self.effects.bound = set.intersection(*ends)
+        self.run(node.finalbody)
+
+    run_TryStar = run_Try
+
+    def run_Match(self, node: ast.Match) -> None:
+        self.read(node.subject)
+        for case in node.cases:
+            before = set(self.effects.bound)
+            self.unsure += 1
+            for pattern in ast.walk(case.pattern):
+                name = getattr(pattern, "name", None) or getattr(pattern, "rest", None)
+                if isinstance(name, str):
+                    self.bind(name)
+                elif isinstance(pattern, ast.expr):
+                    self.read(pattern)
+            if case.guard is not None:
+                self.read(case.guard)
+            self.run(case.body)
+            self.unsure -= 1
+            self.effects.bound = before
+
+    def run_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self.bind(alias.asname or alias.name.partition(".")[0])
+
+    def run_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.module == "__future__":
+            self.future_annotations |= any(alias.name == "annotations" for alias in node.names)
+        for alias in node.names:
+            if alias.name == "*":
+                self.effects.stars.append(node.module or ".")
+            else:
+                self.bind(alias.asname or alias.name)
+
+    def run_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for expression in _evaluated_at_definition(node, not self.future_annotations):
+            self.read(expression)
+        function = Function()
+        self.follow_body(node, function)
+        self.define(node.name, node, function)
+
+    run_AsyncFunctionDef = run_FunctionDef
+
+    def run_ClassDef(self, node: ast.ClassDef) -> None:
+        for expression in [*node.decorator_list, *node.bases, *(k.value for k in node.keywords)]:
+            self.read(expression)
+        function = Function()
+        inner = Flow(self.cell, self.known, self.future_annotations)
+        inner.effects.bound = set(self.effects.bound)
+        inner.run(node.body)
+        for name, where in inner.effects.reads.items():
+            self.read_name(name, where)
+        for name, where in inner.effects.deferred.items():
+            function.reads.add(name)
+            self.effects.deferred.setdefault(name, where)
+        for method in inner.effects.functions.values():
+            function.reads |= method.reads
+            function.changes |= method.changes
+            function.binds |= method.binds
+        self.effects.troubles += inner.effects.troubles
+        self.define(node.name, node, function)
+
+    def follow_body(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, function: Function
+    ) -> None:
+        _body_effects(node, frozenset(), function)
+        for line, name in function.unseen:
+            trouble = _sees_all_names if name == "globals" else _runs_text
+            self.effects.troubles.append(trouble(Place(self.cell, line), name))
+
+    def define(self, name: str, node: ast.AST, function: Function) -> None:
+        self.bind(name)
+        self.known[name] = self.effects.functions[name] = function
+        for read in function.reads:
+            self.effects.deferred.setdefault(read, self.place(node))
+
+    # -- names
+
+    def bind(self, name: str) -> None:
+        self.effects.may_bind.add(name)
+        self.effects.bound.add(name)
+        self.known.pop(name, None)
+        if not self.unsure:
+            self.effects.deleted.pop(name, None)
+
+    def change(self, name: str) -> None:
+        self.effects.changes.add(name)
+
+    def place(self, node: ast.AST) -> Place:
+        return Place(self.cell, getattr(node, "lineno", 1))
+
+    def read_name(self, name: str, where: Place) -> None:
+        if name not in self.effects.bound:
+            if self.name_error_caught:
+                self.effects.guarded.add(name)
+            elif name in self.effects.guarded and name not in self.effects.may_bind:
+                self.effects.guarded.discard(name)
+            self.effects.reads.setdefault(name, where)
+        if name in self.known:
+            self.call(name, where, set())
+
+    def call(self, name: str, where: Place, seen: set[str]) -> None:
+        """Using a function may call it: its names are read, changed and bound from here."""
+        function = self.known[name]
+        seen.add(name)
+        for read in function.reads:
+            if read not in self.effects.bound:
+                self.effects.deferred.setdefault(read, where)
+            if read in self.known and read not in seen:
+                self.call(read, where, seen)
+        self.effects.changes |= function.changes
+        self.effects.may_bind |= function.binds
+
+    def assign(self, target: ast.expr, value: ast.expr | None = None) -> None:
+        if (name := _constant_global(target)) is not None:
+            target = ast.copy_location(ast.Name(name, ast.Store()), target)
+        if isinstance(target, ast.Name):
+            self.bind(target.id)
+            if isinstance(value, ast.Lambda):
+                function = Function()
+                self.follow_body(value, function)
+                self.known[target.id] = self.effects.functions[target.id] = function
+            elif isinstance(value, ast.Name) and value.id in self.known:
+                self.known[target.id] = self.known[value.id]
+        elif isinstance(target, ast.Tuple | ast.List):
+            for element in target.elts:
+                self.assign(element)
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value)
+        else:
+            self.read_children(target)
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                self.effects.attributes.append((target.value.id, self.place(target)))
+            if root := _root(target):
+                self.change(root)
+
+    # -- expressions
+
+    def read_children(self, node: ast.AST) -> None:
+        for child in _children(node):
+            self.read(child)
+
+    def read(self, node: ast.AST) -> None:
+        """Follow an expression."""
+        # Most nodes are of these; Airflow parses often, so they are looked at first.
+        if isinstance(node, ast.Name):
+            self.read_name(node.id, self.place(node))
+        elif isinstance(node, ast.Attribute):
+            self.read(node.value)
+        elif not isinstance(node, ast.Constant):
+            self.read_other(node)
+
+    def read_other(self, node: ast.AST) -> None:
+        if (name := _constant_global(node)) is not None:
+            self.read_name(name, self.place(node))
+            return
+        match node:
+            case ast.Lambda():
+                self.read_lambda(node)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                self.read_comprehension(node)
+            case ast.NamedExpr():
+                self.read(node.value)
+                self.effects.may_bind.add(node.target.id)
+                self.known.pop(node.target.id, None)
+            case ast.Call():
+                self.read_call(node)
+            case ast.Compare(
+                left=ast.Constant(value=str(name)),
+                ops=[ast.In() | ast.NotIn()],
+                comparators=[ast.Call(func=ast.Name(id="globals"), args=[])],
+            ):
+                self.effects.guarded.add(name)
+                self.effects.reads.setdefault(name, self.place(node))
+            case ast.stmt():
+                self.run([node])
+            case _:
+                self.read_children(node)
+
+    def read_lambda(self, node: ast.Lambda) -> None:
+        for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d)]:
+            self.read(default)
+        function = Function()
+        self.follow_body(node, function)
+        for name in function.reads:
+            if name not in self.effects.bound:
+                self.effects.deferred.setdefault(name, self.place(node))
+            if name in self.known:
+                self.call(name, self.place(node), set())
+        self.effects.changes |= function.changes
+
+    def read_comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+    ) -> None:
+        targets: set[str] = set()
+        inner = Flow(self.cell, self.known)
+        inner.name_error_caught = self.name_error_caught
+        inner.effects.bound = set(self.effects.bound)
+        for generator in node.generators:
+            inner.read(generator.iter)
+            inner.assign(generator.target)
+            targets |= {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
+            for condition in generator.ifs:
+                inner.read(condition)
+        elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        for element in elements:
+            inner.read(element)
+        effects = inner.effects
+        for name, where in effects.reads.items():
+            self.read_name(name, where)
+        for name, where in effects.deferred.items():
+            self.effects.deferred.setdefault(name, where)
+        self.effects.changes |= effects.changes - targets
+        self.effects.may_bind |= effects.may_bind - targets
+        self.effects.troubles += effects.troubles
+
+    def read_call(self, node: ast.Call) -> None:
+        if found := magic_call(node):
+            self.read_magic(node, *found)
+            if found[0] == "system":
+                self.effects.shown.add("_exit_code")
+            return
+        self.read_children(node)
+        _note_call(node, self.change)
+        for name in _names_in_query(node):
+            self.read_name(name, self.place(node))
+        match node.func:
+            case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
+                self.read_text(node, name)
+            case ast.Name(id="globals" | "locals" | "vars" | "dir" as name) if not node.args:
+                self.effects.troubles.append(_sees_all_names(self.place(node), name))
+
+    def read_text(self, node: ast.Call, name: str) -> None:
+        match node.args:
+            case [ast.Constant(value=str(text))]:
+                try:
+                    self.run(ast.parse(text).body)
+                    return
+                except SyntaxError:
+                    pass
+        self.effects.troubles.append(_runs_text(self.place(node), name))
+
+    def read_magic(self, node: ast.Call, method: str, name: str, line: str) -> None:
+        for read in expansions(line):
+            if read not in KNOWN_NAMES:
+                # A shell's own $HOME and awk's {print} are no names of the notebook.
+                self.effects.guarded.add(read)
+                self.effects.reads.setdefault(read, self.place(node))
+        if method == "run_line_magic" and name in PYTHON_CELL_MAGICS:
+            source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", line)
+            try:
+                body = ast.parse(source).body
+            except SyntaxError:
+                return
+            for inner in (inner for statement in body for inner in ast.walk(statement)):
+                if hasattr(inner, "lineno"):
+                    inner.lineno = node.lineno
+            if name == "timeit":
+                self.run_apart(body)
+            else:
+                self.run(body)
+
+
+# -- functions: their bodies run later, in a scope of their own
+
+
+def _evaluated_at_definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, annotations: bool = True
+) -> Iterator[ast.expr]:
+    yield from node.decorator_list
+    yield from node.args.defaults
+    yield from (default for default in node.args.kw_defaults if default)
+    if not annotations:
+        return
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    arguments += [a for a in (node.args.vararg, node.args.kwarg) if a]
+    yield from (argument.annotation for argument in arguments if argument.annotation)
+    if node.returns:
+        yield node.returns
+
+
+def _body_effects(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+    outer: frozenset[str],
+    function: Function,
+) -> None:
+    """Add to `function` what the body does to names that are neither its own nor `outer`'s."""
+    body: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
+    scope = _Scope()
+    arguments = node.args
+    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+        scope.local.add(argument.arg)
+    scope.local |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a}
+    for part in body:
+        scope.collect(part)
+    local = (scope.local - scope.declared_global) | (outer - scope.declared_global)
+    function.binds |= scope.declared_global
+    for part in body:
+        _use(part, frozenset(local), function)
+
+
+class _Scope:
+    """The names that a function's body binds itself."""
+
+    def __init__(self) -> None:
+        self.local: set[str] = set()
+        self.declared_global: set[str] = set()
+
+    def collect(self, node: ast.AST) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                self.local.add(node.name)
+                return
+            case ast.Lambda():
+                return
+            case ast.Global():
+                self.declared_global |= set(node.names)
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                self.local.add(node.id)
+            case ast.Import() | ast.ImportFrom():
+                for alias in node.names:
+                    self.local.add(alias.asname or alias.name.partition(".")[0])
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                self.local.add(name)
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                self.local.add(name)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.NamedExpr):
+                        self.local.add(inner.target.id)
+                return
+        for child in ast.iter_child_nodes(node):
+            self.collect(child)
+
+
+def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
+    """Add what a part of a function's body does to global names."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            for expression in _evaluated_at_definition(node):
+                _use(expression, local, function)
+            _body_effects(node, local, function)
+            return
+        case ast.Lambda():
+            _body_effects(node, local, function)
+            return
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            targets = {
+                inner.id
+                for generator in node.generators
+                for inner in ast.walk(generator.target)
+                if isinstance(inner, ast.Name)
+            }
+            local = local | targets
+        case ast.Name(ctx=ast.Load()) if node.id not in local:
+            function.reads.add(node.id)
+        case ast.Name(ctx=ast.Store() | ast.Del()) if node.id not in local:
+            function.binds.add(node.id)
+        case (
+            ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del())
+        ):
+            if (root := _root(node)) and root not in local:
+                function.changes.add(root)
+        case ast.AugAssign(target=ast.Name(id=name)) if name not in local:
+            function.reads.add(name)
+            function.changes.add(name)
+        case ast.Call():
+            _note_call(node, lambda name: function.changes.add(name) if name not in local else None)
+            function.reads |= set(_names_in_query(node)) - local
+            if isinstance(node.func, ast.Name) and node.func.id not in local:
+                if node.func.id == "globals":
+                    function.unseen.append((node.lineno, "globals"))
+                elif node.func.id == "exec" or (
+                    node.func.id == "eval"
+                    and not (node.args and isinstance(node.args[0], ast.Constant))
+                ):
+                    function.unseen.append((node.lineno, node.func.id))
+    for child in _children(node):
+        _use(child, local, function)
+
+
+# -- small questions about nodes
+
+
+def _root(node: ast.expr) -> str | None:
+    """Return `x` for `x.a[0].b`, `x.loc[…]`, `x.f().g`."""
+    while True:
+        match node:
+            case ast.Attribute() | ast.Subscript() | ast.Starred():
+                node = node.value
+            case ast.Call(func=ast.Attribute()):
+                node = node.func
+            case ast.Name():
+                return node.id
+            case _:
+                return None
+
+
+def _note_call(node: ast.Call, change: Callable[[str], object]) -> None:
+    """Tell `change` of the names whose object a call is known to change."""
+    in_place = any(
+        keyword.arg in ("inplace", "out", "overwrite_input") for keyword in node.keywords
+    )
+    if isinstance(node.func, ast.Attribute):
+        method, root = node.func.attr, _root(node.func.value)
+        if root and (method in CHANGING_METHODS or in_place):
+            change(root)
+    else:
+        method = node.func.id if isinstance(node.func, ast.Name) else ""
+    if method in CHANGING_FUNCTIONS and node.args and (root := _root(node.args[0])):
+        change(root)
+    for keyword in node.keywords:
+        if keyword.arg == "out" and (root := _root(keyword.value)):
+            change(root)
+
+
+def _names_in_query(node: ast.Call) -> list[str]:
+    """Return the names that pandas reads from `query("a > @limit")` and `eval`."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("query", "eval"):
+        return []
+    texts = [
+        inner.value
+        for argument in node.args
+        for inner in ast.walk(argument)
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+    ]
+    return [name for text in texts for name in re.findall(r"@([^\W\d]\w*)", text)]
+
+
+def _constant_global(node: ast.AST) -> str | None:
+    """Return `x` for `globals()["x"]`, which is another way to write the name."""
+    match node:
+        case ast.Subscript(
+            value=ast.Call(func=ast.Name(id="globals"), args=[]),
+            slice=ast.Constant(value=str(name)),
+        ):
+            return name
+    return None
+
+
+_NO_NAMES = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+        elif isinstance(value, ast.AST) and not isinstance(value, _NO_NAMES):
+            yield value
+
+
+def _always_true(test: ast.expr) -> bool:
+    match test:
+        case ast.Constant():
+            return bool(test.value)
+        case ast.Compare(
+            left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant("__main__")]
+        ):
+            return True
+    return False
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    """Whether the body ends the cell or the loop: what follows does not run after it."""
+    return bool(body) and isinstance(body[-1], ast.Raise | ast.Return | ast.Break | ast.Continue)
+
+
+def _catches_name_error(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+    return bool(names & {"NameError", "Exception", "BaseException"})
+
+
+def _sees_all_names(place: Place, name: str) -> Trouble:
+    return Trouble(
+        place,
+        f"{name}() sees every name of the notebook, and a stage has only those that it reads",
+        "write the names out, or keep the values in a dict of your own",
+    )
+
+
+def _runs_text(place: Place, name: str) -> Trouble:
+    return Trouble(
+        place,
+        f"{name}() runs text that is only known at run time: its names cannot be seen",
+        "write it as ordinary code, or give it a constant text",
+    )

@@ -1,0 +1,1 @@
+"""Where stages run: Airflow's operators, and the backends that they choose from."""

@@ -1,0 +1,148 @@
+"""The backend `process`: a stage as a child process on this machine."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from podline.contract import RESULT_MARK, StageTask
+from podline.exceptions import StageError
+from podline.operators.output import readable_lines
+from podline.store import StoreConnection
+
+# Tags' settings that a plain process has no use for, as fields of `StageSettings`.
+NOT_APPLIED = ("image", "limits", "requests", "labels", "annotations", "secrets", "cache")
+_STOP_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
+
+
+class ProcessBackend:
+    """Runs a try of a stage as a child process."""
+
+    not_applied = NOT_APPLIED
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def run(
+        self, task: StageTask, connection: StoreConnection, log: Callable[[str], object]
+    ) -> str:
+        """Run a stage, and pass each line of its output to `log`.
+
+        Returns:
+            The sha256 that the stage gives its result in its last line.
+
+        Raises:
+            StageError: the process ended without a result.
+        """
+        kills = _memory_kills()
+        command = [sys.executable, "-m", "podline.stages"]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(connection),
+            start_new_session=True,  # a signal to the terminal is ours to pass on
+        )
+        assert self.process.stdin and self.process.stdout
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(task.to_json().encode())
+            self.process.stdin.close()
+        mark = f"{RESULT_MARK} {task.nonce} "
+        blank = False
+        for line in readable_lines(_chunks(self.process.stdout)):
+            if line.startswith(mark):
+                return line.removeprefix(mark)
+            if blank:
+                log("")
+            # The last line is set apart by an empty one, which is not the notebook's.
+            blank = not line
+            if line:
+                log(line)
+        raise StageError(_death(task, self.process, kills))
+
+    def stop(self) -> None:
+        """End the stage: SIGTERM, and SIGKILL if it does not mind that."""
+        if self.process is not None:
+            self.process.terminate()
+            self.close()
+
+    def close(self) -> None:
+        """Wait for the end of a process that has nothing left to do, or see to it."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(_STOP_GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def environment(connection: StoreConnection) -> dict[str, str]:
+    """The environment of a stage's process: ours, without what is Airflow's own."""
+    package = str(Path(__file__).parents[2])
+    path = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # The task's own channel to Airflow is none of the notebook's business.
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "_AIRFLOW"))}
+    settings = {k: v for k, v in os.environ.items() if k.startswith("AIRFLOW__PODLINE__")}
+    return {
+        **ours,
+        **settings,
+        **connection.to_env(),
+        "AIRFLOW__PODLINE__STORE_CONN_ID": connection.conn_id,
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        # TensorFlow's notes about the processor would fill the log of each stage.
+        "TF_CPP_MIN_LOG_LEVEL": ours.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := os.read(stream.fileno(), 65536):
+        yield chunk
+
+
+def _memory_kills() -> int:
+    """How often the kernel killed a process of this control group for want of memory."""
+    try:
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::"):
+                events = Path("/sys/fs/cgroup") / line[3:].lstrip("/") / "memory.events"
+                for event in events.read_text().splitlines():
+                    if event.startswith("oom_kill "):
+                        return int(event.split()[1])
+    except OSError:
+        pass
+    return _machine_kills()
+
+
+def _machine_kills() -> int:
+    """The same of the whole machine."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _death(task: StageTask, process: subprocess.Popen[bytes], kills: int) -> str:
+    """Say how a process ended that left no result."""
+    code = process.wait()
+    stage = f"the stage {task.plan.stage!r}"
+    if code >= 0:
+        return f"{stage} ended with exit code {code} and left no result; its last lines say why"
+    name = signal.Signals(-code).name
+    if -code != signal.SIGKILL:
+        return f"{stage} was killed by the signal {name}"
+    if _memory_kills() > kills:
+        return (
+            f"{stage} was killed by the kernel because memory ran out ({name}). fix: take fewer "
+            "rows, free what is not needed, or give the machine more memory"
+        )
+    return f"{stage} was killed by the signal {name}; memory was not the reason"

@@ -1,0 +1,193 @@
+"""Airflow's operators for a notebook: one for a stage, one for the whole notebook in one kernel."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from podline import settings
+from podline.contract import ResultRef, StagePlan, StageResult, StageTask
+from podline.exceptions import StageError
+from podline.notebooks.compiler import Pipeline, Stage
+from podline.operators import launching
+from podline.operators.backends import Backend, open_backend
+from podline.operators.launching import Shipment
+from podline.stages import RESULT
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from podline.store import Store
+
+BACKEND_PARAM = "backend"
+
+
+class NotebookOperator(BaseOperator):
+    """Runs the whole notebook in one kernel: the baseline that a pipeline is measured against.
+
+    Args:
+        pipeline: the compiled notebook.
+    """
+
+    ui_color = "#e8f0fe"
+
+    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+        for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
+            kwargs[end] = [*_listed(kwargs.get(end)), _keep_page]
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.backend: Backend | None = None
+        self.prefix = ""
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Run the notebook, or the stage, on the backend that the run or the setting names.
+
+        Returns:
+            The reference of the result in the store, with its hash, metrics and phases.
+
+        Raises:
+            StageError: a cell failed, a value cannot be stored, or the process died.
+        """
+        from podline.store import open_store
+
+        params = context["params"]
+        given = {p.name: params[p.name] for p in self.pipeline.parameters}
+        parameters = launching.check_parameters(self.pipeline, given)
+        store = open_store()
+        inputs = self._inputs(context)
+        shipment = self._shipment(store, inputs)
+        plan = self._plan(parameters, shipment)
+        refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
+        where = launching.try_key(context["ti"])
+        task = launching.make_task(plan, refs, where)
+        self.prefix = task.prefix
+        digest, result = self._run(params.get(BACKEND_PARAM) or settings.backend(), task, store)
+        if result.failure:
+            raise StageError(_told(result))
+        self.log.info("%s", launching.summary(result))
+        return {
+            "stage": plan.stage,
+            "key": f"{task.prefix}/{RESULT}",
+            "sha256": digest,
+            "version": shipment.sha256,
+            "files": shipment.files,
+            "metrics": result.metrics,
+            "phases": {phase.name: phase.seconds for phase in result.phases},
+            "executed_notebook": result.executed_notebook,
+        }
+
+    def _run(self, name: str, task: StageTask, store: "Store") -> tuple[str, StageResult]:
+        self.backend = backend = open_backend(name)
+        self._say_not_applied(name, backend)
+        self.log.info("%s: runs on the backend %r", task.plan.stage, name)
+        try:
+            digest = backend.run(task, store.connection, lambda line: self.log.info("%s", line))
+            result = launching.read_result(store, task, digest)
+        except BaseException:
+            backend.stop()
+            raise
+        backend.close()
+        return digest, result
+
+    def _say_not_applied(self, name: str, backend: Backend) -> None:
+        """Nothing: a whole notebook has no settings of a stage."""
+
+    def on_kill(self) -> None:
+        """End the child when the task is."""
+        if self.backend is not None:
+            self.backend.stop()
+
+    def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
+        return []
+
+    def _shipment(self, store: "Store", inputs: list[Mapping[str, Any]]) -> Shipment:
+        """The version that the run began with; its first stage ships it."""
+        if not inputs:
+            return launching.ship(self.pipeline, store)
+        shipment = Shipment(dict(inputs[0]["files"]), inputs[0]["version"])
+        launching.check_version(self.pipeline, shipment, inputs)
+        return shipment
+
+    def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+        return launching.plan_baseline(self.pipeline, parameters, shipment)
+
+
+class StageOperator(NotebookOperator):
+    """Runs one stage of a notebook. Its task's id is the stage's name.
+
+    If it fails: the log's last lines name the cell and quote the line; the executed notebook, as
+    far as it came, is kept beside the result (`podline notebook DAG RUN STAGE`).
+
+    Args:
+        pipeline: the compiled notebook.
+        stage: one of its stages; tags for retries and timeouts become the task's own.
+    """
+
+    ui_color = "#e6f4ea"
+
+    def __init__(self, *, pipeline: Pipeline, stage: Stage, **kwargs: Any) -> None:
+        super().__init__(pipeline=pipeline, **{**_task_settings(stage), **kwargs})
+        self.stage = stage
+
+    def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
+        inputs = []
+        for parent in sorted(self.stage.parents.keys() & self.stage.ancestors):
+            value = context["ti"].xcom_pull(task_ids=parent)
+            if not isinstance(value, Mapping):
+                raise StageError(
+                    f"the stage {parent!r} left no result in this run, and {self.stage.name!r} "
+                    f"needs it. fix: clear {parent!r}, so that it runs again"
+                )
+            inputs.append(value)
+        return inputs
+
+    def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+        return launching.plan_stage(self.pipeline, self.stage, parameters, shipment)
+
+    def _say_not_applied(self, name: str, backend: Backend) -> None:
+        told = [field for field in backend.not_applied if getattr(self.stage.settings, field)]
+        if told:
+            self.log.warning(
+                "the backend %r does not apply the tags for: %s", name, ", ".join(told)
+            )
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+
+
+def _keep_page(context: "Context") -> None:
+    """Make a page of the executed notebook. Airflow calls this when the try's end is recorded."""
+    from podline.operators.process import environment
+    from podline.stages.html import make_page_later
+    from podline.store import StoreConnection
+
+    prefix = getattr(context["task"], "prefix", "")
+    if prefix and settings.html():
+        make_page_later(prefix, environment(StoreConnection.read()))
+
+
+def _task_settings(stage: Stage) -> dict[str, Any]:
+    """What the stage's tags say about Airflow's own handling of the task."""
+    found: dict[str, Any] = {}
+    if stage.settings.timeout is not None:
+        found["execution_timeout"] = timedelta(seconds=stage.settings.timeout)
+    if retry := stage.settings.retry:
+        found["retries"] = retry.times
+        if retry.interval is not None:
+            found["retry_delay"] = timedelta(seconds=retry.interval)
+        if retry.factor is not None:
+            found["retry_exponential_backoff"] = retry.factor
+        if retry.max_interval is not None:
+            found["max_retry_delay"] = timedelta(seconds=retry.max_interval)
+    return found
+
+
+def _told(result: StageResult) -> str:
+    """The failure as the log shows it, the traceback first: a log is read from its end."""
+    assert result.failure is not None
+    parts = [result.failure.traceback, result.failure.message]
+    return "\n".join(part for part in parts if part)

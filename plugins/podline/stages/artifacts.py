@@ -1,0 +1,362 @@
+"""The formats of stored objects: each type in the format that others can read as well.
+
+A format is taken only if the object comes back equal: same types, index, time zones, keys. A
+format that cannot promise it by its rules alone reads back what it wrote and compares. Where
+nothing fits, the object is pickled (`podline.stages.pickling`), for this run only.
+"""
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podline.stages.pickling import equal, is_keras_model
+
+PICKLE = "pickle"
+VIEW = "view"
+MODULE = "module"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to store objects of some types.
+
+    Attributes:
+        name: the kind that the artifact gets; `suffix`: the ending of its key.
+        fits: whether an object is of a type that this format stores.
+        dump: write an object to a file; True if it will come back equal.
+        load: read it back.
+        libraries: modules that loading imports.
+    """
+
+    name: str
+    suffix: str
+    fits: Callable[[Any], bool]
+    dump: Callable[[Any, Path], bool]
+    load: Callable[[Path, dict[str, Any]], Any]
+    libraries: tuple[str, ...] = ()
+
+
+def store_typed(value: Any, folder: Path, name: str) -> tuple[Format, Path] | None:
+    """Write an object in the first format that keeps it; None where only a pickle would."""
+    for form in FORMATS:
+        if form.fits(value):
+            path = folder / f"{name}{form.suffix}"
+            if form.dump(value, path):
+                return form, path
+            path.unlink(missing_ok=True)
+    return None
+
+
+def load_typed(kind: str, path: Path, namespace: dict[str, Any]) -> Any:
+    """Read an object back; `namespace` has the notebook's own classes.
+
+    Raises:
+        KeyError: there is no format of that name.
+    """
+    return next(form for form in FORMATS if form.name == kind).load(path, namespace)
+
+
+def libraries_of(kind: str) -> tuple[str, ...]:
+    """The modules that loading an artifact of this kind imports."""
+    return next((form.libraries for form in FORMATS if form.name == kind), ())
+
+
+def _is(value: Any, module: str, *names: str) -> bool:
+    kind = type(value)
+    return kind.__module__.partition(".")[0] == module and kind.__name__ in names
+
+
+# -- plain values
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if value is None or kind is bool:
+        return True
+    if kind is float:
+        return bool(value == value)  # np.nan is in a list only while it is that very object
+    if kind is int:
+        return bool(value.bit_length() < 10_000)  # Python limits the digits that it converts
+    if kind is str:
+        return bool(value.isascii() or _encodes(value))
+    if kind is list:
+        return all(map(_is_plain, value))
+    if kind is dict:
+        return all(type(key) is str for key in value) and all(map(_is_plain, value.values()))
+    return False
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _dump_json(value: Any, path: Path) -> bool:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    return True
+
+
+def _load_json(path: Path, namespace: dict[str, Any]) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# -- numpy
+
+
+def _is_array(value: Any) -> bool:
+    return _is(value, "numpy", "ndarray") and not value.dtype.hasobject and value.flags.writeable
+
+
+def _dump_npy(value: Any, path: Path) -> bool:
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.save(file, value, allow_pickle=False)
+    contiguous = value.flags.c_contiguous or value.flags.f_contiguous
+    return bool(contiguous and value.dtype.metadata is None)
+
+
+def _load_npy(path: Path, namespace: dict[str, Any]) -> Any:
+    import numpy as np
+
+    return np.load(path, allow_pickle=False)
+
+
+def _is_scalar(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and type(value).__mro__[-2].__name__ == "generic"
+
+
+def _load_scalar(path: Path, namespace: dict[str, Any]) -> Any:
+    return _load_npy(path, namespace)[()]
+
+
+def _dump_scalar(value: Any, path: Path) -> bool:
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.save(file, np.asarray(value), allow_pickle=False)
+    return type(_load_scalar(path, {})) is type(value)
+
+
+def _is_array_dict(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and bool(value)
+        and all(type(key) is str and key.isidentifier() for key in value)
+        and all(map(_is_array, value.values()))
+    )
+
+
+def _dump_npz(value: Any, path: Path) -> bool:
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.savez(file, **value, allow_pickle=False)
+    return equal(_load_npz(path, {}), value)
+
+
+def _load_npz(path: Path, namespace: dict[str, Any]) -> Any:
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+# -- pandas and Arrow
+
+
+def _is_frame(value: Any) -> bool:
+    return _is(value, "pandas", "DataFrame", "Series")
+
+
+def _dump_parquet(value: Any, path: Path) -> bool:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame = value
+    labels = (
+        [value.name, *value.index.names]
+        if value.ndim == 1
+        else [*value.columns, *value.index.names]
+    )
+    if any(type(label) is not str and label is not None for label in labels):
+        return False  # Parquet knows no other labels than text
+    if isinstance(value, pd.Series):
+        frame = value.to_frame("value" if value.name is None else value.name)
+    about = {"type": type(value).__name__, "name": getattr(value, "name", "") is not None}
+    freq = getattr(value.index, "freqstr", None)
+    try:
+        table = pa.Table.from_pandas(frame)
+        about_bytes = json.dumps({**about, "freq": freq}).encode()
+        table = table.replace_schema_metadata({**table.schema.metadata, b"podline": about_bytes})
+        pq.write_table(table, path, compression="lz4")
+        return _same_frame(_load_parquet(path, {}), value)
+    except (pa.ArrowException, TypeError, ValueError, KeyError, NotImplementedError):
+        return False
+
+
+def _load_parquet(path: Path, namespace: dict[str, Any]) -> Any:
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, partitioning=None)
+    about = json.loads(table.schema.metadata[b"podline"])
+    frame = table.to_pandas()
+    if about["freq"] and isinstance(frame.index, pd.DatetimeIndex | pd.TimedeltaIndex):
+        frame.index.freq = about["freq"]  # type: ignore[misc]
+    if about["type"] == "DataFrame":
+        return frame
+    series = frame.iloc[:, 0]
+    return series if about["name"] else series.rename(None)
+
+
+def _same_frame(first: Any, second: Any) -> bool:
+    import pandas as pd
+
+    compare: Any = pd.testing.assert_frame_equal
+    if isinstance(second, pd.Series):
+        compare = pd.testing.assert_series_equal
+    try:
+        compare(first, second, check_exact=True, check_freq=True, check_flags=True)
+    except AssertionError:
+        return False
+    for mine, other in zip(_object_columns(first), _object_columns(second), strict=True):
+        if list(map(type, mine)) != list(map(type, other)):
+            return False
+        if not all(type(item) in _SCALARS for item in other):
+            return False  # containers would come back as copies of another type
+    return type(first.index) is type(second.index) and first.attrs == second.attrs
+
+
+_SCALARS = (str, bytes, bool, int, float, type(None))
+
+
+def _object_columns(value: Any) -> list[Any]:
+    columns = [value] if value.ndim == 1 else [value.iloc[:, i] for i in range(value.shape[1])]
+    return [column for column in [*columns, value.index] if column.dtype == object]
+
+
+def _is_table(value: Any) -> bool:
+    return _is(value, "pyarrow", "Table")
+
+
+def _dump_table(value: Any, path: Path) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.write_table(value, path, compression="lz4")
+        loaded = _load_table(path, {})
+    except pa.ArrowException:
+        return False
+    return bool(loaded.equals(value, check_metadata=True))
+
+
+def _load_table(path: Path, namespace: dict[str, Any]) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, partitioning=None)
+
+
+# -- models
+
+
+def _dump_keras(value: Any, path: Path) -> bool:
+    try:
+        value.save(path)
+        if type(value).__name__ in ("Sequential", "Functional") and all(
+            type(layer).__module__.startswith("keras.") for layer in value._flatten_layers()
+        ):
+            return True  # Keras' own promise
+        loaded = _load_keras(path, {})
+    except Exception:  # a model of one's own that Keras cannot describe
+        return False
+    return bool(loaded.to_json() == value.to_json())
+
+
+def _load_keras(path: Path, namespace: dict[str, Any]) -> Any:
+    import keras
+
+    own = {name: value for name, value in namespace.items() if isinstance(value, type)}
+    return keras.saving.load_model(path, custom_objects=own)
+
+
+def _is_estimator(value: Any) -> bool:
+    return any(
+        base.__name__ == "BaseEstimator" and base.__module__ == "sklearn.base"
+        for base in type(value).__mro__
+    )
+
+
+def _dump_skops(value: Any, path: Path) -> bool:
+    import skops.io
+
+    try:
+        skops.io.dump(value, path)
+        return equal(_load_skops(path, {}), value)
+    except Exception:  # an estimator with parts that skops does not know
+        return False
+
+
+def _load_skops(path: Path, namespace: dict[str, Any]) -> Any:
+    import skops.io
+
+    # The hash that the control plane holds vouches for the file.
+    return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+FORMATS = (
+    Format("json", ".json", _is_plain, _dump_json, _load_json),
+    Format("npy", ".npy", _is_array, _dump_npy, _load_npy, ("numpy",)),
+    Format("npy-scalar", ".npy", _is_scalar, _dump_scalar, _load_scalar, ("numpy",)),
+    Format("npz", ".npz", _is_array_dict, _dump_npz, _load_npz, ("numpy",)),
+    Format("parquet", ".parquet", _is_frame, _dump_parquet, _load_parquet, ("pandas", "pyarrow.parquet")),
+    Format("arrow", ".parquet", _is_table, _dump_table, _load_table, ("pyarrow.parquet",)),
+    Format("keras", ".keras", is_keras_model, _dump_keras, _load_keras, ("keras", "tensorflow")),
+    Format("skops", ".skops", _is_estimator, _dump_skops, _load_skops, ("skops.io",)),
+)  # fmt: skip
+
+
+# -- what is no value of its own: a module, a part of another array
+
+
+def load_module(path: Path) -> Any:
+    """Import the module that the file names."""
+    return importlib.import_module(json.loads(path.read_text()))
+
+
+def view_of(array: Any, owner: Any) -> dict[str, Any]:
+    """Describe an array as a part of the memory of its owner.
+
+    Returns:
+        offset (bytes), shape, strides (bytes) and dtype.
+    """
+    start = owner.__array_interface__["data"][0]
+    return {
+        "offset": array.__array_interface__["data"][0] - start,
+        "shape": list(array.shape),
+        "strides": list(array.strides),
+        "dtype": array.dtype.descr if array.dtype.fields else array.dtype.str,
+        "writeable": bool(array.flags.writeable),
+    }
+
+
+def make_view(view: dict[str, Any], owner: Any) -> Any:
+    """Make the array that `view_of` described, in the memory of the loaded owner."""
+    import numpy as np
+
+    dtype = view["dtype"]
+    if isinstance(dtype, list):
+        dtype = [tuple(field) for field in dtype]
+    array = np.ndarray(
+        tuple(view["shape"]), np.dtype(dtype), owner, view["offset"], tuple(view["strides"])
+    )
+    array.flags.writeable = view["writeable"]
+    return array

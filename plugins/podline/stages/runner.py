@@ -1,0 +1,345 @@
+"""Runs one stage: fetch and verify, import, load, run the cells, dump, store, and say so."""
+
+import hashlib
+import importlib
+import os
+import pickle
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from podline.contract import (
+    RESULT_MARK,
+    Artifact,
+    Failure,
+    Heap,
+    StageResult,
+    StageTask,
+)
+from podline.exceptions import ArtifactError, PodlineError
+from podline.stages import EXECUTED, RESULT, files, memory, state
+from podline.stages.clock import Clock
+from podline.stages.executed import executed_notebook
+from podline.stages.kernel import CellFailed, Kernel
+from podline.stages.memory import Memory, Needs, Pending
+from podline.stages.merging import RESEEDED, merge
+from podline.store import Store, keys
+
+_SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
+_TRANSFERS = 8  # at once
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
+
+
+class Runner:
+    """One stage's try."""
+
+    def __init__(self, task: StageTask, store: Store, clock: Clock) -> None:
+        self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
+        self.folder = Path(tempfile.mkdtemp(prefix="podline-")).resolve()
+        self.work = self.folder / "work"
+        self.scratch = self.folder / "artifacts"
+        self.work.mkdir()
+        self.scratch.mkdir()
+        self.kernel = Kernel()
+        self.heap = Heap()
+        self.bytes_in = self.bytes_out = 0
+        self.saved = 0
+        self.executed = ""
+        self.metrics: dict[str, float] = {}
+        self.lock = threading.Lock()
+        self.finishing = False
+
+    def run(self) -> StageResult | None:
+        """Run the stage; a failure is in the result. None: another thread has ended the stage."""
+        self.clock.end("boot")
+        failure, heap = None, Heap()
+        try:
+            heap = self._run()
+        except CellFailed as error:
+            failure = Failure(error.message, error.cell, error.traceback)
+        except PodlineError as error:
+            failure = Failure(str(error))
+        except Terminated:
+            failure = self.terminated()
+        except Exception as error:  # a defect of ours must not be a silent end
+            text = "".join(traceback.format_exception(error))
+            failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
+        return self.finish(heap, failure)
+
+    def terminated(self) -> Failure:
+        """What to say of a stage that was told to stop."""
+        running = self.kernel.current or (self.kernel.cells[-1] if self.kernel.cells else None)
+        where = f" while cell {running.number} ran" if self.kernel.current and running else ""
+        number = running.number if running else None
+        return Failure(f"the stage was told to stop (SIGTERM){where}", number)
+
+    def _run(self) -> Heap:
+        needs, paths = self._fetch()
+        self.clock.end("fetch")
+        self._enter(paths)
+        self._import(needs)
+        self.clock.end("imports")
+        objects = Memory(self.plan, self.heap, self.kernel.namespace)
+        objects.carry(needs.carried)
+        objects.load(needs, paths)
+        self._restore(paths, generators=True)
+        before = files.snapshot(self.work), self._states()
+        modules = objects.module_prints(self.work)
+        self.clock.end("load")
+        try:
+            self._run_cells(objects)
+        finally:
+            self.clock.end("code")
+        self._check_modules(modules, objects.module_prints(self.work))
+        pending, bindings = objects.dump(self.scratch)
+        written, deleted = files.changes(before[0], files.snapshot(self.work))
+        files.check_size(files.snapshot(self.work), self.plan.files_limit)
+        states = self._dump_states(before[1])
+        self.metrics = self._read_metrics()
+        self.clock.end("dump")
+        heap = self._store(pending, written, states)
+        for path in deleted:
+            heap.files.pop(path, None)
+        for path in self._shipped_gone(deleted):
+            heap.files[path] = _empty("deleted", self.plan.stage, self.plan.last_cell)
+        return Heap(self.heap.names | bindings, heap.objects, heap.files, heap.state)
+
+    # -- fetch
+
+    def _fetch(self) -> tuple[Needs, dict[str, Path]]:
+        results = [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
+        self.heap = merge(self.plan, [result.heap for result in results])
+        needs = memory.needs_of(self.plan, self.heap)
+        wanted: dict[str, tuple[str, str, Path]] = {}
+        for artifact in [self.heap.objects[o] for o in needs.objects] + [*self.heap.state.values()]:
+            path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
+            wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
+        for name, digest in self.plan.files.items():
+            if name not in self.heap.files:
+                wanted[f"files/{name}"] = (keys.file_key(digest), digest, self.work / name)
+        for name, artifact in self.heap.files.items():
+            if name.endswith("/"):
+                (self.work / name).mkdir(parents=True, exist_ok=True)
+            elif artifact.sha256:
+                wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
+        self._parallel(lambda item: self._download(*item), wanted.values())
+        return needs, {key: path for key, (_, _, path) in wanted.items()}
+
+    def _result(self, key: str, digest: str) -> StageResult:
+        data = self.store.get(key)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ArtifactError(f"{key} is not what the stage before wrote: its hash differs")
+        self.bytes_in += len(data)
+        return StageResult.from_json(bytes(data))
+
+    def _download(self, key: str, digest: str, path: Path) -> None:
+        found = self.store.download(key, path)
+        if found != digest:
+            raise ArtifactError(
+                f"{key} is corrupt: its sha256 is {found}, and {digest} was stored. fix: run the "
+                "stage again that wrote it"
+            )
+        with self.lock:
+            self.bytes_in += path.stat().st_size
+
+    def _parallel(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        items = list(items)
+        if len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(min(_TRANSFERS, len(items))) as pool:
+            return list(pool.map(function, items))
+
+    # -- imports and state
+
+    def _enter(self, paths: dict[str, Path]) -> None:
+        os.chdir(self.work)
+        # As in Jupyter, modules beside the notebook can be imported.
+        sys.path.insert(0, str(self.work))
+        self._restore(paths, generators=False)
+
+    def _import(self, needs: Needs) -> None:
+        for carried in needs.carried:
+            self.kernel.carry(carried.cell, carried.line, carried.source)
+        libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
+        libraries |= {state.module_of(name) for name in self.heap.state if self._uses(name)}
+        for library in sorted(libraries):
+            importlib.import_module(library)
+
+    def _uses(self, name: str) -> bool:
+        """Whether a kind of state matters here: Keras takes seconds to import."""
+        module = state.module_of(name)
+        if module != "keras" or module in sys.modules:
+            return True
+        return any("keras" in c.source or "tensorflow" in c.source for c in self.plan.cells)
+
+    def _restore(self, paths: dict[str, Path], generators: bool) -> None:
+        for name, artifact in self.heap.state.items():
+            if state.is_generator(name) == generators and self._uses(name):
+                # The hash that the control plane holds vouched for the bytes.
+                value = pickle.loads(paths[artifact.key].read_bytes())
+                state.put(name, value, self.work)
+
+    def _states(self) -> dict[str, bytes]:
+        taken = state.take_all(self.work)
+        return {name: pickle.dumps(value) for name, value in taken.items()}
+
+    def _dump_states(self, before: dict[str, bytes]) -> dict[str, bytes]:
+        return {name: data for name, data in self._states().items() if before.get(name) != data}
+
+    # -- cells
+
+    def _check_modules(self, before: dict[str, str], after: dict[str, str]) -> None:
+        """Refuse a change in a module: a later stage imports it afresh."""
+        for name, value in after.items():
+            if before.get(name, value) != value:
+                raise ArtifactError(
+                    f"the stage {self.plan.stage!r} changes {name}, a variable of a module, and "
+                    "later stages import that module afresh. fix: keep the variable in the "
+                    "notebook, and pass it to the module's functions"
+                )
+
+    def _run_cells(self, objects: Memory) -> None:
+        for cell in self.plan.cells:
+            with self.clock.cell(cell.number):
+                executed = self.kernel.run(cell.number, cell.source)
+            objects.check_guards(cell.number)
+            if executed.seconds > _SAVE_AFTER:
+                self.save(f"executed-{self.saved}.ipynb")
+                self.saved += 1
+
+    def save(self, name: str, failure: str = "") -> None:
+        """Store the executed notebook as it is now."""
+        data = executed_notebook(self.plan, self.kernel.cells, failure)
+        key = f"{self.task.prefix}/{name}"
+        self.store.put(key, data)
+        self.executed = key
+        self.bytes_out += len(data)
+
+    def _read_metrics(self) -> dict[str, float]:
+        metrics = {}
+        for name in self.plan.metrics:
+            value: Any = self.kernel.namespace.get(name)
+            items: Any = value.items() if isinstance(value, dict) else [(name, value)]
+            for key, item in items:
+                if hasattr(item, "item") and getattr(item, "size", 1) == 1:
+                    item = item.item()
+                if isinstance(item, int | float):
+                    metrics[str(key)] = float(item)
+        return metrics
+
+    # -- store
+
+    def _store(self, pending: list[Pending], written: list[str], states: dict[str, bytes]) -> Heap:
+        heap = Heap({}, dict(self.heap.objects), dict(self.heap.files), dict(self.heap.state))
+        uploads = [(f"artifacts/{item.path.name}", item.path) for item in pending]
+        folders = [name for name in written if name.endswith("/")]
+        written = [name for name in written if name not in folders]
+        uploads += [(f"files/{name}", self.work / name) for name in written]
+        for name, data in states.items():
+            path = self.scratch / f"state-{name}.pickle"
+            path.write_bytes(data)
+            uploads.append((f"state/{name}.pickle", path))
+        stored = dict(
+            zip([u[0] for u in uploads], self._parallel(self._upload, uploads), strict=True)
+        )
+        for item in pending:
+            key, size, digest = stored[f"artifacts/{item.path.name}"]
+            artifact = memory.artifact_of(item, key, size, digest, self.plan)
+            heap.objects.update(dict.fromkeys(item.objects, artifact))
+        for name in folders:
+            heap.files[name] = _empty("folder", self.plan.stage, self.plan.last_cell)
+        for name in written:
+            heap.files[name] = self._plain(stored[f"files/{name}"], "file")
+        for name in states:
+            kind = RESEEDED if self.plan.reseeds and state.is_generator(name) else ""
+            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state", kind)
+        return heap
+
+    def _upload(self, item: tuple[str, Path]) -> tuple[str, int, str]:
+        name, path = item
+        key = "/".join([self.task.prefix, *(keys.quoted(part) for part in name.split("/"))])
+        size = path.stat().st_size
+        digest = self.store.upload(key, path)
+        with self.lock:
+            self.bytes_out += size
+        return key, size, digest
+
+    def _plain(self, stored: tuple[str, int, str], kind: str, type_: str = "") -> Artifact:
+        key, size, digest = stored
+        plan = self.plan
+        return Artifact(key, kind, size, digest, plan.stage, plan.last_cell, type_)
+
+    def _shipped_gone(self, deleted: list[str]) -> list[str]:
+        return [path for path in deleted if path in self.plan.files]
+
+    # -- the end
+
+    def finish(self, heap: Heap, failure: Failure | None) -> StageResult | None:
+        """Store the executed notebook and the result; print the last line.
+
+        Happens once: None where another thread is at it.
+        """
+        with self.lock:
+            if self.finishing:
+                return None
+            self.finishing = True
+        self.save(EXECUTED, failure.message if failure else "")
+        self.clock.end("store")
+        result = StageResult(
+            stage=self.plan.stage,
+            nonce=self.task.nonce,
+            plan_sha256=self.plan.digest,
+            notebook_sha256=self.plan.notebook_sha256,
+            files=self.plan.files,
+            succeeded=failure is None,
+            heap=heap,
+            phases=tuple(self.clock.phases),
+            cells=tuple(self.clock.cells),
+            metrics=self.metrics,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            executed_notebook=self.executed,
+            peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            started=self.clock.started,
+            failure=failure,
+            versions=_versions(),
+        )
+        data = result.to_json().encode()
+        self.store.put(f"{self.task.prefix}/{RESULT}", data)
+        sys.stdout.flush()
+        # A cell may have left the line unfinished.
+        print(f"\n{RESULT_MARK} {self.task.nonce} {hashlib.sha256(data).hexdigest()}", flush=True)
+        return result
+
+    def clean(self) -> None:
+        """Remove the stage's folder."""
+        os.chdir("/")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _empty(kind: str, stage: str, cell: int) -> Artifact:
+    """What has no content: an empty folder, or a shipped file that a stage deleted."""
+    return Artifact(kind, kind, 0, "", stage, cell)
+
+
+_REPORTED = ("numpy", "pandas", "sklearn", "tensorflow", "keras", "pyarrow", "IPython")
+
+
+def _versions() -> dict[str, str]:
+    """The versions of what computed, as far as it was imported."""
+    versions = {"python": sys.version.split()[0]}
+    for name in _REPORTED:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if isinstance(version, str):
+            versions[name] = version
+    return versions

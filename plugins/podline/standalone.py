@@ -1,0 +1,178 @@
+"""Airflow on this machine, in the foreground: all of its parts, until Ctrl-C.
+
+``airflow standalone`` stops its parts on SIGINT only (after SIGTERM they live on), prints their
+logs all together, and does not say when it can be used. This starts it, waits until it is
+healthy, says where it is, and stops it whichever signal comes.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+from podline.exceptions import PodlineError
+
+_HEALTHY_SECONDS = 180
+_STOP_SECONDS = 30
+_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+
+
+class StandaloneError(PodlineError):
+    """Airflow does not start."""
+
+
+def serve(
+    home: Path, variables: Mapping[str, str] | None = None, say: Callable[[str], None] = print
+) -> int:
+    """Run ``airflow standalone`` until a signal or its own end.
+
+    Args:
+        home: AIRFLOW_HOME; the log and the password file are there.
+        variables: what its environment has beyond ours, such as the store's connection.
+        say: prints a line for the user.
+
+    Returns:
+        0 after a signal, else its exit code.
+
+    Raises:
+        StandaloneError: its port is taken, or it is not healthy after three minutes.
+    """
+    port = int(os.environ.get("AIRFLOW__API__PORT", "8080"))
+    _refuse_taken(port)
+    home.mkdir(parents=True, exist_ok=True)
+    password = _password(home)
+    log = home / "standalone.log"
+    with _stopped_by_signals() as stopped:
+        child = _start(home, variables or {}, log)
+        try:
+            say(f"Airflow is starting; its log is {log}")
+            if _wait_until_healthy(child, port, log, stopped):
+                say(f"Airflow is at http://localhost:{port}  user admin  password {password}")
+                say("Ctrl-C stops it.")
+            while child.poll() is None and not stopped:
+                time.sleep(0.2)
+        finally:
+            _stop(child)
+    return 0 if stopped else child.returncode
+
+
+def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    beside = Path(sys.executable).parent  # standalone looks for `airflow` on the PATH itself
+    path = f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {
+        **os.environ,
+        **variables,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(home)),
+        "PATH": path,
+    }
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [str(beside / "airflow"), "standalone"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a terminal's Ctrl-C is ours to hand on, once
+        )
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """SIGINT, and for what is left of its session after a while, SIGKILL."""
+    with contextlib.suppress(ProcessLookupError):
+        child.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_STOP_SECONDS)
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[list[int]]:
+    """A list that the first SIGINT or SIGTERM makes true.
+
+    With a handler of ours the child starts with SIGINT at its default, even where a shell had
+    started us with SIGINT ignored (`make up &`).
+    """
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait_until_healthy(
+    child: subprocess.Popen[bytes], port: int, log: Path, stopped: list[int]
+) -> bool:
+    deadline = time.monotonic() + _HEALTHY_SECONDS
+    while not stopped:
+        if _is_healthy(port):
+            return True
+        if child.poll() is not None:
+            raise StandaloneError(f"Airflow ended with {child.returncode}. {_log_end(log)}")
+        if time.monotonic() > deadline:
+            raise StandaloneError(
+                f"Airflow is not healthy after {_HEALTHY_SECONDS} s. {_log_end(log)}"
+            )
+        time.sleep(0.2)
+    return False
+
+
+def _is_healthy(port: int) -> bool:
+    url = f"http://127.0.0.1:{port}/api/v2/monitor/health"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=5) as answer:
+            health = json.load(answer)
+    except (OSError, ValueError):
+        return False
+    return all(health.get(part, {}).get("status") == "healthy" for part in _PARTS)
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StandaloneError(
+                f"Port {port} is taken ({error.strerror}): stop what listens there, or choose "
+                "another with AIRFLOW__API__PORT (`make up PORT=8081`)."
+            ) from None
+
+
+def _password_file(home: Path) -> Path:
+    return home / "passwords.json"
+
+
+def _password(home: Path) -> str:
+    """The password of the user admin, made once, in a file that only its owner can read."""
+    path = _password_file(home)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return str(json.loads(path.read_text())["admin"])
+    password = secrets.token_urlsafe(12)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"admin": password}, file)
+    return password
+
+
+def _log_end(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-15:]
+    return "\n  ".join([f"The end of {log}:", *lines])

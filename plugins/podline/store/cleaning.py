@@ -1,0 +1,85 @@
+"""Removing what old runs left in the store."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from podline.store import keys
+from podline.store.errors import StoreError
+from podline.store.objects import ObjectInfo, Store
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was (or would be) removed of one run; `kept` counts objects that a model refers to."""
+
+    dag_id: str
+    run_id: str
+    newest: datetime
+    keys: list[str] = field(repr=False)
+    size: int
+    kept: int
+
+
+def clean(store: Store, older_than: timedelta, dry_run: bool = False) -> list[Removed]:
+    """Remove the objects of runs that wrote nothing for `older_than`.
+
+    An object that the manifest of a published model refers to stays. Choose `older_than` longer
+    than any stage takes: a run is as old as its newest object.
+
+    Returns:
+        One entry a run, the oldest first.
+
+    Raises:
+        StoreError: a manifest cannot be read; nothing is removed then.
+    """
+    limit = datetime.now(UTC) - older_than
+    old = [run for run in _runs(store) if run[0].modified < limit]
+    if not old:
+        return []
+    references = _references(store)
+    removed = [_removed(run, references) for run in sorted(old, key=lambda run: run[0].modified)]
+    removed = [entry for entry in removed if entry.keys]
+    if not dry_run:
+        store.delete(key for entry in removed for key in entry.keys)
+    return removed
+
+
+def _runs(store: Store) -> Iterator[list[ObjectInfo]]:
+    """The objects of each run, the newest first."""
+    for dag in store.list_folders(keys.RUNS):
+        for run in store.list_folders(dag):
+            objects = sorted(store.list(run), key=lambda item: item.modified, reverse=True)
+            if objects:
+                yield objects
+
+
+def _removed(objects: list[ObjectInfo], references: set[str]) -> Removed:
+    going = [item for item in objects if item.key not in references]
+    dag_id, run_id = keys.split(objects[0].key)[1:3]
+    return Removed(
+        dag_id=dag_id,
+        run_id=run_id,
+        newest=objects[0].modified,
+        keys=[item.key for item in going],
+        size=sum(item.size for item in going),
+        kept=len(objects) - len(going),
+    )
+
+
+def _references(store: Store) -> set[str]:
+    """The keys that the manifests of all published versions name."""
+    found: set[str] = set()
+    for item in store.list(keys.MODELS):
+        if not item.key.endswith("/" + keys.MANIFEST):
+            continue
+        try:
+            manifest = json.loads(bytes(store.get(item.key)))
+            found.update(str(key) for key in manifest["references"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"The manifest {item.key} cannot be read ({error!r}), so what it refers to is "
+                "unknown: nothing was removed."
+            ) from None
+    return found

@@ -1,0 +1,177 @@
+"""Where the store is and who we are there, read from an Airflow connection of type ``aws``.
+
+The fields are those of the amazon provider, so that one connection serves podline and
+Airflow's own S3 hooks. Processes without Airflow (a stage, the command line) read the same
+environment variable that Airflow does.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from podline import settings
+from podline.store.errors import StoreConnectionError
+
+_DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class StoreConnection:
+    """An S3 store: address, bucket and credentials.
+
+    Without keys the client's default chain finds them (environment, web identity, instance);
+    without an endpoint the store is Amazon's.
+    """
+
+    conn_id: str
+    bucket: str
+    endpoint_url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    region: str = _DEFAULT_REGION
+
+    @classmethod
+    def read(cls, conn_id: str | None = None) -> Self:
+        """Read the connection `conn_id`, by default the setting ``store_conn_id``.
+
+        Inside Airflow this asks Airflow, with all its secrets backends; elsewhere the
+        environment variable ``AIRFLOW_CONN_…``, since importing Airflow takes a second or two.
+
+        Raises:
+            StoreConnectionError: there is no such connection, or it cannot be used.
+        """
+        conn_id = conn_id or settings.store_conn_id()
+        if "airflow.sdk" in sys.modules:
+            return cls._from_airflow(conn_id)
+        return cls.from_env(conn_id)
+
+    @classmethod
+    def from_env(cls, conn_id: str) -> Self:
+        """Read ``AIRFLOW_CONN_{CONN_ID}``, in its JSON or its URI form.
+
+        Raises:
+            StoreConnectionError: the variable is missing or cannot be used.
+        """
+        name = _variable(conn_id)
+        value = os.environ.get(name)
+        if not value:
+            raise StoreConnectionError(
+                f"No store: the environment variable {name} is not set. Give it an Airflow "
+                'connection, such as {"conn_type": "aws", "login": KEY, "password": SECRET, '
+                '"extra": {"endpoint_url": URL}}, or run the command through '
+                "`podline store exec -- …`, which brings a store."
+            )
+        try:
+            fields = _parse_json(value) if value.lstrip().startswith("{") else _parse_uri(value)
+        except ValueError as error:
+            # The value holds a secret, so only its form is named.
+            raise StoreConnectionError(
+                f"{name} is neither a connection in JSON nor a URI aws://KEY:SECRET@/?…: {error}"
+            ) from None
+        return cls._from_fields(conn_id, **fields)
+
+    @classmethod
+    def _from_airflow(cls, conn_id: str) -> Self:
+        from airflow.sdk import BaseHook
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            connection = BaseHook.get_connection(conn_id)
+        except AirflowNotFoundException:
+            raise StoreConnectionError(
+                f"Airflow has no connection {conn_id!r}: add one of type Amazon Web Services, "
+                f"or set {_variable(conn_id)}, or name another in [podline] store_conn_id."
+            ) from None
+        return cls._from_fields(
+            conn_id,
+            conn_type=connection.conn_type,
+            login=connection.login,
+            password=connection.password,
+            extra=connection.extra_dejson,
+        )
+
+    @classmethod
+    def _from_fields(
+        cls,
+        conn_id: str,
+        *,
+        conn_type: str | None,
+        login: str | None,
+        password: str | None,
+        extra: dict[str, Any],
+    ) -> Self:
+        if conn_type != "aws":
+            raise StoreConnectionError(
+                f"Connection {conn_id!r} is of type {conn_type!r}: the store needs one of type "
+                "'aws' (Amazon Web Services), whichever S3 server it is."
+            )
+        if not (login and password):  # the provider's order: these two first, then the extras
+            login, password = extra.get("aws_access_key_id"), extra.get("aws_secret_access_key")
+        service = extra.get("service_config") or {}
+        if isinstance(service, str):  # a URI's extras are strings
+            service = json.loads(service)
+        s3: dict[str, Any] = service.get("s3") or {}
+        return cls(
+            conn_id=conn_id,
+            bucket=s3.get("bucket_name") or settings.store_bucket(),
+            endpoint_url=s3.get("endpoint_url") or extra.get("endpoint_url"),
+            access_key=login or None,
+            secret_key=password or None,
+            session_token=extra.get("aws_session_token"),
+            region=extra.get("region_name") or _DEFAULT_REGION,
+        )
+
+    def to_env(self) -> dict[str, str]:
+        """The environment that gives a child process or a pod this connection.
+
+        It holds the secret: pass it on as environment or as a Kubernetes Secret, never as text.
+        """
+        extra = {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region,
+            "aws_session_token": self.session_token,
+            "service_config": {"s3": {"bucket_name": self.bucket}},
+        }
+        value = {
+            "conn_type": "aws",
+            "login": self.access_key,
+            "password": self.secret_key,
+            "extra": {name: item for name, item in extra.items() if item},
+        }
+        return {_variable(self.conn_id): json.dumps(value)}
+
+    def __str__(self) -> str:
+        where = self.endpoint_url or f"Amazon S3 ({self.region})"
+        return f"{where}, bucket {self.bucket!r}, connection {self.conn_id!r}"
+
+
+def _variable(conn_id: str) -> str:
+    return f"AIRFLOW_CONN_{conn_id.upper()}"
+
+
+def _parse_json(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    extra = value.get("extra") or {}
+    if isinstance(extra, str):
+        extra = json.loads(extra)
+    if not isinstance(extra, dict):
+        raise ValueError("its extra is not an object")
+    known = {name: value.get(name) for name in ("conn_type", "login", "password")}
+    return {**known, "extra": extra}
+
+
+def _parse_uri(text: str) -> dict[str, Any]:
+    uri = urlsplit(text)
+    extra: dict[str, Any] = dict(parse_qsl(uri.query, keep_blank_values=True))
+    if "__extra__" in extra:  # Airflow's own way to put nested extras into a URI
+        extra = json.loads(extra["__extra__"])
+    return {
+        "conn_type": uri.scheme,
+        "login": unquote(uri.username or ""),
+        "password": unquote(uri.password or ""),
+        "extra": extra,
+    }

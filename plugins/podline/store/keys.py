@@ -1,0 +1,118 @@
+"""The names of objects, in one place.
+
+======================================================================  =======================
+``runs/{dag}/{run}/{task}/{map index}/{try}-{nonce}/{name}``            what a try of a stage wrote
+``files/{sha256}``                                                      a file, named by its content
+``models/{model}/versions/{n}/{name}``                                  a published version
+``models/{model}/aliases/{alias}``                                      which version an alias means
+======================================================================  =======================
+
+A key can be read, and parsed back: letters, digits and the marks that ids use stay as they are,
+anything else becomes a percent escape.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, unquote
+
+RUNS = "runs"
+FILES = "files"
+MODELS = "models"
+MANIFEST = "manifest.json"
+
+_LONGEST = 1024  # bytes that S3 allows in a key
+_ESCAPED = re.compile(r"[^\w.~:+=@,-]")
+_DOTS = re.compile(r"\.{1,2}")
+
+
+def quoted(segment: str) -> str:
+    """One segment of a key: `segment` with ``/``, ``%``, spaces and the like escaped.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    if not segment:
+        raise ValueError("a part of an object's key is empty")
+    if _DOTS.fullmatch(segment):  # a client would take these for folders
+        return segment.replace(".", "%2E")
+    return _ESCAPED.sub(lambda match: quote(match[0], safe=""), segment)
+
+
+def join(*segments: str | int) -> str:
+    """A key of these segments, each quoted.
+
+    Raises:
+        ValueError: a segment is empty, or the key is longer than S3 allows.
+    """
+    key = "/".join(quoted(str(segment)) for segment in segments)
+    if len(key.encode()) > _LONGEST:
+        raise ValueError(f"the key {key[:80]}… is longer than the {_LONGEST} bytes that S3 allows")
+    return key
+
+
+def split(key: str) -> list[str]:
+    """The segments of `key`, unquoted: the inverse of `join`."""
+    return [unquote(segment) for segment in key.split("/")]
+
+
+@dataclass(frozen=True, order=True)
+class TryKey:
+    """One try of one task instance: the folder of all that it writes."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+    nonce: str
+
+    @property
+    def prefix(self) -> str:
+        """The try's folder, without a slash at its end."""
+        attempt = f"{self.try_number}-{self.nonce}"
+        return join(RUNS, self.dag_id, self.run_id, self.task_id, self.map_index, attempt)
+
+    def key(self, name: str) -> str:
+        """The key of the object `name`, which may have folders (``files/a.csv``)."""
+        prefix = split(self.prefix)
+        return join(*prefix, *name.split("/"))
+
+    @classmethod
+    def parse(cls, key: str) -> tuple[Self, str]:
+        """The try that `key` belongs to, and the object's name in it.
+
+        Raises:
+            ValueError: `key` is not one of a run.
+        """
+        segments = split(key)
+        if len(segments) < 7 or segments[0] != RUNS:
+            raise ValueError(f"{key!r} is not the key of a run's object")
+        _, dag_id, run_id, task_id, map_index, attempt, *name = segments
+        number, _, nonce = attempt.partition("-")
+        return cls(dag_id, run_id, task_id, int(map_index), int(number), nonce), "/".join(name)
+
+
+def run_prefix(dag_id: str, run_id: str) -> str:
+    """The folder of a whole run."""
+    return join(RUNS, dag_id, run_id)
+
+
+def file_key(sha256: str) -> str:
+    """The key of a file by the sha256 (hex) of its content."""
+    return join(FILES, sha256)
+
+
+def version_key(model: str, version: int, name: str) -> str:
+    """The key of the object `name` (which may have folders) of a published version."""
+    return join(MODELS, model, "versions", version, *name.split("/"))
+
+
+def manifest_key(model: str, version: int) -> str:
+    """The key of a published version's manifest."""
+    return version_key(model, version, MANIFEST)
+
+
+def alias_key(model: str, alias: str) -> str:
+    """The key of an alias of a model."""
+    return join(MODELS, model, "aliases", alias)

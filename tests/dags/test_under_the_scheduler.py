@@ -1,0 +1,211 @@
+"""Notebooks under Airflow's real scheduler: triggered over REST, cleared, killed, edited."""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.server import Airflow, running
+from podline.contract import StageResult
+from podline.store import Store, StoreConnection, keys
+
+TESTS = Path(__file__).parents[1]
+
+CHAIN = {
+    "step:make": "total = sum(range(rows))\nprint('made', total)",
+    "step:change": "total += 1",
+    "step:look": "result = total\nprint('result', result)",
+}
+SLOW = {"step:sleep": "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)"}
+FAILING = {"step:fail": "numbers = [1, 2, 3]\nnumbers[7]"}
+EDITED = {
+    "step:first": "first = 1",
+    "step:wait": "import time\ntime.sleep(4)\nsecond = first",
+    "step:last": "third = second",
+}
+
+
+def write(
+    folder: Path, name: str, cells: dict[str, str], about: dict[str, Any] | None = None
+) -> None:
+    listed = [_cell("rows = 10  # how many", "parameters")]
+    listed += [_cell(source, tag) for tag, source in cells.items()]
+    metadata = {"podline": about} if about else {}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": listed}
+    part = folder / f"{name}.part"
+    part.write_text(json.dumps(notebook))
+    part.rename(folder / f"{name}.ipynb")
+
+
+def _cell(source: str, *tags: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code", "metadata": {"tags": list(tags)}, "source": source,
+        "outputs": [], "execution_count": None,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebooks")
+    write(folder, "chain", CHAIN)
+    write(folder, "slow", SLOW)
+    write(folder, "failing", FAILING, {"retries": 0})
+    write(folder, "edited", EDITED)
+    write(folder, "every_day", {"step:tick": "x = rows"}, {
+        "schedule": "@daily", "start_date": "2026-01-01", "catchup": False,
+    })  # fmt: skip
+    invalid = TESTS / "notebooks" / "invalid" / "two_errors_at_once.ipynb"
+    (folder / invalid.name).write_bytes(invalid.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(store_server: StoreConnection) -> Store:
+    store = Store(store_server)
+    store.ensure_bucket()
+    return store
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    folder: Path, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
+    variables = store.connection.to_env() | {
+        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+    }
+    with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
+        airflow.wait_for_dag("two_errors_at_once")
+        yield airflow
+
+
+def results(store: Store, dag_id: str, run_id: str, task_id: str) -> list[StageResult]:
+    """The results that the tries of a task have left, the oldest first."""
+    found = sorted(store.list(keys.join("runs", dag_id, run_id, task_id)), key=lambda o: o.modified)
+    return [
+        StageResult.from_json(bytes(store.get(item.key)))
+        for item in found
+        if item.key.endswith("/result.json")
+    ]
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.3)
+    raise TimeoutError(f"not so after {seconds} s")
+
+
+def executed(store: Store, dag_id: str, run_id: str, task_id: str) -> str:
+    (result,) = results(store, dag_id, run_id, task_id)
+    return bytes(store.get(result.executed_notebook)).decode()
+
+
+@pytest.mark.timeout(400)
+def test_a_triggered_run_takes_its_parameters(airflow: Airflow, store: Store) -> None:
+    run_id = airflow.trigger("chain", {"rows": 5})
+    assert airflow.wait("chain", run_id) == "success"
+    assert "result 11" in executed(store, "chain", run_id, "look")
+
+
+def test_the_baseline_gives_the_same(airflow: Airflow, store: Store) -> None:
+    run_id = airflow.trigger("chain_baseline", {"rows": 5})
+    assert airflow.wait("chain_baseline", run_id) == "success"
+    assert "result 11" in executed(store, "chain_baseline", run_id, "notebook")
+
+
+def test_an_invalid_notebook_leaves_the_others_active(airflow: Airflow) -> None:
+    dags = airflow.dags()
+    assert not any(dag["is_stale"] for dag in dags.values())
+    assert {"name": "invalid", "dag_id": "two_errors_at_once"}.items() <= (
+        next(t for t in dags["two_errors_at_once"]["tags"] if t["name"] == "invalid").items()
+    )
+    run_id = airflow.trigger("two_errors_at_once")
+    assert airflow.wait("two_errors_at_once", run_id) == "failed"
+
+
+def test_a_schedule_makes_a_run(airflow: Airflow) -> None:
+    def scheduled() -> Any:
+        runs = airflow.call("GET", "/api/v2/dags/every_day/dagRuns")["dag_runs"]
+        return [run for run in runs if run["state"] == "success"]
+
+    assert until(scheduled)[0]["run_type"] == "scheduled"
+
+
+def test_a_failing_cell_fails_the_task_and_keeps_the_notebook(
+    airflow: Airflow, store: Store
+) -> None:
+    run_id = airflow.trigger("failing")
+    assert airflow.wait("failing", run_id) == "failed"
+    (result,) = results(store, "failing", run_id, "fail")
+    assert result.failure is not None
+    assert "cell 2, line 2: IndexError" in result.failure.message
+    assert "-->   2 numbers[7]" in result.failure.message
+    assert "IndexError" in bytes(store.get(result.executed_notebook)).decode()
+
+
+def test_a_cleared_task_overwrites_nothing(airflow: Airflow, store: Store) -> None:
+    run_id = airflow.trigger("chain")
+    assert airflow.wait("chain", run_id) == "success"
+    (before,) = results(store, "chain", run_id, "change")
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["change"],
+            "include_downstream": True, "only_failed": False}  # fmt: skip
+    airflow.call("POST", "/api/v2/dags/chain/clearTaskInstances", body)
+    until(lambda: len(results(store, "chain", run_id, "look")) == 2)
+    assert airflow.wait("chain", run_id) == "success"
+    first, second = results(store, "chain", run_id, "change")
+    assert first == before
+    assert second.nonce != first.nonce
+
+
+def test_a_killed_process_is_named(airflow: Airflow, store: Store) -> None:
+    run_id = airflow.trigger("slow")
+    pid = until(lambda: _stage_pid(airflow, run_id))
+    os.kill(pid, signal.SIGKILL)
+    assert airflow.wait("slow", run_id) == "failed"
+    log = airflow.call("GET", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep/logs/1")
+    assert "was killed by the signal SIGKILL" in json.dumps(log)
+
+
+def test_a_task_marked_failed_ends_its_process(airflow: Airflow, store: Store) -> None:
+    run_id = airflow.trigger("slow")
+    pid = until(lambda: _stage_pid(airflow, run_id))
+    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep"
+    airflow.call("PATCH", path, {"new_state": "failed"})
+    until(lambda: not Path(f"/proc/{pid}").exists(), 30)
+    (result,) = until(lambda: results(store, "slow", run_id, "sleep"))
+    assert "told to stop (SIGTERM) while cell 2 ran" in result.failure.message
+
+
+def test_a_notebook_edited_during_a_run_is_not_mixed(
+    airflow: Airflow, store: Store, folder: Path
+) -> None:
+    run_id = airflow.trigger("edited")
+    until(lambda: results(store, "edited", run_id, "first"))
+    write(folder, "edited", EDITED | {"step:last": "third = second + 1"})
+    assert airflow.wait("edited", run_id) == "failed"
+    assert airflow.tasks("edited", run_id)["last"]["state"] != "success"
+    assert results(store, "edited", run_id, "last") == []
+    tasks = airflow.tasks("edited", run_id)
+    failed = next(name for name in ("wait", "last") if tasks[name]["state"] == "failed")
+    log = airflow.call("GET", f"/api/v2/dags/edited/dagRuns/{run_id}/taskInstances/{failed}/logs/1")
+    assert "was edited during this run" in json.dumps(log)
+
+
+def _stage_pid(airflow: Airflow, run_id: str) -> int | None:
+    """The process of the stage that sleeps, which its cell has printed."""
+    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep/logs/1"
+    try:
+        log = json.dumps(airflow.call("GET", path))
+    except RuntimeError:
+        return None  # no log yet
+    found = re.search(r'"pid (\d+)"', log)
+    return int(found[1]) if found else None

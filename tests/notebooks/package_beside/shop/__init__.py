@@ -1,0 +1,5 @@
+"""A small shop."""
+
+from .basket import Basket
+
+__all__ = ["Basket"]

@@ -1,0 +1,66 @@
+"""The command line as its users call it, and notebooks to call it with."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from podline.cli import app
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+Podline = Callable[..., Result]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def podline(monkeypatch: pytest.MonkeyPatch) -> Podline:
+    """Calls `podline` with arguments; an exception that it does not tell is the test's."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+    return call
+
+
+@pytest.fixture
+def notebooks() -> Path:
+    """The folder of the test notebooks."""
+    return NOTEBOOKS
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the embedded store is, in an environment that names no other."""
+    monkeypatch.delenv("AIRFLOW_CONN_PODLINE_STORE", raising=False)
+    monkeypatch.setenv("AIRFLOW__PODLINE__HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a notebook of cells, each its tags (separated by spaces) and its source."""
+
+    def notebook(name: str, *cells: Sequence[str]) -> Path:
+        listed: list[dict[str, Any]] = [
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "metadata": {"tags": tags.split()},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, (tags, source) in enumerate(cells, start=1)
+        ]
+        path = tmp_path / f"{name}.ipynb"
+        path.write_text(
+            json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": listed})
+        )
+        return path
+
+    return notebook

@@ -1,0 +1,71 @@
+import json
+import time
+from datetime import timedelta
+
+import pytest
+
+from podline.store import Store, StoreError, keys
+from podline.store.cleaning import clean
+from podline.store.keys import TryKey
+
+AGE = timedelta(seconds=2)  # the store's times are whole seconds
+ANY = timedelta(seconds=-5)  # even what was written just now is older
+
+
+@pytest.fixture
+def old(store: Store) -> dict[str, str]:
+    """Two runs of one DAG."""
+    found = {}
+    for run in ("r1", "r 2"):
+        for name in ("model.keras", "data.parquet"):
+            key = TryKey("power", run, "train", -1, 1, "ab12").key(name)
+            store.put(key, b"12345")
+            found[f"{run}/{name}"] = key
+    return found
+
+
+def publish(store: Store, references: object) -> None:
+    store.put(keys.manifest_key("power", 1), json.dumps({"references": references}).encode())
+    store.put(keys.version_key("power", 1, "model.keras"), b"1")
+
+
+def everything(store: Store) -> set[str]:
+    return {item.key for item in store.list("runs")}
+
+
+def test_old_runs_go(store: Store, old: dict[str, str]) -> None:
+    time.sleep(AGE.total_seconds() + 1.1)
+    young = TryKey("power", "r3", "train", -1, 1, "ab12").key("model.keras")
+    again = TryKey("power", "r 2", "evaluate", -1, 1, "ab12").key("metrics.json")
+    store.put(young, b"1")
+    store.put(again, b"1")
+    store.put(keys.file_key("ab12"), b"1")
+
+    planned = clean(store, AGE, dry_run=True)
+    assert everything(store) == {*old.values(), young, again}
+    assert clean(store, AGE) == planned
+    assert everything(store) == {old["r 2/model.keras"], old["r 2/data.parquet"], young, again}
+    assert store.exists(keys.file_key("ab12"))
+    (run,) = planned
+    assert (run.dag_id, run.run_id, run.size, run.kept) == ("power", "r1", 10, 0)
+    assert clean(store, AGE) == []
+
+
+def test_what_a_model_refers_to_stays(store: Store, old: dict[str, str]) -> None:
+    publish(store, [old["r1/model.keras"]])
+    removed = {run.run_id: run for run in clean(store, ANY)}
+    assert everything(store) == {old["r1/model.keras"]}
+    assert removed["r1"].kept == 1
+    assert removed["r 2"].kept == 0
+    assert store.exists(keys.version_key("power", 1, "model.keras"))
+    assert clean(store, ANY) == []
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"{}", b'{"references": 1}', b"[]"])
+def test_a_manifest_that_cannot_be_read_stops_it(
+    store: Store, old: dict[str, str], manifest: bytes
+) -> None:
+    store.put(keys.manifest_key("power", 1), manifest)
+    with pytest.raises(StoreError, match=r"models/power/versions/1/manifest\.json cannot be read"):
+        clean(store, ANY)
+    assert everything(store) == set(old.values())

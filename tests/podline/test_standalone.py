@@ -1,0 +1,81 @@
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from podline import standalone
+from podline.standalone import StandaloneError
+
+SERVE = """
+import functools, pathlib, sys
+from podline import standalone
+sys.exit(standalone.serve(pathlib.Path(sys.argv[1]), say=functools.partial(print, flush=True)))
+"""
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A free port, which Airflow is told to use."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = int(probe.getsockname()[1])
+    monkeypatch.setenv("AIRFLOW__API__PORT", str(number))
+    monkeypatch.setenv("AIRFLOW__API__HOST", "127.0.0.1")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"http://localhost:{number}")
+    monkeypatch.setenv("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    return number
+
+
+@pytest.mark.timeout(240)
+def test_airflow_from_start_to_ctrl_c(port: int, tmp_path: Path) -> None:
+    home = tmp_path / "airflow"
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(home)], stdout=subprocess.PIPE, text=True
+    ) as outer:
+        assert outer.stdout
+        assert "is starting" in outer.stdout.readline()
+        where = outer.stdout.readline().split()
+        password = where[-1]
+        assert where[:4] == ["Airflow", "is", "at", f"http://localhost:{port}"]
+        assert log_in(port, password)
+        outer.send_signal(signal.SIGINT)
+        assert outer.wait(60) == 0
+    assert stat.S_IMODE((home / "passwords.json").stat().st_mode) == 0o600
+    assert password not in (home / "standalone.log").read_text()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))  # nobody listens any more
+
+
+def log_in(port: int, password: str) -> str:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/auth/token",
+        data=json.dumps({"username": "admin", "password": password}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return str(json.load(answer)["access_token"])
+
+
+def test_a_taken_port_is_named(port: int, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(StandaloneError, match=f"Port {port} is taken"):
+            standalone.serve(tmp_path)
+
+
+def test_a_start_that_fails_shows_the_log(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "nosuchdatabase://")
+    with pytest.raises(StandaloneError, match=r"Airflow ended with 1\. (.*\n)*.*nosuchdatabase"):
+        standalone.serve(tmp_path, say=lambda line: None)
