@@ -57,7 +57,7 @@ data: install ## Put the demo's data set into the store
 
 .PHONY: test
 test: install-dev ## Run the tests (PYTEST_ARGS="-k store -x" and the like)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: install-dev ## Check style, types and notebooks
@@ -77,7 +77,7 @@ bench-compile: install-dev ## Measure how long a notebook takes to become a DAG
 
 .PHONY: bench-process
 bench-process: install-dev ## Measure what the pipeline costs over running the notebook itself
-	$(BIN)/podline store exec -- python -m benchmarks.process
+	$(BIN)/python -m benchmarks.process
 
 .PHONY: requirements
 requirements: install-dev ## Resolve requirements.txt and requirements-dev.txt anew

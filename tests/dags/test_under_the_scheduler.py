@@ -15,6 +15,9 @@ from benchmarks.server import Airflow, running
 from podline.contract import StageResult
 from podline.store import Store, StoreConnection, keys
 
+# One Airflow for all of them; two at once would be slow on a small machine.
+pytestmark = pytest.mark.xdist_group("airflow")
+
 TESTS = Path(__file__).parents[1]
 
 CHAIN = {

@@ -13,6 +13,8 @@ import pytest
 from podline import standalone
 from podline.standalone import StandaloneError
 
+pytestmark = pytest.mark.xdist_group("airflow")
+
 SERVE = """
 import functools, pathlib, sys
 from podline import standalone

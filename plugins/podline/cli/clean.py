@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 
 from podline.cli import stores
-from podline.cli.console import counted, local_time, make_console, make_table, readable_size
+from podline.cli.console import (
+    counted,
+    local_time,
+    make_console,
+    make_table,
+    print_table,
+    readable_size,
+)
 
 
 def command(
@@ -28,6 +35,8 @@ def command(
     with stores.opened() as store:
         removed = clean(store, age, dry_run)
     table = make_table("dag", "run", "last wrote", "objects", "size", "kept")
+    for column in table.columns:
+        column.no_wrap = True
     for column in table.columns[3:]:
         column.justify = "right"
     for run in removed:
@@ -36,7 +45,7 @@ def command(
         table.add_row(run.dag_id, run.run_id, when, str(len(run.keys)), size, kept)
     console = make_console()
     if removed:
-        console.print(table)
+        print_table(console, table)
     size = readable_size(sum(run.size for run in removed))
     verb = "would be removed" if dry_run else "removed"
     console.print(f"{counted(len(removed), 'run')} {verb}, {size}")

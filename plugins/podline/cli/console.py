@@ -24,16 +24,13 @@ def make_console() -> Console:
     return console
 
 
-def make_table(*columns: str, title: str = "") -> Table:
+def make_table(*columns: str) -> Table:
     """Return a table with these columns, of text as it is: brackets are no markup."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=Text(title, "bold") if title else None,
-        title_justify="left",
         header_style="dim",
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -42,6 +39,20 @@ def make_table(*columns: str, title: str = "") -> Table:
     for column in columns:
         table.add_column(column)
     return table
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; numbers and ids stay whole, also where the terminal is too narrow for it."""
+    from rich.cells import cell_len
+    from rich.measure import Measurement
+
+    for column in table.columns:
+        if column.no_wrap:
+            column.min_width = max(cell_len(str(cell)) for cell in column.cells)
+    least = Measurement.get(console, console.options.update(max_width=10_000), table).minimum
+    width, console.width = console.width, max(console.width, least)
+    console.print(table)
+    console.width = width
 
 
 def local_time(moment: datetime | float) -> str:

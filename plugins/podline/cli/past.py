@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from podline.cli import history, report
-from podline.cli.console import counted, local_time, make_console, make_table
+from podline.cli.console import counted, local_time, make_console, make_table, print_table
 from podline.cli.history import Run
 from podline.contract import StageResult
 from podline.latency.breakdown import row_of, start_of, wall_seconds
@@ -26,9 +26,11 @@ def print_dags(store: Store) -> None:
         return
     table = make_table("dag", "runs", "last wrote", "latest run")
     table.columns[1].justify = "right"
+    for column in table.columns:
+        column.no_wrap = True
     for dag_id, runs in by_dag.items():
         table.add_row(dag_id, str(len(runs)), local_time(runs[0].newest), runs[0].run_id)
-    console.print(table)
+    print_table(console, table)
 
 
 def print_runs(store: Store, dag_id: str, limit: int) -> None:
@@ -36,6 +38,7 @@ def print_runs(store: Store, dag_id: str, limit: int) -> None:
     console = make_console()
     known = history.runs(store, dag_id)
     table = make_table("run", "started", "seconds", "stages", "state")
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
     table.columns[2].justify = table.columns[3].justify = "right"
     for run in known[:limit]:
         results = history.results(store, run.last_tries)
@@ -44,7 +47,7 @@ def print_runs(store: Store, dag_id: str, limit: int) -> None:
         seconds = f"{wall_seconds(read):.2f}" if read else ""
         table.add_row(run.run_id, started, seconds, str(len(results)), _state(results))
     if known:
-        console.print(table)
+        print_table(console, table)
     if len(known) > limit:
         console.print(Text(f"… and {counted(len(known) - limit, 'older run')}", "dim"))
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from podline.cli.console import make_table
+from podline.cli.console import make_table, print_table
 from podline.cli.history import Run
 from podline.latency.breakdown import Row, phase_names, total_of
 
@@ -15,13 +15,14 @@ def print_breakdown(console: Console, rows: Sequence[Row], cells: bool = False) 
     """Print seconds by stage and phase; `cells` adds the seconds of each cell."""
     if rows:
         console.print()
-        console.print(breakdown_table(rows, cells))
+        print_table(console, breakdown_table(rows, cells))
 
 
 def breakdown_table(rows: Sequence[Row], cells: bool = False) -> Table:
     """Return the table of seconds by stage and phase, with their sums where there are several."""
     phases = phase_names(rows)
-    table = make_table("seconds", title="")
+    table = make_table("seconds")
+    table.columns[0].no_wrap = True
     for name in (*phases, "total", "overhead"):
         table.add_column(name, justify="right", no_wrap=True)
     if cells:
@@ -62,7 +63,7 @@ def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
     for name, value in metrics.items():
         table.add_row(name, f"{value:.6g}")
     console.print()
-    console.print(table)
+    print_table(console, table)
 
 
 def print_executed(console: Console, run: Run, stages: Iterable[str]) -> None:

@@ -107,8 +107,8 @@ class _Progress:
         self._print(Text(f"{how[0]} {seconds:.2f} s", how[1]))
 
     def _print(self, text: Text) -> None:
-        head = Text(f"{self.stage:{self.width}} │ ", "dim")
-        self.console.print(head + text, soft_wrap=True)
+        head = f"{self.stage:{self.width}} │ "
+        self.console.print(Text.assemble((head, "dim"), text), soft_wrap=True)
 
 
 def _print_end(console: Console, run: LocalRun, cells: bool) -> None:

@@ -28,6 +28,7 @@ def command(
     """List what ran, and say where the time of a run went.
 
     Without a DAG: the DAGs. With one: its runs, and the latest in full. With a run: that one.
+    A run is ok when all of its stages that left anything in the store succeeded.
     """
     from podline.cli import past
 

@@ -67,6 +67,11 @@ def _named(body: Iterable[ast.stmt], folder: Path, base: Path | None = None) -> 
                 queue += _module(module, folder)
                 for alias in node.names:
                     queue += _module(f"{module}.{alias.name}", folder)
+            case ast.Call(
+                func=ast.Name("import_module") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(module)), *_],
+            ):
+                queue += _module(module, folder)
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
                 found |= set(_path_of(text, folder))
     for path in queue:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from podline.contract import Carried
+from podline.notebooks.document import lines_of
 from podline.notebooks.names import Effects, Flow, Function
 from podline.notebooks.source import Statements, magic_call
 
@@ -94,7 +95,7 @@ def note_modules(body: list[ast.stmt], modules: dict[str, str]) -> None:
 
 def _groups(statements: Statements) -> Iterator[tuple[int, str, list[ast.stmt]]]:
     """Yield (first line, text, statements); statements that share a line stay together."""
-    lines = statements.text.splitlines()
+    lines = lines_of(statements.text)
     group: list[ast.stmt] = []
     first = last = 0
     for statement in statements.body:
@@ -131,6 +132,7 @@ def _carried(
     elif not binds and not effects.stars and all(_sets_up(part, modules) for part in body):
         used = reads & set(modules)
         triggers = used | {f"{modules[name]}." for name in used} or set(_PLOTTING)
+    triggers |= {f"{library}." for part in body for library in _registers_with(part, modules)}
     computed = any(
         isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
         and any(isinstance(node, ast.Call) for node in ast.walk(statement))
@@ -145,6 +147,18 @@ def _carried(
         tuple(sorted(triggers)),
         computed,
     )
+
+
+def _registers_with(statement: ast.stmt, modules: dict[str, str]) -> set[str]:
+    """The libraries that a definition is made known to: `@pd.api.extensions.register_…`."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return {
+        modules[name.id]
+        for decorator in decorators
+        if "register" in ast.unparse(decorator)
+        for name in ast.walk(decorator)
+        if isinstance(name, ast.Name) and name.id in modules
+    }
 
 
 def _is_future(body: list[ast.stmt]) -> bool:

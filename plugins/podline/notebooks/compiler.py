@@ -6,6 +6,7 @@ say; `prev:` adds to that. A stage without a `prev:` follows the stage above it.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +17,15 @@ from podline.exceptions import NotebookError
 from podline.notebooks.carrying import CarriedStatement, carry_cell, carry_imports, note_modules
 from podline.notebooks.document import ERROR, Cell, Document, Problem, read_document
 from podline.notebooks.metadata import DagSettings, read_settings
-from podline.notebooks.names import KNOWN_NAMES, Flow, Function, Place
-from podline.notebooks.parameters import Parameter, read_parameters
+from podline.notebooks.names import (
+    KNOWN_NAMES,
+    Effects,
+    Flow,
+    Function,
+    Place,
+    attribute_path,
+)
+from podline.notebooks.parameters import Parameter, read_parameters, substitute
 from podline.notebooks.source import Statements, parse_cell
 from podline.notebooks.tags import (
     CellTags,
@@ -26,6 +34,8 @@ from podline.notebooks.tags import (
     parse_tags,
 )
 
+# Parts of modules whose state goes from stage to stage.
+_SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
 _SEEDING = ("seed", "set_random_seed", "set_seed", "manual_seed")
 
 
@@ -206,22 +216,6 @@ class Pipeline:
         )  # fmt: skip
 
 
-def substitute(source: str, parameters: dict[str, Any]) -> str:
-    """Return a parameters cell's source with the values of `parameters` in place of the defaults."""
-    lines = source.splitlines()
-    statements, problems = parse_cell(Cell(0, "code", source))
-    if problems or statements.text != source:
-        return source
-    for parameter in reversed(read_parameters(statements)):
-        if parameter.name in parameters:
-            node = next(n for n in statements.body if n.lineno == parameter.line)
-            end = node.end_lineno or node.lineno
-            tail = lines[end - 1].encode()[node.end_col_offset or 0 :].decode()
-            value = f"{parameter.name} = {parameters[parameter.name]!r}{tail}"
-            lines[node.lineno - 1 : end] = [value]
-    return "\n".join(lines)
-
-
 def compile_notebook(path: Path) -> Pipeline:
     """Compile a notebook.
 
@@ -255,6 +249,7 @@ class _Compiler:
         self.carried: list[CarriedStatement] = []
         self.functions: dict[str, Function] = {}
         self.modules: dict[str, str] = {}
+        self.imported: set[str] = set()  # names that stand for a module
         self.flows: dict[str, Flow] = {}
         self.last_kind = ""
         self.future_annotations = False
@@ -325,6 +320,7 @@ class _Compiler:
         ):
             self._check_carried(cell, statement)
             self.carried.append(statement)
+            self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
 
     def _check_carried(self, cell: Cell, statement: CarriedStatement) -> None:
@@ -377,7 +373,9 @@ class _Compiler:
         flow.run(statements.body)
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
+        self._note_imported(flow.effects)
         self._check_module_attributes(cell, flow)
+        self._check_accessors(cell, statements)
         self.functions = dict(flow.known)
         stage.cells.append(cell)
         stage.imports += carry_imports(cell.number, statements)
@@ -387,24 +385,42 @@ class _Compiler:
             effects.deferred,
             effects.guarded,
         )
+        # `np.sort(x)` does not change numpy.
         stage.may_bind, stage.bound, stage.changes = (
             effects.may_bind,
             effects.bound,
-            effects.changes,
+            effects.changes - self.imported,
         )
         stage.deleted, stage.shown = effects.deleted, effects.shown
         stage.reseeds = stage.reseeds or _seeds(cell)
 
+    def _note_imported(self, effects: Effects) -> None:
+        self.imported = (self.imported - effects.may_bind) | effects.modules
+
     def _check_module_attributes(self, cell: Cell, flow: Flow) -> None:
-        for name, place in flow.effects.attributes:
-            if name in self.modules and place.cell == cell.number:
-                self.problem(
-                    f"sets an attribute of {name!r}, which other stages import afresh and would "
-                    "not see",
-                    "move the line into an imports cell: those run in every stage",
-                    cell,
-                    place.line,
-                )
+        for target, place in flow.effects.attributes:
+            name, *path = attribute_path(target) or [""]
+            of_module = name in self.imported or isinstance(target, ast.Attribute)
+            if place.cell != cell.number or name not in self.modules or not of_module:
+                continue
+            if not {*path[:1]} & _SETTINGS:
+                self._afresh(f"sets {'.'.join([name, *path])}", self.modules[name], cell, place)
+
+    def _check_accessors(self, cell: Cell, statements: Statements) -> None:
+        for node in statements.body:
+            if isinstance(node, ast.ClassDef):
+                text = " ".join(map(ast.unparse, node.decorator_list))
+                if re.search(r"\bregister_\w+_accessor\b", text):
+                    place = Place(cell.number, node.lineno)
+                    self._afresh(f"registers the accessor {node.name!r}", "pandas", cell, place)
+
+    def _afresh(self, what: str, module: str, cell: Cell, place: Place) -> None:
+        self.problem(
+            f"{what}, a part of {module!r}, which other stages import afresh and would not see",
+            "move the line into an imports or functions cell: those run in every stage",
+            cell,
+            place.line,
+        )
 
     def _report_troubles(self, troubles: Iterable[Any]) -> None:
         for trouble in troubles:
@@ -559,8 +575,8 @@ class _Compiler:
         if starred:
             return
         cell = self._cell(place.cell)
-        if name == "Out" or not name.strip("_i0123456789"):
-            message = f"{name!r} is IPython's memory of outputs, which is not carried"
+        if name in ("In", "Out", "_ih", "_oh") or not name.strip("_i0123456789"):
+            message = f"{name!r} is IPython's memory of cells and outputs, which is not carried"
             fix = "give the value a name"
         elif deleted:
             message = f"{name!r} is deleted in cell {deleted.cell}, before it is read here"

@@ -2,11 +2,18 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ERROR, WARNING = "error", "warning"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def lines_of(text: str) -> list[str]:
+    """Split a text as Python counts lines: str.splitlines() knows more kinds of line ends."""
+    return _LINE_END.split(text)
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Cell:
 
     def line(self, number: int | None) -> str:
         """Return the line of that number (from 1), or nothing."""
-        lines = self.source.splitlines()
+        lines = lines_of(self.source)
         return lines[number - 1] if number and number <= len(lines) else ""
 
 

@@ -15,7 +15,7 @@ from podline.notebooks.source import PYTHON_CELL_MAGICS, expansions, magic_call
 
 KNOWN_NAMES = frozenset(dir(builtins)) | {
     "__name__", "__doc__", "__builtins__", "__builtin__", "__debug__",
-    "get_ipython", "display", "exit", "quit", "In", "open",
+    "get_ipython", "display", "exit", "quit", "open",
 }  # fmt: skip
 
 # Methods and functions that change what they are called on, or their first argument.
@@ -35,12 +35,22 @@ CHANGING_FUNCTIONS = frozenset({
 
 @dataclass
 class Function:
-    """What calling a function (or a class's methods) does to the notebook's names."""
+    """What calling a function (or a class's methods) does to the notebook's names.
+
+    Attributes:
+        reads, changes: names that it reads, and names whose object it visibly changes.
+        binds: names that it binds by a `global` statement.
+        may_read: names in a text that pandas may read, if there are such names.
+        unpickles: it may load an instance of any class of the notebook.
+        unseen: line and name of each call of exec and its like.
+    """
 
     reads: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
-    binds: set[str] = field(default_factory=set)  # by a `global` statement
-    unseen: list[tuple[int, str]] = field(default_factory=list)  # calls of exec and its like
+    binds: set[str] = field(default_factory=set)
+    may_read: set[str] = field(default_factory=set)
+    unpickles: bool = False
+    unseen: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ class Effects:
         may_bind: names that may have been bound.
         changes: names whose object is visibly changed.
         functions: the functions, classes and lambdas bound to names.
-        attributes: names of which an attribute is set, with where.
+        modules: names that an `import` bound last.
+        attributes: what is assigned to that is no name, such as `a.b` and `a.b[c]`, with where.
         shown: names under which IPython keeps what a cell showed.
         stars: modules of `from module import *`.
         troubles: constructs that cannot be analysed.
@@ -86,7 +97,8 @@ class Effects:
     deleted: dict[str, Place] = field(default_factory=dict)
     changes: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)
-    attributes: list[tuple[str, Place]] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+    attributes: list[tuple[ast.expr, Place]] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
@@ -244,7 +256,9 @@ class Flow:
 
     def run_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            self.bind(alias.asname or alias.name.partition(".")[0])
+            name = alias.asname or alias.name.partition(".")[0]
+            self.bind(name)
+            self.effects.modules.add(name)
 
     def run_ImportFrom(self, node: ast.ImportFrom) -> None:
         if node.module == "__future__":
@@ -258,6 +272,7 @@ class Flow:
     def run_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for expression in _evaluated_at_definition(node, not self.future_annotations):
             self.read(expression)
+        self.decorate(node)
         function = Function()
         self.follow_body(node, function)
         self.define(node.name, node, function)
@@ -267,6 +282,7 @@ class Flow:
     def run_ClassDef(self, node: ast.ClassDef) -> None:
         for expression in [*node.decorator_list, *node.bases, *(k.value for k in node.keywords)]:
             self.read(expression)
+        self.decorate(node)
         function = Function()
         inner = Flow(self.cell, self.known, self.future_annotations)
         inner.effects.bound = set(self.effects.bound)
@@ -280,6 +296,9 @@ class Flow:
             function.reads |= method.reads
             function.changes |= method.changes
             function.binds |= method.binds
+            function.may_read |= method.may_read
+            function.unpickles |= method.unpickles
+        self.effects.changes |= inner.effects.changes - inner.effects.may_bind
         self.effects.troubles += inner.effects.troubles
         self.define(node.name, node, function)
 
@@ -290,6 +309,13 @@ class Flow:
         for line, name in function.unseen:
             trouble = _sees_all_names if name == "globals" else _runs_text
             self.effects.troubles.append(trouble(Place(self.cell, line), name))
+
+    def decorate(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        """`@app.route(…)` registers what it decorates with `app`."""
+        for decorator in node.decorator_list:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if isinstance(called, ast.Attribute) and (root := _root(called)):
+                self.change(root)
 
     def define(self, name: str, node: ast.AST, function: Function) -> None:
         self.bind(name)
@@ -302,6 +328,7 @@ class Flow:
     def bind(self, name: str) -> None:
         self.effects.may_bind.add(name)
         self.effects.bound.add(name)
+        self.effects.modules.discard(name)
         self.known.pop(name, None)
         if not self.unsure:
             self.effects.deleted.pop(name, None)
@@ -331,8 +358,17 @@ class Flow:
                 self.effects.deferred.setdefault(read, where)
             if read in self.known and read not in seen:
                 self.call(read, where, seen)
+        self.may_read(function, where)
         self.effects.changes |= function.changes
         self.effects.may_bind |= function.binds
+
+    def may_read(self, function: Function, where: Place) -> None:
+        """Read what is read only if there is such a name: nobody misses the others."""
+        names = function.may_read | (set(self.known) if function.unpickles else set())
+        for name in names - self.effects.bound:
+            if name not in self.effects.reads and name not in self.effects.deferred:
+                self.effects.guarded.add(name)
+            self.effects.deferred.setdefault(name, where)
 
     def assign(self, target: ast.expr, value: ast.expr | None = None) -> None:
         if (name := _constant_global(target)) is not None:
@@ -345,6 +381,9 @@ class Flow:
                 self.known[target.id] = self.effects.functions[target.id] = function
             elif isinstance(value, ast.Name) and value.id in self.known:
                 self.known[target.id] = self.known[value.id]
+            elif value is not None and (names := _names_in_text(value)):
+                # `condition = "a > @limit"`: whoever uses the text may read the name.
+                self.known[target.id] = Function(may_read=set(names))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self.assign(element)
@@ -352,8 +391,7 @@ class Flow:
             self.assign(target.value)
         else:
             self.read_children(target)
-            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-                self.effects.attributes.append((target.value.id, self.place(target)))
+            self.effects.attributes.append((target, self.place(target)))
             if root := _root(target):
                 self.change(root)
 
@@ -410,6 +448,7 @@ class Flow:
                 self.effects.deferred.setdefault(name, self.place(node))
             if name in self.known:
                 self.call(name, self.place(node), set())
+        self.may_read(function, self.place(node))
         self.effects.changes |= function.changes
 
     def read_comprehension(
@@ -447,6 +486,8 @@ class Flow:
         _note_call(node, self.change)
         for name in _names_in_query(node):
             self.read_name(name, self.place(node))
+        seen = Function(may_read=set(_names_in_eval(node)), unpickles=_unpickles(node))
+        self.may_read(seen, self.place(node))
         match node.func:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
                 self.read_text(node, name)
@@ -590,6 +631,8 @@ def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
         case ast.Call():
             _note_call(node, lambda name: function.changes.add(name) if name not in local else None)
             function.reads |= set(_names_in_query(node)) - local
+            function.may_read |= set(_names_in_eval(node)) - local
+            function.unpickles |= _unpickles(node)
             if isinstance(node.func, ast.Name) and node.func.id not in local:
                 if node.func.id == "globals":
                     function.unseen.append((node.lineno, "globals"))
@@ -603,6 +646,16 @@ def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
 
 
 # -- small questions about nodes
+
+
+def attribute_path(node: ast.expr) -> list[str]:
+    """Return `["pd", "options", "display"]` for `pd.options.display[…]`, [] for what is none."""
+    path: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            path.insert(0, node.attr)
+        node = node.value
+    return [node.id, *path] if isinstance(node, ast.Name) else []
 
 
 def _root(node: ast.expr) -> str | None:
@@ -641,13 +694,35 @@ def _names_in_query(node: ast.Call) -> list[str]:
     """Return the names that pandas reads from `query("a > @limit")` and `eval`."""
     if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("query", "eval"):
         return []
-    texts = [
-        inner.value
-        for argument in node.args
-        for inner in ast.walk(argument)
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
-    ]
-    return [name for text in texts for name in re.findall(r"@([^\W\d]\w*)", text)]
+    return [name for argument in node.args for name in _names_in_text(argument)]
+
+
+def _names_in_text(node: ast.AST) -> list[str]:
+    """Return the names that stand as `@name` in the texts of an expression."""
+    texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
+    found = [re.findall(r"(?<![\w@])@([^\W\d]\w*)", t) for t in texts if isinstance(t, str)]
+    return [name for names in found for name in names]
+
+
+def _names_in_eval(node: ast.Call) -> list[str]:
+    """Return the names that `pd.eval("a + b")` reads."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="pd" | "pandas"), attr="eval"),
+            args=[ast.Constant(value=str(text)), *_],
+        ):
+            return re.findall(r"(?<![\w.])[^\W\d]\w*", text)
+    return []
+
+
+def _unpickles(node: ast.Call) -> bool:
+    """Whether a call may load instances of the notebook's own classes from a file or text."""
+    match node.func:
+        case ast.Attribute(value=ast.Name(id=module), attr="load" | "loads" | "Unpickler"):
+            return module in ("pickle", "joblib", "dill", "cloudpickle", "skops", "sio", "torch")
+        case ast.Attribute(attr="read_pickle"):
+            return True
+    return False
 
 
 def _constant_global(node: ast.AST) -> str | None:

@@ -98,6 +98,8 @@ def environment(connection: StoreConnection) -> dict[str, str]:
         "AIRFLOW__PODLINE__STORE_CONN_ID": connection.conn_id,
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUNBUFFERED": "1",
+        # All stages of a run agree on the hash of a text, as one process does.
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
         # TensorFlow's notes about the processor would fill the log of each stage.
         "TF_CPP_MIN_LOG_LEVEL": ours.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }

@@ -35,7 +35,7 @@ class NotebookOperator(BaseOperator):
     def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
             kwargs[end] = [*_listed(kwargs.get(end)), _keep_page]
-        super().__init__(**kwargs)
+        super().__init__(**{"logger_name": "podline", **kwargs})
         self.pipeline = pipeline
         self.backend: Backend | None = None
         self.prefix = ""
@@ -52,7 +52,7 @@ class NotebookOperator(BaseOperator):
         from podline.store import open_store
 
         params = context["params"]
-        given = {p.name: params[p.name] for p in self.pipeline.parameters}
+        given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
         parameters = launching.check_parameters(self.pipeline, given)
         store = open_store()
         inputs = self._inputs(context)

@@ -144,12 +144,13 @@ class Kernel:
         finally:
             cell.seconds = time.monotonic() - start
             cell.count = self.shell.execution_count - 1
-            self.current = None
         error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            self._pass_on(error)  # the cell stays the current one: it was interrupted
+        self.current = None
         if isinstance(error, SystemExit) and error.code in (None, 0):
             return cell
         if error is not None:
-            self._pass_on(error)
             raise self._failure(cell, error)
         return cell
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from podline.contract import Artifact, Binding, Heap, StagePlan
 from podline.exceptions import ArtifactError
+from podline.stages.state import is_generator
 
 RESEEDED = "reseeded"  # the type of a generator's state that its stage seeded itself
 
@@ -84,6 +85,8 @@ def _live(
 
 def _refuse_file(plan: StagePlan) -> Refuse:
     def refuse(first: Artifact, second: Artifact, path: str) -> Artifact:
+        if path.endswith("/"):  # whether a folder is empty
+            return max(first, second, key=_cell)
         what = f"the file {path!r}"
         raise _conflict(plan, first, second, what, "write to another file in one of them")
 
@@ -93,11 +96,16 @@ def _refuse_file(plan: StagePlan) -> Refuse:
 def _refuse_state(plan: StagePlan) -> Refuse:
     def refuse(first: Artifact, second: Artifact, name: str) -> Artifact:
         later = max(first, second, key=_cell)
-        # A variable's own value would differ by chance alone where nothing was ever seeded.
-        if later.type == RESEEDED or not plan.seeded:
+        if is_generator(name):
+            # A variable's own value would differ by chance alone where nothing was ever seeded.
+            harmless = later.type == RESEEDED or not plan.seeded
+        else:
+            # Set alike is set once; and libraries have their own filters and levels.
+            harmless = first.sha256 == second.sha256 or name in ("warnings", "logging")
+        if harmless:
             return later
-        what = f"the state of {name}"
-        raise _conflict(plan, first, second, what, "seed it in each of them")
+        advice = "seed it in each of them" if is_generator(name) else "set it before them"
+        raise _conflict(plan, first, second, f"the state of {name}", advice)
 
     return refuse
 

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+
 from podline.contract import (
     RESULT_MARK,
     Artifact,
@@ -91,8 +93,10 @@ class Runner:
         self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace)
         objects.carry(needs.carried)
+        # The imports cells set up what later cells may have changed since.
+        self._restore(paths, [n for n in self.heap.state if not state.is_generator(n)])
         objects.load(needs, paths)
-        self._restore(paths, generators=True)
+        self._restore(paths, [n for n in self.heap.state if state.is_generator(n)])
         before = files.snapshot(self.work), self._states()
         modules = objects.module_prints(self.work)
         self.clock.end("load")
@@ -165,7 +169,7 @@ class Runner:
         os.chdir(self.work)
         # As in Jupyter, modules beside the notebook can be imported.
         sys.path.insert(0, str(self.work))
-        self._restore(paths, generators=False)
+        self._restore(paths, [name for name in self.heap.state if name in state.FIRST])
 
     def _import(self, needs: Needs) -> None:
         for carried in needs.carried:
@@ -176,25 +180,22 @@ class Runner:
             importlib.import_module(library)
 
     def _uses(self, name: str) -> bool:
-        """Whether a kind of state matters here: Keras takes seconds to import."""
-        module = state.module_of(name)
-        if module != "keras" or module in sys.modules:
-            return True
-        return any("keras" in c.source or "tensorflow" in c.source for c in self.plan.cells)
+        return state.is_used(name, [cell.source for cell in self.plan.cells])
 
-    def _restore(self, paths: dict[str, Path], generators: bool) -> None:
-        for name, artifact in self.heap.state.items():
-            if state.is_generator(name) == generators and self._uses(name):
-                # The hash that the control plane holds vouched for the bytes.
-                value = pickle.loads(paths[artifact.key].read_bytes())
-                state.put(name, value, self.work)
+    def _restore(self, paths: dict[str, Path], names: Iterable[str]) -> None:
+        for name in filter(self._uses, names):
+            # The hash that the control plane holds vouched for the bytes.
+            value = pickle.loads(paths[self.heap.state[name].key].read_bytes())
+            state.put(name, value, self.work)
 
     def _states(self) -> dict[str, bytes]:
         taken = state.take_all(self.work)
-        return {name: pickle.dumps(value) for name, value in taken.items()}
+        # Options may be functions of the notebook.
+        return {name: cloudpickle.dumps(value) for name, value in taken.items()}
 
     def _dump_states(self, before: dict[str, bytes]) -> dict[str, bytes]:
-        return {name: data for name, data in self._states().items() if before.get(name) != data}
+        fresh = cloudpickle.dumps({})
+        return {name: d for name, d in self._states().items() if before.get(name, fresh) != d}
 
     # -- cells
 

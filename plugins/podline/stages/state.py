@@ -5,16 +5,19 @@ process. A kind is stored where the stage's cells changed it.
 """
 
 import decimal
+import logging
 import os
 import random
 import sys
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _START = dict(os.environ)
+_FOLDER = "{podline folder}"  # stands for the working directory, which is another in each stage
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,11 @@ class Kind:
 
     Attributes:
         module: the module that holds it; no state while that is not imported.
-        take: return the state, plain enough for a pickle of the standard library.
+        take: return the state; {}: as it is in a fresh process.
         put: set it.
         generator: whether it is the state of a random generator.
+        words: what stands in cells that use the module, where importing it for nothing would
+            cost; none: it is cheap.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Kind:
     take: Callable[[Path], Any]
     put: Callable[[Any, Path], None]
     generator: bool = False
+    words: tuple[str, ...] = ()
 
 
 def take_all(folder: Path) -> dict[str, Any]:
@@ -63,12 +69,26 @@ def module_of(name: str) -> str:
     return next(kind.module for kind in KINDS if kind.name == name)
 
 
+# Set before anything is imported, which these may decide.
+FIRST = frozenset({"environ", "sys.path"})
+
+
+def is_used(name: str, sources: Sequence[str]) -> bool:
+    """Whether a kind of state may matter to cells: whether its module is or will be imported."""
+    kind = next(kind for kind in KINDS if kind.name == name)
+    if not kind.words or kind.module in sys.modules:
+        return True
+    return any(word in source for word in kind.words for source in sources)
+
+
 # -- the environment: only what the notebook changed, so that no secret of ours is stored
 
 
 def _take_environ(folder: Path) -> dict[str, str | None]:
     changed: dict[str, str | None] = {
-        name: value for name, value in os.environ.items() if _START.get(name) != value
+        name: value.replace(str(folder), _FOLDER)
+        for name, value in os.environ.items()
+        if _START.get(name) != value
     }
     return changed | dict.fromkeys(_START.keys() - os.environ.keys())
 
@@ -78,7 +98,9 @@ def _put_environ(state: dict[str, str | None], folder: Path) -> None:
         if value is None:
             os.environ.pop(name, None)
         else:
-            os.environ[name] = value
+            os.environ[name] = value.replace(_FOLDER, str(folder))
+    if "TZ" in state:
+        time.tzset()
 
 
 def _take_cwd(folder: Path) -> str:
@@ -91,26 +113,24 @@ def _put_cwd(state: str, folder: Path) -> None:
 
 
 def _take_path(folder: Path) -> list[str]:
-    return [entry.replace(str(folder), "{folder}") for entry in sys.path]
+    return [entry.replace(str(folder), _FOLDER) for entry in sys.path]
 
 
 def _put_path(state: list[str], folder: Path) -> None:
-    sys.path[:] = [entry.replace("{folder}", str(folder)) for entry in state]
+    sys.path[:] = [entry.replace(_FOLDER, str(folder)) for entry in state]
 
 
-# -- how libraries report
+# -- settings of the interpreter and the standard library
 
 
-def _take_errstate(folder: Path) -> Any:
-    import numpy as np
+def _take_decimal(folder: Path) -> Any:
+    context = decimal.getcontext()
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    return {name: getattr(context, name) for name in names} | {"traps": dict(context.traps)}
 
-    return np.geterr()
 
-
-def _put_errstate(state: Any, folder: Path) -> None:
-    import numpy as np
-
-    np.seterr(**state)
+def _put_decimal(state: Any, folder: Path) -> None:
+    decimal.setcontext(decimal.Context(**state))
 
 
 def _take_warnings(folder: Path) -> Any:
@@ -118,8 +138,112 @@ def _take_warnings(folder: Path) -> Any:
 
 
 def _put_warnings(state: Any, folder: Path) -> None:
-    warnings.filters[:] = state  # type: ignore[index]
+    main = sys.modules["__main__"]
+    warnings.filters[:] = [  # type: ignore[index]
+        # A category of the notebook's own is the class that this process has.
+        (action, text, getattr(main, category.__name__, category), module, line)
+        if category.__module__ == "__main__"
+        else (action, text, category, module, line)
+        for action, text, category, module, line in state
+    ]
     warnings._filters_mutated()  # type: ignore[attr-defined]
+
+
+def _take_logging(folder: Path) -> Any:
+    loggers: dict[str, Any] = {"": logging.getLogger(), **logging.root.manager.loggerDict}
+    return {name: item.level for name, item in loggers.items() if getattr(item, "level", 0)}
+
+
+def _put_logging(state: Any, folder: Path) -> None:
+    for name, level in state.items():
+        logging.getLogger(name).setLevel(level)
+
+
+# -- settings of libraries
+
+
+def _take_numpy_settings(folder: Path) -> Any:
+    import numpy as np
+
+    return np.geterr(), np.get_printoptions()
+
+
+def _put_numpy_settings(state: Any, folder: Path) -> None:
+    import numpy as np
+
+    errors, printing = state
+    np.seterr(**errors)
+    np.set_printoptions(**printing)
+
+
+def _pandas_options() -> dict[str, tuple[Any, Any]]:
+    """Each option's value and its default."""
+    from pandas._config import config
+
+    options: Any = config._registered_options  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some are deprecated
+        return {key: (config.get_option(key), option.defval) for key, option in options.items()}
+
+
+def _take_pandas(folder: Path) -> Any:
+    return {key: value for key, (value, default) in _pandas_options().items() if value != default}
+
+
+def _put_pandas(state: Any, folder: Path) -> None:
+    import pandas as pd
+
+    for key, (value, default) in _pandas_options().items():
+        if (wanted := state.get(key, default)) != value:
+            pd.set_option(key, wanted)
+
+
+_BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})
+
+
+def _take_matplotlib(folder: Path) -> Any:
+    import matplotlib as mpl
+
+    default: Any = mpl.rcParamsDefault
+    values = dict.items(mpl.rcParams)  # asking it for the backend would choose one
+    return {k: v for k, v in values if k not in _BACKEND and v != dict.get(default, k)}
+
+
+def _put_matplotlib(state: Any, folder: Path) -> None:
+    import matplotlib as mpl
+
+    default = {k: v for k, v in dict.items(mpl.rcParamsDefault) if k not in _BACKEND}
+    dict.update(mpl.rcParams, {**default, **state})
+
+
+def _take_sklearn(folder: Path) -> Any:
+    import sklearn
+
+    return sklearn.get_config()
+
+
+def _put_sklearn(state: Any, folder: Path) -> None:
+    import sklearn
+
+    sklearn.set_config(**state)
+
+
+def _take_keras_settings(folder: Path) -> Any:
+    from keras import config
+
+    return {
+        "floatx": config.floatx(),
+        "epsilon": config.epsilon(),
+        "image_data_format": config.image_data_format(),
+        "dtype_policy": config.dtype_policy().name,
+    }
+
+
+def _put_keras_settings(state: Any, folder: Path) -> None:
+    from keras import config
+
+    for name, value in state.items():
+        getattr(config, f"set_{name}")(value)
 
 
 # -- generators
@@ -183,17 +307,24 @@ def _put_random(state: Any, folder: Path) -> None:
     random.setstate((version, tuple(internal), gauss))
 
 
+_KERAS = ("keras", "tensorflow")
+
 KINDS = (
     Kind("random", "random", lambda folder: random.getstate(), _put_random, generator=True),
     Kind("numpy.random", "numpy", _take_numpy, _put_numpy, generator=True),
-    Kind("keras", "keras", _take_keras, _put_keras, generator=True),
-    Kind(
-        "decimal", "decimal",
-        lambda folder: decimal.getcontext().copy(), lambda state, folder: decimal.setcontext(state),
-    ),
-    Kind("numpy.errstate", "numpy", _take_errstate, _put_errstate),
-    Kind("warnings", "warnings", _take_warnings, _put_warnings),
+    Kind("keras", "keras", _take_keras, _put_keras, generator=True, words=_KERAS),
     Kind("environ", "os", _take_environ, _put_environ),
     Kind("sys.path", "sys", _take_path, _put_path),
     Kind("cwd", "os", _take_cwd, _put_cwd),
+    Kind("decimal", "decimal", _take_decimal, _put_decimal),
+    Kind("warnings", "warnings", _take_warnings, _put_warnings),
+    Kind("logging", "logging", _take_logging, _put_logging),
+    Kind("numpy.settings", "numpy", _take_numpy_settings, _put_numpy_settings),
+    Kind("pandas", "pandas", _take_pandas, _put_pandas, words=("pandas",)),
+    Kind(
+        "matplotlib", "matplotlib", _take_matplotlib, _put_matplotlib,
+        words=("matplotlib", "pyplot", "seaborn", "plot"),
+    ),
+    Kind("sklearn", "sklearn", _take_sklearn, _put_sklearn, words=("sklearn",)),
+    Kind("keras.settings", "keras", _take_keras_settings, _put_keras_settings, words=_KERAS),
 )  # fmt: skip

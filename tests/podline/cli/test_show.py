@@ -19,13 +19,13 @@ def test_parameters_stages_and_graph(podline: Podline, write: Write) -> None:
     )
     result = podline("show", path)
     assert result.exit_code == 0
-    rows = [line.split() for line in result.stdout.splitlines()]
-    assert ["rows", "integer", "10", "how", "[many]", "rows"] in rows
-    assert ["name", "string", "'a'"] in rows
-    assert "1 load 4 data limits*: memory=2Gi".split() in rows
-    assert "retry: times=2, interval=30.0".split() in rows
-    assert "2 left 5 load (prev) load: data left".split() in rows
-    assert "4 join 7 left (prev) left: left".split() in rows
+    rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "rows integer 10 how [many] rows" in rows
+    assert "name string 'a'" in rows
+    assert "1 load 4 data limits*: memory=2Gi" in rows
+    assert "retry: times=2, interval=30.0" in rows
+    assert "2 left 5 load (prev) load: data left" in rows
+    assert "4 join 7 left (prev) left: left" in rows
     assert "* not applied where stages run as local processes" in result.stdout
     assert "1 import, 1 definition." in result.stdout
     assert "├─╮\n● │  left\n│ ●  right\n├─╯\n●    join" in result.stdout

@@ -1,0 +1,98 @@
+"""`airflow dags test`: the real application end to end, and two runs for one date."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podline.contract import STAGE_PHASES, StageResult
+from podline.store import Store, keys
+
+pytestmark = pytest.mark.xdist_group("dags test")
+
+ROOT = Path(__file__).parents[2]
+DATE = "2026-01-01T00:00:00+00:00"
+
+# A slice: two months to learn from, and few steps; the held-out year is the whole one.
+SLICE = {"rows": 90_000, "model_size": 10_000, "steps": 60, "horizon": 24}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("airflow")
+    subprocess.run(["airflow", "db", "migrate"], env=_env(home), check=True, capture_output=True)
+    return home
+
+
+def _env(home: Path, **more: str) -> dict[str, str]:
+    return os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        **more,
+    }
+
+
+def dags_test(dag_id: str, env: dict[str, str], conf: dict[str, Any] | None = None) -> str:
+    """Run a DAG; returns what Airflow printed."""
+    command = ["airflow", "dags", "test", dag_id, DATE, "--conf", json.dumps(conf or {})]
+    run = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
+    return run.stdout + run.stderr
+
+
+def results(store: Store, dag_id: str) -> dict[str, list[StageResult]]:
+    """The results of all tries of the DAG's runs, by stage."""
+    found: dict[str, list[StageResult]] = {}
+    for item in store.list(keys.join(keys.RUNS, dag_id)):
+        if item.key.endswith("/result.json"):
+            result = StageResult.from_json(bytes(store.get(item.key)))
+            found.setdefault(result.stage, []).append(result)
+    return found
+
+
+@pytest.mark.timeout(400)
+def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -> None:
+    output = dags_test("household_power", _env(home), SLICE)
+    found = {stage: tries[0] for stage, tries in results(store, "household_power").items()}
+    assert list(found) and set(found) == {"ingest", "preprocess", "train", "evaluate", "publish"}
+    assert all(result.succeeded for result in found.values())
+    for result in found.values():
+        assert [phase.name for phase in result.phases] == list(STAGE_PHASES)
+        assert all(phase.seconds >= 0 for phase in result.phases)
+        assert result.versions["numpy"] == "2.4.6"
+    # The held-out hours are the same whatever is learned from: so is persistence over them.
+    metrics = found["evaluate"].metrics
+    assert metrics["rmse_persistence"] == pytest.approx(0.8387, abs=5e-5)
+    assert 0.5 < metrics["rmse_network"] < metrics["rmse_persistence"]
+    manifest = json.loads(bytes(store.get(keys.manifest_key("household_power", 1))))
+    assert manifest["parameters"]["horizon"] == 24
+    assert manifest["metrics"]["rmse_network"] == pytest.approx(metrics["rmse_network"])
+    assert [file["path"] for file in manifest["files"]] == ["model.keras"]
+    assert "rmse_network=" in output  # what a cell prints is in the task's log
+    # The Parquet file that ingest wrote went to preprocess, which deleted it.
+    assert "household.parquet" in found["ingest"].heap.files
+    assert found["preprocess"].heap.files == {}
+    # Only where the network is, TensorFlow is loaded.
+    assert "tensorflow" not in found["ingest"].versions
+    assert "tensorflow" in found["train"].versions
+
+
+@pytest.mark.timeout(200)
+def test_two_runs_for_one_date_overwrite_nothing(store: Store, home: Path, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests" / "notebooks" / "alias_changed_in_later_stage.ipynb", tmp_path)
+    env = _env(home, AIRFLOW__PODLINE__NOTEBOOKS_FOLDER=str(tmp_path))
+    dag_id = "alias_changed_in_later_stage"
+    dags_test(dag_id, env)
+    before = {item.key: item.etag for item in store.list(keys.RUNS)}
+    dags_test(dag_id, env)
+    after = {item.key: item.etag for item in store.list(keys.RUNS)}
+    assert before.items() <= after.items()
+    for tries in results(store, dag_id).values():
+        assert len({result.nonce for result in tries}) == 2

@@ -1,0 +1,109 @@
+"""What all commands share: help, version, errors, and how an end is told."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from podline import __version__
+from podline.cli import lint, stores
+from podline.exceptions import PodlineError
+from podline.notebooks.document import Problem
+
+from .conftest import Podline, Write
+
+COMMANDS = [
+    ["lint"],
+    ["show"],
+    ["run"],
+    ["runs"],
+    ["notebook"],
+    ["clean"],
+    ["data", "fetch"],
+    ["data", "put"],
+    ["store", "start"],
+    ["store", "stop"],
+    ["store", "status"],
+    ["store", "env"],
+    ["store", "exec"],
+    ["up"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_has_help(podline: Podline, command: list[str]) -> None:
+    result = podline(*command, "--help")
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines[0].startswith(f"Usage: podline {' '.join(command)}")
+    assert lines[2].endswith(".")
+
+
+@pytest.mark.parametrize("group", [[], ["data"], ["store"]], ids=" ".join)
+def test_no_summary_is_cut(podline: Podline, group: list[str]) -> None:
+    result = podline(*group, "--help")
+    assert result.exit_code == 0
+    assert "..." not in result.stdout.partition("Commands:")[2]
+
+
+def test_the_version(podline: Podline) -> None:
+    assert podline("--version").stdout == f"podline {__version__}\n"
+
+
+def raising(error: BaseException) -> object:
+    def fail(path: Path, known: list[Problem]) -> list[Problem]:
+        raise error
+
+    return fail
+
+
+def test_our_errors_are_one_line(
+    podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint, "_check", raising(PodlineError("the thing is wrong: mend it")))
+    result = podline("lint", write("a", ("step:a", "x = 1")))
+    assert result.exit_code == 1
+    assert result.stderr == "podline: error: the thing is wrong: mend it\n"
+    assert result.stdout == ""
+
+
+def test_other_errors_keep_their_traceback(
+    podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint, "_check", raising(RuntimeError("a defect")))
+    with pytest.raises(RuntimeError, match="a defect"):
+        podline("lint", write("a", ("step:a", "x = 1")))
+
+
+def test_ctrl_c_ends_with_130(
+    podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint, "_check", raising(KeyboardInterrupt()))
+    result = podline("lint", write("a", ("step:a", "x = 1")))
+    assert (result.exit_code, result.stderr) == (130, "podline: interrupted\n")
+
+
+def test_a_terminal_without_unicode_shows_the_graph(notebooks: Path) -> None:
+    command = [sys.executable, "-m", "podline.cli", "show"]
+    done = subprocess.run(
+        [*command, str(notebooks / "kale_notebook.ipynb")],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"*    load\n|-+\n* |  square\n|-+\n*    sum\n" in done.stdout
+
+
+def test_up_says_that_its_port_is_taken(
+    podline: Podline, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("AIRFLOW__API__PORT", str(port))
+        result = podline("up")
+    assert result.exit_code == 1
+    assert f"podline: error: Port {port} is taken" in result.stderr
+    assert stores.embedded_folder() == home / "store"

@@ -1,0 +1,187 @@
+"""`podline run` runs a notebook's stages here, and tells where the time went and what failed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from podline.contract import STAGE_PHASES
+from podline.store import Store, embedded
+
+from .conftest import Podline, Write
+
+FAILS = (
+    ("parameters", "rows = 3"),
+    ("imports", "import json"),
+    ("step:load", "text = '{' * rows"),
+    ("step:parse", "value = text\nprint('parsing')\njson.loads(value)"),
+    ("step:after", "print(value)"),
+)
+
+
+def figures(output: str, stage: str) -> list[str]:
+    """The row of a stage in the breakdown."""
+    rows = [line.split() for line in output.splitlines() if line.startswith(f"{stage} ")]
+    return next(row[1:] for row in rows if "│" not in row)
+
+
+def test_stages_run_and_their_time_is_told(podline: Podline, store: Store, notebooks: Path) -> None:
+    result = podline("run", notebooks / "parallel_branches_join.ipynb")
+    assert result.exit_code == 0
+    assert f"store {store.connection}\n" in result.stdout
+    for stage in ("load", "double", "triple", "names", "join"):
+        assert re.search(rf"^{stage} +│ done in \d+\.\d\d s$", result.stdout, re.M)
+        row = " ".join(figures(result.stdout, stage))
+        *phases, total, overhead, share = map(float, row.replace("%", "").split())
+        assert sum(phases) == pytest.approx(total, abs=0.05)
+        assert 0 <= overhead <= total
+        assert 0 <= share <= 100
+    head = next(line for line in result.stdout.splitlines() if line.startswith("seconds"))
+    assert head.split() == ["seconds", "launch", *STAGE_PHASES, "total", "overhead"]
+    assert re.search(r"^double │ 2$", result.stdout, re.M)
+
+
+def test_what_it_says_of_executed_notebooks_is_true(
+    podline: Podline, store: Store, notebooks: Path, tmp_path: Path
+) -> None:
+    result = podline("run", notebooks / "kale_notebook.ipynb", "--quiet")
+    keys = re.findall(r"^  (runs/\S+/executed\.ipynb)$", result.stdout, re.M)
+    assert [key.split("/")[3] for key in keys] == ["load", "square", "sum"]
+    assert all(store.exists(key) for key in keys)
+    (command,) = re.findall(r"podline (notebook kale_notebook \S+ sum)$", result.stdout, re.M)
+    path = tmp_path / "sum.ipynb"
+    assert podline(*command.split(), "-o", path).exit_code == 0
+    assert path.read_bytes() == bytes(store.get(keys[-1]))
+
+
+@pytest.mark.usefixtures("store")
+def test_parameters_and_metrics(podline: Podline, write: Write) -> None:
+    path = write(
+        "scored",
+        ("parameters", "rows = 3\nname = 'a'"),
+        ("step:score limit:memory:1Gi", "print(name, rows)"),
+        ("pipeline-metrics", "score = rows / 2\nprint(score)"),
+    )
+    result = podline("run", path, "-p", "rows=5", "-p", "name=[b]")
+    assert result.exit_code == 0
+    assert "of scored, rows=5, name='[b]'" in result.stdout
+    assert "not applied by local processes: limits of score" in result.stdout
+    assert "score │ [b] 5" in result.stdout
+    assert re.search(r"^score +2\.5$", result.stdout, re.M)
+
+
+@pytest.mark.usefixtures("store")
+def test_quiet_leaves_out_what_cells_print(podline: Podline, notebooks: Path) -> None:
+    result = podline("run", notebooks / "kale_notebook.ipynb", "-q")
+    said = [line for line in result.stdout.splitlines() if "│" in line]
+    assert [re.sub(r"[\d.]+", "N", line).split() for line in said] == [
+        [stage, "│", *words]
+        for stage in ("load", "square", "sum")
+        for words in (["starts"], ["done", "in", "N", "s"])
+    ]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_baseline_is_one_process(podline: Podline, notebooks: Path) -> None:
+    result = podline("run", notebooks / "kale_notebook.ipynb", "--baseline", "--cells")
+    assert result.exit_code == 0
+    assert "run   baseline__" in result.stdout
+    assert "notebook │ done in" in result.stdout
+    assert re.search(r"^notebook .* 6: \d+\.\d\d, 7: \d+\.\d\d", result.stdout, re.M)
+
+
+@pytest.mark.usefixtures("store")
+def test_a_failing_stage_is_told_with_its_line(podline: Podline, write: Write) -> None:
+    result = podline("run", write("fails", *FAILS))
+    assert result.exit_code == 1
+    assert re.search(r"^parse │ failed after \d+\.\d\d s$", result.stdout, re.M)
+    assert "\n-->   3 json.loads(value)\n" in result.stdout
+    assert "Traceback (most recent call last)" in result.stdout
+    assert "after │" not in result.stdout
+    assert "–" in figures(result.stdout, "parse")  # it did not come to dump
+    assert re.search(r"^  runs/fails/\S+/parse/\S+/executed\.ipynb$", result.stdout, re.M)
+    head = "podline: error: the stage 'parse' of fails failed: cell 4, line 3: JSONDecodeError"
+    assert result.stderr.startswith(head)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_stage_that_is_killed_is_told(podline: Podline, write: Write) -> None:
+    path = write(
+        "killed",
+        ("step:load", "x = 1"),
+        ("step:die", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
+    )
+    result = podline("run", path)
+    assert result.exit_code == 1
+    assert figures(result.stdout, "load")
+    assert "podline: error: the stage 'die' was killed by the signal SIGKILL" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("rows=many", "the parameter 'rows' cannot be 'many': give a whole number"),
+        ("row=1", "fails has no parameter 'row'; it has: rows"),
+        ("rows", "the parameter 'rows' has no value: write -p rows=VALUE"),
+    ],
+)
+def test_a_wrong_parameter_runs_nothing(
+    podline: Podline, store: Store, write: Write, given: str, message: str
+) -> None:
+    result = podline("run", write("fails", *FAILS), "-p", given)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"podline: error: {message}" in result.stderr
+    assert not list(store.list())
+
+
+def test_a_notebook_with_errors_runs_nothing(
+    podline: Podline, store: Store, notebooks: Path
+) -> None:
+    result = podline("run", notebooks / "invalid" / "undefined_name.ipynb")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "cell 3, line 2: error: undefined name 'rowz'" in result.stderr
+    assert not list(store.list())
+
+
+def test_without_a_connection_the_embedded_store_serves(
+    podline: Podline, home: Path, notebooks: Path
+) -> None:
+    result = podline("run", notebooks / "kale_notebook.ipynb", "-q")
+    assert result.exit_code == 0
+    assert f"(embedded: {home / 'store'})" in result.stdout
+    assert not embedded.is_running(home / "store")
+    assert "AIRFLOW_CONN_PODLINE_STORE" not in os.environ
+    assert "kale_notebook" in podline("runs").stdout
+
+
+@pytest.mark.parametrize(
+    ("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_signal_stops_the_stage_and_the_store(
+    home: Path, write: Write, sign: signal.Signals, code: int
+) -> None:
+    path = write(
+        "slow",
+        ("imports", "import os, time"),
+        ("step:wait", "print('process', os.getpid())\ntime.sleep(60)"),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "podline.cli", "run", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    said = next(match for line in process.stdout if (match := re.search(r"process (\d+)", line)))
+    process.send_signal(sign)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(said[1]), 0)
+    assert not embedded.is_running(home / "store")

@@ -1,0 +1,99 @@
+"""`podline store` runs the embedded store, and lends it to other programs."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from podline.store import Store, embedded
+
+from .conftest import Podline
+
+NAME = "AIRFLOW_CONN_PODLINE_STORE"
+TALK = "from podline.store import open_store; open_store().put('said', b'hello')"
+
+
+def test_start_status_env_stop(podline: Podline, home: Path) -> None:
+    folder = home / "store"
+    assert podline("store", "status").exit_code == 1
+    assert podline("store", "start").exit_code == 0
+    try:
+        where = str(embedded.connection(folder))
+        result = podline("store", "status")
+        assert (result.exit_code, result.stdout) == (0, f"the store of {folder} runs: {where}\n")
+        word, setting = shlex.split(podline("store", "env").stdout)
+        name, _, value = setting.partition("=")
+        assert (word, name) == ("export", NAME)
+        assert json.loads(value) == json.loads(embedded.connection(folder).to_env()[NAME])
+    finally:
+        stopped = podline("store", "stop")
+    assert stopped.stdout == "the store is stopped\n"
+    assert podline("store", "stop").stdout == "the store did not run\n"
+    assert "podline store start" in podline("store", "env").stderr
+
+
+def test_env_of_a_store_that_never_was(podline: Podline, home: Path) -> None:
+    result = podline("store", "env")
+    assert result.exit_code == 1
+    assert "podline: error: No store was ever started in" in result.stderr
+
+
+def test_a_program_finds_the_store_and_its_code_is_returned(podline: Podline, home: Path) -> None:
+    code = f"{TALK}; raise SystemExit(7)"
+    assert podline("store", "exec", "--", sys.executable, "-c", code).exit_code == 7
+    assert not embedded.is_running(home / "store")
+    with embedded.running(home / "store") as connection:
+        assert bytes(Store(connection).get("said")) == b"hello"
+        # It was up before, so it stays.
+        assert podline("store", "exec", sys.executable, "--version").exit_code == 0
+        assert embedded.is_running(home / "store")
+
+
+def test_the_environments_own_store_is_used(podline: Podline, store: Store) -> None:
+    assert podline("store", "exec", "--", sys.executable, "-c", TALK).exit_code == 0
+    assert bytes(store.get("said")) == b"hello"
+
+
+@pytest.mark.usefixtures("store")
+def test_programs_that_cannot_run(podline: Podline, tmp_path: Path) -> None:
+    result = podline("store", "exec", "--", "no-such-program")
+    assert (result.exit_code, result.stderr) == (
+        127,
+        "podline: error: no-such-program: No such file or directory\n",
+    )
+    assert podline("store", "exec", "--", str(tmp_path)).exit_code == 126
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_signals_reach_the_program(home: Path, sign: signal.Signals) -> None:
+    code = "import time; print('up', flush=True); time.sleep(60)"
+    command = [sys.executable, "-m", "podline.cli", "store", "exec", "--", sys.executable, "-c"]
+    process = subprocess.Popen(
+        [*command, code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"up\n"
+    if sign == signal.SIGINT:
+        os.killpg(process.pid, sign)  # as a terminal does
+    else:
+        process.send_signal(sign)
+    process.communicate(timeout=30)
+    assert process.returncode == (130 if sign == signal.SIGINT else 143)
+    assert not embedded.is_running(home / "store")
+
+
+def test_a_connection_that_cannot_be_used(
+    podline: Podline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NAME, "http://not-a-connection")
+    result = podline("runs")
+    assert result.exit_code == 1
+    assert "podline: error: Connection 'podline_store' is of type 'http'" in result.stderr
