@@ -47,7 +47,8 @@ def test_a_dag_file_is_docstring_constants_and_wiring(path: Path) -> None:
     text = path.read_text()
     assert text.startswith('"""')
     assert len(text.splitlines()) <= 150
-    assert "def " not in text and "class " not in text
+    assert "def " not in text
+    assert "class " not in text
 
 
 def test_every_notebook_gives_a_dag_and_its_baseline(tmp_path: Path) -> None:

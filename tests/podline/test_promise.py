@@ -94,11 +94,10 @@ def test_equal_or_refused(notebook: Path, store: Store, tmp_path: Path) -> None:
     other.mkdir()
     copy = _copy(notebook, other)
     if about["expect"] == "refused":
+        refuse = compile_notebook if about["when"] == "compile" else _run
+        arguments = (copy,) if about["when"] == "compile" else (copy, about, store)
         with pytest.raises(PodlineError) as caught:
-            if about["when"] == "compile":
-                compile_notebook(copy)
-            else:
-                _run(copy, about, store)
+            refuse(*arguments)
         assert re.search(about["reason"], str(caught.value), re.DOTALL), caught.value
         return
     expected = _reference(notebook, about, one)

@@ -66,8 +66,8 @@ def publish(
     store = open_store()
     with tempfile.TemporaryDirectory(prefix="podline-publish-") as folder:
         path = _write(model, Path(folder))
-        number = _next_number(store, name)
-        for number in range(number, number + _MOST_RACES):
+        first = _next_number(store, name)
+        for number in range(first, first + _MOST_RACES):
             try:
                 digest = store.upload(keys.version_key(name, number, path.name), path)
             except AlreadyExists:
@@ -128,7 +128,7 @@ def _manifest(
 
 
 def _plain(value: Any) -> Any:
-    """numpy's numbers as Python's."""
+    """Numbers of numpy as Python's own."""
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{value!r} is a {type(value).__name__}")

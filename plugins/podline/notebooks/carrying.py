@@ -20,7 +20,8 @@ _SET_UP_ONLY = frozenset({
     "seaborn", "sklearn", "tensorflow", "torch", "xgboost",
 })  # fmt: skip
 # … unless it seeds, which the generators of other libraries may follow.
-_PLOTTING = ("matplotlib", "matplotlib.", "mpl", "plt", "seaborn", "sns")  # what %matplotlib sets up
+# What %matplotlib sets up.
+_PLOTTING = ("matplotlib", "matplotlib.", "mpl", "plt", "seaborn", "sns")
 _SEEDS = frozenset({"seed", "set_random_seed", "set_seed", "manual_seed"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 

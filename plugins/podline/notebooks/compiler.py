@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -510,7 +511,7 @@ class _Compiler:
             path.append(next(p for p in sorted(parents[path[-1]]) if p not in done))
         cycle = path[path.index(path[-1]) :]
         reasons = []
-        for child, parent in zip(cycle, cycle[1:], strict=False):
+        for child, parent in pairwise(cycle):
             stage = next(s for s in self.stages if s.name == child)
             why = stage.parents[parent]
             reasons.append(f"{child} waits for {parent} ({why})")
@@ -542,7 +543,8 @@ class _Compiler:
                 carried = any(
                     name in s.carried.binds for s in self.carried if s.carried.cell < place.cell
                 )
-                if carried or name in stage.may_bind | stage.shown or available.get(name, place) is None:
+                bound_here = name in stage.may_bind or name in stage.shown
+                if carried or bound_here or available.get(name, place) is None:
                     continue
                 self._undefined(name, place, stage.guarded, starred, ever, available.get(name))
             for name, place in stage.deferred.items():

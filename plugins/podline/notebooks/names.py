@@ -21,9 +21,11 @@ KNOWN_NAMES = frozenset(dir(builtins)) | {
 # Methods and functions that change what they are called on, or their first argument.
 CHANGING_METHODS = frozenset({
     "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
-    "fill", "fit", "fit_transform", "insert", "intersection_update", "partial_fit", "pop", "popitem",
+    "fill", "fit", "fit_transform", "insert", "intersection_update", "partial_fit", "pop",
+    "popitem",
     "popleft", "put", "remove", "resize", "reverse", "rotate", "setdefault", "setflags", "sort",
-    "symmetric_difference_update", "update", "compile", "load_weights", "set_weights", "train_on_batch",
+    "symmetric_difference_update", "update", "compile", "load_weights", "set_weights",
+    "train_on_batch",
     "subtract", "send", "set_params",
 })  # fmt: skip
 CHANGING_FUNCTIONS = frozenset({

@@ -1,4 +1,4 @@
-"""A cell's source as Python statements: plain Python directly, magics through IPython's own rules."""
+"""A cell's source as Python statements: Python directly, magics through IPython's own rules."""
 
 import ast
 import re
@@ -115,7 +115,7 @@ def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[
         return [], [_unsupported(cell, name, 1)]
     body: list[ast.stmt] = []
     if name in PYTHON_CELL_MAGICS:
-        first_line, _, rest = cell.source.lstrip("\n").partition("\n")
+        _, _, rest = cell.source.lstrip("\n").partition("\n")
         blank = cell.source[: len(cell.source) - len(cell.source.lstrip("\n"))]
         body = _parse(blank + "\n" + _transform(rest))
         if name == "timeit":
@@ -149,7 +149,7 @@ def _bind(name: str) -> ast.stmt:
 
 
 def expansions(line: str) -> list[str]:
-    """Return the names that IPython puts into a magic's or shell's line: `$name`, `{expression}`."""
+    """Return the names that IPython puts into a magic's line: `$name`, `{expression}`."""
     names = re.findall(r"(?<!\$)\$([A-Za-z_]\w*)", line)
     for expression in re.findall(r"(?<!\{)\{([^{}]+)\}", line):
         try:

@@ -23,12 +23,12 @@ RESERVED_STAGES = frozenset({"imports", "functions", "skip"})
 class TagProblem:
     """What is wrong with one tag.
 
-    Parameters
-    ----------
-    severity: ``error`` when the notebook must not run so, ``warning`` when the tag does nothing.
-    tag: the tag as written (the ``repr`` of one that is not text).
-    message: what is wrong, naming the tag.
-    fix: what to write instead.
+    Attributes:
+        severity: ``error`` when the notebook must not run so, ``warning`` when the tag does
+            nothing.
+        tag: the tag as written (the ``repr`` of one that is not text).
+        message: what is wrong, naming the tag.
+        fix: what to write instead.
     """
 
     severity: Severity
@@ -60,16 +60,15 @@ class SecretKey(NamedTuple):
 class StageSettings:
     """How a stage runs, as far as tags say; None or an empty mapping: nothing said.
 
-    Parameters
-    ----------
-    image: reference of the container image.
-    cache: whether an earlier run's outputs may be used again.
-    limits, requests: Kubernetes quantities as text, by resource.
-    labels, annotations: of the pod.
-    secrets: keys of Kubernetes Secrets, by the environment variable that gets the value.
-    report: whether the executed cells are kept as an HTML report.
-    retry: how often and when to try again.
-    timeout: seconds that one try may take.
+    Attributes:
+        image: reference of the container image.
+        cache: whether an earlier run's outputs may be used again.
+        limits, requests: Kubernetes quantities as text, by resource.
+        labels, annotations: of the pod.
+        secrets: keys of Kubernetes Secrets, by the environment variable that gets the value.
+        report: whether the executed cells are kept as an HTML report.
+        retry: how often and when to try again.
+        timeout: seconds that one try may take.
     """
 
     image: str | None = None
@@ -99,12 +98,11 @@ class StageSettings:
 class CellTags:
     """What the tags of one code cell say.
 
-    Parameters
-    ----------
-    kind: what the cell is; ``stage`` for code that one stage runs.
-    stage: the stage that the cell belongs to; None: it joins what the cell before belongs to.
-    prev: the stages that must end first; None: not said; empty: none (an empty ``prev:``).
-    settings: how the stage runs.
+    Attributes:
+        kind: what the cell is; ``stage`` for code that one stage runs.
+        stage: the stage that the cell belongs to; None: it joins what the cell before belongs to.
+        prev: the stages that must end first; None: not said; empty: none (an empty ``prev:``).
+        settings: how the stage runs.
     """
 
     kind: Kind = "stage"
@@ -116,14 +114,12 @@ class CellTags:
 def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
     """Read the tags of one code cell.
 
-    Parameters
-    ----------
-    tags: the list ``metadata.tags`` of the cell, as it is in the notebook.
+    Args:
+        tags: the list ``metadata.tags`` of the cell, as it is in the notebook.
 
-    Returns
-    -------
-    What the readable tags say, and the problems of the others; a tag with a problem is left out
-    of the first. Nothing is raised.
+    Returns:
+        What the readable tags say, and the problems of the others; a tag with a problem is left out
+        of the first. Nothing is raised.
     """
     # Whoever skips a cell keeps its other tags for later: nothing to complain about.
     if "skip" in tags:
@@ -152,13 +148,11 @@ def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
 def parse_defaults(tags: Sequence[object]) -> tuple[StageSettings, list[TagProblem]]:
     """Read the tags that hold for every stage: Kale's ``steps_defaults`` in a notebook's metadata.
 
-    Parameters
-    ----------
-    tags: the list, in the spelling of a cell's tags.
+    Args:
+        tags: the list, in the spelling of a cell's tags.
 
-    Returns
-    -------
-    The settings, for :meth:`StageSettings.over`, and the problems. Nothing is raised.
+    Returns:
+        The settings, for :meth:`StageSettings.over`, and the problems. Nothing is raised.
     """
     readings, problems = _read_all(tags)
     kept = []

@@ -62,7 +62,8 @@ def _make(pipeline: Pipeline) -> list[DAG]:
         )
     dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
     for dag in dags:
-        dag.validate()  # Airflow does so later, and would blame the whole file
+        # Airflow does so later, and would blame the whole file.
+        dag.validate()  # type: ignore[no-untyped-call]
     return dags
 
 

@@ -48,7 +48,8 @@ class ProcessBackend:
             env=environment(connection),
             start_new_session=True,  # a signal to the terminal is ours to pass on
         )
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(task.to_json().encode())
             self.process.stdin.close()

@@ -317,7 +317,10 @@ FORMATS = (
     Format("npy", ".npy", _is_array, _dump_npy, _load_npy, ("numpy",)),
     Format("npy-scalar", ".npy", _is_scalar, _dump_scalar, _load_scalar, ("numpy",)),
     Format("npz", ".npz", _is_array_dict, _dump_npz, _load_npz, ("numpy",)),
-    Format("parquet", ".parquet", _is_frame, _dump_parquet, _load_parquet, ("pandas", "pyarrow.parquet")),
+    Format(
+        "parquet", ".parquet", _is_frame, _dump_parquet, _load_parquet,
+        ("pandas", "pyarrow.parquet"),
+    ),
     Format("arrow", ".parquet", _is_table, _dump_table, _load_table, ("pyarrow.parquet",)),
     Format("keras", ".keras", is_keras_model, _dump_keras, _load_keras, ("keras", "tensorflow")),
     Format("skops", ".skops", _is_estimator, _dump_skops, _load_skops, ("skops.io",)),

@@ -154,7 +154,7 @@ def _fill_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
 
 
 def _nan() -> Any:
-    """numpy's one NaN, if numpy is there."""
+    """The one NaN of numpy, if numpy is there."""
     return getattr(sys.modules.get("numpy"), "nan", _nan)
 
 
