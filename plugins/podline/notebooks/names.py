@@ -10,8 +10,9 @@ import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from podline.notebooks.source import PYTHON_CELL_MAGICS, expansions, magic_call
+from podline.notebooks.source import MAGIC_METHODS, PYTHON_CELL_MAGICS, expansions, magic_call
 
 KNOWN_NAMES = frozenset(dir(builtins)) | {
     "__name__", "__doc__", "__builtins__", "__builtin__", "__debug__",
@@ -28,6 +29,8 @@ CHANGING_METHODS = frozenset({
     "train_on_batch",
     "subtract", "send", "set_params",
 })  # fmt: skip
+# Methods that may read names which stand in a text or a file.
+_READING_METHODS = frozenset({"query", "eval", "load", "loads", "Unpickler", "read_pickle"})
 CHANGING_FUNCTIONS = frozenset({
     "setattr", "delattr", "next", "shuffle", "heappush", "heappop", "heapify", "heapreplace",
     "heappushpop", "insort", "insort_left", "insort_right", "copyto", "put", "place", "putmask",
@@ -55,8 +58,7 @@ class Function:
     unseen: list[tuple[int, str]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands: the cell's number and the line in it."""
 
     cell: int
@@ -106,6 +108,10 @@ class Effects:
     troubles: list[Trouble] = field(default_factory=list)
 
 
+# The method of `Flow` for each kind of node, found once: Airflow parses often.
+_METHODS: dict[type[ast.AST], Callable[..., None]] = {}
+
+
 class Flow:
     """Follows statements of a module, keeping what is certainly bound so far."""
 
@@ -123,11 +129,7 @@ class Flow:
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
-            method = getattr(self, f"run_{type(statement).__name__}", None)
-            if method:
-                method(statement)
-            else:
-                self.read_children(statement)
+            self.read(statement)
 
     def run_apart(self, *bodies: Iterable[ast.stmt]) -> list[set[str]]:
         """Run each body from the names bound now; return what each binds, and bind none."""
@@ -373,19 +375,10 @@ class Flow:
             self.effects.deferred.setdefault(name, where)
 
     def assign(self, target: ast.expr, value: ast.expr | None = None) -> None:
-        if (name := _constant_global(target)) is not None:
-            target = ast.copy_location(ast.Name(name, ast.Store()), target)
         if isinstance(target, ast.Name):
-            self.bind(target.id)
-            if isinstance(value, ast.Lambda):
-                function = Function()
-                self.follow_body(value, function)
-                self.known[target.id] = self.effects.functions[target.id] = function
-            elif isinstance(value, ast.Name) and value.id in self.known:
-                self.known[target.id] = self.known[value.id]
-            elif value is not None and (names := _names_in_text(value)):
-                # `condition = "a > @limit"`: whoever uses the text may read the name.
-                self.known[target.id] = Function(may_read=set(names))
+            self.bind_value(target.id, value)
+        elif (name := _constant_global(target)) is not None:
+            self.bind_value(name, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self.assign(element)
@@ -397,6 +390,19 @@ class Flow:
             if root := _root(target):
                 self.change(root)
 
+    def bind_value(self, name: str, value: ast.expr | None) -> None:
+        """Bind a name, and note what using it may do."""
+        self.bind(name)
+        if isinstance(value, ast.Lambda):
+            function = Function()
+            self.follow_body(value, function)
+            self.known[name] = self.effects.functions[name] = function
+        elif isinstance(value, ast.Name) and value.id in self.known:
+            self.known[name] = self.known[value.id]
+        elif isinstance(value, ast.Constant | ast.JoinedStr) and (names := _names_in_text(value)):
+            # `condition = "a > @limit"`: whoever uses the text may read the name.
+            self.known[name] = Function(may_read=set(names))
+
     # -- expressions
 
     def read_children(self, node: ast.AST) -> None:
@@ -404,30 +410,37 @@ class Flow:
             self.read(child)
 
     def read(self, node: ast.AST) -> None:
-        """Follow an expression."""
-        # Most nodes are of these; Airflow parses often, so they are looked at first.
-        if isinstance(node, ast.Name):
-            self.read_name(node.id, self.place(node))
-        elif isinstance(node, ast.Attribute):
-            self.read(node.value)
-        elif not isinstance(node, ast.Constant):
-            self.read_other(node)
+        """Follow an expression, or whatever stands in a statement."""
+        kind = type(node)
+        if kind not in _METHODS:
+            prefix = "run" if isinstance(node, ast.stmt) else "read"
+            _METHODS[kind] = getattr(Flow, f"{prefix}_{kind.__name__}", Flow.read_children)
+        _METHODS[kind](self, node)
 
-    def read_other(self, node: ast.AST) -> None:
+    def read_Constant(self, node: ast.Constant) -> None:
+        pass
+
+    def read_Name(self, node: ast.Name) -> None:
+        name = node.id
+        if name not in self.effects.bound or name in self.known:
+            self.read_name(name, self.place(node))
+
+    def read_Attribute(self, node: ast.Attribute) -> None:
+        self.read(node.value)
+
+    def read_Subscript(self, node: ast.Subscript) -> None:
         if (name := _constant_global(node)) is not None:
             self.read_name(name, self.place(node))
-            return
+        else:
+            self.read_children(node)
+
+    def read_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self.read(node.value)
+        self.effects.may_bind.add(node.target.id)
+        self.known.pop(node.target.id, None)
+
+    def read_Compare(self, node: ast.Compare) -> None:
         match node:
-            case ast.Lambda():
-                self.read_lambda(node)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                self.read_comprehension(node)
-            case ast.NamedExpr():
-                self.read(node.value)
-                self.effects.may_bind.add(node.target.id)
-                self.known.pop(node.target.id, None)
-            case ast.Call():
-                self.read_call(node)
             case ast.Compare(
                 left=ast.Constant(value=str(name)),
                 ops=[ast.In() | ast.NotIn()],
@@ -435,12 +448,10 @@ class Flow:
             ):
                 self.effects.guarded.add(name)
                 self.effects.reads.setdefault(name, self.place(node))
-            case ast.stmt():
-                self.run([node])
             case _:
                 self.read_children(node)
 
-    def read_lambda(self, node: ast.Lambda) -> None:
+    def read_Lambda(self, node: ast.Lambda) -> None:
         for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d)]:
             self.read(default)
         function = Function()
@@ -453,43 +464,43 @@ class Flow:
         self.may_read(function, self.place(node))
         self.effects.changes |= function.changes
 
-    def read_comprehension(
+    def read_ListComp(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
     ) -> None:
-        targets: set[str] = set()
-        inner = Flow(self.cell, self.known)
-        inner.name_error_caught = self.name_error_caught
-        inner.effects.bound = set(self.effects.bound)
+        """Follow a comprehension: its targets are bound inside it, and nowhere else."""
+        bound, changes = self.effects.bound, self.effects.changes
+        own: set[str] = set()
         for generator in node.generators:
-            inner.read(generator.iter)
-            inner.assign(generator.target)
-            targets |= {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
+            self.read(generator.iter)
+            own |= {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)} - bound
+            bound |= own
             for condition in generator.ifs:
-                inner.read(condition)
-        elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        for element in elements:
-            inner.read(element)
-        effects = inner.effects
-        for name, where in effects.reads.items():
-            self.read_name(name, where)
-        for name, where in effects.deferred.items():
-            self.effects.deferred.setdefault(name, where)
-        self.effects.changes |= effects.changes - targets
-        self.effects.may_bind |= effects.may_bind - targets
-        self.effects.troubles += effects.troubles
+                self.read(condition)
+        own_changes = own - changes
+        if isinstance(node, ast.DictComp):
+            self.read(node.key)
+            self.read(node.value)
+        else:
+            self.read(node.elt)
+        bound -= own
+        changes -= own_changes
 
-    def read_call(self, node: ast.Call) -> None:
-        if found := magic_call(node):
+    read_SetComp = read_GeneratorExp = read_DictComp = read_ListComp
+
+    def read_Call(self, node: ast.Call) -> None:
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if method in MAGIC_METHODS and (found := magic_call(node)):
             self.read_magic(node, *found)
             if found[0] == "system":
                 self.effects.shown.add("_exit_code")
             return
         self.read_children(node)
         _note_call(node, self.change)
-        for name in _names_in_query(node):
-            self.read_name(name, self.place(node))
-        seen = Function(may_read=set(_names_in_eval(node)), unpickles=_unpickles(node))
-        self.may_read(seen, self.place(node))
+        if method in _READING_METHODS:
+            for name in _names_in_query(node):
+                self.read_name(name, self.place(node))
+            seen = Function(may_read=set(_names_in_eval(node)), unpickles=_unpickles(node))
+            self.may_read(seen, self.place(node))
         match node.func:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
                 self.read_text(node, name)
@@ -738,19 +749,25 @@ def _constant_global(node: ast.AST) -> str | None:
     return None
 
 
-_NO_NAMES = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+# Fields that hold no nodes with names in them.
+_PLAIN_FIELDS = frozenset({"ctx", "op", "ops", "attr", "id", "kind", "type_comment", "conversion"})
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
-    for name in node._fields:
+def _children(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
+    kind = type(node)
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        fields = _FIELDS[kind] = tuple(f for f in node._fields if f not in _PLAIN_FIELDS)
+    children: list[ast.AST] = []
+    for name in fields:
         value = getattr(node, name, None)
-        if isinstance(value, list):
-            for item in value:
-                if isinstance(item, ast.AST):
-                    yield item
-        elif isinstance(value, ast.AST) and not isinstance(value, _NO_NAMES):
-            yield value
+        if type(value) is list:
+            children += value
+        elif value is not None:
+            children.append(value)
+    return [child for child in children if isinstance(child, ast.AST)]
 
 
 def _always_true(test: ast.expr) -> bool:

@@ -166,6 +166,9 @@ def _read_expansions(line: str) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(statement, ast.parse("0").body[0]))
 
 
+MAGIC_METHODS = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
+
+
 def magic_call(node: ast.AST) -> tuple[str, str, str] | None:
     """Return (method, magic, line) if the node is IPython's call for a magic or a shell line."""
     match node:

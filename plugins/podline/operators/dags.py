@@ -20,8 +20,8 @@ BASELINE = "_baseline"
 INVALID_TAG = "invalid"
 
 
-def notebook_dags(folder: Path, only: str | None = None) -> Iterator[DAG]:
-    """Yield the DAGs of a folder's notebooks: two for each, NAME and NAME_baseline.
+def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
+    """Make the DAGs of a folder's notebooks: two for each, NAME and NAME_baseline.
 
     A notebook that does not compile harms no other: Airflow would make every DAG of a file stale
     if the file raised. It gives a DAG of its name that is not scheduled and says what is wrong.
@@ -30,15 +30,21 @@ def notebook_dags(folder: Path, only: str | None = None) -> Iterator[DAG]:
         folder: where the notebooks are.
         only: the one DAG that is wanted, as a task's process knows it; None: all.
     """
-    for path in sorted(folder.glob("*.ipynb")):
-        if only is not None and only not in (path.stem, path.stem + BASELINE):
-            continue
-        try:
-            with _no_garbage_collection():
-                dags = _make(compile_notebook(path))
-        except Exception as error:  # whatever it is, it is this notebook's alone
-            dags = [_invalid_dag(path, error)]
-        yield from (dag for dag in dags if only in (None, dag.dag_id))
+    with _no_garbage_collection():
+        dags = [
+            dag
+            for path in sorted(folder.glob("*.ipynb"))
+            if only in (None, path.stem, path.stem + BASELINE)
+            for dag in _dags_of(path)
+        ]
+    return [dag for dag in dags if only in (None, dag.dag_id)]
+
+
+def _dags_of(path: Path) -> list[DAG]:
+    try:
+        return _make(compile_notebook(path))
+    except Exception as error:  # whatever it is, it is this notebook's alone
+        return [_invalid_dag(path, error)]
 
 
 @contextmanager

@@ -125,6 +125,8 @@ def check_parameters(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any
         default = known[name].default
         if type(default) is float and type(value) is int:
             value = float(value)
+        if default == "" and value is None:  # what the trigger form makes of an empty field
+            value = ""
         if default is not None and type(value) is not type(default):
             raise StageError(
                 f"the parameter {name!r} of {pipeline.name} is {value!r}, but its default "

@@ -24,6 +24,7 @@ def readable_lines(chunks: Iterable[bytes]) -> Iterator[str]:
         elif "\r" in rest and time.monotonic() - shown >= _BAR_EVERY:
             yield last_state(rest)
             rest, shown = rest.rpartition("\r")[2], time.monotonic()
+    rest += decoder.decode(b"", final=True)
     if rest:
         yield last_state(rest)
 

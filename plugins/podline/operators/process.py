@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from podline.contract import RESULT_MARK, StageTask
 from podline.exceptions import StageError
@@ -17,6 +18,7 @@ from podline.store import StoreConnection
 # Tags' settings that a plain process has no use for, as fields of `StageSettings`.
 NOT_APPLIED = ("image", "limits", "requests", "labels", "annotations", "secrets", "cache")
 _STOP_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
+_LAST_WORDS = 1.0  # seconds in which the output of a dead process must have come
 
 
 class ProcessBackend:
@@ -49,13 +51,12 @@ class ProcessBackend:
             start_new_session=True,  # a signal to the terminal is ours to pass on
         )
         assert self.process.stdin
-        assert self.process.stdout
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(task.to_json().encode())
             self.process.stdin.close()
         mark = f"{RESULT_MARK} {task.nonce} "
-        blank = False
-        for line in readable_lines(_chunks(self.process.stdout)):
+        blank, last = False, ""
+        for line in readable_lines(_chunks(self.process)):
             if line.startswith(mark):
                 return line.removeprefix(mark)
             if blank:
@@ -64,7 +65,8 @@ class ProcessBackend:
             blank = not line
             if line:
                 log(line)
-        raise StageError(_death(task, self.process, kills))
+                last = line
+        raise StageError(_death(task, self.process, kills, last))
 
     def stop(self) -> None:
         """End the stage: SIGTERM, and SIGKILL if it does not mind that."""
@@ -79,8 +81,9 @@ class ProcessBackend:
         try:
             self.process.wait(_STOP_GRACE)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
+        _end_group(self.process)
         if self.process.stdout:
             self.process.stdout.close()
 
@@ -106,9 +109,40 @@ def environment(connection: StoreConnection) -> dict[str, str]:
     }
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    while chunk := os.read(stream.fileno(), 65536):
-        yield chunk
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield the process's output until its end, or its own: children may hold the pipe open."""
+    assert process.stdout
+    stream = process.stdout.fileno()
+    ended, note = os.pipe()
+
+    def wait() -> None:
+        process.wait()
+        os.close(note)
+
+    threading.Thread(target=wait, daemon=True).start()
+    with selectors.DefaultSelector() as selector:
+        try:
+            selector.register(stream, selectors.EVENT_READ)
+            selector.register(ended, selectors.EVENT_READ)
+            timeout = None
+            while ready := {key.fd for key, _ in selector.select(timeout)}:
+                if ended in ready:
+                    selector.unregister(ended)
+                    _end_group(process)
+                    timeout = _LAST_WORDS
+                if stream in ready:
+                    chunk = os.read(stream, 65536)
+                    if not chunk:
+                        return
+                    yield chunk
+        finally:
+            os.close(ended)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the processes that a stage, which has ended, left behind."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _memory_kills() -> int:
@@ -134,12 +168,12 @@ def _machine_kills() -> int:
     return 0
 
 
-def _death(task: StageTask, process: subprocess.Popen[bytes], kills: int) -> str:
-    """Say how a process ended that left no result."""
+def _death(task: StageTask, process: subprocess.Popen[bytes], kills: int, last: str) -> str:
+    """Say how a process ended that left no result; `last` is the last line that it wrote."""
     code = process.wait()
     stage = f"the stage {task.plan.stage!r}"
     if code >= 0:
-        return f"{stage} ended with exit code {code} and left no result; its last lines say why"
+        return f"{stage} ended with exit code {code} and left no result; its last line: {last}"
     name = signal.Signals(-code).name
     if -code != signal.SIGKILL:
         return f"{stage} was killed by the signal {name}"

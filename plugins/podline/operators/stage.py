@@ -28,15 +28,22 @@ class NotebookOperator(BaseOperator):
 
     Args:
         pipeline: the compiled notebook.
+        stage: for `StageOperator`, one of its stages; tags for retries and timeouts become the
+            task's own.
     """
 
     ui_color = "#e8f0fe"
+    stage: Stage | None
 
-    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+    # The only __init__ of both operators: Airflow copies all parameters once for each.
+    def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
+        if stage is not None:
+            kwargs = {**_task_settings(stage), **kwargs}
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
             kwargs[end] = [*_listed(kwargs.get(end)), _keep_page]
         super().__init__(**{"logger_name": "podline", **kwargs})
         self.pipeline = pipeline
+        self.stage = stage
         self.backend: Backend | None = None
         self.prefix = ""
 
@@ -118,17 +125,10 @@ class StageOperator(NotebookOperator):
 
     If it fails: the log's last lines name the cell and quote the line; the executed notebook, as
     far as it came, is kept beside the result (`podline notebook DAG RUN STAGE`).
-
-    Args:
-        pipeline: the compiled notebook.
-        stage: one of its stages; tags for retries and timeouts become the task's own.
     """
 
     ui_color = "#e6f4ea"
-
-    def __init__(self, *, pipeline: Pipeline, stage: Stage, **kwargs: Any) -> None:
-        super().__init__(pipeline=pipeline, **{**_task_settings(stage), **kwargs})
-        self.stage = stage
+    stage: Stage
 
     def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
         inputs = []

@@ -19,7 +19,7 @@ def main() -> int:
     # One at a time, so that the clock counts our own imports as boot.
     from podline.contract import StageTask
     from podline.stages.runner import Runner, Terminated
-    from podline.store import open_store
+    from podline.store import StoreError, open_store
 
     task = StageTask.from_json(sys.stdin.read())
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
@@ -28,28 +28,36 @@ def main() -> int:
     wakeup.setblocking(False)
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        raise Terminated
+        if not runner.finishing:
+            raise Terminated
 
     def watch() -> None:
-        news.recv(1)  # arrives at once, even while the main thread is in C code
+        # The byte is the signal's number; it comes at once, even while we are in C code.
+        while news.recv(1)[0] != signal.SIGTERM:
+            pass
         time.sleep(_GRACE)
         if runner.finish(runner.heap, runner.terminated()):
             os._exit(128 + signal.SIGTERM)
 
+    def forked() -> None:
+        # A pool ends its children by SIGTERM, which is none for the stage.
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     signal.signal(signal.SIGTERM, stop)
     signal.set_wakeup_fd(wakeup.fileno())
+    os.register_at_fork(after_in_child=forked)
     threading.Thread(target=watch, daemon=True).start()
     try:
         result = runner.run()
+    except StoreError as error:  # there is nowhere to keep a result
+        runner.say(str(error))
+        return 1
     finally:
         runner.clean()
-    sys.stdout.flush()
     return 0 if result and result.succeeded else 1
 
 
 if __name__ == "__main__":
     # Threads that a notebook left behind must not keep a stage that is done.
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(main())

@@ -5,14 +5,19 @@ format that cannot promise it by its rules alone reads back what it wrote and co
 nothing fits, the object is pickled (`podline.stages.pickling`), for this run only.
 """
 
+import contextlib
 import importlib
 import json
-from collections.abc import Callable
+import sys
+import types
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from podline.stages.pickling import equal, is_keras_model
+from podline.stages.pickling import equal, is_keras_model, own_code
 
 PICKLE = "pickle"
 VIEW = "view"
@@ -40,7 +45,11 @@ class Format:
 
 
 def store_typed(value: Any, folder: Path, name: str) -> tuple[Format, Path] | None:
-    """Write an object in the first format that keeps it; None where only a pickle would."""
+    """Write an object in the first format that keeps it; None where none does.
+
+    Raises:
+        Exception: it is a Keras model that Keras cannot save or load.
+    """
     for form in FORMATS:
         if form.fits(value):
             path = folder / f"{name}{form.suffix}"
@@ -206,6 +215,7 @@ def _load_parquet(path: Path, namespace: dict[str, Any]) -> Any:
     import pandas as pd
     import pyarrow.parquet as pq
 
+    importlib.import_module("pandas.core.arrays.arrow.extension_types")  # periods, intervals
     table = pq.read_table(path, partitioning=None)
     about = json.loads(table.schema.metadata[b"podline"])
     frame = table.to_pandas()
@@ -223,6 +233,8 @@ def _same_frame(first: Any, second: Any) -> bool:
     compare: Any = pd.testing.assert_frame_equal
     if isinstance(second, pd.Series):
         compare = pd.testing.assert_series_equal
+    elif type(first.columns) is not type(second.columns):
+        return False
     try:
         compare(first, second, check_exact=True, check_freq=True, check_flags=True)
     except AssertionError:
@@ -267,25 +279,35 @@ def _load_table(path: Path, namespace: dict[str, Any]) -> Any:
 
 # -- models
 
+_SEEDS = "podline-seeds.json"  # in the .keras file: what dropout and its like draw next
+
 
 def _dump_keras(value: Any, path: Path) -> bool:
-    try:
-        value.save(path)
-        if type(value).__name__ in ("Sequential", "Functional") and all(
-            type(layer).__module__.startswith("keras.") for layer in value._flatten_layers()
-        ):
-            return True  # Keras' own promise
-        loaded = _load_keras(path, {})
-    except Exception:  # a model of one's own that Keras cannot describe
-        return False
-    return bool(loaded.to_json() == value.to_json())
+    own = own_code(value, vars(sys.modules["__main__"]))
+    value.save(path)
+    states = [generator.state.numpy().tolist() for generator in _seed_generators(value)]
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(_SEEDS, json.dumps(states))
+    if type(value).__name__ in ("Sequential", "Functional") and not own:
+        return True  # Keras' own promise
+    loaded = _load_keras(path, own)
+    return type(loaded) is type(value) and equal(loaded.get_weights(), value.get_weights())
 
 
 def _load_keras(path: Path, namespace: dict[str, Any]) -> Any:
     import keras
 
-    own = {name: value for name, value in namespace.items() if isinstance(value, type)}
-    return keras.saving.load_model(path, custom_objects=own)
+    own = {n: v for n, v in namespace.items() if isinstance(v, type | types.FunctionType)}
+    model = keras.saving.load_model(path, custom_objects=own)
+    with zipfile.ZipFile(path) as file:
+        states = json.loads(file.read(_SEEDS))
+    for generator, drawn in zip(_seed_generators(model), states, strict=True):
+        generator.state.assign(drawn)
+    return model
+
+
+def _seed_generators(model: Any) -> list[Any]:
+    return [g for layer in model._flatten_layers() for g in layer._seed_generators]
 
 
 def _is_estimator(value: Any) -> bool:
@@ -325,6 +347,32 @@ FORMATS = (
     Format("keras", ".keras", is_keras_model, _dump_keras, _load_keras, ("keras", "tensorflow")),
     Format("skops", ".skops", _is_estimator, _dump_skops, _load_skops, ("skops.io",)),
 )  # fmt: skip
+
+
+# -- figures
+
+
+def draw_figures(values: Iterable[Any], folder: Path, name: str) -> tuple[Path, ...]:
+    """Draw the matplotlib figures among objects as PNG, for people; they flow as pickles."""
+    found = {id(figure): figure for value in values if (figure := _figure_of(value)) is not None}
+    paths = []
+    for number, figure in enumerate(found.values(), start=1):
+        path = folder / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
+        with warnings.catch_warnings(), contextlib.suppress(Exception):
+            warnings.simplefilter("ignore")
+            figure.savefig(path, format="png")
+            paths.append(path)
+    return tuple(paths)
+
+
+def _figure_of(value: Any) -> Any:
+    """The figure that a value is or, if it is axes, stands in."""
+    names = {f"{base.__module__}.{base.__name__}" for base in type(value).__mro__}
+    if "matplotlib.figure.Figure" in names:
+        return value
+    if "matplotlib.axes._base._AxesBase" in names:
+        return value.get_figure(root=True)
+    return None
 
 
 # -- what is no value of its own: a module, a part of another array

@@ -1,22 +1,27 @@
 """The files below a stage's working directory: put there before its cells, compared after them."""
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from podline.exceptions import ArtifactError
 
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
+_LINK, _EXECUTABLE = "link:", "executable"
 
-# What tells a changed file: time of the last change (ns) and size (bytes).
+# What tells a changed file: time of the last change (ns; of its mode as well) and size (bytes).
 Snapshot = dict[str, tuple[int, int]]
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield the files and empty folders below a folder, without what tools leave behind."""
+    """Yield the files, links and empty folders below a folder, without what tools leave behind."""
     for path in sorted(folder.iterdir()):
         if path.name in _IGNORED or path.suffix == ".pyc":
             continue
-        if path.is_dir() and not path.is_symlink():
+        if path.is_symlink():
+            yield path
+        elif path.is_dir():
             inside = list(walk(path))
             yield from inside or [path]
         elif path.is_file():
@@ -24,15 +29,37 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Take the state of the files, by path below the folder."""
+    """Take the state of the files, by path below the folder; folders' paths end in a slash."""
     result = {}
     for path in walk(folder):
-        info, name = path.stat(), path.relative_to(folder).as_posix()
-        if path.is_dir():
+        info, name = path.lstat(), path.relative_to(folder).as_posix()
+        if path.is_dir() and not path.is_symlink():
             result[f"{name}/"] = (0, 0)
         else:
-            result[name] = (info.st_mtime_ns, info.st_size)
+            result[name] = (info.st_ctime_ns, info.st_size)
     return result
+
+
+def describe(path: Path, folder: Path) -> str:
+    """What a file is beside its content: "link:TARGET", "executable" or nothing.
+
+    Targets in the folder are relative to the link: the folder is another in each stage.
+    """
+    if path.is_symlink():
+        target = path.readlink()
+        if target.is_relative_to(folder):
+            target = Path(os.path.relpath(target, path.parent))
+        return f"{_LINK}{target}"
+    return _EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else ""
+
+
+def restore(path: Path, description: str) -> None:
+    """Make a file what `describe` said; of a link, there is nothing else."""
+    if description.startswith(_LINK):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(description.removeprefix(_LINK))
+    elif description == _EXECUTABLE:
+        path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
 
 def changes(before: Snapshot, after: Snapshot) -> tuple[list[str], list[str]]:

@@ -19,6 +19,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from podline.notebooks.document import lines_of
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -28,9 +30,33 @@ class ExecutedCell:
 
     number: int
     source: str
-    outputs: list[dict[str, Any]] = field(default_factory=list)
     count: int | None = None
     seconds: float = 0.0
+    _outputs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """What it showed, in the notebook's format."""
+        return [
+            {**output, "text": "\n".join(output["text"])} if "text" in output else output
+            for output in list(self._outputs)
+        ]
+
+    def print(self, name: str, text: str) -> None:
+        """Add printed text; of a progress bar only the last state stays."""
+        if not self._outputs or self._outputs[-1].get("name") != name:
+            self._outputs.append({"output_type": "stream", "name": name, "text": [""]})
+        lines: list[str] = self._outputs[-1]["text"]
+        first, *rest = collapse(lines[-1] + text).split("\n")
+        lines[-1:] = [first, *rest]
+
+    def show(self, output: dict[str, Any]) -> None:
+        """Add a rich output or an error."""
+        self._outputs.append(output)
+
+    def clear(self) -> None:
+        """Take away all outputs."""
+        self._outputs.clear()
 
 
 class CellFailed(Exception):
@@ -51,7 +77,7 @@ class _Publisher(DisplayPublisher):
 
     def clear_output(self, wait: bool = False) -> None:
         if self.kernel.current:
-            self.kernel.current.outputs.clear()
+            self.kernel.current.clear()
 
 
 class _DisplayHook(DisplayHook):
@@ -90,13 +116,18 @@ class _Stream(io.TextIOBase):
         self.kernel, self.name_, self.target = kernel, name, target
 
     def write(self, text: str) -> int:
-        self.target.write(text)
-        self.target.flush()
+        self.pass_on(text)
         self.kernel.stream(self.name_, text)
         return len(text)
 
+    def pass_on(self, text: str) -> None:
+        """Write to the log, unless the notebook closed it."""
+        with contextlib.suppress(OSError, ValueError):
+            self.target.write(text)
+            self.target.flush()
+
     def flush(self) -> None:
-        self.target.flush()
+        self.pass_on("")
 
     def isatty(self) -> bool:
         return False
@@ -121,6 +152,7 @@ class Kernel:
         shell.display_formatter.active_types = list(shell.display_formatter.format_types)
         self.shell = shell
         self.current: ExecutedCell | None = None
+        self.out: _Stream | None = None
         self.cells: list[ExecutedCell] = []
 
     @property
@@ -176,7 +208,8 @@ class Kernel:
     @contextlib.contextmanager
     def _streams(self) -> Iterator[None]:
         out, err = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = _Stream(self, "stdout", out), _Stream(self, "stderr", err)
+        self.out = sys.stdout = _Stream(self, "stdout", out)
+        sys.stderr = _Stream(self, "stderr", err)
         # IPython prints tracebacks; here the failure's own text does, once.
         show, self.shell.showtraceback = self.shell.showtraceback, lambda *a, **k: None
         syntax = self.shell.showsyntaxerror
@@ -190,14 +223,9 @@ class Kernel:
     # -- outputs
 
     def stream(self, name: str, text: str) -> None:
-        """Keep printed text; a progress bar keeps its last state."""
-        if self.current is None:
-            return
-        outputs = self.current.outputs
-        if outputs and outputs[-1].get("name") == name:
-            outputs[-1]["text"] = collapse(outputs[-1]["text"] + text)
-        else:
-            outputs.append({"output_type": "stream", "name": name, "text": collapse(text)})
+        """Keep printed text."""
+        if self.current is not None:
+            self.current.print(name, text)
 
     def display(self, kind: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Keep a rich output, and print its plain text."""
@@ -209,11 +237,9 @@ class Kernel:
         if kind == "execute_result":
             output["execution_count"] = self.shell.execution_count - 1
         if text := data.get("text/plain"):
-            target = getattr(sys.stdout, "target", sys.stdout)
-            target.write(f"{text}\n")
-            target.flush()
+            (self.out or _Stream(self, "stdout", sys.stdout)).pass_on(f"{text}\n")
         if self.current is not None:
-            self.current.outputs.append(output)
+            self.current.show(output)
 
     # -- failures
 
@@ -224,7 +250,7 @@ class Kernel:
         trace = error.__traceback__
         lines = formatter.structured_traceback(type(error), error, trace, tb_offset=1)
         text = _COLOURS.sub("", "\n".join(lines))
-        cell.outputs.append(
+        cell.show(
             {
                 "output_type": "error",
                 "ename": type(error).__name__,
@@ -254,7 +280,7 @@ class Kernel:
 def _marked(cell: ExecutedCell, line: int | None, first: int) -> str:
     """The cell's source with the line marked, five lines around it."""
     rows = []
-    for number, text in enumerate(cell.source.splitlines(), start=first):
+    for number, text in enumerate(lines_of(cell.source), start=first):
         if line is None or abs(number - line) <= 5:
             rows.append(f"{'-->' if number == line else '   '} {number:3} {text}")
     return "\n".join(rows)

@@ -32,7 +32,7 @@ class Needs:
 
 @dataclass
 class Pending:
-    """A written file that becomes an artifact once it is uploaded."""
+    """A written file that becomes an artifact once it is uploaded; `beside`: files for people."""
 
     name: str
     kind: str
@@ -40,6 +40,7 @@ class Pending:
     objects: tuple[str, ...]
     type: str
     walk: Walk = field(default_factory=Walk)
+    beside: tuple[Path, ...] = ()
 
 
 def needs_of(plan: StagePlan, heap: Heap) -> Needs:
@@ -93,9 +94,11 @@ def _require(object_id: str, heap: Heap, objects: set[str]) -> list[str]:
 class Memory:
     """The objects of a running stage."""
 
-    def __init__(self, plan: StagePlan, heap: Heap, namespace: dict[str, Any]) -> None:
+    def __init__(
+        self, plan: StagePlan, heap: Heap, namespace: dict[str, Any], folder: str = ""
+    ) -> None:
         self.plan, self.heap, self.namespace = plan, heap, namespace
-        self.context = pickling.Context(namespace)
+        self.context = pickling.Context(namespace, folder)
         self.loaded: dict[str, Any] = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
@@ -140,10 +143,22 @@ class Memory:
         if object_id in self.loaded:
             return self.loaded[object_id]
         artifact = self.heap.objects[object_id]
-        path = self._files[artifact.key]
+        try:
+            return self._load_file(object_id, artifact, self._files[artifact.key])
+        except ArtifactError:
+            raise
+        except Exception as error:
+            name = object_id.partition(":")[2]
+            raise ArtifactError(
+                f"the variable {name!r} ({artifact.type}) of the stage {artifact.stage!r} cannot "
+                f"be loaded: {type(error).__name__}: {error}. fix: move the code that it needs "
+                "to a cell tagged functions, or make it again where it is used"
+            ) from error
+
+    def _load_file(self, object_id: str, artifact: Artifact, path: Path) -> Any:
         if artifact.kind == artifacts.PICKLE:
             with path.open("rb") as file:
-                loaded = pickling.load(file, self._resolve_name, self._load)
+                loaded = pickling.load(file, self._resolve_name, self._load, self.context.folder)
                 for other, value in loaded.items():
                     self.loaded.setdefault(other, value)
         elif artifact.kind == artifacts.VIEW:
@@ -152,7 +167,8 @@ class Memory:
         elif artifact.kind == artifacts.MODULE:
             self.loaded[object_id] = artifacts.load_module(path)
         else:
-            self.loaded[object_id] = artifacts.load_typed(artifact.kind, path, self.namespace)
+            own = {name: self._resolve_name(name) for name in artifact.names}
+            self.loaded[object_id] = artifacts.load_typed(artifact.kind, path, own)
         return self.loaded[object_id]
 
     def _resolve_name(self, name: str | None) -> Any:
@@ -387,10 +403,17 @@ class Memory:
             owner = bound.values[bound.views[object_id]]
             path.write_text(json.dumps(artifacts.view_of(value, owner)))
             return Pending(name, artifacts.VIEW, path, (object_id,), kind, walk)
-        if len(component) == 1 and not walk.requires and not walk.names and not walk.repeated:
-            stored = artifacts.store_typed(value, folder, stem)
+        model = pickling.is_keras_model(value)
+        tree = not (walk.requires or walk.repeated or walk.placed) and (model or not walk.names)
+        if len(component) == 1 and tree:
+            try:
+                stored = artifacts.store_typed(value, folder, stem)
+            except Exception as error:
+                raise self._unstorable(name, value, error) from error
             if stored:
                 return Pending(name, stored[0].name, stored[1], (object_id,), kind, walk)
+        if model:
+            raise self._unstorable(name, value, TypeError("Keras does not bring it back alike"))
         path = folder / f"{stem}.pickle"
         values = {other: bound.values[other] for other in component}
         with path.open("wb") as file:
@@ -402,7 +425,8 @@ class Memory:
         for other in component:
             merged.requires |= walks[other].requires - set(component)
             merged.names |= walks[other].names
-        return Pending(name, artifacts.PICKLE, path, tuple(component), kind, merged)
+        pictures = artifacts.draw_figures(values.values(), folder, stem)
+        return Pending(name, artifacts.PICKLE, path, tuple(component), kind, merged, pictures)
 
     def _bindings(self, bound: "_Bound") -> dict[str, Binding]:
         plan, bindings = self.plan, {}

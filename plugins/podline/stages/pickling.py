@@ -6,13 +6,16 @@ stage's own cells go by value, with the notebook's namespace as their globals.
 """
 
 import copyreg
+import functools
 import hashlib
 import io
+import json
 import pickle
 import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, BinaryIO
 
 import cloudpickle
@@ -49,6 +52,7 @@ class Walk:
         names: the global names that functions in it read.
         parts: the objects in it that others could share, in the order met, by Python's id.
         repeated: whether one of them is met twice, so that the object is no tree.
+        placed: whether it holds a path of the working directory.
         arrays: the numpy arrays in it, as far as their memory could be shared.
         opaque: ids of parts that cannot be stored apart from it, with what they are.
     """
@@ -58,6 +62,7 @@ class Walk:
     names: set[str] = field(default_factory=set)
     parts: dict[int, Any] = field(default_factory=dict)
     repeated: bool = False
+    placed: bool = False
     arrays: list[Any] = field(default_factory=list)
     opaque: dict[int, Any] = field(default_factory=dict)
 
@@ -67,12 +72,13 @@ class Context:
 
     Attributes:
         namespace: the notebook's names.
+        folder: the working directory, which is another in each stage; "": paths stay as they are.
         carried: names of carried functions and classes, by Python's id.
         roots: ids of stored objects, by Python's id.
     """
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
-        self.namespace = namespace
+    def __init__(self, namespace: dict[str, Any], folder: str = "") -> None:
+        self.namespace, self.folder = namespace, folder
         self.carried: dict[int, str] = {}
         self.roots: dict[int, str] = {}
 
@@ -86,6 +92,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def persistent_id(self, obj: Any) -> Any:
         if type(obj) in _ATOMS:
+            if type(obj) is str and self.context.folder and self.context.folder in obj:
+                self.walk.placed = True
+                return ("path", obj.split(self.context.folder))
             # `np.nan in values` is true only of the very object.
             return ("nan",) if obj is _nan() else None
         known = id(obj)
@@ -107,6 +116,15 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if obj.__globals__ is self.context.namespace:
                 self.walk.names |= set(_extract_code_globals(obj.__code__))
                 return self.reduce_function(obj)
+        elif isinstance(obj, PurePath):
+            return type(obj), (str(obj),)  # one text, not one for each part
+        elif isinstance(obj, _CACHED):
+            # What is in the cache cannot be had: it is computed again.
+            return _cache, (obj.__wrapped__, obj.cache_parameters())
+        elif isinstance(obj, type):
+            _refuse_hooks(obj)
+        elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
+            raise pickle.PicklingError("what is written to it would not reach its file")
         elif isinstance(obj, types.CellType):
             contents = (obj.cell_contents,) if _is_filled(obj) else ()
             return (types.CellType, (), contents, None, None, _fill_cell)
@@ -120,6 +138,26 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         namespace = self.context.namespace
         arguments = (function.__code__, namespace, function.__name__, function.__closure__)
         return (_make_function, arguments, (state, function.__dict__), None, None, _fill_function)
+
+
+_CACHED = type(functools.lru_cache(lambda: None))
+
+
+def _cache(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
+
+
+def _refuse_hooks(kind: type) -> None:
+    """Refuse a class whose making has effects: to load it is to make it a second time."""
+    hooked = type(kind).__module__ == "__main__" or any(
+        "__init_subclass__" in vars(base) and base.__module__ == "__main__"
+        for base in kind.__mro__[1:]
+    )
+    if kind.__module__ == "__main__" and hooked:
+        raise pickle.PicklingError(
+            f"to load the class {kind.__name__!r} would run its metaclass or __init_subclass__ "
+            "again; move both to a cell tagged functions"
+        )
 
 
 _FUNCTION_STATE = (
@@ -177,7 +215,7 @@ class _Walker(_Pickler):
             self.walk.parts[id(obj)] = obj
         if (digest := _digest_array(obj, self.walk)) is not None:
             return digest
-        return _digest_whole(obj, self.walk)
+        return _digest_whole(obj, self.walk, self.context)
 
 
 def _digest_array(obj: Any, walk: Walk) -> Any:
@@ -192,13 +230,20 @@ def _digest_array(obj: Any, walk: Walk) -> Any:
     return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
 
 
-def _digest_whole(obj: Any, walk: Walk) -> Any:
+def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
     """Hash what is stored whole: its inner arrays are nobody else's business."""
     module = type(obj).__module__.partition(".")[0]
     if module == "pandas" and hasattr(obj, "_mgr"):
         # Copy-on-write: frames that share memory do not show it.
-        return ("pandas", hashlib.sha256(pickle.dumps(obj, protocol=5)).hexdigest())
+        data = pickle.dumps(obj, protocol=5)
+        if context.folder and context.folder.encode() in data:
+            raise pickle.PicklingError(
+                "it holds paths of the working directory, which is another in each stage; use "
+                "paths relative to it"
+            )
+        return ("pandas", hashlib.sha256(data).hexdigest())
     if module in ("keras", "tensorflow") and is_keras_model(obj):
+        walk.names |= own_code(obj, context.namespace).keys()
         for part in [*obj._flatten_layers(include_self=False), getattr(obj, "optimizer", None)]:
             if part is not None:
                 walk.opaque[id(part)] = part
@@ -214,12 +259,27 @@ def is_keras_model(obj: Any) -> bool:
     )
 
 
-def _digest_model(model: Any) -> str:
-    digest = hashlib.sha256()
+def own_code(model: Any, namespace: dict[str, Any]) -> dict[str, Any]:
+    """The notebook's own classes and functions that a Keras model's description names."""
+    text = _description(model)
+    return {
+        name: value
+        for name, value in namespace.items()
+        if isinstance(value, type | types.FunctionType)
+        and value.__module__ == "__main__"
+        and f'"{value.__name__}"' in text
+    }
+
+
+def _description(model: Any) -> str:
     try:
-        digest.update(model.to_json().encode())
+        return f"{model.to_json()} {json.dumps(model.get_compile_config(), default=repr)}"
     except Exception:  # a model without a config: its weights tell
-        digest.update(repr(type(model)).encode())
+        return f'"{type(model).__name__}"'
+
+
+def _digest_model(model: Any) -> str:
+    digest = hashlib.sha256(_description(model).encode())
     variables = list(model.variables)
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables
@@ -264,10 +324,19 @@ def dump(values: dict[str, Any], context: Context, file: BinaryIO) -> None:
 
 class _Unpickler(pickle.Unpickler):
     def __init__(
-        self, file: BinaryIO, name: Callable[[str | None], Any], resolve: Callable[[str], Any]
+        self,
+        file: BinaryIO,
+        name: Callable[[str | None], Any],
+        resolve: Callable[[str], Any],
+        folder: str,
     ) -> None:
         super().__init__(file)
-        self.name, self.resolve = name, resolve
+        self.name, self.resolve, self.folder = name, resolve, folder
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "__main__" and "." not in name:
+            return self.name(name)
+        return super().find_class(module, name)
 
     def persistent_load(self, reference: Any) -> Any:
         kind, *rest = reference
@@ -279,18 +348,26 @@ class _Unpickler(pickle.Unpickler):
             return np.nan
         if kind == "name":
             return self.name(rest[0])
+        if kind == "path":
+            return self.folder.join(rest[0])
         return self.resolve(rest[0])
 
 
-def load(file: BinaryIO, name: Callable[[str | None], Any], resolve: Callable[[str], Any]) -> Any:
+def load(
+    file: BinaryIO,
+    name: Callable[[str | None], Any],
+    resolve: Callable[[str], Any],
+    folder: str = "",
+) -> Any:
     """Load objects by id.
 
     Args:
         file: what `dump` wrote; its hash must have been checked.
         name: gives what a name stands for; for None, the namespace itself.
         resolve: gives the other objects that they refer to, by id.
+        folder: the working directory.
     """
-    return _Unpickler(file, name, resolve).load()
+    return _Unpickler(file, name, resolve, folder).load()
 
 
 def equal(first: Any, second: Any) -> bool:

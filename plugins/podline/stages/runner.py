@@ -1,5 +1,6 @@
 """Runs one stage: fetch and verify, import, load, run the cells, dump, store, and say so."""
 
+import contextlib
 import hashlib
 import importlib
 import os
@@ -32,7 +33,7 @@ from podline.stages.executed import executed_notebook
 from podline.stages.kernel import CellFailed, Kernel
 from podline.stages.memory import Memory, Needs, Pending
 from podline.stages.merging import RESEEDED, merge
-from podline.store import Store, keys
+from podline.store import Store, StoreUnavailable, keys
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _TRANSFERS = 8  # at once
@@ -52,6 +53,7 @@ class Runner:
         self.scratch = self.folder / "artifacts"
         self.work.mkdir()
         self.scratch.mkdir()
+        self.log = os.dup(1)
         self.kernel = Kernel()
         self.heap = Heap()
         self.bytes_in = self.bytes_out = 0
@@ -62,13 +64,19 @@ class Runner:
         self.finishing = False
 
     def run(self) -> StageResult | None:
-        """Run the stage; a failure is in the result. None: another thread has ended the stage."""
+        """Run the stage; a failure is in the result. None: another thread has ended the stage.
+
+        Raises:
+            StoreError: the result cannot be stored.
+        """
         self.clock.end("boot")
         failure, heap = None, Heap()
         try:
             heap = self._run()
         except CellFailed as error:
             failure = Failure(error.message, error.cell, error.traceback)
+        except StoreUnavailable:
+            raise  # there is nowhere to say so
         except PodlineError as error:
             failure = Failure(str(error))
         except Terminated:
@@ -91,7 +99,7 @@ class Runner:
         self._enter(paths)
         self._import(needs)
         self.clock.end("imports")
-        objects = Memory(self.plan, self.heap, self.kernel.namespace)
+        objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
         objects.carry(needs.carried)
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not state.is_generator(n)])
@@ -105,17 +113,16 @@ class Runner:
         finally:
             self.clock.end("code")
         self._check_modules(modules, objects.module_prints(self.work))
+        states = self._dump_states(before[1])  # first: writing a model may draw
+        after = files.snapshot(self.work)
+        written, deleted = files.changes(before[0], after)
+        files.check_size(after, self.plan.files_limit)
         pending, bindings = objects.dump(self.scratch)
-        written, deleted = files.changes(before[0], files.snapshot(self.work))
-        files.check_size(files.snapshot(self.work), self.plan.files_limit)
-        states = self._dump_states(before[1])
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         heap = self._store(pending, written, states)
         for path in deleted:
-            heap.files.pop(path, None)
-        for path in self._shipped_gone(deleted):
-            heap.files[path] = _empty("deleted", self.plan.stage, self.plan.last_cell)
+            heap.files[path] = self._empty("deleted")
         return Heap(self.heap.names | bindings, heap.objects, heap.files, heap.state)
 
     # -- fetch
@@ -132,11 +139,13 @@ class Runner:
             if name not in self.heap.files:
                 wanted[f"files/{name}"] = (keys.file_key(digest), digest, self.work / name)
         for name, artifact in self.heap.files.items():
-            if name.endswith("/"):
+            if artifact.kind == "folder":
                 (self.work / name).mkdir(parents=True, exist_ok=True)
             elif artifact.sha256:
                 wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
         self._parallel(lambda item: self._download(*item), wanted.values())
+        for name, artifact in self.heap.files.items():
+            files.restore(self.work / name, artifact.type)
         return needs, {key: path for key, (_, _, path) in wanted.items()}
 
     def _result(self, key: str, digest: str) -> StageResult:
@@ -242,9 +251,12 @@ class Runner:
 
     def _store(self, pending: list[Pending], written: list[str], states: dict[str, bytes]) -> Heap:
         heap = Heap({}, dict(self.heap.objects), dict(self.heap.files), dict(self.heap.state))
-        uploads = [(f"artifacts/{item.path.name}", item.path) for item in pending]
+        made = [path for item in pending for path in (item.path, *item.beside)]
+        uploads = [(f"artifacts/{path.name}", path) for path in made]
+        about = {name: files.describe(self.work / name, self.work) for name in written}
         folders = [name for name in written if name.endswith("/")]
-        written = [name for name in written if name not in folders]
+        links = [name for name in written if about[name].startswith("link:")]
+        written = [name for name in written if name not in folders and name not in links]
         uploads += [(f"files/{name}", self.work / name) for name in written]
         for name, data in states.items():
             path = self.scratch / f"state-{name}.pickle"
@@ -258,9 +270,11 @@ class Runner:
             artifact = memory.artifact_of(item, key, size, digest, self.plan)
             heap.objects.update(dict.fromkeys(item.objects, artifact))
         for name in folders:
-            heap.files[name] = _empty("folder", self.plan.stage, self.plan.last_cell)
+            heap.files[name] = self._empty("folder")
+        for name in links:
+            heap.files[name] = self._empty("link", about[name])
         for name in written:
-            heap.files[name] = self._plain(stored[f"files/{name}"], "file")
+            heap.files[name] = self._plain(stored[f"files/{name}"], "file", about[name])
         for name in states:
             kind = RESEEDED if self.plan.reseeds and state.is_generator(name) else ""
             heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state", kind)
@@ -280,8 +294,9 @@ class Runner:
         plan = self.plan
         return Artifact(key, kind, size, digest, plan.stage, plan.last_cell, type_)
 
-    def _shipped_gone(self, deleted: list[str]) -> list[str]:
-        return [path for path in deleted if path in self.plan.files]
+    def _empty(self, kind: str, type_: str = "") -> Artifact:
+        """What has no content: an empty folder, a link, a file that a stage deleted."""
+        return self._plain((type_ or kind, 0, ""), kind, type_)
 
     # -- the end
 
@@ -317,20 +332,22 @@ class Runner:
         )
         data = result.to_json().encode()
         self.store.put(f"{self.task.prefix}/{RESULT}", data)
-        sys.stdout.flush()
-        # A cell may have left the line unfinished.
-        print(f"\n{RESULT_MARK} {self.task.nonce} {hashlib.sha256(data).hexdigest()}", flush=True)
+        self.say(f"{RESULT_MARK} {self.task.nonce} {hashlib.sha256(data).hexdigest()}")
         return result
 
+    def say(self, line: str) -> None:
+        """Write a line of our own to the log, whatever the notebook made of its streams."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        # A cell may have left a line unfinished.
+        os.write(self.log, f"\n{line}\n".encode())
+
     def clean(self) -> None:
-        """Remove the stage's folder."""
+        """Remove the stage's folder, and let go of the log."""
+        os.close(self.log)
         os.chdir("/")
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _empty(kind: str, stage: str, cell: int) -> Artifact:
-    """What has no content: an empty folder, or a shipped file that a stage deleted."""
-    return Artifact(kind, kind, 0, "", stage, cell)
 
 
 _REPORTED = ("numpy", "pandas", "sklearn", "tensorflow", "keras", "pyarrow", "IPython")

@@ -230,12 +230,14 @@ def _put_sklearn(state: Any, folder: Path) -> None:
 
 def _take_keras_settings(folder: Path) -> Any:
     from keras import config
+    from keras.src.backend.common import global_state
 
+    policy = global_state.get_global_attribute("dtype_policy")  # None until it is asked for
     return {
         "floatx": config.floatx(),
         "epsilon": config.epsilon(),
         "image_data_format": config.image_data_format(),
-        "dtype_policy": config.dtype_policy().name,
+        **({"dtype_policy": policy.name} if policy else {}),
     }
 
 
@@ -252,13 +254,18 @@ def _put_keras_settings(state: Any, folder: Path) -> None:
 def _take_numpy(folder: Path) -> Any:
     import numpy as np
 
-    return np.random.get_state()
+    state: Any = np.random.get_state()
+    _, key, position, has_gauss, _ = state
+    # As the import leaves it: by chance, and nothing drawn.
+    untouched = key[0] == 0x80000000 and position == key.size - 1 and not has_gauss
+    return {} if untouched else state
 
 
 def _put_numpy(state: Any, folder: Path) -> None:
     import numpy as np
 
-    np.random.set_state(state)
+    if state:
+        np.random.set_state(state)
 
 
 def _take_keras(folder: Path) -> Any:
