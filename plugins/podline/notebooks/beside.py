@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ from podline.notebooks.metadata import read_settings
 from podline.notebooks.source import parse_cell
 
 _LONGEST_PATH = 255
+_LETTER = re.compile(r"\w")
+_LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
 def files_beside(document: Document, limit: int) -> list[Path]:
     """Return the files below the notebook's folder that its cells name.
 
-    Named are: an imported module or package, with what it imports in turn; a text in the code
-    that is the path of a file or folder, or a pattern of such; the patterns of the notebook's
-    metadata ``podline.files``.
+    Named are: an imported module or package, with what it names in turn; a text in the code that
+    is the path of a file or folder, or a pattern of such; the patterns of the notebook's metadata
+    ``podline.files``.
 
     Args:
         document: the notebook.
@@ -30,10 +33,11 @@ def files_beside(document: Document, limit: int) -> list[Path]:
     """
     folder = document.path.parent
     found: set[Path] = set()
+    read: set[Path] = set()
     for cell in document.code_cells:
         if "skip" not in cell.tags:
             statements, _ = parse_cell(cell)
-            found |= _named(statements.body, folder)
+            _follow(statements.body, folder, found, read)
     for pattern in read_settings(document.metadata)[0].files:
         found |= set(_expand(folder / pattern, folder))
     found -= {document.path}
@@ -54,47 +58,38 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _named(body: Iterable[ast.stmt], folder: Path, base: Path | None = None) -> set[Path]:
-    """The files that some statements name; `base`: the package that they stand in."""
-    found: set[Path] = set()
-    queue: list[Path] = []
+def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[Path]) -> None:
+    """Add to `found` what statements name, and what the modules among it name in turn.
+
+    `read` are the modules that were followed already: they may import each other.
+    """
+    modules: list[Path] = []
     for node in (node for statement in body for node in ast.walk(statement)):
         match node:
             case ast.Import():
                 for alias in node.names:
-                    queue += _module(alias.name, folder)
-            case ast.ImportFrom(module=module, level=0) if module:
-                queue += _module(module, folder)
-                for alias in node.names:
-                    queue += _module(f"{module}.{alias.name}", folder)
+                    modules += _module(alias.name, folder)
+            case ast.ImportFrom(module=str(module), level=0):
+                modules += _module(module, folder)
             case ast.Call(
                 func=ast.Name("import_module") | ast.Attribute(attr="import_module"),
                 args=[ast.Constant(value=str(module)), *_],
             ):
-                queue += _module(module, folder)
+                modules += _module(module, folder)
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
                 found |= set(_path_of(text, folder))
-    for path in queue:
-        if path not in found:
-            found.add(path)
-            if path.suffix == ".py":
-                found |= _imported_by(path, folder, found)
-    return found
+    for path in modules:
+        found.add(path)
+        if path.suffix == ".py" and path not in read:
+            read.add(path)
+            _follow(_body_of(path), folder, found, read)
 
 
-def _imported_by(path: Path, folder: Path, known: set[Path]) -> set[Path]:
+def _body_of(path: Path) -> list[ast.stmt]:
     try:
-        body = ast.parse(path.read_text(encoding="utf-8")).body
-    except (SyntaxError, UnicodeDecodeError):
-        return set()  # importing it will say what is wrong
-    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
-    found: set[Path] = set()
-    for node in imports:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            continue  # its package is shipped whole
-        for other in _named([node], folder) - known:
-            found.add(other)
-    return found
+        return ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return []  # importing it will say what is wrong
 
 
 def _module(name: str, folder: Path) -> Iterator[Path]:
@@ -107,8 +102,9 @@ def _module(name: str, folder: Path) -> Iterator[Path]:
 
 
 def _path_of(text: str, folder: Path) -> Iterator[Path]:
-    first = text.strip("./").partition("/")[0]
-    if not first or "\n" in text or text.startswith(("/", "~")) or ".." in text.split("/"):
+    outside = text.startswith(("/", "~")) or ".." in text.split("/")
+    # A line of asterisks is no pattern that means every file.
+    if outside or not _LETTER.search(text):
         return
     yield from _expand(folder / text, folder)
 
@@ -131,5 +127,5 @@ def _expand(path: Path, folder: Path) -> Iterator[Path]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not _LEFTOVERS & set(path.parts):
             yield path

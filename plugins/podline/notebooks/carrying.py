@@ -69,7 +69,7 @@ def carry_cell(
 
 def carry_imports(number: int, statements: Statements) -> list[CarriedStatement]:
     """Take the top-level imports out of a stage's cell: a module cannot be stored."""
-    if statements.whole:
+    if statements.whole or not any(isinstance(s, _IMPORTS) for s in statements.body):
         return []
     result = []
     for line, source, body in _groups(statements):

@@ -128,7 +128,7 @@ class Pipeline:
         names: dict[str, list[str]] = {}
         for later in self.stages[stage.order + 1 :]:
             if stage.name not in later.ancestors:
-                for name in self._read_across(stage, later) - stage.bound:
+                for name in (self._read_across(stage, later) & self._bound()) - stage.bound:
                     names.setdefault(name, []).append(later.name)
         return names
 
@@ -280,9 +280,28 @@ class _Compiler:
                 continue
             statements, found = parse_cell(cell)
             self.problems += found
+            if "../" in cell.source:
+                self._check_outside(cell, statements)
             self._place(cell, tags, statements)
         if not self.stages and not self.problems:
             self.problem("has no stage", "tag at least one cell step:NAME")
+
+    def _check_outside(self, cell: Cell, statements: Statements) -> None:
+        for node in (node for statement in statements.body for node in ast.walk(statement)):
+            match node:
+                case ast.Constant(value=str(text)) if ".." in text.split("/"):
+                    try:
+                        exists = (self.document.path.parent / text).is_file()
+                    except (OSError, ValueError):
+                        continue  # no path at all
+                    if exists:
+                        self.problem(
+                            f"names {text!r}, which is outside the notebook's folder: a stage "
+                            "gets only what is in it",
+                            "move the file beside the notebook, or read it from the store",
+                            cell,
+                            node.lineno,
+                        )
 
     def _place(self, cell: Cell, tags: CellTags, statements: Statements) -> None:
         """Give the cell to its stage, or carry it."""

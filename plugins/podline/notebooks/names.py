@@ -9,8 +9,9 @@ import ast
 import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from podline.notebooks.source import MAGIC_METHODS, PYTHON_CELL_MAGICS, expansions, magic_call
 
@@ -124,6 +125,7 @@ class Flow:
         self.future_annotations = future_annotations
         self.name_error_caught = 0
         self.unsure = 0  # inside a part that may not run
+        self.loops = 0  # around this part
 
     # -- statements
 
@@ -159,6 +161,19 @@ class Flow:
             self.read(node.value)
             self.assign(node.target, node.value)
 
+    # What a function alone may have, and a loop: parsing does not mind where it stands.
+
+    def run_Return(self, node: ast.AST) -> None:
+        self.effects.troubles.append(_misplaced(self.place(node), node, "function"))
+
+    run_Nonlocal = read_Yield = read_YieldFrom = run_Return
+
+    def run_Break(self, node: ast.AST) -> None:
+        if not self.loops:
+            self.effects.troubles.append(_misplaced(self.place(node), node, "loop"))
+
+    run_Continue = run_Break
+
     def run_AugAssign(self, node: ast.AugAssign) -> None:
         self.read(node.value)
         if isinstance(node.target, ast.Name):
@@ -186,8 +201,10 @@ class Flow:
         self.read(node.iter)
         before = set(self.effects.bound)
         self.unsure += 1
+        self.loops += 1
         self.assign(node.target)
         self.run(node.body)
+        self.loops -= 1
         self.unsure -= 1
         self.effects.bound = before
         self.run_apart(node.orelse)
@@ -196,7 +213,9 @@ class Flow:
 
     def run_While(self, node: ast.While) -> None:
         self.read(node.test)
+        self.loops += 1
         self.run_apart(node.body)
+        self.loops -= 1
         self.run_apart(node.orelse)
 
     def run_If(self, node: ast.If) -> None:
@@ -274,8 +293,9 @@ class Flow:
                 self.bind(alias.asname or alias.name)
 
     def run_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        for expression in _evaluated_at_definition(node, not self.future_annotations):
-            self.read(expression)
+        with self.scope_of(node):
+            for expression in _evaluated_at_definition(node, not self.future_annotations):
+                self.read(expression)
         self.decorate(node)
         function = Function()
         self.follow_body(node, function)
@@ -284,18 +304,24 @@ class Flow:
     run_AsyncFunctionDef = run_FunctionDef
 
     def run_ClassDef(self, node: ast.ClassDef) -> None:
-        for expression in [*node.decorator_list, *node.bases, *(k.value for k in node.keywords)]:
-            self.read(expression)
+        inner = Flow(self.cell, self.known, self.future_annotations)
+        with self.scope_of(node):
+            for expression in [
+                *node.decorator_list,
+                *node.bases,
+                *(k.value for k in node.keywords),
+            ]:
+                self.read(expression)
+            inner.effects.bound = set(self.effects.bound)
+            inner.run(node.body)
         self.decorate(node)
         function = Function()
-        inner = Flow(self.cell, self.known, self.future_annotations)
-        inner.effects.bound = set(self.effects.bound)
-        inner.run(node.body)
         for name, where in inner.effects.reads.items():
             self.read_name(name, where)
         for name, where in inner.effects.deferred.items():
             function.reads.add(name)
-            self.effects.deferred.setdefault(name, where)
+            if name != node.name:  # which is bound when a method runs
+                self.effects.deferred.setdefault(name, where)
         for method in inner.effects.functions.values():
             function.reads |= method.reads
             function.changes |= method.changes
@@ -305,6 +331,20 @@ class Flow:
         self.effects.changes |= inner.effects.changes - inner.effects.may_bind
         self.effects.troubles += inner.effects.troubles
         self.define(node.name, node, function)
+
+    def run_TypeAlias(self, node: Any) -> None:
+        """Follow `type Pair = tuple[A, B]`, whose right side is read when it is asked for."""
+        function = Function()
+        _use(node.value, frozenset(_type_parameters(node)), function)
+        self.define(node.name.id, node, function)
+
+    @contextmanager
+    def scope_of(self, node: ast.AST) -> Iterator[None]:
+        """Know a definition's type parameters meanwhile."""
+        own = _type_parameters(node) - self.effects.bound
+        self.effects.bound |= own
+        yield
+        self.effects.bound -= own
 
     def follow_body(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, function: Function
@@ -324,7 +364,7 @@ class Flow:
     def define(self, name: str, node: ast.AST, function: Function) -> None:
         self.bind(name)
         self.known[name] = self.effects.functions[name] = function
-        for read in function.reads:
+        for read in function.reads - self.effects.bound:
             self.effects.deferred.setdefault(read, self.place(node))
 
     # -- names
@@ -472,7 +512,7 @@ class Flow:
         own: set[str] = set()
         for generator in node.generators:
             self.read(generator.iter)
-            own |= {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)} - bound
+            own |= _target_names(generator.target) - bound
             bound |= own
             for condition in generator.ifs:
                 self.read(condition)
@@ -568,12 +608,18 @@ def _body_effects(
     for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         scope.local.add(argument.arg)
     scope.local |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a}
+    scope.local |= _type_parameters(node)
     for part in body:
         scope.collect(part)
     local = (scope.local - scope.declared_global) | (outer - scope.declared_global)
     function.binds |= scope.declared_global
     for part in body:
         _use(part, frozenset(local), function)
+
+
+def _type_parameters(node: ast.AST) -> set[str]:
+    """Return `{"T"}` for `def f[T](x: T)` and `class Box[T]`, which Python has from 3.12 on."""
+    return {parameter.name for parameter in getattr(node, "type_params", ())}
 
 
 class _Scope:
@@ -615,7 +661,7 @@ def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             for expression in _evaluated_at_definition(node):
-                _use(expression, local, function)
+                _use(expression, local | _type_parameters(node), function)
             _body_effects(node, local, function)
             return
         case ast.Lambda():
@@ -628,7 +674,18 @@ def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
                 for inner in ast.walk(generator.target)
                 if isinstance(inner, ast.Name)
             }
+            _use(node.generators[0].iter, local, function)  # it is not in the inner scope
             local = local | targets
+        case ast.ClassDef():
+            # What a class's body binds is its own; its methods do not see that.
+            scope = _Scope()
+            for statement in node.body:
+                scope.collect(statement)
+            local |= _type_parameters(node)
+            for part in ast.iter_child_nodes(node):
+                method = isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+                _use(part, local if method else local | scope.local, function)
+            return
         case ast.Name(ctx=ast.Load()) if node.id not in local:
             function.reads.add(node.id)
         case ast.Name(ctx=ast.Store() | ast.Del()) if node.id not in local:
@@ -749,6 +806,12 @@ def _constant_global(node: ast.AST) -> str | None:
     return None
 
 
+def _target_names(target: ast.expr) -> set[str]:
+    if isinstance(target, ast.Name):
+        return {target.id}
+    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
 # Fields that hold no nodes with names in them.
 _PLAIN_FIELDS = frozenset({"ctx", "op", "ops", "attr", "id", "kind", "type_comment", "conversion"})
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
@@ -791,6 +854,12 @@ def _catches_name_error(handler: ast.ExceptHandler) -> bool:
         return True
     names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
     return bool(names & {"NameError", "Exception", "BaseException"})
+
+
+def _misplaced(place: Place, node: ast.AST, where: str) -> Trouble:
+    word = type(node).__name__.lower().removesuffix("from")
+    fix = "correct the line; the cell must run in Jupyter"
+    return Trouble(place, f"syntax error: {word!r} outside a {where}", fix)
 
 
 def _sees_all_names(place: Place, name: str) -> Trouble:

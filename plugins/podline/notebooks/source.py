@@ -46,7 +46,7 @@ _AUTOMAGIC = re.compile(
 
 def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
     """Parse a code cell, magics and shell lines included."""
-    if _AUTOMAGIC.fullmatch(cell.source):
+    if "\n" not in cell.source.strip() and _AUTOMAGIC.fullmatch(cell.source):
         cell = replace(cell, source=f"%{cell.source.strip()}")
     try:
         return Statements(cell.source, _parse(cell.source), whole=False), []
@@ -65,7 +65,7 @@ def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
 
 def _parse(source: str) -> list[ast.stmt]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore")  # the run's own
         tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
     assert isinstance(tree, ast.Module)
     return tree.body

@@ -242,7 +242,7 @@ def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
                 "paths relative to it"
             )
         return ("pandas", hashlib.sha256(data).hexdigest())
-    if module in ("keras", "tensorflow") and is_keras_model(obj):
+    if is_keras_model(obj):
         walk.names |= own_code(obj, context.namespace).keys()
         for part in [*obj._flatten_layers(include_self=False), getattr(obj, "optimizer", None)]:
             if part is not None:
@@ -253,10 +253,8 @@ def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
 
 def is_keras_model(obj: Any) -> bool:
     """Whether an object is a Keras model, told without importing Keras."""
-    return any(
-        base.__name__ == "Model" and base.__module__.startswith("keras.")
-        for base in type(obj).__mro__
-    )
+    keras = sys.modules.get("keras")
+    return keras is not None and issubclass(type(obj), keras.Model)
 
 
 def own_code(model: Any, namespace: dict[str, Any]) -> dict[str, Any]:
