@@ -119,7 +119,6 @@ class StagePlan(_Json):
     files_limit: int
     reseeds: bool = False
     seeded: bool = False
-    report: bool = False
 
     @property
     def last_cell(self) -> int:

@@ -11,7 +11,7 @@ import typer
 from podline.notebooks.document import ERROR, Problem
 
 if TYPE_CHECKING:
-    from podline.notebooks.compiler import Pipeline
+    from podline.notebooks.pipeline import Pipeline
 
 
 def find(paths: Iterable[Path]) -> dict[Path, list[Problem]]:

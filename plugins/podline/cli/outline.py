@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from podline.contract import Carried
-from podline.notebooks.compiler import Pipeline, Stage
+from podline.notebooks.pipeline import Pipeline, Stage
 from podline.notebooks.tags import StageSettings
 from podline.operators.local import in_order
 from podline.operators.process import NOT_APPLIED

@@ -13,7 +13,7 @@ from podline.cli.outline import outline
 from podline.contract import StagePlan
 from podline.exceptions import StageError
 from podline.latency.breakdown import rows_of
-from podline.notebooks.compiler import Pipeline
+from podline.notebooks.pipeline import Pipeline
 from podline.operators.local import LocalRun
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from podline.exceptions import PodlineError
 
 if TYPE_CHECKING:
-    from podline.notebooks.compiler import Pipeline
+    from podline.notebooks.pipeline import Pipeline
 
 _EXAMPLES = {
     bool: "true or false",

@@ -7,214 +7,31 @@ say; `prev:` adds to that. A stage without a `prev:` follows the stage above it.
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from podline.contract import Carried, CellSource, StagePlan
 from podline.exceptions import NotebookError
 from podline.notebooks.carrying import CarriedStatement, carry_cell, carry_imports, note_modules
-from podline.notebooks.document import ERROR, Cell, Document, Problem, read_document
-from podline.notebooks.metadata import DagSettings, read_settings
-from podline.notebooks.names import (
-    KNOWN_NAMES,
-    Effects,
-    Flow,
-    Function,
-    Place,
-    attribute_path,
-)
-from podline.notebooks.parameters import Parameter, read_parameters, substitute
+from podline.notebooks.document import ERROR, Cell, Document, Notes, Problem, read_document
+from podline.notebooks.graph import link
+from podline.notebooks.metadata import read_settings
+from podline.notebooks.names import KNOWN_NAMES, Effects, Flow, Function, Place, attribute_path
+from podline.notebooks.parameters import Parameter, read_parameters
+from podline.notebooks.pipeline import Pipeline, Stage, seeds
 from podline.notebooks.source import Statements, parse_cell
 from podline.notebooks.tags import (
     CellTags,
     StageSettings,
+    TagProblem,
     parse_defaults,
     parse_tags,
 )
+from podline.notebooks.undefined import find_undefined
 
 # Parts of modules whose state goes from stage to stage.
 _SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
-_SEEDING = ("seed", "set_random_seed", "set_seed", "manual_seed")
-
-
-@dataclass
-class Stage:
-    """A stage: its cells, what they do to names, and what it waits for.
-
-    Attributes:
-        parents: why it waits, by the name of the stage that it waits for.
-        ancestors: the stages whose values it goes on from: all that it waits for, directly or
-            not, and that stand above it.
-        reads: names that its cells may read from before, with where first.
-        deferred: names that functions may read which it uses.
-    """
-
-    name: str
-    order: int
-    prev: tuple[str, ...] | None
-    settings: StageSettings
-    cells: list[Cell] = field(default_factory=list)
-    parents: dict[str, str] = field(default_factory=dict)
-    ancestors: set[str] = field(default_factory=set)
-    reads: dict[str, Place] = field(default_factory=dict)
-    guarded: set[str] = field(default_factory=set)
-    deferred: dict[str, Place] = field(default_factory=dict)
-    may_bind: set[str] = field(default_factory=set)
-    bound: set[str] = field(default_factory=set)
-    changes: set[str] = field(default_factory=set)
-    deleted: dict[str, Place] = field(default_factory=dict)
-    shown: set[str] = field(default_factory=set)
-    imports: list[CarriedStatement] = field(default_factory=list)
-    metrics: list[str] = field(default_factory=list)
-    reseeds: bool = False
-
-    @property
-    def touched(self) -> set[str]:
-        """The names that it may bind or visibly change."""
-        return self.may_bind | self.changes
-
-
-@dataclass
-class Pipeline:
-    """A compiled notebook."""
-
-    document: Document
-    parameters: list[Parameter]
-    stages: list[Stage]
-    carried: list[Carried]
-    problems: list[Problem]
-    function_reads: set[str]
-    modules: dict[str, str]
-    settings: DagSettings
-
-    @property
-    def name(self) -> str:
-        """The notebook's name."""
-        return self.document.name
-
-    @property
-    def parameter_cells(self) -> set[int]:
-        """The numbers of the cells that hold parameters."""
-        kinds = {"parameters", "pipeline-parameters"}
-        return {cell.number for cell in self.document.code_cells if kinds & set(cell.tags)}
-
-    @property
-    def errors(self) -> list[Problem]:
-        """The problems that keep it from running."""
-        return [problem for problem in self.problems if problem.severity == ERROR]
-
-    def stage(self, name: str) -> Stage:
-        """Return the stage of that name.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return next(stage for stage in self.stages if stage.name == name)
-
-    def hands_on(self, stage: Stage) -> set[str]:
-        """The names that later stages may read as this stage leaves them."""
-        names: set[str] = set()
-        for later in self.stages:
-            if stage.name in later.ancestors:
-                names |= self._read_across(stage, later) | self.function_reads
-        imported = {n for s in stage.imports for n in s.carried.binds} - stage.changes
-        return (names & self._bound()) - imported
-
-    def guarded(self, stage: Stage) -> dict[str, list[str]]:
-        """Names that a later stage reads without waiting for this one, with those stages."""
-        names: dict[str, list[str]] = {}
-        for later in self.stages[stage.order + 1 :]:
-            if stage.name not in later.ancestors:
-                for name in (self._read_across(stage, later) & self._bound()) - stage.bound:
-                    names.setdefault(name, []).append(later.name)
-        return names
-
-    def _later_modules(self, stage: Stage) -> set[str]:
-        names = {n for s in self.stages[stage.order + 1 :] for n in (*s.reads, *s.deferred)}
-        return {root for name, root in self.modules.items() if name in names}
-
-    def _bound(self) -> set[str]:
-        """All names that the notebook binds itself, those of builtins too if it does."""
-        names = {name for stage in self.stages for name in stage.touched}
-        return names | {name for statement in self.carried for name in statement.binds}
-
-    def _read_across(self, stage: Stage, later: Stage) -> set[str]:
-        """Names that `later` reads and no stage between binds anew."""
-        names = {*later.reads, *later.deferred}
-        for between in self.stages[stage.order + 1 : later.order]:
-            names -= between.bound
-        return names
-
-    def plan(
-        self,
-        stage: Stage,
-        parameters: dict[str, Any],
-        files: dict[str, str],
-        files_limit: int,
-    ) -> StagePlan:
-        """Return what the runner needs to know of a stage.
-
-        Args:
-            stage: one of `stages`.
-            parameters: values that replace the parameters' defaults.
-            files: what is shipped from beside the notebook: sha256 by path.
-            files_limit: bytes that the working directory's files may have in all.
-        """
-        hands_on = self.hands_on(stage)
-        cells = tuple(CellSource(cell.number, cell.source) for cell in stage.cells)
-        last = cells[-1].number if cells else 0
-        own = {cell.number for cell in stage.cells}
-        return StagePlan(
-            notebook=self.name,
-            notebook_sha256=self.document.sha256,
-            stage=stage.name,
-            order=stage.order,
-            ancestors={
-                other.name: tuple(sorted(other.ancestors))
-                for other in self.stages
-                if other.name in stage.ancestors
-            },
-            cells=cells,
-            reads=tuple(sorted({*stage.reads, *stage.deferred} - (KNOWN_NAMES - self._bound()))),
-            hands_on=tuple(sorted(hands_on)),
-            guarded={name: tuple(who) for name, who in sorted(self.guarded(stage).items())},
-            carried=tuple(
-                replace(c, source=substitute(c.source, parameters))
-                if c.cell in self.parameter_cells
-                else c
-                for c in self.carried
-                if c.cell < last and c.cell not in own
-            ),
-            later_modules=tuple(sorted(self._later_modules(stage))),
-            metrics=tuple(stage.metrics),
-            parameters=parameters,
-            files=files,
-            files_limit=files_limit,
-            reseeds=stage.reseeds,
-            seeded=any(_seeds(cell) for cell in self.document.code_cells),
-            report=bool(stage.settings.report),
-        )
-
-    def baseline(self, parameters: dict[str, Any], files: dict[str, str], limit: int) -> StagePlan:
-        """Return the plan of the whole notebook as one stage, run from top to bottom."""
-        cells = tuple(
-            CellSource(
-                cell.number,
-                substitute(cell.source, parameters)
-                if cell.number in self.parameter_cells
-                else cell.source,
-            )
-            for cell in self.document.code_cells
-            if "skip" not in cell.tags
-        )
-        metrics = [name for stage in self.stages for name in stage.metrics]
-        return StagePlan(
-            self.name, self.document.sha256, "notebook", 0, {}, cells, (), (), {}, (), (),
-            tuple(metrics), parameters, files, limit, reseeds=True,
-        )  # fmt: skip
 
 
 def compile_notebook(path: Path) -> Pipeline:
@@ -235,8 +52,7 @@ def check_notebook(path: Path) -> Pipeline:
     document, problems = read_document(path)
     compiler = _Compiler(document, problems)
     compiler.read_cells()
-    compiler.link()
-    return compiler.pipeline()
+    return compiler.link()
 
 
 class _Compiler:
@@ -245,6 +61,7 @@ class _Compiler:
     def __init__(self, document: Document, problems: list[Problem]) -> None:
         self.document = document
         self.problems = problems
+        self.notes = Notes(document, problems)
         self.stages: list[Stage] = []
         self.parameters: list[Parameter] = []
         self.carried: list[CarriedStatement] = []
@@ -271,20 +88,23 @@ class _Compiler:
 
     def read_cells(self) -> None:
         if not self.document.cells and not self.problems:
-            self.problem("has no cells", "write some, and tag them step:NAME")
+            self.notes.add("has no cells", "write some, and tag them step:NAME")
         for cell in self.document.code_cells:
             tags, problems = parse_tags(cell.tags)
             for problem in problems:
-                self.problem(problem.message, problem.fix, cell, severity=problem.severity)
+                self.notes.add(problem.message, problem.fix, cell, severity=problem.severity)
             if tags.kind == "skip":
                 continue
+            if tags.stage is None and not self.stages and _has_errors(problems):
+                # A stand-in for the stage, so that one error does not bring others.
+                tags = replace(tags, stage=f"cell_{cell.number}")
             statements, found = parse_cell(cell)
             self.problems += found
             if "../" in cell.source:
                 self._check_outside(cell, statements)
             self._place(cell, tags, statements)
         if not self.stages and not self.problems:
-            self.problem("has no stage", "tag at least one cell step:NAME")
+            self.notes.add("has no stage", "tag at least one cell step:NAME")
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
         for node in (node for statement in statements.body for node in ast.walk(statement)):
@@ -295,7 +115,7 @@ class _Compiler:
                     except (OSError, ValueError):
                         continue  # no path at all
                     if exists:
-                        self.problem(
+                        self.notes.add(
                             f"names {text!r}, which is outside the notebook's folder: a stage "
                             "gets only what is in it",
                             "move the file beside the notebook, or read it from the store",
@@ -316,7 +136,7 @@ class _Compiler:
             self._start_stage(cell, tags)
         if not self.stages:
             if statements.body:
-                self.problem(
+                self.notes.add(
                     "belongs to no stage: it stands before the first one and has no tag",
                     "tag it step:NAME, imports, functions, parameters or skip",
                     cell,
@@ -348,7 +168,7 @@ class _Compiler:
         for name, place in statement.effects.reads.items():
             binder = self._binding_stage(name)
             if binder and not self._carried_binds(name):
-                self.problem(
+                self.notes.add(
                     f"reads {name!r}, which the stage {binder.name!r} binds; but imports and "
                     "functions run in every stage that needs them, also before that",
                     "pass it as an argument, or move the line into a step",
@@ -371,7 +191,7 @@ class _Compiler:
             stage.settings = tags.settings.over(stage.settings)
             return
         if same is not None:
-            self.problem(
+            self.notes.add(
                 f"the stage {tags.stage!r} starts a second time; it began in cell "
                 f"{same.cells[0].number}, and others stand between",
                 "give this one another name, or move its cells together",
@@ -412,7 +232,7 @@ class _Compiler:
             effects.changes - self.imported,
         )
         stage.deleted, stage.shown = effects.deleted, effects.shown
-        stage.reseeds = stage.reseeds or _seeds(cell)
+        stage.reseeds = stage.reseeds or seeds(cell)
 
     def _note_imported(self, effects: Effects) -> None:
         self.imported = (self.imported - effects.may_bind) | effects.modules
@@ -435,7 +255,7 @@ class _Compiler:
                     self._afresh(f"registers the accessor {node.name!r}", "pandas", cell, place)
 
     def _afresh(self, what: str, module: str, cell: Cell, place: Place) -> None:
-        self.problem(
+        self.notes.add(
             f"{what}, a part of {module!r}, which other stages import afresh and would not see",
             "move the line into an imports or functions cell: those run in every stage",
             cell,
@@ -444,198 +264,23 @@ class _Compiler:
 
     def _report_troubles(self, troubles: Iterable[Any]) -> None:
         for trouble in troubles:
-            cell = self._cell(trouble.place.cell)
-            self.problem(trouble.message, trouble.fix, cell, trouble.place.line)
-
-    # -- the graph
-
-    def link(self) -> None:
-        """Find what each stage waits for, and what it reads that nobody binds."""
-        self._check_names()
-        names = {stage.name for stage in self.stages}
-        for stage in self.stages:
-            for previous in stage.prev or ():
-                if previous in names:
-                    stage.parents.setdefault(previous, "prev")
-                else:
-                    self._unknown_prev(stage, previous, names)
-            if stage.prev is None and stage.order:
-                stage.parents.setdefault(self.stages[stage.order - 1].name, "order")
-        for stage in self.stages:
-            for name in sorted({*stage.reads, *stage.deferred}):
-                for source in self._sources(stage, name):
-                    if stage.parents.get(source.name) in (None, "order"):
-                        stage.parents[source.name] = f"reads {name}"
-        self._find_ancestors()
-
-    def _sources(self, stage: Stage, name: str) -> Iterator[Stage]:
-        """The stages above that may have made what `stage` reads under this name."""
-        definitions = [s.carried.cell for s in self.carried if name in s.effects.bound]
-        for earlier in reversed(self.stages[: stage.order]):
-            first, last = stage.cells[0].number, earlier.cells[-1].number
-            if any(last < cell < first for cell in definitions):
-                return
-            if name in earlier.touched and not self._only_imports(earlier, name):
-                yield earlier
-            if name in earlier.bound:
-                return
-
-    def _only_imports(self, stage: Stage, name: str) -> bool:
-        """Whether a stage binds the name by an import alone, which is carried."""
-        imported = any(name in statement.carried.binds for statement in stage.imports)
-        return imported and name not in stage.changes
-
-    def _unknown_prev(self, stage: Stage, previous: str, names: set[str]) -> None:
-        import difflib
-
-        near = difflib.get_close_matches(previous, sorted(names - {stage.name}), n=1)
-        known = ", ".join(sorted(names - {stage.name})) or "none"
-        fix = f"did you mean prev:{near[0]}?" if near else f"the stages are: {known}"
-        message = f"`prev:{previous}`: there is no stage {previous!r}"
-        self.problem(message, fix, stage.cells[0])
-
-    def _find_ancestors(self) -> None:
-        parents = {stage.name: set(stage.parents) for stage in self.stages}
-        done: dict[str, set[str]] = {}
-        while len(done) < len(parents):
-            ready = [n for n in parents if n not in done and parents[n] <= done.keys()]
-            if not ready:
-                self._report_cycle(parents, done)
-                return
-            for name in ready:
-                done[name] = parents[name].union(*(done[parent] for parent in parents[name]))
-        for stage in self.stages:
-            self._inherit(stage)
-
-    def _inherit(self, stage: Stage) -> None:
-        """Find the stages whose values this one goes on from.
-
-        A `prev:` to a stage further down makes this one wait, but running from top to bottom it
-        would not have seen that stage's values.
-        """
-        above = [s for s in self.stages[: stage.order] if s.name in stage.parents]
-        stage.ancestors = {s.name for s in above}.union(*(s.ancestors for s in above))
-        known: set[str] = set().union(*(s.ancestors for s in above))
-        # What another parent goes on from needs no edge of its own, unless a tag draws it.
-        stage.parents = {
-            parent: why
-            for parent, why in stage.parents.items()
-            if why == "prev" or parent not in known
-        }
-
-    def _report_cycle(self, parents: dict[str, set[str]], done: dict[str, set[str]]) -> None:
-        name = next(n for n in parents if n not in done)
-        path = [name]
-        while path.count(path[-1]) < 2:
-            path.append(next(p for p in sorted(parents[path[-1]]) if p not in done))
-        cycle = path[path.index(path[-1]) :]
-        reasons = []
-        for child, parent in pairwise(cycle):
-            stage = next(s for s in self.stages if s.name == child)
-            why = stage.parents[parent]
-            reasons.append(f"{child} waits for {parent} ({why})")
-        first = next(s for s in self.stages if s.name == cycle[0])
-        self.problem(
-            "the stages wait for each other in a circle: " + "; ".join(reasons),
-            "remove one of the prev: tags, or reorder the cells",
-            first.cells[0],
-        )
-
-    # -- names that nobody binds
-
-    def _check_names(self) -> None:
-        self.unresolved: set[str] = set()
-        starred = any(s.star for s in self._all_carried())
-        ever = {name for stage in self.stages for name in stage.may_bind}
-        ever |= {name for s in self.carried for name in s.carried.binds}
-        for statement in self.carried:
-            for name, place in statement.effects.reads.items():
-                before = self._carried_before(statement.carried)
-                if name not in before and not self._binding_stage(name):
-                    self._undefined(name, place, statement.effects.guarded, starred, ever)
-            for name, place in statement.effects.deferred.items():
-                if name not in ever:
-                    self._undefined(name, place, statement.effects.guarded, starred, ever)
-        available: dict[str, Place | None] = {}
-        for stage in self.stages:
-            for name, place in stage.reads.items():
-                carried = any(
-                    name in s.carried.binds for s in self.carried if s.carried.cell < place.cell
-                )
-                bound_here = name in stage.may_bind or name in stage.shown
-                if carried or bound_here or available.get(name, place) is None:
-                    continue
-                self._undefined(name, place, stage.guarded, starred, ever, available.get(name))
-            for name, place in stage.deferred.items():
-                if name not in ever:
-                    self._undefined(name, place, stage.guarded, starred, ever)
-            available.update(dict.fromkeys(stage.may_bind))
-            available.update(stage.deleted)
-
-    def _carried_before(self, carried: Carried) -> set[str]:
-        position = (carried.cell, carried.line)
-        return {
-            name
-            for s in self.carried
-            if (s.carried.cell, s.carried.line) < position
-            for name in s.carried.binds
-        }
-
-    def _undefined(
-        self,
-        name: str,
-        place: Place,
-        guarded: set[str],
-        starred: bool,
-        ever: set[str],
-        deleted: Place | None = None,
-    ) -> None:
-        if name in KNOWN_NAMES or name in guarded:
-            return
-        self.unresolved.add(name)
-        if starred:
-            return
-        cell = self._cell(place.cell)
-        if name in ("In", "Out", "_ih", "_oh") or not name.strip("_i0123456789"):
-            message = f"{name!r} is IPython's memory of cells and outputs, which is not carried"
-            fix = "give the value a name"
-        elif deleted:
-            message = f"{name!r} is deleted in cell {deleted.cell}, before it is read here"
-            fix = f"do not delete it there, or bind {name!r} again"
-        elif name in ever:
-            message = f"{name!r} is read before it is bound: {self._bound_below(name)}"
-            fix = "move the cell that binds it up"
-        else:
-            message = f"undefined name {name!r}"
-            fix = self._suggest(name, ever)
-        self.problem(message, fix, cell, place.line)
-
-    def _bound_below(self, name: str) -> str:
-        cells = [s.carried.cell for s in self.carried if name in s.carried.binds]
-        cells += [s.cells[0].number for s in self.stages if name in s.may_bind and s.cells]
-        return f"it is bound only from cell {min(cells)} on"
-
-    def _suggest(self, name: str, ever: set[str]) -> str:
-        import difflib
-
-        near = difflib.get_close_matches(name, sorted(ever), n=1, cutoff=0.8)
-        if near:
-            return f"did you mean {near[0]!r}?"
-        return "bind or import it in a cell above; is its cell tagged skip?"
+            self.notes.add(trouble.message, trouble.fix, *trouble.place)
 
     # -- the result
 
     def _all_carried(self) -> list[CarriedStatement]:
         return [*self.carried, *(s for stage in self.stages for s in stage.imports)]
 
-    def pipeline(self) -> Pipeline:
-        """Return what was compiled."""
+    def link(self) -> Pipeline:
+        """Join the stages, and return what was compiled."""
+        unresolved = find_undefined(self.stages, self.carried, self.notes)
+        link(self.stages, self.carried, self.notes)
         carried = []
         for statement in sorted(
             self._all_carried(), key=lambda s: (s.carried.cell, s.carried.line)
         ):
             if statement.star:
-                triggers = (*statement.carried.triggers, *sorted(self.unresolved))
+                triggers = (*statement.carried.triggers, *sorted(unresolved))
                 carried.append(replace(statement.carried, triggers=triggers))
             else:
                 carried.append(statement.carried)
@@ -655,27 +300,9 @@ class _Compiler:
             self.settings,
         )
 
-    def problem(
-        self,
-        message: str,
-        fix: str,
-        cell: Cell | None = None,
-        line: int | None = None,
-        severity: str = ERROR,
-    ) -> None:
-        """Note a problem, once."""
-        number = cell.number if cell else None
-        quote = cell.line(line) if cell else ""
-        found = Problem(message, fix, number, line, quote, severity)
-        if found not in self.problems:
-            self.problems.append(found)
 
-    def _cell(self, number: int) -> Cell | None:
-        return next((cell for cell in self.document.cells if cell.number == number), None)
-
-
-def _seeds(cell: Cell) -> bool:
-    return any(f"{name}(" in cell.source for name in _SEEDING)
+def _has_errors(problems: Iterable[TagProblem]) -> bool:
+    return any(problem.severity == ERROR for problem in problems)
 
 
 def _has_future_annotations(statements: Statements) -> bool:

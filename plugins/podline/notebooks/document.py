@@ -82,6 +82,37 @@ class Document:
         return next((cell.source for cell in self.cells if cell.kind == "markdown"), "")
 
 
+class Notes:
+    """The problems found so far in a document."""
+
+    def __init__(self, document: Document, problems: list[Problem]) -> None:
+        self.document, self.problems = document, problems
+
+    def add(
+        self,
+        message: str,
+        fix: str,
+        cell: Cell | int | None = None,
+        line: int | None = None,
+        severity: str = ERROR,
+    ) -> None:
+        """Note a problem, once.
+
+        Args:
+            message: what is wrong.
+            fix: what to do.
+            cell: where, as a cell or its number.
+            line: the line in it, which is quoted.
+            severity: ``error`` or ``warning``.
+        """
+        if isinstance(cell, int):
+            cell = next((c for c in self.document.cells if c.number == cell), None)
+        number, quote = (cell.number, cell.line(line)) if cell else (None, "")
+        found = Problem(message, fix, number, line, quote, severity)
+        if found not in self.problems:
+            self.problems.append(found)
+
+
 def read_document(path: Path) -> tuple[Document, list[Problem]]:
     """Read a notebook (nbformat 4).
 

@@ -46,6 +46,7 @@ class Function:
     Attributes:
         reads, changes: names that it reads, and names whose object it visibly changes.
         binds: names that it binds by a `global` statement.
+        lines: where `reads` are read, as the number of a line of the cell.
         may_read: names in a text that pandas may read, if there are such names.
         unpickles: it may load an instance of any class of the notebook.
         unseen: line and name of each call of exec and its like.
@@ -54,6 +55,7 @@ class Function:
     reads: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
     binds: set[str] = field(default_factory=set)
+    lines: dict[str, int] = field(default_factory=dict)
     may_read: set[str] = field(default_factory=set)
     unpickles: bool = False
     unseen: list[tuple[int, str]] = field(default_factory=list)
@@ -365,7 +367,8 @@ class Flow:
         self.bind(name)
         self.known[name] = self.effects.functions[name] = function
         for read in function.reads - self.effects.bound:
-            self.effects.deferred.setdefault(read, self.place(node))
+            place = Place(self.cell, function.lines.get(read, getattr(node, "lineno", 1)))
+            self.effects.deferred.setdefault(read, place)
 
     # -- names
 
@@ -688,6 +691,7 @@ def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
             return
         case ast.Name(ctx=ast.Load()) if node.id not in local:
             function.reads.add(node.id)
+            function.lines.setdefault(node.id, node.lineno)
         case ast.Name(ctx=ast.Store() | ast.Del()) if node.id not in local:
             function.binds.add(node.id)
         case (

@@ -11,8 +11,9 @@ from airflow.sdk import DAG, BaseOperator, Param
 
 from podline import settings
 from podline.exceptions import NotebookError
-from podline.notebooks.compiler import Pipeline, compile_notebook
+from podline.notebooks.compiler import compile_notebook
 from podline.notebooks.parameters import Parameter
+from podline.notebooks.pipeline import Pipeline
 from podline.operators.backends import BACKENDS
 from podline.operators.stage import BACKEND_PARAM, NotebookOperator, StageOperator
 

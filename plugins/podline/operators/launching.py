@@ -11,7 +11,7 @@ from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.notebooks.beside import digest_of, files_beside
-from podline.notebooks.compiler import Pipeline, Stage
+from podline.notebooks.pipeline import Pipeline, Stage
 from podline.stages import RESULT
 from podline.store import Store, keys
 from podline.store.keys import TryKey

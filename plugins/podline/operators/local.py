@@ -8,7 +8,7 @@ from typing import Any
 
 from podline.contract import ResultRef, StagePlan, StageResult
 from podline.exceptions import StageError
-from podline.notebooks.compiler import Pipeline, Stage
+from podline.notebooks.pipeline import Pipeline, Stage
 from podline.operators import launching
 from podline.operators.process import ProcessBackend
 from podline.stages import RESULT

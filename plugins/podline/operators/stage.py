@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
-from podline.notebooks.compiler import Pipeline, Stage
+from podline.notebooks.pipeline import Pipeline, Stage
 from podline.operators import launching
 from podline.operators.backends import Backend, open_backend
 from podline.operators.launching import Shipment

@@ -7,7 +7,8 @@ import pytest
 
 from podline.cli.values import ValueFormError, read_duration, read_parameters
 from podline.exceptions import StageError
-from podline.notebooks.compiler import Pipeline, compile_notebook
+from podline.notebooks.compiler import compile_notebook
+from podline.notebooks.pipeline import Pipeline
 
 from .conftest import Write
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from podline.notebooks.compiler import Pipeline, check_notebook
+from podline.notebooks.compiler import check_notebook
+from podline.notebooks.pipeline import Pipeline
 
 Write = Callable[..., Path]
 Check = Callable[..., Pipeline]

@@ -139,7 +139,10 @@ def test_a_step_gives_its_imports_only() -> None:
     source = "import a\nx = 1\nif x:\n    import b\nfrom c import d; import e\nimport f; y = 2"
     statements, _ = parse_cell(Cell(4, "code", source))
     carried = [s.carried for s in carry_imports(4, statements)]
-    assert [(c.line, c.source) for c in carried] == [(1, "import a"), (5, "from c import d; import e")]
+    assert [(c.line, c.source) for c in carried] == [
+        (1, "import a"),
+        (5, "from c import d; import e"),
+    ]
     whole, _ = parse_cell(Cell(4, "code", "%%time\nimport a"))
     assert carry_imports(4, whole) == []
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from podline.exceptions import NotebookError
-from podline.notebooks.compiler import Pipeline, compile_notebook
+from podline.notebooks.compiler import compile_notebook
+from podline.notebooks.pipeline import Pipeline
 
 from .conftest import Check, Write
 
@@ -70,7 +71,9 @@ def test_settings_come_from_the_tags_of_a_stage_over_the_notebook_s(check: Check
 
 
 def test_in_order_unless_a_tag_says_otherwise(check: Check) -> None:
-    pipeline = check(("step:a", "1"), ("step:b", "2"), ("step:c prev:a", "3"), ("step:d prev:", "4"))
+    pipeline = check(
+        ("step:a", "1"), ("step:b", "2"), ("step:c prev:a", "3"), ("step:d prev:", "4")
+    )
     assert edges(pipeline) == {"a": {}, "b": {"a": "order"}, "c": {"a": "prev"}, "d": {}}
 
 
@@ -239,10 +242,10 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: bind or import it in a cell above; is its cell tagged skip?",
     ),
     (
-        [("step:a", "rows = 1"), ("step:b", "print(rowz)")],
-        "example.ipynb, cell 2, line 1: error: undefined name 'rowz'\n"
-        "    print(rowz)\n"
-        "    fix: did you mean 'rows'?",
+        [("step:a", "threshold = 1"), ("step:b", "print(treshold)")],
+        "example.ipynb, cell 2, line 1: error: undefined name 'treshold'\n"
+        "    print(treshold)\n"
+        "    fix: did you mean 'threshold'?",
     ),
     (
         [("step:a", "print(x)"), ("step:b", "x = 1")],
@@ -259,8 +262,8 @@ ERRORS: list[tuple[Cells, str]] = [
     ),
     (
         [("functions", "def f():\n    return hepler()"), ("step:a", "f()")],
-        "example.ipynb, cell 1, line 1: error: undefined name 'hepler'\n"
-        "    def f():\n"
+        "example.ipynb, cell 1, line 2: error: undefined name 'hepler'\n"
+        "    return hepler()\n"
         "    fix: bind or import it in a cell above; is its cell tagged skip?",
     ),
     (
@@ -297,7 +300,7 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: give this one another name, or move its cells together",
     ),
     (
-        [("step:Train-Model", "x = 1")],
+        [("step:Train-Model", "x = 1"), ("step:b", "print(x)")],
         "example.ipynb, cell 1: error: `step:Train-Model`: a stage's name has at most 250 of "
         "a-z, 0-9 and _, not a digit first, unlike 'Train-Model'\n"
         "    fix: call it `train_model`",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from podline.notebooks.compiler import Pipeline, Stage, compile_notebook
+from podline.notebooks.compiler import compile_notebook
+from podline.notebooks.pipeline import Pipeline, Stage
 
 TESTS = Path(__file__).parents[2]
 GOLDEN = TESTS / "golden"
@@ -35,7 +36,9 @@ def render(pipeline: Pipeline) -> str:
 def _lines(pipeline: Pipeline) -> Iterator[str]:
     yield f"notebook {pipeline.name}"
     for p in pipeline.parameters:
-        yield f"parameter {p.name}: {p.type} = {p.default!r}" + (p.description and f"  # {p.description}")
+        yield f"parameter {p.name}: {p.type} = {p.default!r}" + (
+            p.description and f"  # {p.description}"
+        )
     for problem in pipeline.problems:
         yield problem.render(pipeline.name)
     for carried in pipeline.carried:
