@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from podline.contract import StageTask
 from podline.exceptions import SettingError
-from podline.store import StoreConnection
+
+if TYPE_CHECKING:
+    from podline.store import StoreConnection
 
 # Imported only where used: a backend's client may take seconds to import.
 BACKENDS = {"process": "podline.operators.process:ProcessBackend"}
@@ -19,7 +21,7 @@ class Backend(Protocol):
     not_applied: tuple[str, ...]
 
     def run(
-        self, task: StageTask, connection: StoreConnection, log: Callable[[str], object]
+        self, task: StageTask, connection: "StoreConnection", log: Callable[[str], object]
     ) -> str:
         """Run a stage; pass its output to `log`, line by line.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from podline import settings
 from podline.exceptions import NotebookError
@@ -92,6 +93,7 @@ def _pipeline_dag(pipeline: Pipeline) -> DAG:
         for stage in pipeline.stages:
             for parent in stage.parents:
                 tasks[parent] >> tasks[stage.name]
+    dag.params = _params(pipeline)
     return dag
 
 
@@ -103,6 +105,7 @@ def _baseline_dag(pipeline: Pipeline) -> DAG:
         **_common(pipeline),
     ) as dag:
         NotebookOperator(task_id="notebook", pipeline=pipeline)
+    dag.params = _params(pipeline)
     return dag
 
 
@@ -112,8 +115,13 @@ def _common(pipeline: Pipeline) -> dict[str, Any]:
         "doc_md": pipeline.document.description or f"The notebook {pipeline.document.path.name}.",
         "default_args": {"owner": about.owner, "retries": about.retries},
         "max_active_runs": about.max_active_runs,
-        "params": {p.name: _param(p) for p in pipeline.parameters} | {BACKEND_PARAM: _backend()},
     }
+
+
+def _params(pipeline: Pipeline) -> ParamsDict:
+    """The DAG's params; set when it has its tasks, since Airflow copies them into each new one."""
+    params = {parameter.name: _param(parameter) for parameter in pipeline.parameters}
+    return ParamsDict({**params, BACKEND_PARAM: _backend()})
 
 
 def _param(parameter: Parameter) -> Param:

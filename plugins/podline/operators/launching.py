@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
@@ -13,8 +13,11 @@ from podline.exceptions import StageError
 from podline.notebooks.beside import digest_of, files_beside
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.stages import RESULT
-from podline.store import Store, keys
+from podline.store import keys
 from podline.store.keys import TryKey
+
+if TYPE_CHECKING:
+    from podline.store import Store
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Shipment:
     sha256: str
 
 
-def ship(pipeline: Pipeline, store: Store) -> Shipment:
+def ship(pipeline: Pipeline, store: "Store") -> Shipment:
     """Put the files beside the notebook into the store, by hash, where they are not there yet.
 
     Raises:
@@ -93,7 +96,7 @@ def plan_baseline(pipeline: Pipeline, parameters: dict[str, Any], shipment: Ship
     return replace(plan, notebook_sha256=shipment.sha256)
 
 
-def read_result(store: Store, task: StageTask, digest: str) -> StageResult:
+def read_result(store: "Store", task: StageTask, digest: str) -> StageResult:
     """Return the result that a stage said it stored.
 
     Raises:

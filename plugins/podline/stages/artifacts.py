@@ -53,7 +53,10 @@ def store_typed(value: Any, folder: Path, name: str) -> tuple[Format, Path] | No
     for form in FORMATS:
         if form.fits(value):
             path = folder / f"{name}{form.suffix}"
-            if form.dump(value, path):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what a format cannot keep: we look
+                kept = form.dump(value, path)
+            if kept:
                 return form, path
             path.unlink(missing_ok=True)
     return None
@@ -138,7 +141,8 @@ def _load_npy(path: Path, namespace: dict[str, Any]) -> Any:
 
 
 def _is_scalar(value: Any) -> bool:
-    return type(value).__module__ == "numpy" and type(value).__mro__[-2].__name__ == "generic"
+    bases = type(value).__mro__
+    return bases[0].__module__ == "numpy" and any(base.__name__ == "generic" for base in bases)
 
 
 def _load_scalar(path: Path, namespace: dict[str, Any]) -> Any:
@@ -158,6 +162,7 @@ def _is_array_dict(value: Any) -> bool:
         type(value) is dict
         and bool(value)
         and all(type(key) is str and key.isidentifier() for key in value)
+        and not value.keys() & {"file", "args", "kwds", "allow_pickle"}  # np.savez' own
         and all(map(_is_array, value.values()))
     )
 
@@ -252,7 +257,8 @@ _SCALARS = (str, bytes, bool, int, float, type(None))
 
 def _object_columns(value: Any) -> list[Any]:
     columns = [value] if value.ndim == 1 else [value.iloc[:, i] for i in range(value.shape[1])]
-    return [column for column in [*columns, value.index] if column.dtype == object]
+    levels = getattr(value.index, "levels", [value.index])
+    return [column for column in [*columns, *levels] if column.dtype == object]
 
 
 def _is_table(value: Any) -> bool:
@@ -264,7 +270,7 @@ def _dump_table(value: Any, path: Path) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        pq.write_table(value, path, compression="lz4")
+        pq.write_table(value, path, compression="lz4", use_compliant_nested_type=False)
         loaded = _load_table(path, {})
     except pa.ArrowException:
         return False

@@ -1,5 +1,7 @@
 """The object store: any S3 server, named by an Airflow connection; a local one by default."""
 
+from typing import TYPE_CHECKING, Any
+
 from podline.store.connection import StoreConnection
 from podline.store.errors import (
     AccessDenied,
@@ -12,7 +14,9 @@ from podline.store.errors import (
     StoreError,
     StoreUnavailable,
 )
-from podline.store.objects import ObjectInfo, Store, open_store
+
+if TYPE_CHECKING:
+    from podline.store.objects import ObjectInfo, Store, open_store
 
 __all__ = [
     "AccessDenied",
@@ -29,3 +33,12 @@ __all__ = [
     "StoreUnavailable",
     "open_store",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The client is loaded where a store is opened, not where a DAG file names its keys.
+    if name in ("ObjectInfo", "Store", "open_store"):
+        from podline.store import objects
+
+        return getattr(objects, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
