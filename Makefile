@@ -40,6 +40,10 @@ export SCARF_ANALYTICS := false
 demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline, and show where the time went
 	$(BIN)/podline store exec -- airflow dags test household_power
 	$(BIN)/podline runs household_power
+	@echo
+	@echo "Next: make up            Airflow's web UI: trigger household_power with other parameters"
+	@echo "      podline show NOTEBOOK, podline run NOTEBOOK   your own notebook, without Airflow"
+	@echo "      (podline is in $(VENV)/bin)"
 
 .PHONY: up
 up: install data ## Run the store and Airflow in the foreground (PORT=8080), until Ctrl-C
