@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from podline.contract import Carried
+from podline.notebooks.bodies import Function
 from podline.notebooks.document import lines_of
-from podline.notebooks.names import Effects, Flow, Function
+from podline.notebooks.names import Effects, Flow
 from podline.notebooks.source import Statements, magic_call
 
 # Setting these up changes nothing for a stage that does not use them.

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from podline.exceptions import NotebookError
+from podline.notebooks.bodies import Function
 from podline.notebooks.carrying import CarriedStatement, carry_cell, carry_imports, note_modules
 from podline.notebooks.document import ERROR, Cell, Document, Notes, Problem, read_document
 from podline.notebooks.graph import link
 from podline.notebooks.metadata import read_settings
-from podline.notebooks.names import KNOWN_NAMES, Effects, Flow, Function, Place, attribute_path
+from podline.notebooks.names import KNOWN_NAMES, Effects, Flow, Place
+from podline.notebooks.nodes import attribute_path
 from podline.notebooks.parameters import Parameter, read_parameters
 from podline.notebooks.pipeline import Pipeline, Stage, seeds
 from podline.notebooks.source import Statements, parse_cell

@@ -13,52 +13,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from podline.notebooks.bodies import (
+    Function,
+    body_effects,
+    evaluated_at_definition,
+    type_parameters,
+    use,
+)
+from podline.notebooks.nodes import (
+    READING_METHODS,
+    always_true,
+    catches_name_error,
+    children_of,
+    constant_global,
+    leaves,
+    names_in_eval,
+    names_in_query,
+    names_in_text,
+    note_call,
+    root_of,
+    target_names,
+    unpickles_in,
+)
 from podline.notebooks.source import MAGIC_METHODS, PYTHON_CELL_MAGICS, expansions, magic_call
 
 KNOWN_NAMES = frozenset(dir(builtins)) | {
     "__name__", "__doc__", "__builtins__", "__builtin__", "__debug__",
     "get_ipython", "display", "exit", "quit", "open",
 }  # fmt: skip
-
-# Methods and functions that change what they are called on, or their first argument.
-CHANGING_METHODS = frozenset({
-    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
-    "fill", "fit", "fit_transform", "insert", "intersection_update", "partial_fit", "pop",
-    "popitem",
-    "popleft", "put", "remove", "resize", "reverse", "rotate", "setdefault", "setflags", "sort",
-    "symmetric_difference_update", "update", "compile", "load_weights", "set_weights",
-    "train_on_batch",
-    "subtract", "send", "set_params",
-})  # fmt: skip
-# Methods that may read names which stand in a text or a file.
-_READING_METHODS = frozenset({"query", "eval", "load", "loads", "Unpickler", "read_pickle"})
-CHANGING_FUNCTIONS = frozenset({
-    "setattr", "delattr", "next", "shuffle", "heappush", "heappop", "heapify", "heapreplace",
-    "heappushpop", "insort", "insort_left", "insort_right", "copyto", "put", "place", "putmask",
-    "fill_diagonal",
-})  # fmt: skip
-
-
-@dataclass
-class Function:
-    """What calling a function (or a class's methods) does to the notebook's names.
-
-    Attributes:
-        reads, changes: names that it reads, and names whose object it visibly changes.
-        binds: names that it binds by a `global` statement.
-        lines: where `reads` are read, as the number of a line of the cell.
-        may_read: names in a text that pandas may read, if there are such names.
-        unpickles: it may load an instance of any class of the notebook.
-        unseen: line and name of each call of exec and its like.
-    """
-
-    reads: set[str] = field(default_factory=set)
-    changes: set[str] = field(default_factory=set)
-    binds: set[str] = field(default_factory=set)
-    lines: dict[str, int] = field(default_factory=dict)
-    may_read: set[str] = field(default_factory=set)
-    unpickles: bool = False
-    unseen: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Place(NamedTuple):
@@ -222,10 +204,10 @@ class Flow:
 
     def run_If(self, node: ast.If) -> None:
         self.read(node.test)
-        if _always_true(node.test):
+        if always_true(node.test):
             self.run(node.body)
             return
-        branches = [body for body in (node.body, node.orelse) if not _leaves(body)]
+        branches = [body for body in (node.body, node.orelse) if not leaves(body)]
         results = self.run_apart(node.body, node.orelse)
         ends = [
             r for r, body in zip(results, (node.body, node.orelse), strict=True) if body in branches
@@ -243,7 +225,7 @@ class Flow:
     run_AsyncWith = run_With
 
     def run_Try(self, node: ast.Try) -> None:
-        catches = any(_catches_name_error(handler) for handler in node.handlers)
+        catches = any(catches_name_error(handler) for handler in node.handlers)
         self.name_error_caught += catches
         (after_body,) = self.run_apart([*node.body, *node.orelse])
         self.name_error_caught -= catches
@@ -255,7 +237,7 @@ class Flow:
             if handler.name:
                 self.effects.may_bind.add(handler.name)
                 after.discard(handler.name)
-            if not _leaves(handler.body):
+            if not leaves(handler.body):
                 ends.append(after)
         self.effects.bound = set.intersection(*ends)
         self.run(node.finalbody)
@@ -296,7 +278,7 @@ class Flow:
 
     def run_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         with self.scope_of(node):
-            for expression in _evaluated_at_definition(node, not self.future_annotations):
+            for expression in evaluated_at_definition(node, not self.future_annotations):
                 self.read(expression)
         self.decorate(node)
         function = Function()
@@ -337,13 +319,13 @@ class Flow:
     def run_TypeAlias(self, node: Any) -> None:
         """Follow `type Pair = tuple[A, B]`, whose right side is read when it is asked for."""
         function = Function()
-        _use(node.value, frozenset(_type_parameters(node)), function)
+        use(node.value, frozenset(type_parameters(node)), function)
         self.define(node.name.id, node, function)
 
     @contextmanager
     def scope_of(self, node: ast.AST) -> Iterator[None]:
         """Know a definition's type parameters meanwhile."""
-        own = _type_parameters(node) - self.effects.bound
+        own = type_parameters(node) - self.effects.bound
         self.effects.bound |= own
         yield
         self.effects.bound -= own
@@ -351,7 +333,7 @@ class Flow:
     def follow_body(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, function: Function
     ) -> None:
-        _body_effects(node, frozenset(), function)
+        body_effects(node, frozenset(), function)
         for line, name in function.unseen:
             trouble = _sees_all_names if name == "globals" else _runs_text
             self.effects.troubles.append(trouble(Place(self.cell, line), name))
@@ -360,7 +342,7 @@ class Flow:
         """`@app.route(…)` registers what it decorates with `app`."""
         for decorator in node.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if isinstance(called, ast.Attribute) and (root := _root(called)):
+            if isinstance(called, ast.Attribute) and (root := root_of(called)):
                 self.change(root)
 
     def define(self, name: str, node: ast.AST, function: Function) -> None:
@@ -420,7 +402,7 @@ class Flow:
     def assign(self, target: ast.expr, value: ast.expr | None = None) -> None:
         if isinstance(target, ast.Name):
             self.bind_value(target.id, value)
-        elif (name := _constant_global(target)) is not None:
+        elif (name := constant_global(target)) is not None:
             self.bind_value(name, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -430,7 +412,7 @@ class Flow:
         else:
             self.read_children(target)
             self.effects.attributes.append((target, self.place(target)))
-            if root := _root(target):
+            if root := root_of(target):
                 self.change(root)
 
     def bind_value(self, name: str, value: ast.expr | None) -> None:
@@ -442,14 +424,14 @@ class Flow:
             self.known[name] = self.effects.functions[name] = function
         elif isinstance(value, ast.Name) and value.id in self.known:
             self.known[name] = self.known[value.id]
-        elif isinstance(value, ast.Constant | ast.JoinedStr) and (names := _names_in_text(value)):
+        elif isinstance(value, ast.Constant | ast.JoinedStr) and (names := names_in_text(value)):
             # `condition = "a > @limit"`: whoever uses the text may read the name.
             self.known[name] = Function(may_read=set(names))
 
     # -- expressions
 
     def read_children(self, node: ast.AST) -> None:
-        for child in _children(node):
+        for child in children_of(node):
             self.read(child)
 
     def read(self, node: ast.AST) -> None:
@@ -472,7 +454,7 @@ class Flow:
         self.read(node.value)
 
     def read_Subscript(self, node: ast.Subscript) -> None:
-        if (name := _constant_global(node)) is not None:
+        if (name := constant_global(node)) is not None:
             self.read_name(name, self.place(node))
         else:
             self.read_children(node)
@@ -515,7 +497,7 @@ class Flow:
         own: set[str] = set()
         for generator in node.generators:
             self.read(generator.iter)
-            own |= _target_names(generator.target) - bound
+            own |= target_names(generator.target) - bound
             bound |= own
             for condition in generator.ifs:
                 self.read(condition)
@@ -538,11 +520,11 @@ class Flow:
                 self.effects.shown.add("_exit_code")
             return
         self.read_children(node)
-        _note_call(node, self.change)
-        if method in _READING_METHODS:
-            for name in _names_in_query(node):
+        note_call(node, self.change)
+        if method in READING_METHODS:
+            for name in names_in_query(node):
                 self.read_name(name, self.place(node))
-            seen = Function(may_read=set(_names_in_eval(node)), unpickles=_unpickles(node))
+            seen = Function(may_read=set(names_in_eval(node)), unpickles=unpickles_in(node))
             self.may_read(seen, self.place(node))
         match node.func:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
@@ -579,285 +561,6 @@ class Flow:
                 self.run_apart(body)
             else:
                 self.run(body)
-
-
-# -- functions: their bodies run later, in a scope of their own
-
-
-def _evaluated_at_definition(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, annotations: bool = True
-) -> Iterator[ast.expr]:
-    yield from node.decorator_list
-    yield from node.args.defaults
-    yield from (default for default in node.args.kw_defaults if default)
-    if not annotations:
-        return
-    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    arguments += [a for a in (node.args.vararg, node.args.kwarg) if a]
-    yield from (argument.annotation for argument in arguments if argument.annotation)
-    if node.returns:
-        yield node.returns
-
-
-def _body_effects(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-    outer: frozenset[str],
-    function: Function,
-) -> None:
-    """Add to `function` what the body does to names that are neither its own nor `outer`'s."""
-    body: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
-    scope = _Scope()
-    arguments = node.args
-    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-        scope.local.add(argument.arg)
-    scope.local |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a}
-    scope.local |= _type_parameters(node)
-    for part in body:
-        scope.collect(part)
-    local = (scope.local - scope.declared_global) | (outer - scope.declared_global)
-    function.binds |= scope.declared_global
-    for part in body:
-        _use(part, frozenset(local), function)
-
-
-def _type_parameters(node: ast.AST) -> set[str]:
-    """Return `{"T"}` for `def f[T](x: T)` and `class Box[T]`, which Python has from 3.12 on."""
-    return {parameter.name for parameter in getattr(node, "type_params", ())}
-
-
-class _Scope:
-    """The names that a function's body binds itself."""
-
-    def __init__(self) -> None:
-        self.local: set[str] = set()
-        self.declared_global: set[str] = set()
-
-    def collect(self, node: ast.AST) -> None:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                self.local.add(node.name)
-                return
-            case ast.Lambda():
-                return
-            case ast.Global():
-                self.declared_global |= set(node.names)
-            case ast.Name(ctx=ast.Store() | ast.Del()):
-                self.local.add(node.id)
-            case ast.Import() | ast.ImportFrom():
-                for alias in node.names:
-                    self.local.add(alias.asname or alias.name.partition(".")[0])
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                self.local.add(name)
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                self.local.add(name)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                for inner in ast.walk(node):
-                    if isinstance(inner, ast.NamedExpr):
-                        self.local.add(inner.target.id)
-                return
-        for child in ast.iter_child_nodes(node):
-            self.collect(child)
-
-
-def _use(node: ast.AST, local: frozenset[str], function: Function) -> None:
-    """Add what a part of a function's body does to global names."""
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            for expression in _evaluated_at_definition(node):
-                _use(expression, local | _type_parameters(node), function)
-            _body_effects(node, local, function)
-            return
-        case ast.Lambda():
-            _body_effects(node, local, function)
-            return
-        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-            targets = {
-                inner.id
-                for generator in node.generators
-                for inner in ast.walk(generator.target)
-                if isinstance(inner, ast.Name)
-            }
-            _use(node.generators[0].iter, local, function)  # it is not in the inner scope
-            local = local | targets
-        case ast.ClassDef():
-            # What a class's body binds is its own; its methods do not see that.
-            scope = _Scope()
-            for statement in node.body:
-                scope.collect(statement)
-            local |= _type_parameters(node)
-            for part in ast.iter_child_nodes(node):
-                method = isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
-                _use(part, local if method else local | scope.local, function)
-            return
-        case ast.Name(ctx=ast.Load()) if node.id not in local:
-            function.reads.add(node.id)
-            function.lines.setdefault(node.id, node.lineno)
-        case ast.Name(ctx=ast.Store() | ast.Del()) if node.id not in local:
-            function.binds.add(node.id)
-        case (
-            ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del())
-        ):
-            if (root := _root(node)) and root not in local:
-                function.changes.add(root)
-        case ast.AugAssign(target=ast.Name(id=name)) if name not in local:
-            function.reads.add(name)
-            function.changes.add(name)
-        case ast.Call():
-            _note_call(node, lambda name: function.changes.add(name) if name not in local else None)
-            function.reads |= set(_names_in_query(node)) - local
-            function.may_read |= set(_names_in_eval(node)) - local
-            function.unpickles |= _unpickles(node)
-            if isinstance(node.func, ast.Name) and node.func.id not in local:
-                if node.func.id == "globals":
-                    function.unseen.append((node.lineno, "globals"))
-                elif node.func.id == "exec" or (
-                    node.func.id == "eval"
-                    and not (node.args and isinstance(node.args[0], ast.Constant))
-                ):
-                    function.unseen.append((node.lineno, node.func.id))
-    for child in _children(node):
-        _use(child, local, function)
-
-
-# -- small questions about nodes
-
-
-def attribute_path(node: ast.expr) -> list[str]:
-    """Return `["pd", "options", "display"]` for `pd.options.display[…]`, [] for what is none."""
-    path: list[str] = []
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        if isinstance(node, ast.Attribute):
-            path.insert(0, node.attr)
-        node = node.value
-    return [node.id, *path] if isinstance(node, ast.Name) else []
-
-
-def _root(node: ast.expr) -> str | None:
-    """Return `x` for `x.a[0].b`, `x.loc[…]`, `x.f().g`."""
-    while True:
-        match node:
-            case ast.Attribute() | ast.Subscript() | ast.Starred():
-                node = node.value
-            case ast.Call(func=ast.Attribute()):
-                node = node.func
-            case ast.Name():
-                return node.id
-            case _:
-                return None
-
-
-def _note_call(node: ast.Call, change: Callable[[str], object]) -> None:
-    """Tell `change` of the names whose object a call is known to change."""
-    in_place = any(
-        keyword.arg in ("inplace", "out", "overwrite_input") for keyword in node.keywords
-    )
-    if isinstance(node.func, ast.Attribute):
-        method, root = node.func.attr, _root(node.func.value)
-        if root and (method in CHANGING_METHODS or in_place):
-            change(root)
-    else:
-        method = node.func.id if isinstance(node.func, ast.Name) else ""
-    if method in CHANGING_FUNCTIONS and node.args and (root := _root(node.args[0])):
-        change(root)
-    for keyword in node.keywords:
-        if keyword.arg == "out" and (root := _root(keyword.value)):
-            change(root)
-
-
-def _names_in_query(node: ast.Call) -> list[str]:
-    """Return the names that pandas reads from `query("a > @limit")` and `eval`."""
-    if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("query", "eval"):
-        return []
-    return [name for argument in node.args for name in _names_in_text(argument)]
-
-
-def _names_in_text(node: ast.AST) -> list[str]:
-    """Return the names that stand as `@name` in the texts of an expression."""
-    texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
-    found = [re.findall(r"(?<![\w@])@([^\W\d]\w*)", t) for t in texts if isinstance(t, str)]
-    return [name for names in found for name in names]
-
-
-def _names_in_eval(node: ast.Call) -> list[str]:
-    """Return the names that `pd.eval("a + b")` reads."""
-    match node:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Name(id="pd" | "pandas"), attr="eval"),
-            args=[ast.Constant(value=str(text)), *_],
-        ):
-            return re.findall(r"(?<![\w.])[^\W\d]\w*", text)
-    return []
-
-
-def _unpickles(node: ast.Call) -> bool:
-    """Whether a call may load instances of the notebook's own classes from a file or text."""
-    match node.func:
-        case ast.Attribute(value=ast.Name(id=module), attr="load" | "loads" | "Unpickler"):
-            return module in ("pickle", "joblib", "dill", "cloudpickle", "skops", "sio", "torch")
-        case ast.Attribute(attr="read_pickle"):
-            return True
-    return False
-
-
-def _constant_global(node: ast.AST) -> str | None:
-    """Return `x` for `globals()["x"]`, which is another way to write the name."""
-    match node:
-        case ast.Subscript(
-            value=ast.Call(func=ast.Name(id="globals"), args=[]),
-            slice=ast.Constant(value=str(name)),
-        ):
-            return name
-    return None
-
-
-def _target_names(target: ast.expr) -> set[str]:
-    if isinstance(target, ast.Name):
-        return {target.id}
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
-
-
-# Fields that hold no nodes with names in them.
-_PLAIN_FIELDS = frozenset({"ctx", "op", "ops", "attr", "id", "kind", "type_comment", "conversion"})
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
-
-
-def _children(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
-    kind = type(node)
-    fields = _FIELDS.get(kind)
-    if fields is None:
-        fields = _FIELDS[kind] = tuple(f for f in node._fields if f not in _PLAIN_FIELDS)
-    children: list[ast.AST] = []
-    for name in fields:
-        value = getattr(node, name, None)
-        if type(value) is list:
-            children += value
-        elif value is not None:
-            children.append(value)
-    return [child for child in children if isinstance(child, ast.AST)]
-
-
-def _always_true(test: ast.expr) -> bool:
-    match test:
-        case ast.Constant():
-            return bool(test.value)
-        case ast.Compare(
-            left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant("__main__")]
-        ):
-            return True
-    return False
-
-
-def _leaves(body: list[ast.stmt]) -> bool:
-    """Whether the body ends the cell or the loop: what follows does not run after it."""
-    return bool(body) and isinstance(body[-1], ast.Raise | ast.Return | ast.Break | ast.Continue)
-
-
-def _catches_name_error(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
-    return bool(names & {"NameError", "Exception", "BaseException"})
 
 
 def _misplaced(place: Place, node: ast.AST, where: str) -> Trouble:
