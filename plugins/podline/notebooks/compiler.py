@@ -15,7 +15,7 @@ from typing import Any
 from podline.exceptions import NotebookError
 from podline.notebooks.bodies import Function
 from podline.notebooks.carrying import CarriedStatement, carry_cell, carry_imports, note_modules
-from podline.notebooks.document import ERROR, Cell, Document, Notes, Problem, read_document
+from podline.notebooks.document import ERROR, WARNING, Cell, Document, Notes, Problem, read_document
 from podline.notebooks.graph import link
 from podline.notebooks.metadata import read_settings
 from podline.notebooks.names import KNOWN_NAMES, Effects, Flow, Place
@@ -71,6 +71,7 @@ class _Compiler:
         self.modules: dict[str, str] = {}
         self.imported: set[str] = set()  # names that stand for a module
         self.flows: dict[str, Flow] = {}
+        self.leading: list[tuple[Cell, Statements]] = []  # cells before the first stage
         self.last_kind = ""
         self.future_annotations = False
         self.defaults = self._defaults()
@@ -137,12 +138,7 @@ class _Compiler:
         if tags.stage is not None:
             self._start_stage(cell, tags)
         if not self.stages:
-            if statements.body:
-                self.notes.add(
-                    "belongs to no stage: it stands before the first one and has no tag",
-                    "tag it step:NAME, imports, functions, parameters or skip",
-                    cell,
-                )
+            self.leading.append((cell, statements))
             return
         stage = self.stages[-1]
         self._add(stage, cell, statements)
@@ -201,8 +197,19 @@ class _Compiler:
             )
             return
         settings = tags.settings.over(self.defaults)
-        self.stages.append(Stage(tags.stage, len(self.stages), tags.prev, settings))
+        stage = Stage(tags.stage, len(self.stages), tags.prev, settings)
+        self.stages.append(stage)
         self.flows[tags.stage] = Flow(cell.number, self.functions)
+        for before, statements in self.leading:
+            if statements.body:
+                self.notes.add(
+                    f"has no tag and stands before the first stage: {stage.name!r} runs it",
+                    "tag it step:NAME, imports, functions, parameters or skip",
+                    before,
+                    severity=WARNING,
+                )
+            self._add(stage, before, statements)
+        self.leading = []
 
     def _add(self, stage: Stage, cell: Cell, statements: Statements) -> None:
         """Add a cell to a stage, and follow what it does."""

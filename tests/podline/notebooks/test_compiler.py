@@ -306,12 +306,6 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: call it `train_model`",
     ),
     (
-        [("", "x = 1"), ("step:a", "y = 1")],
-        "example.ipynb, cell 1: error: belongs to no stage: it stands before the first one and "
-        "has no tag\n"
-        "    fix: tag it step:NAME, imports, functions, parameters or skip",
-    ),
-    (
         [("step:a", "x = 1"), ("functions", "y = x"), ("step:b", "print(y)")],
         "example.ipynb, cell 2, line 1: error: reads 'x', which the stage 'a' binds; but imports "
         "and functions run in every stage that needs them, also before that\n"
@@ -430,3 +424,11 @@ NO_ERRORS = [
 @pytest.mark.parametrize("source", NO_ERRORS)
 def test_what_is_right(check: Check, source: str) -> None:
     assert errors(check(("step:a", source))) == []
+
+
+def test_a_cell_before_the_first_stage_is_a_part_of_it(check: Check) -> None:
+    pipeline = check(("", "x = 1"), ("imports", "import os"), ("step:a", "y = x"), ("step:b", "y"))
+    assert [cell.number for cell in pipeline.stage("a").cells] == [1, 3]
+    (problem,) = pipeline.problems
+    assert (problem.severity, problem.cell) == ("warning", 1)
+    assert "stands before the first stage: 'a' runs it" in problem.message
