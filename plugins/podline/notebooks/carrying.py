@@ -133,7 +133,10 @@ def _carried(
         triggers = set()  # it holds for all cells below
     elif not binds and not effects.stars and all(_sets_up(part, modules) for part in body):
         used = reads & set(modules)
-        triggers = used | {f"{modules[name]}." for name in used} or set(_PLOTTING)
+        libraries = {modules[name] for name in used}
+        triggers = used | {f"{library}." for library in libraries}
+        if not used or "seaborn" in libraries:  # whose themes are matplotlib's settings
+            triggers |= set(_PLOTTING)
     triggers |= {f"{library}." for part in body for library in _registers_with(part, modules)}
     computed = any(
         isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)

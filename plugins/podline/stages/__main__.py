@@ -1,5 +1,6 @@
 """The process of a stage: reads its task, runs it, and ends with 0 only if it succeeded."""
 
+import io
 import os
 import signal
 import socket
@@ -7,10 +8,11 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import cast
 
 from podline.stages.clock import Clock
 
-_GRACE = 1.0  # seconds that the main thread has to notice SIGTERM; in C code it does not
+_GRACE = 0.7  # seconds that the main thread has to notice SIGTERM; in C code it does not
 
 
 def main() -> int:
@@ -21,6 +23,9 @@ def main() -> int:
     from podline.stages.runner import Runner, Terminated
     from podline.store import StoreError, open_store
 
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever a cell prints is no reason to fail.
+        cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
     task = StageTask.from_json(sys.stdin.read())
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
     runner = Runner(task, open_store(), clock)
@@ -33,8 +38,10 @@ def main() -> int:
 
     def watch() -> None:
         # The byte is the signal's number; it comes at once, even while we are in C code.
-        while news.recv(1)[0] != signal.SIGTERM:
+        while (byte := news.recv(1)) and byte[0] != signal.SIGTERM:
             pass
+        if not byte:
+            return  # the stage is done
         time.sleep(_GRACE)
         if runner.finish(runner.heap, runner.terminated()):
             os._exit(128 + signal.SIGTERM)

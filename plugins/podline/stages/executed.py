@@ -32,7 +32,8 @@ def executed_notebook(plan: StagePlan, cells: Sequence[ExecutedCell], failure: s
         },
     }
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": listed}
-    return json.dumps(notebook, indent=1, ensure_ascii=False, default=str).encode()
+    text = json.dumps(notebook, indent=1, ensure_ascii=False, default=str)
+    return text.encode(errors="replace")  # a half of a surrogate pair is no character
 
 
 def _sources(plan: StagePlan) -> list[tuple[int, str]]:

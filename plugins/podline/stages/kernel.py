@@ -22,6 +22,7 @@ from traitlets.config import Config
 from podline.notebooks.document import lines_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_OF_CELL = re.compile(r"<ipython-input-|<cell|.*ipykernel_")  # the file that a cell is, to Python
 
 
 @dataclass
@@ -96,6 +97,17 @@ class _DisplayHook(DisplayHook):
 class _Shell(InteractiveShell):
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_DisplayHook)
+    error: BaseException | None = None
+    nested = False  # whether it was raised in a cell that a magic ran
+
+    # `%%capture` runs its body by this method as well, and tells nobody of its error.
+    def run_cell(self, *arguments: Any, **named: Any) -> Any:
+        before = self.error
+        result: Any = super().run_cell(*arguments, **named)  # type: ignore[no-untyped-call]
+        error = result.error_before_exec or result.error_in_exec
+        self.nested = error is None and self.error is not before
+        self.error = self.error or error
+        return result
 
     # `exit()` in a cell ends the cell, not the stage.
     def ask_exit(self) -> None:
@@ -171,12 +183,10 @@ class Kernel:
         self.cells.append(cell)
         start = time.monotonic()
         try:
-            with self._streams():
-                result = self.shell.run_cell(source, store_history=True)
+            error = self._run(source, store_history=True)
         finally:
             cell.seconds = time.monotonic() - start
             cell.count = self.shell.execution_count - 1
-        error = result.error_before_exec or result.error_in_exec
         if error is not None:
             self._pass_on(error)  # the cell stays the current one: it was interrupted
         self.current = None
@@ -193,12 +203,17 @@ class Kernel:
             CellFailed: it raised.
         """
         cell = ExecutedCell(number, source)
-        with self._streams():
-            result = self.shell.run_cell("\n" * (line - 1) + source, store_history=False)
-        error = result.error_before_exec or result.error_in_exec
+        error = self._run(source, store_history=False)
         if error is not None:
             self._pass_on(error)
             raise self._failure(cell, error, line)
+
+    def _run(self, source: str, store_history: bool) -> BaseException | None:
+        self.shell.error = None
+        with self._streams():
+            self.shell.run_cell(source, store_history=store_history)
+        error: BaseException | None = self.shell.error
+        return error
 
     def _pass_on(self, error: BaseException) -> None:
         """Raise what is no failure of the cell: IPython catches even the signal to stop."""
@@ -258,23 +273,35 @@ class Kernel:
                 "traceback": text.splitlines(),
             }
         )
-        line = self._line(error)
+        line = self._line(cell.source, error)
+        line = line and first - 1 + line
         heading = f"cell {cell.number}"
         heading += f", line {line}" if line else ""
         message = f"{heading}: {type(error).__name__}: {error}\n{_marked(cell, line, first)}"
         return CellFailed(cell.number, message, text)
 
-    def _line(self, error: BaseException) -> int | None:
+    def _line(self, source: str, error: BaseException) -> int | None:
         """The line of the cell that raised: of the frames in cells, the first of the last run."""
+        lines = lines_of(source)
+        # IPython leaves out the blank lines above the first statement.
+        above = _blank(lines)
+        below_magic = above + 1 + _blank(lines[above + 1 :])
         if isinstance(error, SyntaxError):
-            return error.lineno
-        trace = error.__traceback__
+            return error.lineno and error.lineno + above
+        trace, found = error.__traceback__, None
         while trace is not None:
             name = trace.tb_frame.f_code.co_filename
-            if "ipykernel_" in name or re.match(r"<ipython-input-|<cell|/tmp/ipykernel", name):
-                return trace.tb_lineno
+            if name == "<timed exec>":  # the body of %%time
+                return trace.tb_lineno + below_magic
+            if found is None and _OF_CELL.match(name):
+                found = trace.tb_lineno + (below_magic if self.shell.nested else above)
             trace = trace.tb_next
-        return None
+        return found
+
+
+def _blank(lines: list[str]) -> int:
+    """How many lines are blank before the first that is not."""
+    return next((i for i, line in enumerate(lines) if line and not line.isspace()), 0)
 
 
 def _marked(cell: ExecutedCell, line: int | None, first: int) -> str:

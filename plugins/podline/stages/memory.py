@@ -404,6 +404,9 @@ class Memory:
             path.write_text(json.dumps(artifacts.view_of(value, owner)))
             return Pending(name, artifacts.VIEW, path, (object_id,), kind, walk)
         model = pickling.is_keras_model(value)
+        if model and self.plan.seeded and not value.built:
+            text = "it is not built yet, and would draw its weights from other seeds; build it here"
+            raise self._unstorable(name, value, TypeError(text))
         tree = not (walk.requires or walk.repeated or walk.placed) and (model or not walk.names)
         if len(component) == 1 and tree:
             try:

@@ -113,11 +113,18 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, types.FunctionType):
+            if obj.__code__ is _DISPATCHING.__code__:
+                registry = dict(obj.registry)  # type: ignore[attr-defined]
+                return _dispatch, (registry.pop(object),), registry, None, None, _fill_dispatch
             if obj.__globals__ is self.context.namespace:
                 self.walk.names |= set(_extract_code_globals(obj.__code__))
                 return self.reduce_function(obj)
         elif isinstance(obj, PurePath):
             return type(obj), (str(obj),)  # one text, not one for each part
+        elif isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
+            raise pickle.PicklingError("an open file belongs to the process that opened it")
+        elif isinstance(obj, functools.cached_property):
+            return _cached_property, (obj.func, obj.attrname)
         elif isinstance(obj, _CACHED):
             # What is in the cache cannot be had: it is computed again.
             return _cache, (obj.__wrapped__, obj.cache_parameters())
@@ -143,8 +150,27 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 _CACHED = type(functools.lru_cache(lambda: None))
 
 
+def _cached_property(function: Callable[..., Any], name: str) -> Any:
+    made = functools.cached_property(function)
+    made.__set_name__(object, name)
+    return made
+
+
 def _cache(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
     return functools.lru_cache(**parameters)(function)
+
+
+# What `singledispatch` makes of a function is a closure around weak references.
+_DISPATCHING: Any = functools.singledispatch(lambda value: None)
+
+
+def _dispatch(function: Callable[..., Any]) -> Any:
+    return functools.singledispatch(function)
+
+
+def _fill_dispatch(dispatching: Any, registry: dict[type, Callable[..., Any]]) -> None:
+    for kind, function in registry.items():
+        dispatching.register(kind, function)
 
 
 def _refuse_hooks(kind: type) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import importlib
 import os
-import pickle
 import resource
 import shutil
 import sys
@@ -15,8 +14,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-import cloudpickle
 
 from podline.contract import (
     RESULT_MARK,
@@ -105,7 +102,7 @@ class Runner:
         self._restore(paths, [n for n in self.heap.state if not state.is_generator(n)])
         objects.load(needs, paths)
         self._restore(paths, [n for n in self.heap.state if state.is_generator(n)])
-        before = files.snapshot(self.work), self._states()
+        before = files.snapshot(self.work), state.snapshot(self.work)
         modules = objects.module_prints(self.work)
         self.clock.end("load")
         try:
@@ -113,7 +110,8 @@ class Runner:
         finally:
             self.clock.end("code")
         self._check_modules(modules, objects.module_prints(self.work))
-        states = self._dump_states(before[1])  # first: writing a model may draw
+        # First: writing a model may draw.
+        states = state.changes(before[1], state.snapshot(self.work))
         after = files.snapshot(self.work)
         written, deleted = files.changes(before[0], after)
         files.check_size(after, self.plan.files_limit)
@@ -194,17 +192,7 @@ class Runner:
     def _restore(self, paths: dict[str, Path], names: Iterable[str]) -> None:
         for name in filter(self._uses, names):
             # The hash that the control plane holds vouched for the bytes.
-            value = pickle.loads(paths[self.heap.state[name].key].read_bytes())
-            state.put(name, value, self.work)
-
-    def _states(self) -> dict[str, bytes]:
-        taken = state.take_all(self.work)
-        # Options may be functions of the notebook.
-        return {name: cloudpickle.dumps(value) for name, value in taken.items()}
-
-    def _dump_states(self, before: dict[str, bytes]) -> dict[str, bytes]:
-        fresh = cloudpickle.dumps({})
-        return {name: d for name, d in self._states().items() if before.get(name, fresh) != d}
+            state.restore(name, paths[self.heap.state[name].key].read_bytes(), self.work)
 
     # -- cells
 

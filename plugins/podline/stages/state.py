@@ -7,6 +7,7 @@ process. A kind is stored where the stage's cells changed it.
 import decimal
 import logging
 import os
+import pickle
 import random
 import sys
 import time
@@ -15,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import cloudpickle
 
 _START = dict(os.environ)
 _FOLDER = "{podline folder}"  # stands for the working directory, which is another in each stage
@@ -39,6 +42,27 @@ class Kind:
     put: Callable[[Any, Path], None]
     generator: bool = False
     words: tuple[str, ...] = ()
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Take every kind's state as bytes, as far as its module is imported.
+
+    Args:
+        folder: the stage's working directory, for paths in it.
+    """
+    # Options may be functions of the notebook.
+    return {name: cloudpickle.dumps(value) for name, value in take_all(folder).items()}
+
+
+def changes(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes]:
+    """Return what differs; what was not there before counts as in a fresh process."""
+    fresh = cloudpickle.dumps({})
+    return {name: data for name, data in after.items() if before.get(name, fresh) != data}
+
+
+def restore(name: str, data: bytes, folder: Path) -> None:
+    """Set a kind's state from the bytes of a snapshot; their hash must have been checked."""
+    put(name, pickle.loads(data), folder)
 
 
 def take_all(folder: Path) -> dict[str, Any]:
@@ -323,6 +347,10 @@ KINDS = (
     Kind("environ", "os", _take_environ, _put_environ),
     Kind("sys.path", "sys", _take_path, _put_path),
     Kind("cwd", "os", _take_cwd, _put_cwd),
+    Kind(
+        "recursion limit", "sys",
+        lambda folder: sys.getrecursionlimit(), lambda state, folder: sys.setrecursionlimit(state),
+    ),
     Kind("decimal", "decimal", _take_decimal, _put_decimal),
     Kind("warnings", "warnings", _take_warnings, _put_warnings),
     Kind("logging", "logging", _take_logging, _put_logging),

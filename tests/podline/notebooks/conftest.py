@@ -19,7 +19,7 @@ def write(tmp_path: Path) -> Write:
     """Writes a notebook of code cells, each its tags (separated by spaces) and its source."""
 
     def notebook(*cells: Sequence[str], metadata: dict[str, Any] | None = None) -> Path:
-        listed = [
+        listed: list[dict[str, Any]] = [
             {
                 "cell_type": "code",
                 "id": f"cell-{number}",

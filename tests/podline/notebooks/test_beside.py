@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "inside"
 
 
-def shipped(folder: Path, *sources: str, limit: int = 1000, **about: object) -> list[str]:
+def shipped(folder: Path, *sources: str, limit: int = 1000, **about: Any) -> list[str]:
     cells = [
         {"cell_type": "code", "metadata": {"tags": ["step:a"]}, "source": source}
         for source in sources
@@ -91,7 +92,7 @@ def test_what_a_cell_names(folder: Path, source: str, expected: list[str]) -> No
 
 
 def test_patterns_of_the_metadata(folder: Path) -> None:
-    about = {"podline": {"files": ["data/*.txt", "package"]}}
+    about: dict[str, Any] = {"podline": {"files": ["data/*.txt", "package"]}}
     assert shipped(folder, "x = 1", **about) == ["data/notes.txt", *_PACKAGE]
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 
+from podline.notebooks.bodies import Function
 from podline.notebooks.carrying import CarriedStatement, carry_cell, carry_imports, note_modules
 from podline.notebooks.document import Cell
 from podline.notebooks.source import parse_cell
 
 
 def carry(source: str, before: str = "") -> list[CarriedStatement]:
-    functions: dict = {}
+    functions: dict[str, Function] = {}
     modules: dict[str, str] = {}
     for number, cell in enumerate((before, source), start=1):
         statements, problems = parse_cell(Cell(number, "code", cell))
@@ -79,7 +80,11 @@ def test_where_a_statement_is_run_again(source: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("source", "before", "expected"),
     [
-        ("sns.set_theme()", "import seaborn as sns", "seaborn. sns"),
+        (
+            "sns.set_theme()",
+            "import seaborn as sns",
+            "matplotlib matplotlib. mpl plt seaborn seaborn. sns",
+        ),
         ("pd.set_option('x', 1)", "import pandas as pd", "pandas. pd"),
         ("plt.rcParams['x'] = 1", "import matplotlib.pyplot as plt", "matplotlib. plt"),
         ("tf.random.set_seed(1)", "import tensorflow as tf", ""),  # numpy's may follow it

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podline.notebooks.document import Cell
@@ -121,6 +121,7 @@ _PLAIN = st.recursive(
 )
 
 
+@settings(derandomize=True, deadline=None)
 @given(_PLAIN, _PLAIN)
 def test_any_plain_values(first: Any, second: Any) -> None:
     source = "before = 0\na = 1; b = [\n 'x',\n]  # both\nafter = (a, b)"
