@@ -1,9 +1,10 @@
 """What every test shares: a clean environment, and a real S3 server."""
 
+import json
 import os
-import secrets
 import shutil
 import tempfile
+import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,21 +41,38 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreConnection]:
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session's server."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def store_server(store_folder: Path) -> Iterator[StoreConnection]:
     """A server for the whole session; tests take `store`."""
-    with embedded.running(tmp_path_factory.mktemp("store")) as connection:
+    with embedded.running(store_folder) as connection:
         yield connection
 
 
 @pytest.fixture
-def store(store_server: StoreConnection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store with a bucket of its own, which `open_store()` finds too."""
-    store = Store(replace(store_server, bucket=f"test-{secrets.token_hex(6)}"))
+def store(
+    store_server: StoreConnection, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """A store with an empty bucket, which `open_store()` finds too."""
+    # One for all tests: a bucket keeps volumes of the server, which has 65, for ever.
+    store = Store(replace(store_server, bucket="tests"))
     store.ensure_bucket()
     for name, value in store.connection.to_env().items():
         monkeypatch.setenv(name, value)
     yield store
-    store.delete([item.key for item in store.list()])
+    _delete_bucket(store_folder, store.connection.bucket)
+
+
+def _delete_bucket(folder: Path, bucket: str) -> None:
+    """Delete a bucket with its volumes, of which the server has room for 64 buckets."""
+    ports = json.loads((folder / "server.json").read_text())["ports"]
+    url = f"http://127.0.0.1:{ports['filer'][0]}/buckets/{bucket}?recursive=true"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    direct.open(urllib.request.Request(url, method="DELETE")).close()
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ def _env(home: Path, **more: str) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__PODLINE__HTML": "never",  # a page may come when the next test has begun
         **more,
     }
 
