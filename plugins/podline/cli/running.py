@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from podline import settings
 from podline.cli import history, report, stores
 from podline.cli.console import make_console
 from podline.cli.outline import outline
@@ -15,6 +16,8 @@ from podline.exceptions import StageError
 from podline.latency.breakdown import rows_of
 from podline.notebooks.pipeline import Pipeline
 from podline.operators.local import LocalRun
+from podline.operators.process import environment
+from podline.stages.html import make_pages
 
 
 def run(
@@ -50,6 +53,7 @@ def run(
             failure = error
         progress.end()
         _print_end(console, local, cells)
+        _keep_pages(local)
         if failure:
             raise _told(console, local, progress.stage, failure)
 
@@ -119,6 +123,14 @@ def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
     for found in history.runs(run.store, run.pipeline.name, run.run_id):
         stages = dict.fromkeys([*run.results, *(attempt.stage for attempt in found.last_tries)])
         report.print_executed(console, found, stages)
+
+
+def _keep_pages(run: LocalRun) -> None:
+    """Keep the executed notebooks as pages too, when nothing is timed any more."""
+    if settings.html():
+        notebooks = [result.executed_notebook for result in run.results.values()]
+        folders = [key.rpartition("/")[0] for key in notebooks if key]
+        make_pages(folders, environment(run.store.connection))
 
 
 def _told(console: Console, run: LocalRun, stage: str, error: StageError) -> StageError:

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 
 from podline.stages import EXECUTED
 from podline.store import open_store
 
 PAGE = "executed.html"
+_COMMAND = (sys.executable, "-m", "podline.stages.html")
 
 
 def make_page(prefix: str) -> None:
@@ -26,7 +28,17 @@ def make_page(prefix: str) -> None:
     store.put_if_absent(f"{prefix}/{PAGE}", page.encode())
 
 
-def make_page_later(prefix: str, env: dict[str, str]) -> None:
+def make_pages(prefixes: Iterable[str], env: Mapping[str, str]) -> None:
+    """Make the pages of several tries in a process of its own, and wait for it.
+
+    Args:
+        prefixes: the tries' folders in the store.
+        env: the environment of a stage's process.
+    """
+    subprocess.run([*_COMMAND, *prefixes], env=env, capture_output=True, check=False)
+
+
+def make_page_later(prefix: str, env: Mapping[str, str]) -> None:
     """Make the page in a process of its own that outlives this one.
 
     Args:
@@ -34,7 +46,7 @@ def make_page_later(prefix: str, env: dict[str, str]) -> None:
         env: the environment of a stage's process, which says how to reach the store.
     """
     subprocess.Popen(
-        [sys.executable, "-m", "podline.stages.html", prefix],
+        [*_COMMAND, prefix],
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -52,4 +64,5 @@ def _step_back() -> None:
 
 if __name__ == "__main__":
     _step_back()
-    make_page(sys.argv[1])
+    for folder in sys.argv[1:]:
+        make_page(folder)

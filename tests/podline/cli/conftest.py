@@ -20,6 +20,7 @@ Write = Callable[..., Path]
 def podline(monkeypatch: pytest.MonkeyPatch) -> Podline:
     """Calls `podline` with arguments; an exception that it does not tell is the test's."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("AIRFLOW__PODLINE__HTML", "never")  # a page takes more than a second
 
     def call(*arguments: object) -> Result:
         return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)

@@ -185,3 +185,12 @@ def test_a_signal_stops_the_stage_and_the_store(
     with pytest.raises(ProcessLookupError):
         os.kill(int(said[1]), 0)
     assert not embedded.is_running(home / "store")
+
+
+def test_executed_notebooks_are_kept_as_pages_too(
+    podline: Podline, write: Write, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__HTML", "always")
+    assert podline("run", write("pages", ("step:a", "print(6 * 7)"))).exit_code == 0
+    (page,) = [item.key for item in store.list("runs/pages") if item.key.endswith(".html")]
+    assert "42" in bytes(store.get(page)).decode()
