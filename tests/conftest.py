@@ -58,7 +58,6 @@ def store(
     store_server: StoreConnection, store_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Store]:
     """A store with an empty bucket, which `open_store()` finds too."""
-    # One for all tests: a bucket keeps volumes of the server, which has 65, for ever.
     store = Store(replace(store_server, bucket="tests"))
     store.ensure_bucket()
     for name, value in store.connection.to_env().items():
@@ -68,7 +67,7 @@ def store(
 
 
 def _delete_bucket(folder: Path, bucket: str) -> None:
-    """Delete a bucket with its volumes, of which the server has room for 64 buckets."""
+    """Delete a bucket with its volumes: the disk's free space bounds how many a server makes."""
     ports = json.loads((folder / "server.json").read_text())["ports"]
     url = f"http://127.0.0.1:{ports['filer'][0]}/buckets/{bucket}?recursive=true"
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
