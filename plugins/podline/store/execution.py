@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,8 +23,9 @@ def run(command: Sequence[str], folder: Path) -> int:
         FileNotFoundError: there is no such program.
     """
     with environment(folder) as variables:
-        child = subprocess.Popen(command, env=os.environ | variables)
-        with _signals_to(child):
+        with _forwarding() as to:
+            child = subprocess.Popen(command, env=os.environ | variables)
+            to(child)
             code = child.wait()
     return code if code >= 0 else 128 - code  # as a shell says it
 
@@ -44,17 +45,28 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _signals_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """The child gets our signals, and we live on to stop the store."""
+def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """A child gets our signals, and we live on to stop the store.
+
+    Yields what names the child. A signal that comes before it is named waits until then.
+    """
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def forward(number: int, _: FrameType | None) -> None:
-        # A terminal sends Ctrl-C to both by itself.
-        if number != signal.SIGINT:
+        if not children:
+            early.append(number)
+        elif number != signal.SIGINT:  # A terminal sends Ctrl-C to both by itself.
+            children[0].send_signal(number)
+
+    def to(child: subprocess.Popen[bytes]) -> None:
+        children.append(child)
+        for number in early:
             child.send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield to
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
