@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.report import goal, print_last_line, summary
 
 ROOT = Path(__file__).parents[1]
@@ -83,29 +84,21 @@ def make_notebooks(folder: Path) -> None:
     """Write the notebooks, the same in each run of the benchmark."""
     noise = base64.b64encode(random.Random(0).randbytes(OUTPUT_BYTES * 3 // 4)).decode()
     for number in range(NOTEBOOKS):
-        cells = [
-            _cell("# A notebook\n\nWhat it does.", "markdown"),
-            _cell("rows = 1000  # rows to read\nrate = 0.1  # of learning", tags=["parameters"]),
-            _cell(_IMPORTS, tags=["imports"]),
-            _cell(_FUNCTIONS.format(n=number), tags=["functions"]),
+        cells: list[dict[str, Any]] = [
+            {"cell_type": "markdown", "metadata": {}, "source": "# A notebook\n\nWhat it does."},
+            code_cell("rows = 1000  # rows to read\nrate = 0.1  # of learning", "parameters"),
+            code_cell(_IMPORTS, "imports"),
+            code_cell(_FUNCTIONS.format(n=number), "functions"),
         ]
         for step in range(1, CELLS - len(cells) + 1):
             table = f"table_{step - 1}.copy()" if step > 1 else f'load_{number}("data.csv")'
             source = _STEP.format(n=step, source=table, f=number)
             tags = [f"step:stage_{step // 5}"] if step % 5 == 1 else []
-            cells.append(_cell(source, tags=tags))
+            cells.append(code_cell(source, *tags))
         if number == 0:
             output = {"output_type": "display_data", "metadata": {}, "data": {"image/png": noise}}
             cells[-1]["outputs"] = [output]
-        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
-        (folder / f"notebook_{number:02}.ipynb").write_text(json.dumps(notebook))
-
-
-def _cell(source: str, kind: str = "code", tags: list[str] | None = None) -> dict[str, Any]:
-    cell: dict[str, Any] = {"cell_type": kind, "metadata": {"tags": tags or []}, "source": source}
-    if kind == "code":
-        cell |= {"outputs": [], "execution_count": None}
-    return cell
+        (folder / f"notebook_{number:02}.ipynb").write_text(notebook_text(cells))
 
 
 def measure(folder: Path, home: Path) -> dict[str, Any]:

@@ -6,13 +6,13 @@ own cells; the first stage is left out, since it has no array to take in.
 """
 
 import argparse
-import json
 import os
 import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.server import Airflow, running
 from podline.contract import STAGE_PHASES, StageResult
@@ -25,20 +25,12 @@ _NAME = "array_chain"
 
 def make_notebook(folder: Path) -> None:
     """Write the notebook: each stage takes the array, changes it and hands it on."""
-    cells = [_cell("import numpy as np", ["imports"])]
-    cells.append(_cell("x = np.zeros(125_000)", ["step:stage_1"]))
+    cells = [code_cell("import numpy as np", "imports")]
+    cells.append(code_cell("x = np.zeros(125_000)", "step:stage_1"))
     for number in range(2, STAGES + 1):
-        cells.append(_cell("x = x + 1", [f"step:stage_{number}"]))
-    cells.append(_cell("assert x.sum() == 125_000 * 4", ["step:check"]))
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
-    (folder / f"{_NAME}.ipynb").write_text(json.dumps(notebook))
-
-
-def _cell(source: str, tags: list[str]) -> dict[str, Any]:
-    return {
-        "cell_type": "code", "metadata": {"tags": tags}, "source": source,
-        "outputs": [], "execution_count": None,
-    }  # fmt: skip
+        cells.append(code_cell("x = x + 1", f"step:stage_{number}"))
+    cells.append(code_cell("assert x.sum() == 125_000 * 4", "step:check"))
+    (folder / f"{_NAME}.ipynb").write_text(notebook_text(cells))
 
 
 def one_run(airflow: Airflow, store: Store, dag_id: str) -> dict[str, Any]:

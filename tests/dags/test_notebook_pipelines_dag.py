@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.notebooks import code_cell, notebook_text
+
 ROOT = Path(__file__).parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 
@@ -100,8 +102,8 @@ def test_an_invalid_notebook_harms_no_other(tmp_path: Path) -> None:
 def test_a_parameter_called_backend_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    cells = [_cell("backend = 'gpu'", "parameters"), _cell("print(backend)", "step:use")]
-    (folder / "mine.ipynb").write_text(_notebook(cells))
+    cells = [code_cell("backend = 'gpu'", "parameters"), code_cell("print(backend)", "step:use")]
+    (folder / "mine.ipynb").write_text(notebook_text(cells))
     dag = load_dags(tmp_path, folder)["dags"]["mine"]
     assert "the parameter 'backend' is podline's own" in dag["doc"]
 
@@ -119,7 +121,7 @@ assert task.retry_exponential_backoff == 2 and task.max_retry_delay == timedelta
 assert task.execution_timeout == timedelta(minutes=5)
 """
     (tmp_path / "tagged.ipynb").write_text(
-        _notebook([_cell("x = 1", "step:work", "retry:3:30s:2:10m", "timeout:5m")])
+        notebook_text([code_cell("x = 1", "step:work", "retry:3:30s:2:10m", "timeout:5m")])
     )
     env = os.environ | {"PYTHONPATH": str(ROOT / "plugins")}
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -128,16 +130,4 @@ assert task.execution_timeout == timedelta(minutes=5)
 
 
 def _scheduled(schedule: str) -> str:
-    return _notebook([_cell("x = 1", "step:work")], {"podline": {"schedule": schedule}})
-
-
-def _notebook(cells: list[dict[str, Any]], metadata: dict[str, Any] | None = None) -> str:
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata or {}, "cells": cells}
-    return json.dumps(notebook)
-
-
-def _cell(source: str, *tags: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code", "metadata": {"tags": list(tags)}, "source": source,
-        "outputs": [], "execution_count": None,
-    }  # fmt: skip
+    return notebook_text([code_cell("x = 1", "step:work")], {"podline": {"schedule": schedule}})

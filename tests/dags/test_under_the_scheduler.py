@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.server import Airflow, running
 from podline.contract import StageResult
 from podline.store import Store, StoreConnection, keys
@@ -37,20 +38,12 @@ EDITED = {
 def write(
     folder: Path, name: str, cells: dict[str, str], about: dict[str, Any] | None = None
 ) -> None:
-    listed = [_cell("rows = 10  # how many", "parameters")]
-    listed += [_cell(source, tag) for tag, source in cells.items()]
+    listed = [code_cell("rows = 10  # how many", "parameters")]
+    listed += [code_cell(source, tag) for tag, source in cells.items()]
     metadata = {"podline": about} if about else {}
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": listed}
     part = folder / f"{name}.part"
-    part.write_text(json.dumps(notebook))
+    part.write_text(notebook_text(listed, metadata))
     part.rename(folder / f"{name}.ipynb")
-
-
-def _cell(source: str, *tags: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code", "metadata": {"tags": list(tags)}, "source": source,
-        "outputs": [], "execution_count": None,
-    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.notebooks import code_cell
 from podline.exceptions import NotebookError, PodlineError
 from podline.notebooks.compiler import compile_notebook
 from podline.operators.local import LocalRun
@@ -66,10 +67,7 @@ def _with_last_stage(notebook: Path, names: list[str]) -> None:
         f'print("\\nDESCRIBED " + podline_json.dumps(podline_describe({{{values}}})))'
     )
     tags = ["step:podline_end", *(f"prev:{name}" for name in stages)]
-    content["cells"].append(
-        {"cell_type": "code", "id": "podline-end", "metadata": {"tags": tags}, "source": source,
-         "outputs": [], "execution_count": None}
-    )  # fmt: skip
+    content["cells"].append({"id": "podline-end", **code_cell(source, *tags)})
     notebook.write_text(json.dumps(content))
 
 

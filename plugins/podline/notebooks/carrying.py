@@ -21,9 +21,9 @@ _SET_UP_ONLY = frozenset({
     "seaborn", "sklearn", "tensorflow", "torch", "xgboost",
 })  # fmt: skip
 # … unless it seeds, which the generators of other libraries may follow.
+SEEDS = frozenset({"seed", "set_random_seed", "set_seed", "manual_seed"})
 # What %matplotlib sets up.
 _PLOTTING = ("matplotlib", "matplotlib.", "mpl", "plt", "seaborn", "sns")
-_SEEDS = frozenset({"seed", "set_random_seed", "set_seed", "manual_seed"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 
 
@@ -177,7 +177,7 @@ def _sets_up(statement: ast.stmt, modules: dict[str, str]) -> bool:
     for node in ast.walk(statement):
         if found := magic_call(node):
             return found[0] == "run_line_magic" and found[1] in ("matplotlib", "config")
-        if isinstance(node, ast.Attribute) and node.attr in _SEEDS:
+        if isinstance(node, ast.Attribute) and node.attr in SEEDS:
             return False
         if isinstance(node, ast.Name):
             names.add(node.id)

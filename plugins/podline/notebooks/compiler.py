@@ -183,10 +183,9 @@ class _Compiler:
     def _start_stage(self, cell: Cell, tags: CellTags) -> None:
         assert tags.stage is not None
         same = next((stage for stage in self.stages if stage.name == tags.stage), None)
-        if same is self.stages[-1] if self.stages else False:
-            stage = self.stages[-1]
-            stage.prev = tags.prev if stage.prev is None else stage.prev + (tags.prev or ())
-            stage.settings = tags.settings.over(stage.settings)
+        if same is not None and same is self.stages[-1]:
+            same.prev = tags.prev if same.prev is None else same.prev + (tags.prev or ())
+            same.settings = tags.settings.over(same.settings)
             return
         if same is not None:
             self.notes.add(
@@ -296,8 +295,7 @@ class _Compiler:
         reads = {name for function in self.functions.values() for name in function.reads}
         for stage in self.stages:
             reads |= set(stage.deferred)
-        order = {ERROR: 0}
-        self.problems.sort(key=lambda p: (order.get(p.severity, 1), p.cell or 0, p.line or 0))
+        self.problems.sort(key=lambda p: (p.severity != ERROR, p.cell or 0, p.line or 0))
         return Pipeline(
             self.document,
             self.parameters,

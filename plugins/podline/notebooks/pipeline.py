@@ -1,17 +1,16 @@
 """A compiled notebook: its stages, what flows between them, and each stage's plan."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from podline.contract import Carried, CellSource, StagePlan
-from podline.notebooks.carrying import CarriedStatement
+from podline.notebooks.carrying import SEEDS, CarriedStatement
 from podline.notebooks.document import ERROR, Cell, Document, Problem
 from podline.notebooks.metadata import DagSettings
 from podline.notebooks.names import KNOWN_NAMES, Place
 from podline.notebooks.parameters import Parameter, substitute
 from podline.notebooks.tags import StageSettings
-
-_SEEDING = ("seed", "set_random_seed", "set_seed", "manual_seed")
 
 
 @dataclass
@@ -137,7 +136,7 @@ class Pipeline:
             files: what is shipped from beside the notebook: sha256 by path.
             files_limit: bytes that the working directory's files may have in all.
         """
-        hands_on = self.hands_on(stage)
+        with_values = self._with_values(parameters)
         cells = tuple(CellSource(cell.number, cell.source) for cell in stage.cells)
         last = cells[-1].number if cells else 0
         own = {cell.number for cell in stage.cells}
@@ -153,12 +152,10 @@ class Pipeline:
             },
             cells=cells,
             reads=tuple(sorted({*stage.reads, *stage.deferred} - (KNOWN_NAMES - self._bound()))),
-            hands_on=tuple(sorted(hands_on)),
+            hands_on=tuple(sorted(self.hands_on(stage))),
             guarded={name: tuple(who) for name, who in sorted(self.guarded(stage).items())},
             carried=tuple(
-                replace(c, source=substitute(c.source, parameters))
-                if c.cell in self.parameter_cells
-                else c
+                replace(c, source=with_values(c.cell, c.source))
                 for c in self.carried
                 if c.cell < last and c.cell not in own
             ),
@@ -171,15 +168,20 @@ class Pipeline:
             seeded=any(seeds(cell) for cell in self.document.code_cells),
         )
 
+    def _with_values(self, parameters: dict[str, Any]) -> Callable[[int, str], str]:
+        """Return what puts values into a source of the cell of some number."""
+        numbers = self.parameter_cells
+
+        def with_values(number: int, source: str) -> str:
+            return substitute(source, parameters) if number in numbers else source
+
+        return with_values
+
     def baseline(self, parameters: dict[str, Any], files: dict[str, str], limit: int) -> StagePlan:
         """Return the plan of the whole notebook as one stage, run from top to bottom."""
+        with_values = self._with_values(parameters)
         cells = tuple(
-            CellSource(
-                cell.number,
-                substitute(cell.source, parameters)
-                if cell.number in self.parameter_cells
-                else cell.source,
-            )
+            CellSource(cell.number, with_values(cell.number, cell.source))
             for cell in self.document.code_cells
             if "skip" not in cell.tags
         )
@@ -192,4 +194,4 @@ class Pipeline:
 
 def seeds(cell: Cell) -> bool:
     """Whether a cell seeds a generator, as far as its text shows."""
-    return any(f"{name}(" in cell.source for name in _SEEDING)
+    return any(f"{name}(" in cell.source for name in SEEDS)

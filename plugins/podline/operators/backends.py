@@ -1,6 +1,7 @@
 """The seam between operators and the places where stages run: a backend has a name and a class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +41,17 @@ class Backend(Protocol):
     def close(self) -> None:
         """See to the end of a stage that has nothing left to do."""
         ...
+
+
+@contextmanager
+def ending(backend: Backend) -> Iterator[None]:
+    """See to the end of what runs on a backend: wait for it, or stop it after an error."""
+    try:
+        yield
+    except BaseException:
+        backend.stop()
+        raise
+    backend.close()
 
 
 def open_backend(name: str) -> Backend:

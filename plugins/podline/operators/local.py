@@ -10,6 +10,7 @@ from podline.contract import ResultRef, StagePlan, StageResult
 from podline.exceptions import StageError
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.operators import launching
+from podline.operators.backends import ending
 from podline.operators.process import ProcessBackend
 from podline.stages import RESULT
 from podline.store import Store
@@ -68,14 +69,10 @@ class LocalRun:
         where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, nonce)
         task = launching.make_task(plan, inputs, where)
         backend, start = ProcessBackend(), time.monotonic()
-        try:
+        with ending(backend):
             digest = backend.run(task, self.store.connection, lambda line: log(name, line))
             result = launching.read_result(self.store, task, digest)
-        except BaseException:
-            backend.stop()
-            raise
-        self.seconds[name] = time.monotonic() - start
-        backend.close()
+            self.seconds[name] = time.monotonic() - start
         self.results[name] = result
         self._refs[name] = ResultRef(name, f"{task.prefix}/{RESULT}", digest)
         if result.failure:

@@ -16,7 +16,15 @@ from podline.operators.output import readable_lines
 from podline.store import StoreConnection
 
 # Tags' settings that a plain process has no use for, as fields of `StageSettings`.
-NOT_APPLIED = ("image", "limits", "requests", "labels", "annotations", "secrets", "cache")
+NOT_APPLIED: tuple[str, ...] = (
+    "image",
+    "limits",
+    "requests",
+    "labels",
+    "annotations",
+    "secrets",
+    "cache",
+)
 _STOP_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _LAST_WORDS = 1.0  # seconds in which the output of a dead process must have come
 
@@ -150,22 +158,23 @@ def _memory_kills() -> int:
     try:
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             if line.startswith("0::"):
-                events = Path("/sys/fs/cgroup") / line[3:].lstrip("/") / "memory.events"
-                for event in events.read_text().splitlines():
-                    if event.startswith("oom_kill "):
-                        return int(event.split()[1])
-    except OSError:
+                return _count_in(Path("/sys/fs/cgroup", line[3:].lstrip("/"), "memory.events"))
+    except (OSError, LookupError):
         pass
     return _machine_kills()
 
 
 def _machine_kills() -> int:
     """The same of the whole machine."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
+    with contextlib.suppress(OSError, LookupError):
+        return _count_in(Path("/proc/vmstat"))
     return 0
+
+
+def _count_in(path: Path) -> int:
+    """Read the kernel's count of processes that it killed for want of memory."""
+    counts = dict(line.split() for line in path.read_text().splitlines())
+    return int(counts["oom_kill"])
 
 
 def _death(task: StageTask, process: subprocess.Popen[bytes], kills: int, last: str) -> str:

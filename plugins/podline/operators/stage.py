@@ -11,7 +11,7 @@ from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.operators import launching
-from podline.operators.backends import Backend, open_backend
+from podline.operators.backends import Backend, ending, open_backend
 from podline.operators.launching import Shipment
 from podline.stages import RESULT
 
@@ -88,14 +88,9 @@ class NotebookOperator(BaseOperator):
         self.backend = backend = open_backend(name)
         self._say_not_applied(name, backend)
         self.log.info("%s: runs on the backend %r", task.plan.stage, name)
-        try:
+        with ending(backend):
             digest = backend.run(task, store.connection, lambda line: self.log.info("%s", line))
-            result = launching.read_result(store, task, digest)
-        except BaseException:
-            backend.stop()
-            raise
-        backend.close()
-        return digest, result
+            return digest, launching.read_result(store, task, digest)
 
     def _say_not_applied(self, name: str, backend: Backend) -> None:
         """Nothing: a whole notebook has no settings of a stage."""

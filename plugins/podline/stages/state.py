@@ -80,17 +80,17 @@ def put(name: str, state: Any, folder: Path) -> None:
     Raises:
         KeyError: there is no such kind.
     """
-    next(kind for kind in KINDS if kind.name == name).put(state, folder)
+    _BY_NAME[name].put(state, folder)
 
 
 def is_generator(name: str) -> bool:
     """Whether a kind of state is that of a random generator."""
-    return any(kind.name == name and kind.generator for kind in KINDS)
+    return name in _BY_NAME and _BY_NAME[name].generator
 
 
 def module_of(name: str) -> str:
     """The module that holds a kind's state."""
-    return next(kind.module for kind in KINDS if kind.name == name)
+    return _BY_NAME[name].module
 
 
 # Set before anything is imported, which these may decide.
@@ -99,7 +99,7 @@ FIRST = frozenset({"environ", "sys.path"})
 
 def is_used(name: str, sources: Sequence[str]) -> bool:
     """Whether a kind of state may matter to cells: whether its module is or will be imported."""
-    kind = next(kind for kind in KINDS if kind.name == name)
+    kind = _BY_NAME[name]
     if not kind.words or kind.module in sys.modules:
         return True
     return any(word in source for word in kind.words for source in sources)
@@ -363,3 +363,4 @@ KINDS = (
     Kind("sklearn", "sklearn", _take_sklearn, _put_sklearn, words=("sklearn",)),
     Kind("keras.settings", "keras", _take_keras_settings, _put_keras_settings, words=_KERAS),
 )  # fmt: skip
+_BY_NAME = {kind.name: kind for kind in KINDS}

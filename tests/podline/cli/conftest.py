@@ -1,13 +1,12 @@
 """The command line as its users call it, and notebooks to call it with."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from benchmarks.notebooks import code_cell, notebook_text
 from podline.cli import app
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -47,21 +46,8 @@ def write(tmp_path: Path) -> Write:
     """Writes a notebook of cells, each its tags (separated by spaces) and its source."""
 
     def notebook(name: str, *cells: Sequence[str]) -> Path:
-        listed: list[dict[str, Any]] = [
-            {
-                "cell_type": "code",
-                "id": f"cell-{number}",
-                "metadata": {"tags": tags.split()},
-                "source": source,
-                "outputs": [],
-                "execution_count": None,
-            }
-            for number, (tags, source) in enumerate(cells, start=1)
-        ]
         path = tmp_path / f"{name}.ipynb"
-        path.write_text(
-            json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": listed})
-        )
+        path.write_text(notebook_text(code_cell(source, *tags.split()) for tags, source in cells))
         return path
 
     return notebook

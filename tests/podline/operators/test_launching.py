@@ -1,13 +1,13 @@
 """From a compiled notebook to a stage's task: what is shipped, which version, which values."""
 
 import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.notebooks import code_cell, notebook_text
 from podline.contract import ResultRef, StageResult
 from podline.exceptions import NotebookError, StageError
 from podline.notebooks.compiler import compile_notebook
@@ -21,18 +21,8 @@ from podline.store.keys import TryKey
 def notebook(folder: Path, *sources: str, parameters: str = "") -> Path:
     cells = [("parameters", parameters)] if parameters else []
     cells += [(f"step:s{number}", source) for number, source in enumerate(sources)]
-    content = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {},
-        "cells": [
-            {"cell_type": "code", "id": f"c{n}", "metadata": {"tags": [tag]}, "source": source,
-             "outputs": [], "execution_count": None}
-            for n, (tag, source) in enumerate(cells)
-        ],
-    }  # fmt: skip
     path = folder / "example.ipynb"
-    path.write_text(json.dumps(content))
+    path.write_text(notebook_text(code_cell(source, tag) for tag, source in cells))
     return path
 
 

@@ -1,10 +1,10 @@
 """A whole notebook by local processes: in order, with parameters, up to the stage that fails."""
 
-import json
 from pathlib import Path
 
 import pytest
 
+from benchmarks.notebooks import code_cell, notebook_text
 from podline.exceptions import StageError
 from podline.notebooks.compiler import compile_notebook
 from podline.operators.local import LocalRun, in_order
@@ -12,18 +12,8 @@ from podline.store import Store
 
 
 def notebook(folder: Path, *cells: tuple[str, str]) -> Path:
-    content = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {},
-        "cells": [
-            {"cell_type": "code", "id": f"c{n}", "metadata": {"tags": tags.split()},
-             "source": source, "outputs": [], "execution_count": None}
-            for n, (tags, source) in enumerate(cells)
-        ],
-    }  # fmt: skip
     path = folder / "example.ipynb"
-    path.write_text(json.dumps(content))
+    path.write_text(notebook_text(code_cell(source, *tags.split()) for tags, source in cells))
     return path
 
 

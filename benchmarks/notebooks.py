@@ -1,0 +1,25 @@
+"""Notebooks made of a few cells, for benchmarks and tests."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def code_cell(source: str, *tags: str) -> dict[str, Any]:
+    """A code cell that has not been run."""
+    return {
+        "cell_type": "code",
+        "metadata": {"tags": list(tags)},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def notebook_text(
+    cells: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any] | None = None
+) -> str:
+    """The text of an .ipynb file (nbformat 4.5), its cells with ids."""
+    listed = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, start=1)]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata or {}, "cells": listed}
+    return json.dumps(notebook)
