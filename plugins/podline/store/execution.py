@@ -22,11 +22,10 @@ def run(command: Sequence[str], folder: Path) -> int:
         EmbeddedStoreError: the embedded store does not start.
         FileNotFoundError: there is no such program.
     """
-    with environment(folder) as variables:
-        with _forwarding() as to:
-            child = subprocess.Popen(command, env=os.environ | variables)
-            to(child)
-            code = child.wait()
+    with environment(folder) as variables, _forwarding() as to:
+        child = subprocess.Popen(command, env=os.environ | variables)
+        to(child)
+        code = child.wait()
     return code if code >= 0 else 128 - code  # as a shell says it
 
 
