@@ -130,6 +130,28 @@ class Store:
         self.put(key, data)
         return hashlib.sha256(data).hexdigest()
 
+    def put_same(self, key: str, data: Data | Path) -> str:
+        """Write `data` unless the key has these very bytes already; returns their sha256 (hex).
+
+        For keys that nobody else writes: a request that was sent again, since its answer was lost,
+        finds the object that the first one made.
+
+        Raises:
+            AlreadyExists: the key is taken, by something else.
+        """
+        view = _mapped(data) if isinstance(data, Path) else data
+        digest = hashlib.sha256(view).hexdigest()
+        if not self.put_if_absent(key, view) and self._digest(key) != digest:
+            raise AlreadyExists(key)
+        return digest
+
+    def _digest(self, key: str) -> str:
+        digest = hashlib.sha256()
+        with self._explained(key):
+            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
+                digest.update(chunk)
+        return digest.hexdigest()
+
     def swap(self, key: str, data: bytes, etag: str | None) -> str:
         """Replace the version `etag` (None: no object yet) by `data`; returns the new ETag.
 

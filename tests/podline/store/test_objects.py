@@ -3,9 +3,14 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,6 +29,41 @@ from podline.store import (
 
 MIB = 1024 * 1024
 STATUS = Path("/proc/self/status")
+
+
+@pytest.fixture
+def losing_proxy(store: Store) -> Iterator[str]:
+    """The address of a proxy that answers the first PUT of each key 503 although it was done."""
+    target, seen = urlsplit(store.connection.endpoint_url or "").netloc, set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            with closing(HTTPConnection(target)) as upstream:
+                upstream.request(self.command, self.path, body or None, dict(self.headers))
+                answer = upstream.getresponse()
+                data = answer.read()
+            lost = self.command == "PUT" and self.path not in seen
+            seen.add(self.path)
+            self.send_response(503 if lost else answer.status)
+            for name in ("etag", "content-type", "last-modified"):
+                if value := answer.headers.get(name):
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_PUT
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_put_and_get(store: Store) -> None:
@@ -54,6 +94,23 @@ def test_keys_are_written_once(store: Store) -> None:
     assert not store.put_if_absent("a", b"third")
     assert store.put_if_absent("b", b"1")
     assert bytes(store.get("a")) == b"first"
+
+
+def test_the_same_bytes_may_be_written_again(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    digest = store.put_same("a", b"first")
+    assert digest == hashlib.sha256(b"first").hexdigest() == store.put_same("a", path)
+    with pytest.raises(AlreadyExists):
+        store.put_same("a", b"other")
+    assert bytes(store.get("a")) == b"first"
+
+
+def test_an_answer_that_was_lost(store: Store, losing_proxy: str) -> None:
+    connection = replace(store.connection, endpoint_url=losing_proxy)
+    with pytest.raises(AlreadyExists):
+        Store(connection).put("lost/put", b"1")  # the client asks again, and finds its own object
+    assert Store(connection).put_same("lost/same", b"1") == hashlib.sha256(b"1").hexdigest()
 
 
 @pytest.mark.parametrize("size", [10, 20 * MIB], ids=["10 bytes", "20 MiB"])
