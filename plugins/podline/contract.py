@@ -16,7 +16,7 @@ RESULT_MARK = "podline-result"
 STAGE_PHASES = ("boot", "fetch", "imports", "load", "code", "dump", "store")
 
 
-class _Json:
+class Json:
     """A dataclass that goes to JSON and back; unknown fields are an error, as is a missing one."""
 
     def to_json(self) -> str:
@@ -80,7 +80,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class StagePlan(_Json):
+class StagePlan(Json):
     """All that a stage must know, but the data.
 
     Attributes:
@@ -93,6 +93,7 @@ class StagePlan(_Json):
         hands_on: the names that later stages may read from here.
         guarded: names that a later stage reads which does not wait for this one: these must not
             change here unseen.
+        beside: the stages that neither go on from this one nor it from them.
         reseeds: whether its cells seed the generators themselves; `seeded`: whether any cell does.
         carried: imports, definitions and parameters, in the notebook's order.
         later_modules: the modules that later stages import as well.
@@ -117,6 +118,7 @@ class StagePlan(_Json):
     parameters: dict[str, Any]
     files: dict[str, str]
     files_limit: int
+    beside: tuple[str, ...] = ()
     reseeds: bool = False
     seeded: bool = False
 
@@ -136,7 +138,7 @@ class ResultRef:
 
 
 @dataclass(frozen=True)
-class StageTask(_Json):
+class StageTask(Json):
     """What a stage's process gets: its plan, its inputs, and where to write.
 
     Attributes:
@@ -233,7 +235,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class StageResult(_Json):
+class StageResult(Json):
     """What a try of a stage did."""
 
     stage: str

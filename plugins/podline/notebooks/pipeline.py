@@ -105,6 +105,10 @@ class Pipeline:
                     names.setdefault(name, []).append(later.name)
         return names
 
+    def _is_beside(self, one: Stage, other: Stage) -> bool:
+        names = {one.name, other.name}
+        return len(names) == 2 and not names & (one.ancestors | other.ancestors)
+
     def _later_modules(self, stage: Stage) -> set[str]:
         names = {n for s in self.stages[stage.order + 1 :] for n in (*s.reads, *s.deferred)}
         return {root for name, root in self.modules.items() if name in names}
@@ -164,6 +168,7 @@ class Pipeline:
             parameters=parameters,
             files=files,
             files_limit=files_limit,
+            beside=tuple(s.name for s in self.stages if self._is_beside(s, stage)),
             reseeds=stage.reseeds,
             seeded=any(seeds(cell) for cell in self.document.code_cells),
         )

@@ -4,17 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from podline.contract import Artifact, Binding, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.stages.state import is_generator
-
-RESEEDED = "reseeded"  # the type of a generator's state that its stage seeded itself
 
 
 def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
     """Merge the heaps of the stages that this one waits for.
 
-    A name bound in two branches is what the later cell made it. An object, a file or a
-    generator that two branches changed has no value that running from top to bottom
-    would give: it is refused, unless nobody reads it any more.
+    A name bound in two branches is what the later cell made it, and so is state that is no name
+    (`podline.stages.siblings` sees to it that this is right). An object or a file that two
+    branches changed has no value that running from top to bottom would give: it is refused,
+    unless nobody reads it any more.
 
     Raises:
         ArtifactError: two branches changed the same thing.
@@ -26,7 +24,11 @@ def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
         for name, binding in heap.names.items():
             if name not in names or names[name].order < binding.order:
                 names[name] = binding
-    merged = _merge(plan, [heap.objects for heap in heaps], lambda a, b, key: max(a, b, key=_cell))
+
+    def later(first: Artifact, second: Artifact, key: str) -> Artifact:
+        return max(first, second, key=_cell)
+
+    merged = _merge(plan, [heap.objects for heap in heaps], later)
     live = _live(plan, names, merged)
 
     def refuse_object(first: Artifact, second: Artifact, object_id: str) -> Artifact:
@@ -34,13 +36,13 @@ def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
             shown = [n for n, b in names.items() if b.object == object_id]
             what = f"the variable {shown[0]!r}" if shown else "an object that variables share"
             raise _conflict(plan, first, second, what, "change a copy in one of them")
-        return max(first, second, key=_cell)
+        return later(first, second, object_id)
 
     return Heap(
         names,
         _merge(plan, [heap.objects for heap in heaps], refuse_object),
         _merge(plan, [heap.files for heap in heaps], _refuse_file(plan)),
-        _merge(plan, [heap.state for heap in heaps], _refuse_state(plan)),
+        _merge(plan, [heap.state for heap in heaps], later),
     )
 
 
@@ -89,23 +91,6 @@ def _refuse_file(plan: StagePlan) -> Refuse:
             return max(first, second, key=_cell)
         what = f"the file {path!r}"
         raise _conflict(plan, first, second, what, "write to another file in one of them")
-
-    return refuse
-
-
-def _refuse_state(plan: StagePlan) -> Refuse:
-    def refuse(first: Artifact, second: Artifact, name: str) -> Artifact:
-        later = max(first, second, key=_cell)
-        if is_generator(name):
-            # A variable's own value would differ by chance alone where nothing was ever seeded.
-            harmless = later.type == RESEEDED or not plan.seeded
-        else:
-            # Set alike is set once; and libraries have their own filters and levels.
-            harmless = first.sha256 == second.sha256 or name in ("warnings", "logging")
-        if harmless:
-            return later
-        advice = "seed it in each of them" if is_generator(name) else "set it before them"
-        raise _conflict(plan, first, second, f"the state of {name}", advice)
 
     return refuse
 

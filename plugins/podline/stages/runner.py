@@ -24,12 +24,12 @@ from podline.contract import (
     StageTask,
 )
 from podline.exceptions import ArtifactError, PodlineError
-from podline.stages import EXECUTED, RESULT, files, memory, state
+from podline.stages import EXECUTED, RESULT, files, memory, siblings, state
 from podline.stages.clock import Clock
 from podline.stages.executed import executed_notebook
 from podline.stages.kernel import CellFailed, Kernel
 from podline.stages.memory import Memory, Needs, Pending
-from podline.stages.merging import RESEEDED, merge
+from podline.stages.merging import merge
 from podline.store import Store, StoreUnavailable, keys
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
@@ -104,20 +104,28 @@ class Runner:
         self._restore(paths, [n for n in self.heap.state if state.is_generator(n)])
         before = files.snapshot(self.work), state.snapshot(self.work)
         modules = objects.module_prints(self.work)
+        reading = siblings.Reading(self.work)
+        if self.plan.beside:
+            reading.start()
         self.clock.end("load")
         try:
             self._run_cells(objects)
         finally:
             self.clock.end("code")
+            reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
-        states = state.changes(before[1], state.snapshot(self.work))
-        after = files.snapshot(self.work)
-        written, deleted = files.changes(before[0], after)
-        files.check_size(after, self.plan.files_limit)
+        after = files.snapshot(self.work), state.snapshot(self.work)
+        states = state.changes(before[1], after[1])
+        written, deleted = files.changes(before[0], after[0])
+        files.check_size(after[0], self.plan.files_limit)
+        touched = {*written, *deleted}
+        notes = siblings.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
         pending, bindings = objects.dump(self.scratch)
         self.metrics = self._read_metrics()
         self.clock.end("dump")
+        if self.plan.beside:
+            siblings.compare(self.task, self.store, notes)
         heap = self._store(pending, written, states)
         for path in deleted:
             heap.files[path] = self._empty("deleted")
@@ -219,7 +227,7 @@ class Runner:
         """Store the executed notebook as it is now."""
         data = executed_notebook(self.plan, self.kernel.cells, failure)
         key = f"{self.task.prefix}/{name}"
-        self.store.put(key, data)
+        self.store.put_same(key, data)
         self.executed = key
         self.bytes_out += len(data)
 
@@ -264,15 +272,14 @@ class Runner:
         for name in written:
             heap.files[name] = self._plain(stored[f"files/{name}"], "file", about[name])
         for name in states:
-            kind = RESEEDED if self.plan.reseeds and state.is_generator(name) else ""
-            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state", kind)
+            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
         return heap
 
     def _upload(self, item: tuple[str, Path]) -> tuple[str, int, str]:
         name, path = item
         key = "/".join([self.task.prefix, *(keys.quoted(part) for part in name.split("/"))])
         size = path.stat().st_size
-        digest = self.store.upload(key, path)
+        digest = self.store.put_same(key, path)
         with self.lock:
             self.bytes_out += size
         return key, size, digest
@@ -319,8 +326,8 @@ class Runner:
             versions=_versions(),
         )
         data = result.to_json().encode()
-        self.store.put(f"{self.task.prefix}/{RESULT}", data)
-        self.say(f"{RESULT_MARK} {self.task.nonce} {hashlib.sha256(data).hexdigest()}")
+        digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
+        self.say(f"{RESULT_MARK} {self.task.nonce} {digest}")
         return result
 
     def say(self, line: str) -> None:

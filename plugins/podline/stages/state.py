@@ -256,12 +256,12 @@ def _take_keras_settings(folder: Path) -> Any:
     from keras import config
     from keras.src.backend.common import global_state
 
-    policy = global_state.get_global_attribute("dtype_policy")  # None until it is asked for
+    policy = global_state.get_global_attribute("dtype_policy")  # None: not asked for yet
     return {
         "floatx": config.floatx(),
         "epsilon": config.epsilon(),
         "image_data_format": config.image_data_format(),
-        **({"dtype_policy": policy.name} if policy else {}),
+        "dtype_policy": policy.name if policy else config.floatx(),
     }
 
 
