@@ -21,6 +21,8 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
+from podline.stages import sets
+
 # Values without an identity that a program could notice.
 _ATOMS = frozenset({
     type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis), type(NotImplemented),
@@ -89,6 +91,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self.globals_ref[id(context.namespace)] = context.namespace
         self.context, self.own, self.walk = context, own, walk
         self.keep: list[Any] = []  # an id is only good while its object lives
+        self.sets: dict[int, _Set] = {}
 
     def persistent_id(self, obj: Any) -> Any:
         if type(obj) in _ATOMS:
@@ -109,7 +112,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return self.visit(obj)
 
     def visit(self, obj: Any) -> Any:
-        return None
+        # Not by reducer_override, which is not asked about sets.
+        return ("set", self.sets.setdefault(id(obj), _Set(obj))) if type(obj) is set else None
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, types.FunctionType):
@@ -145,6 +149,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         namespace = self.context.namespace
         arguments = (function.__code__, namespace, function.__name__, function.__closure__)
         return (_make_function, arguments, (state, function.__dict__), None, None, _fill_function)
+
+
+class _Set:
+    """Stands for a set, which comes back in the same order."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: set[Any] | None = None) -> None:
+        self.values = set() if values is None else values
+
+    def __reduce__(self) -> Any:
+        return _Set, (), sets.layout(self.values)
+
+    def __setstate__(self, layout: tuple[int, list[int], list[Any]]) -> None:
+        sets.fill(self.values, *layout)
 
 
 _CACHED = type(functools.lru_cache(lambda: None))
@@ -372,6 +391,8 @@ class _Unpickler(pickle.Unpickler):
             return np.nan
         if kind == "name":
             return self.name(rest[0])
+        if kind == "set":
+            return rest[0].values
         if kind == "path":
             return self.folder.join(rest[0])
         return self.resolve(rest[0])

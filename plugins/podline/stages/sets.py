@@ -1,0 +1,132 @@
+"""Sets that iterate in the same order in another process.
+
+The order of a set is that of its hash table, which shows how large it grew and in which order
+elements met the same slot. Putting the elements into a new set in the order in which they come
+out gives another table for half of all small sets and for nearly all large ones. So the table
+is read, and an order found in which to fill a new one of the same size alike. Hashes of texts are
+the same in all processes of a run (PYTHONHASHSEED).
+
+The table's form is CPython's (Objects/setobject.c, 3.9 to 3.14).
+"""
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_LINEAR_PROBES, _PERTURB_SHIFT = 9, 5
+_SMALLEST = 8  # slots
+
+
+class _SetObject(ctypes.Structure):
+    _fields_ = (
+        ("refcount", ctypes.c_ssize_t),
+        ("type", ctypes.c_void_p),
+        ("fill", ctypes.c_ssize_t),
+        ("used", ctypes.c_ssize_t),
+        ("mask", ctypes.c_ssize_t),
+        ("table", ctypes.c_void_p),
+    )
+
+
+class _Ballast:
+    """Takes a slot."""
+
+    __slots__ = ("hash",)
+
+    def __init__(self, slot: int) -> None:
+        self.hash = slot | 1 << 60  # no small number's hash
+
+    def __hash__(self) -> int:
+        return self.hash
+
+
+def layout(values: set[Any]) -> tuple[int, list[int], list[Any]]:
+    """Describe how to make a set that iterates as this one does.
+
+    Returns:
+        The number of slots, the slots that elements since removed have left unusable, and the
+        elements in an order in which each finds its slot.
+    """
+    table = _SetObject.from_address(id(values))
+    size = table.mask + 1
+    if not _is_as_expected(values, table):
+        return _SMALLEST, [], list(values)
+    entries = (ctypes.c_ssize_t * (2 * size)).from_address(table.table)
+    elements = iter(values)
+    filled: dict[int, tuple[int, Any]] = {}
+    gaps = []
+    for slot in range(size):
+        if entries[2 * slot]:
+            code = entries[2 * slot + 1]
+            if code == -1:  # of a removed element
+                gaps.append(slot)
+            else:
+                filled[slot] = code, next(elements)
+    return size, gaps, [filled[slot][1] for slot in _in_order(filled, size - 1)]
+
+
+def _is_as_expected(values: set[Any], table: _SetObject) -> bool:
+    size = table.mask + 1
+    return (
+        sys.implementation.name == "cpython"
+        and table.used == len(values) <= table.fill < size
+        and size & table.mask == 0
+        and size >= _SMALLEST
+    )
+
+
+def _in_order(filled: dict[int, tuple[int, Any]], mask: int) -> Iterator[int]:
+    """Yield the slots so that each comes after those that its element would have taken before."""
+    met: set[int] = set()
+    for start in filled:
+        # A slot is met a second time when all that comes before it is done.
+        stack = [(start, False)]
+        while stack:
+            slot, ready = stack.pop()
+            if ready:
+                yield slot
+            elif slot not in met:
+                met.add(slot)
+                before = _probed(filled[slot][0], slot, mask)
+                stack += [(slot, True), *((s, False) for s in before if s in filled)]
+
+
+def _probed(code: int, slot: int, mask: int) -> Iterator[int]:
+    """Yield the slots at which an element was looked for before it got to its own."""
+    perturb = code & (2**64 - 1)
+    first = perturb & mask
+    while True:
+        last = first + _LINEAR_PROBES if first + _LINEAR_PROBES <= mask else first
+        for probe in range(first, last + 1):
+            if probe == slot:
+                return
+            yield probe
+        perturb >>= _PERTURB_SHIFT
+        first = (first * 5 + 1 + perturb) & mask
+
+
+def fill(values: set[Any], size: int, gaps: list[int], elements: list[Any]) -> None:
+    """Fill an empty set as `layout` described."""
+    ballast: list[Any] = [_Ballast(slot) for slot in gaps]
+    first = [*ballast, *elements]
+    # A dict makes room for all of its keys at once: for so many, the table gets this size.
+    most, least = size // 2 - 1, size // 4 + 1
+    if size > _SMALLEST:
+        if len(first) < least:
+            more = _free_slots(first, size, least - len(first))
+            ballast += more
+            first += more
+        values.update(dict.fromkeys(first[:most]))
+        first = first[most:]
+    for element in first:
+        values.add(element)
+    for weight in ballast:
+        values.remove(weight)
+
+
+def _free_slots(taken: list[Any], size: int, number: int) -> list[_Ballast]:
+    """Ballast for slots that are not an element's first choice."""
+    wanted = {hash(element) & (size - 1) for element in taken}
+    free = (slot for slot in reversed(range(size)) if slot not in wanted)
+    return [_Ballast(next(free)) for _ in range(number)]
