@@ -166,6 +166,7 @@ class Artifact:
         requires: ids of the objects that it refers to.
         names: global names that functions in it read.
         libraries: modules that loading it imports.
+        shares: id of the data frame whose memory it is a part of; `part`: which part.
     """
 
     key: str
@@ -178,6 +179,8 @@ class Artifact:
     requires: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    shares: str = ""
+    part: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

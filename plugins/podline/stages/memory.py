@@ -9,7 +9,7 @@ import json
 import sys
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ class Needs:
     names: set[str]
     objects: set[str]
 
+    def artifacts(self, heap: Heap) -> list[Artifact]:
+        """What must be fetched: all objects but those that are parts of others."""
+        found = [heap.objects[object_id] for object_id in self.objects]
+        return [artifact for artifact in found if artifact.shares not in self.objects]
+
 
 @dataclass
 class Pending:
@@ -41,6 +46,8 @@ class Pending:
     type: str
     walk: Walk = field(default_factory=Walk)
     beside: tuple[Path, ...] = ()
+    shares: str = ""
+    part: dict[str, int] = field(default_factory=dict)
 
 
 def needs_of(plan: StagePlan, heap: Heap) -> Needs:
@@ -72,6 +79,8 @@ def needs_of(plan: StagePlan, heap: Heap) -> Needs:
             if name in carried.triggers and index not in run:
                 run.add(index)
                 queue += [(n, True) for n in carried.reads]
+    # A change of a data frame shows in the arrays that are parts of its memory.
+    objects |= {o for o in _seen(plan.hands_on, heap) if heap.objects[o].shares in objects}
     return Needs([plan.carried[index] for index in sorted(run)], names, objects)
 
 
@@ -89,6 +98,15 @@ def _require(object_id: str, heap: Heap, objects: set[str]) -> list[str]:
             names += [f"{library.partition('.')[0]}." for library in artifact.libraries]
             queue += artifact.requires
     return names
+
+
+def _seen(names: Iterable[str], heap: Heap) -> set[str]:
+    """The objects that names stand for, with all that those refer to."""
+    seen: set[str] = set()
+    for name in names:
+        if (binding := heap.names.get(name)) and binding.object:
+            _require(binding.object, heap, seen)
+    return seen
 
 
 class Memory:
@@ -144,6 +162,10 @@ class Memory:
             return self.loaded[object_id]
         artifact = self.heap.objects[object_id]
         try:
+            if artifact.shares in self._wanted:
+                frame = self._load(artifact.shares)
+                self.loaded[object_id] = artifacts.make_part(frame, artifact.part)
+                return self.loaded[object_id]
             return self._load_file(object_id, artifact, self._files[artifact.key])
         except ArtifactError:
             raise
@@ -182,12 +204,7 @@ class Memory:
 
     def _watched(self) -> set[str]:
         """The loaded objects that later stages may see."""
-        seen: set[str] = set()
-        for name in self.plan.hands_on:
-            binding = self.heap.names.get(name)
-            if binding and binding.object:
-                _require(binding.object, self.heap, seen)
-        return seen & set(self.loaded)
+        return _seen(self.plan.hands_on, self.heap) & set(self.loaded)
 
     def _print(self, value: Any, whole: bool = False) -> str:
         if not has_identity(value) and not isinstance(value, tuple | frozenset):
@@ -242,12 +259,22 @@ class Memory:
         changed = {
             object_id
             for object_id, walk in walks.items()
-            if object_id not in self.loaded or self.prints.get(object_id) not in ("", walk.print)
+            if object_id not in self.loaded
+            or self.prints.get(object_id) not in ("", walk.print)
+            or self._lies_elsewhere(object_id, bound)
         }
         pending: list[Pending] = []
         for component in _components(changed, walks):
-            pending.append(self._write(component, bound, walks, folder, len(pending)))
+            item = self._write(component, bound, walks, folder, len(pending))
+            shares, part = bound.parts.get(component[0], ("", {}))
+            pending.append(replace(item, shares=shares, part=part))
         return pending, self._bindings(bound)
+
+    def _lies_elsewhere(self, object_id: str, bound: "_Bound") -> bool:
+        """Whether an array that was a part of a frame's memory is another part now, or none."""
+        before = self.heap.objects[object_id]
+        place = before.shares, before.part
+        return before.shares in self.loaded and bound.parts.get(object_id) != place
 
     def _bind(self) -> "_Bound":
         bound = _Bound(self.plan.stage)
@@ -334,6 +361,7 @@ class Memory:
                 walks[owner] = self._walk(owner, bound)
         self._refuse_opaque(bound, walks)
         self._separate_views(bound, walks)
+        self._note_parts(bound, walks)
 
     def _refuse_opaque(self, bound: "_Bound", walks: dict[str, Walk]) -> None:
         held = {id(value): object_id for object_id, value in bound.values.items()}
@@ -378,6 +406,17 @@ class Memory:
                 if array is not owner:
                     bound.views[object_id] = owner_id
                     walks[object_id].requires.add(owner_id)
+
+    def _note_parts(self, bound: "_Bound", walks: dict[str, Walk]) -> None:
+        """Note the arrays that are parts of a data frame's memory: `X = df.to_numpy()`."""
+        frames = {o: bound.values[o] for o in walks if artifacts.is_frame(bound.values[o])}
+        arrays = [o for o, walk in walks.items() if any(a is bound.values[o] for a in walk.arrays)]
+        for object_id in arrays if frames else ():
+            for frame_id, frame in frames.items():
+                part = artifacts.part_of(bound.values[object_id], frame)
+                if part is not None:
+                    bound.parts[object_id] = frame_id, part
+                    break
 
     # -- writing
 
@@ -453,6 +492,7 @@ class _Bound:
         self.values: dict[str, Any] = {}
         self.ids: dict[int, str] = {}
         self.views: dict[str, str] = {}
+        self.parts: dict[str, tuple[str, dict[str, int]]] = {}
 
     def add(self, name: str, value: Any) -> None:
         object_id = self.ids.get(id(value)) if has_identity(value) else self._same(value)
@@ -571,4 +611,6 @@ def artifact_of(pending: Pending, key: str, size: int, digest: str, plan: StageP
         requires=tuple(sorted(pending.walk.requires)),
         names=tuple(sorted(pending.walk.names)),
         libraries=artifacts.libraries_of(pending.kind),
+        shares=pending.shares,
+        part=pending.part,
     )

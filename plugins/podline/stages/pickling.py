@@ -136,6 +136,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             _refuse_hooks(obj)
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
+        elif _is_array(obj) and not (obj.flags.writeable or obj.flags.forc):
+            obj = obj.copy()  # of parts of others, numpy forgets that they are read-only
+            obj.flags.writeable = False
+            return obj.__reduce_ex__(5)
         elif isinstance(obj, types.CellType):
             contents = (obj.cell_contents,) if _is_filled(obj) else ()
             return (types.CellType, (), contents, None, None, _fill_cell)
@@ -263,10 +267,16 @@ class _Walker(_Pickler):
         return _digest_whole(obj, self.walk, self.context)
 
 
+def _is_array(obj: Any) -> bool:
+    """Whether an object is an array of numpy's without Python objects, told without numpy."""
+    kind = type(obj)
+    is_array = kind.__name__ == "ndarray" and kind.__module__ == "numpy"
+    return is_array and not obj.dtype.hasobject
+
+
 def _digest_array(obj: Any, walk: Walk) -> Any:
     """Hash a numpy array's own bytes: pickling would copy them."""
-    kind = type(obj)
-    if kind.__name__ != "ndarray" or kind.__module__ != "numpy" or obj.dtype.hasobject:
+    if not _is_array(obj):
         return None
     walk.arrays.append(obj)
     order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""

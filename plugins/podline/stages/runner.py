@@ -138,7 +138,7 @@ class Runner:
         self.heap = merge(self.plan, [result.heap for result in results])
         needs = memory.needs_of(self.plan, self.heap)
         wanted: dict[str, tuple[str, str, Path]] = {}
-        for artifact in [self.heap.objects[o] for o in needs.objects] + [*self.heap.state.values()]:
+        for artifact in [*needs.artifacts(self.heap), *self.heap.state.values()]:
             path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
             wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
         for name, digest in self.plan.files.items():

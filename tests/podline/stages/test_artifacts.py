@@ -2,7 +2,9 @@
 
 import importlib.util
 import io
+import json
 import math
+import pickle
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -427,3 +429,44 @@ def test_what_loading_imports() -> None:
     assert artifacts.libraries_of("pickle") == ()
     with pytest.raises(StopIteration):
         artifacts.load_typed("nonsense", Path(), {})
+
+
+# --- parts of a data frame's memory --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda df: df.to_numpy(),
+        lambda df: df["b"].to_numpy(),
+        lambda df: df.iloc[1:4, 1:].to_numpy(),
+        lambda df: df.iloc[::2, ::2].values,
+        lambda df: df["c"].iloc[1::2].to_numpy(),
+    ],
+)
+def test_parts_of_a_frame(take: Callable[[Any], Any]) -> None:
+    frame = pd.DataFrame(np.arange(15.0).reshape(5, 3), columns=[*"abc"])
+    array, loaded = take(frame), pickle.loads(pickle.dumps(frame))
+    part = artifacts.part_of(array, frame)
+    assert part is not None
+    again = artifacts.make_part(loaded, json.loads(json.dumps(part)))
+    assert np.array_equal(again, array)
+    frame.iloc[:, :] = loaded.iloc[:, :] = -1.0
+    assert (array == -1).all()
+    assert (again == -1).all()
+
+
+def test_a_part_of_a_series() -> None:
+    series = pd.Series([1, 2, 3, 4])
+    part = artifacts.part_of(series.to_numpy()[1::2], series)
+    assert part is not None
+    assert artifacts.make_part(series.copy(), part).tolist() == [2, 4]
+
+
+def test_what_is_no_part_of_a_frame() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0], "n": [1, 2], "b": [3.0, 4.0], "t": ["x", "y"]})
+    for array in (frame[["b", "a"]].to_numpy(), np.array([1.0, 2.0]), frame["t"].to_numpy()):
+        assert artifacts.part_of(array, frame) is None
+    array = frame["a"].to_numpy()
+    other = frame.drop(columns="t")  # whichever of the two is written to first takes a copy
+    assert artifacts.part_of(array, frame) is artifacts.part_of(array, other) is None
