@@ -28,8 +28,13 @@ class Shipment:
     sha256: str
 
 
-def ship(pipeline: Pipeline, store: "Store") -> Shipment:
-    """Put the files beside the notebook into the store, by hash, where they are not there yet.
+def ship(pipeline: Pipeline, store: "Store", run: str) -> Shipment:
+    """Put the files beside the notebook into a run's folder, by hash.
+
+    Args:
+        pipeline: the notebook.
+        store: where to.
+        run: the run's folder, of `keys.run_prefix`.
 
     Raises:
         NotebookError: they are larger than the setting allows.
@@ -39,7 +44,7 @@ def ship(pipeline: Pipeline, store: "Store") -> Shipment:
     files = {}
     for path in files_beside(document, settings.files_limit()):
         digest = digest_of(path)
-        store.put_if_absent(keys.file_key(digest), path)
+        store.put_if_absent(keys.file_key(run, digest), path)
         files[path.relative_to(folder).as_posix()] = digest
     return Shipment(files, version_of(pipeline, files))
 

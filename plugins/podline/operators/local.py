@@ -11,9 +11,10 @@ from podline.exceptions import StageError
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.operators import launching
 from podline.operators.backends import ending
+from podline.operators.launching import Shipment
 from podline.operators.process import ProcessBackend
 from podline.stages import RESULT
-from podline.store import Store
+from podline.store import Store, keys
 from podline.store.keys import TryKey
 
 
@@ -46,7 +47,7 @@ class LocalRun:
         Raises:
             StageError: a stage failed; the others are not run.
         """
-        shipment = launching.ship(self.pipeline, self.store)
+        shipment = self._ship()
         for stage in in_order(self.pipeline):
             plan = launching.plan_stage(self.pipeline, stage, self.parameters, shipment)
             inputs = [self._refs[p] for p in stage.parents if p in stage.ancestors]
@@ -58,9 +59,13 @@ class LocalRun:
         Raises:
             StageError: it failed.
         """
-        shipment = launching.ship(self.pipeline, self.store)
+        shipment = self._ship()
         plan = launching.plan_baseline(self.pipeline, self.parameters, shipment)
         self._run(plan.stage, plan, [], log)
+
+    def _ship(self) -> Shipment:
+        run = keys.run_prefix(self.pipeline.name, self.run_id)
+        return launching.ship(self.pipeline, self.store, run)
 
     def _run(
         self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Callable[[str, str], object]

@@ -14,6 +14,7 @@ from podline.operators import launching
 from podline.operators.backends import Backend, ending, open_backend
 from podline.operators.launching import Shipment
 from podline.stages import RESULT
+from podline.store import keys
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -63,10 +64,10 @@ class NotebookOperator(BaseOperator):
         parameters = launching.check_parameters(self.pipeline, given)
         store = open_store()
         inputs = self._inputs(context)
-        shipment = self._shipment(store, inputs)
+        where = launching.try_key(context["ti"])
+        shipment = self._shipment(store, keys.run_of(where.prefix), inputs)
         plan = self._plan(parameters, shipment)
         refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
-        where = launching.try_key(context["ti"])
         task = launching.make_task(plan, refs, where)
         self.prefix = task.prefix
         digest, result = self._run(params.get(BACKEND_PARAM) or settings.backend(), task, store)
@@ -103,10 +104,10 @@ class NotebookOperator(BaseOperator):
     def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
         return []
 
-    def _shipment(self, store: "Store", inputs: list[Mapping[str, Any]]) -> Shipment:
+    def _shipment(self, store: "Store", run: str, inputs: list[Mapping[str, Any]]) -> Shipment:
         """The version that the run began with; its first stage ships it."""
         if not inputs:
-            return launching.ship(self.pipeline, store)
+            return launching.ship(self.pipeline, store, run)
         shipment = Shipment(dict(inputs[0]["files"]), inputs[0]["version"])
         launching.check_version(self.pipeline, shipment, inputs)
         return shipment

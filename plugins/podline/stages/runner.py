@@ -141,9 +141,10 @@ class Runner:
         for artifact in [*needs.artifacts(self.heap), *self.heap.state.values()]:
             path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
             wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
+        run = keys.run_of(self.task.prefix)
         for name, digest in self.plan.files.items():
             if name not in self.heap.files:
-                wanted[f"files/{name}"] = (keys.file_key(digest), digest, self.work / name)
+                wanted[f"files/{name}"] = (keys.file_key(run, digest), digest, self.work / name)
         for name, artifact in self.heap.files.items():
             if artifact.kind == "folder":
                 (self.work / name).mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from typing import Any
 from podline.contract import Json, StagePlan, StageTask
 from podline.exceptions import ArtifactError
 from podline.stages import state
-from podline.store import ObjectMissing, Store
+from podline.store import ObjectMissing, Store, keys
 
 NOTES = "beside.json"
 
@@ -95,8 +95,10 @@ def compare(task: StageTask, store: Store, mine: Notes) -> None:
 
 def _notes_of(task: StageTask, store: Store, stage: str) -> Iterator[Notes]:
     """The notes of each try of another stage of the run."""
-    runs, dag, run, _, map_index, _ = task.prefix.split("/")
-    for attempt in store.list_folders("/".join([runs, dag, run, stage, map_index])):
+    map_index = task.prefix.split("/")[-2]
+    for attempt in store.list_folders(
+        f"{keys.run_of(task.prefix)}/{keys.quoted(stage)}/{map_index}"
+    ):
         try:
             yield Notes.from_json(bytes(store.get(f"{attempt}/{NOTES}")))
         except ObjectMissing:

@@ -2,7 +2,7 @@
 
 ======================================================================  =======================
 ``runs/{dag}/{run}/{task}/{map index}/{try}-{nonce}/{name}``            what a try of a stage wrote
-``files/{sha256}``                                                      a file, named by its content
+``runs/{dag}/{run}/files/{sha256}``                                     what is shipped with a run
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
 ======================================================================  =======================
@@ -17,7 +17,6 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 RUNS = "runs"
-FILES = "files"
 MODELS = "models"
 MANIFEST = "manifest.json"
 
@@ -98,9 +97,19 @@ def run_prefix(dag_id: str, run_id: str) -> str:
     return join(RUNS, dag_id, run_id)
 
 
-def file_key(sha256: str) -> str:
-    """The key of a file by the sha256 (hex) of its content."""
-    return join(FILES, sha256)
+def run_of(prefix: str) -> str:
+    """The folder of the run that a try's folder is in."""
+    return "/".join(prefix.split("/")[:3])
+
+
+def file_key(run: str, sha256: str) -> str:
+    """The key of a file that is shipped with a run, by the sha256 (hex) of its content.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        sha256: of the content.
+    """
+    return f"{run}/files/{quoted(sha256)}"
 
 
 def version_key(model: str, version: int, name: str) -> str:

@@ -26,6 +26,9 @@ def notebook(folder: Path, *sources: str, parameters: str = "") -> Path:
     return path
 
 
+RUN = keys.run_prefix("example", "r")
+
+
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Pipeline:
     (tmp_path / "helper.py").write_text("x = 1\n")
@@ -39,37 +42,37 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 
 def test_files_are_shipped_once_by_their_hash(pipeline: Pipeline, store: Store) -> None:
-    shipment = launching.ship(pipeline, store)
+    shipment = launching.ship(pipeline, store, RUN)
     expected = {
         "data/ü.csv": hashlib.sha256(b"a\n1\n").hexdigest(),
         "helper.py": hashlib.sha256(b"x = 1\n").hexdigest(),
     }
     assert shipment.files == expected
-    assert {item.key for item in store.list()} == {keys.file_key(d) for d in expected.values()}
-    assert bytes(store.get(keys.file_key(expected["helper.py"]))) == b"x = 1\n"
+    assert {item.key for item in store.list()} == {keys.file_key(RUN, d) for d in expected.values()}
+    assert bytes(store.get(keys.file_key(RUN, expected["helper.py"]))) == b"x = 1\n"
     before = [item.modified for item in store.list()]
-    assert launching.ship(pipeline, store) == shipment
+    assert launching.ship(pipeline, store, RUN) == shipment
     assert [item.modified for item in store.list()] == before
 
 
 def test_too_large_files(pipeline: Pipeline, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__FILES_LIMIT_MB", "0")
     with pytest.raises(NotebookError, match=r"the largest is helper\.py"):
-        launching.ship(pipeline, store)
+        launching.ship(pipeline, store, RUN)
 
 
 def test_a_version_is_of_the_notebook_and_its_files(pipeline: Pipeline, store: Store) -> None:
-    first = launching.ship(pipeline, store)
+    first = launching.ship(pipeline, store, RUN)
     helper = pipeline.document.path.parent / "helper.py"
     helper.write_text("x = 2\n")
-    second = launching.ship(pipeline, store)
+    second = launching.ship(pipeline, store, RUN)
     assert first.sha256 != second.sha256
     helper.write_text("x = 1\n")
-    assert launching.ship(pipeline, store).sha256 == first.sha256
+    assert launching.ship(pipeline, store, RUN).sha256 == first.sha256
 
 
 def test_an_edited_notebook_is_refused(pipeline: Pipeline, store: Store) -> None:
-    shipment = launching.ship(pipeline, store)
+    shipment = launching.ship(pipeline, store, RUN)
     inputs = [{"version": shipment.sha256}]
     launching.check_version(pipeline, shipment, inputs)
     path = pipeline.document.path
@@ -84,7 +87,7 @@ def test_an_edited_notebook_is_refused(pipeline: Pipeline, store: Store) -> None
 
 
 def test_parents_of_two_versions_are_refused(pipeline: Pipeline, store: Store) -> None:
-    shipment = launching.ship(pipeline, store)
+    shipment = launching.ship(pipeline, store, RUN)
     with pytest.raises(StageError, match="was edited during this run"):
         launching.check_version(
             pipeline, shipment, [{"version": shipment.sha256}, {"version": "other"}]
@@ -93,13 +96,13 @@ def test_parents_of_two_versions_are_refused(pipeline: Pipeline, store: Store) -
 
 def test_a_module_edited_meanwhile_does_not_matter(pipeline: Pipeline, store: Store) -> None:
     """The run goes on with what was shipped."""
-    shipment = launching.ship(pipeline, store)
+    shipment = launching.ship(pipeline, store, RUN)
     (pipeline.document.path.parent / "helper.py").write_text("x = 2\n")
     launching.check_version(pipeline, shipment, [{"version": shipment.sha256}])
 
 
 def test_plans_are_of_the_shipped_version(pipeline: Pipeline, store: Store) -> None:
-    shipment = launching.ship(pipeline, store)
+    shipment = launching.ship(pipeline, store, RUN)
     plan = launching.plan_stage(pipeline, pipeline.stages[1], {}, shipment)
     whole = launching.plan_baseline(pipeline, {}, shipment)
     assert (plan.notebook_sha256, plan.files) == (shipment.sha256, shipment.files)

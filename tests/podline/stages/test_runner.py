@@ -142,7 +142,7 @@ def test_links_and_programs_flow(stages: Stages) -> None:
 
 def test_shipped_files_are_there(stages: Stages) -> None:
     digest = hashlib.sha256(b"def f(): return 3\n").hexdigest()
-    stages.store.put(keys.file_key(digest), b"def f(): return 3\n")
+    stages.store.put(keys.file_key("runs/example/r", digest), b"def f(): return 3\n")
     files = {"package/helper.py": digest}
     one = stages.run(
         "from package.helper import f\nprint(f())\nimport os\nos.remove('package/helper.py')",
@@ -350,7 +350,7 @@ def test_files_over_the_limit(stages: Stages) -> None:
 
 def test_a_module_beside_the_notebook_that_changed(stages: Stages) -> None:
     digest = hashlib.sha256(b"count = 0\n").hexdigest()
-    stages.store.put(keys.file_key(digest), b"count = 0\n")
+    stages.store.put(keys.file_key("runs/example/r", digest), b"count = 0\n")
     ran = stages.run(
         "helper.count += 1", reads="helper", carried=(carry("import helper", "helper"),),
         files={"helper.py": digest}, later_modules="helper",

@@ -21,6 +21,8 @@ def old(store: Store) -> dict[str, str]:
             key = TryKey("power", run, "train", -1, 1, "ab12").key(name)
             store.put(key, b"12345")
             found[f"{run}/{name}"] = key
+        found[run] = keys.file_key(keys.run_prefix("power", run), "ab12")
+        store.put(found[run], b"1")
     return found
 
 
@@ -39,15 +41,13 @@ def test_old_runs_go(store: Store, old: dict[str, str]) -> None:
     again = TryKey("power", "r 2", "evaluate", -1, 1, "ab12").key("metrics.json")
     store.put(young, b"1")
     store.put(again, b"1")
-    store.put(keys.file_key("ab12"), b"1")
 
     planned = clean(store, AGE, dry_run=True)
     assert everything(store) == {*old.values(), young, again}
     assert clean(store, AGE) == planned
-    assert everything(store) == {old["r 2/model.keras"], old["r 2/data.parquet"], young, again}
-    assert store.exists(keys.file_key("ab12"))
+    assert everything(store) == {*(old[n] for n in old if n.startswith("r 2")), young, again}
     (run,) = planned
-    assert (run.dag_id, run.run_id, run.size, run.kept) == ("power", "r1", 10, 0)
+    assert (run.dag_id, run.run_id, run.size, run.kept) == ("power", "r1", 11, 0)
     assert clean(store, AGE) == []
 
 

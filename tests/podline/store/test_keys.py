@@ -16,7 +16,9 @@ def test_a_key_can_be_read() -> None:
     )
     assert keys.manifest_key("power", 3) == "models/power/versions/3/manifest.json"
     assert keys.alias_key("power", "production") == "models/power/aliases/production"
-    assert keys.file_key("ab12") == "files/ab12"
+    assert (
+        keys.file_key(keys.run_of(TRY.prefix), "ab12") == f"runs/household_power/{RUN}/files/ab12"
+    )
 
 
 @given(TEXT, TEXT, TEXT, st.integers(-1, 1023), st.integers(1, 99), TEXT)
