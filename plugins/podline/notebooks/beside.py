@@ -10,19 +10,21 @@ from typing import Any
 from podline.exceptions import NotebookError
 from podline.notebooks.document import Document
 from podline.notebooks.metadata import read_settings
-from podline.notebooks.source import parse_cell
+from podline.notebooks.source import magic_call, parse_cell
 
 _LONGEST_PATH = 255
 _LETTER = re.compile(r"\w")
+_SHELL_CELL = re.compile(r"\s*%%(bash|sh|script|!)")
+_WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a sentence
 _LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
 def files_beside(document: Document, limit: int) -> list[Path]:
     """Return the files below the notebook's folder that its cells name.
 
-    Named are: an imported module or package, with what it names in turn; a text in the code that
-    is the path of a file or folder, or a pattern of such; the patterns of the notebook's metadata
-    ``podline.files``.
+    Named are: an imported module or package, with what it names in turn; a text in the code, or a
+    word of a shell line, that is the path of a file or folder, or a pattern of such; the patterns
+    of the notebook's metadata ``podline.files``.
 
     Args:
         document: the notebook.
@@ -38,6 +40,8 @@ def files_beside(document: Document, limit: int) -> list[Path]:
         if "skip" not in cell.tags:
             statements, _ = parse_cell(cell)
             _follow(statements.body, folder, found, read)
+            if _SHELL_CELL.match(cell.source):
+                found |= _words(cell.source, folder)
     for pattern in read_settings(document.metadata)[0].files:
         found |= set(_expand(folder / pattern, folder))
     found -= {document.path}
@@ -76,6 +80,8 @@ def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[
                 args=[ast.Constant(value=str(module)), *_],
             ):
                 modules += _module(module, folder)
+            case ast.Call() if (magic := magic_call(node)) is not None:
+                found |= _words(magic[2], folder)
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
                 found |= set(_path_of(text, folder))
     for path in modules:
@@ -99,6 +105,11 @@ def _module(name: str, folder: Path) -> Iterator[Path]:
             yield base / f"{root}.py"
         if (base / root).is_dir():
             yield from _below(base / root)
+
+
+def _words(line: str, folder: Path) -> set[Path]:
+    """The files that a shell line names."""
+    return {path for word in _WORD.findall(line) for path in _path_of(word, folder)}
 
 
 def _path_of(text: str, folder: Path) -> Iterator[Path]:

@@ -43,11 +43,16 @@ _AUTOMAGIC = re.compile(
     r"more|mv|pip|pwd|quickref|rm|rmdir|time|timeit|uv|who|who_ls|whos)(?:\s+[^=\s(.,\[].*)?\s*"
 )
 
+# Pasted from a session: Python would take the first for an annotation of In[1].
+_PROMPT = re.compile(r"\s*(In \[\d+\]: |>>> )")
+
 
 def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
     """Parse a code cell, magics and shell lines included."""
     if "\n" not in cell.source.strip() and _AUTOMAGIC.fullmatch(cell.source):
         cell = replace(cell, source=f"%{cell.source.strip()}")
+    if _PROMPT.match(cell.source):
+        cell = replace(cell, source=_by_ipython(cell.source))
     try:
         return Statements(cell.source, _parse(cell.source), whole=False), []
     except SyntaxError as error:
@@ -100,7 +105,11 @@ def _transform(source: str) -> str:
     """Return the source with magics as calls, line for line."""
     if (plain := _plain_magics(source)) is not None:
         return plain
-    # Importing IPython takes 0.1 s.
+    return _by_ipython(source)
+
+
+def _by_ipython(source: str) -> str:
+    # Importing it takes 0.1 s.
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:

@@ -9,6 +9,8 @@ from podline.exceptions import ArtifactError
 
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
 _LINK, _EXECUTABLE = "link:", "executable"
+_FOR_ALL = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+_PROGRAMS = (b"#!", b"\x7fELF")
 
 # What tells a changed file: time of the last change (ns; of its mode as well) and size (bytes).
 Snapshot = dict[str, tuple[int, int]]
@@ -59,7 +61,14 @@ def restore(path: Path, description: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(description.removeprefix(_LINK))
     elif description == _EXECUTABLE:
-        path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        path.chmod(path.stat().st_mode | _FOR_ALL)
+
+
+def make_executable(path: Path) -> None:
+    """Let a file be run that is a program: what is shipped has its content only."""
+    with path.open("rb") as file:
+        if file.read(4).startswith(_PROGRAMS):
+            path.chmod(path.stat().st_mode | _FOR_ALL)
 
 
 def changes(before: Snapshot, after: Snapshot) -> tuple[list[str], list[str]]:

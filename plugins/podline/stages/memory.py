@@ -6,6 +6,7 @@ refers to the id. An object is stored again only where it changed, whoever chang
 """
 
 import json
+import re
 import sys
 import types
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ from podline.exceptions import ArtifactError
 from podline.stages import artifacts, pickling
 from podline.stages.pickling import Walk, has_identity
 
+# A data frame plots with matplotlib, which its cell need not name.
+_PLOTS = re.compile(r"\.(plot|hist|boxplot)\b")
 _MOST_PARTS = 200  # shared parts of one stage that become objects of their own
 
 
@@ -58,6 +61,8 @@ def needs_of(plan: StagePlan, heap: Heap) -> Needs:
     run: set[int] = set()
     # A carried statement runs before objects are loaded: what it reads must be carried as well.
     queue = [(name, False) for name in (*plan.reads, *plan.guarded)]
+    if any(_PLOTS.search(cell.source) for cell in plan.cells):
+        queue.append(("matplotlib.", False))
     for index, carried in enumerate(plan.carried):
         if not carried.triggers:
             run.add(index)

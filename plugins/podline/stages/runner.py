@@ -151,6 +151,8 @@ class Runner:
             elif artifact.sha256:
                 wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
         self._parallel(lambda item: self._download(*item), wanted.values())
+        for name in self.plan.files.keys() - self.heap.files.keys():
+            files.make_executable(self.work / name)
         for name, artifact in self.heap.files.items():
             files.restore(self.work / name, artifact.type)
         return needs, {key: path for key, (_, _, path) in wanted.items()}
