@@ -35,10 +35,13 @@ PLAN = StagePlan(
     ),
     later_modules=("a",), metrics=("x",),
     parameters={"n": 1, "rate": 0.5, "name": "ü", "sizes": [1, [2]], "more": {"k": None}},
-    files={"data/ü.csv": "b" * 64}, files_limit=10, reseeds=True, seeded=True,
+    files={"data/ü.csv": "b" * 64}, files_limit=10, beside=("left",), reseeds=True, seeded=True,
 )  # fmt: skip
 TASK = StageTask(PLAN, (ResultRef("load", "k", "h"),), "runs/n", "abc")
-ARTIFACT = Artifact("k", "npy", 8, "c" * 64, "load", 2, "ndarray", ("load:b",), ("f",), ("numpy",))
+ARTIFACT = Artifact(
+    "k", "npy", 8, "c" * 64, "load", 2, "ndarray", ("load:b",), ("f",), ("numpy",), "load:b",
+    {"row": 0},
+)  # fmt: skip
 RESULT = StageResult(
     stage="train", nonce="abc", plan_sha256=PLAN.digest, notebook_sha256="a" * 64,
     files={"f": "b"}, succeeded=False,
