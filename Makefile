@@ -57,6 +57,29 @@ up: install data ## Run the store and Airflow in the foreground (PORT=8080), unt
 data: install ## Put the demo's data set into the store
 	$(BIN)/podline data put household_power
 
+##@ On Kubernetes
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BASE_IMAGE ?= python:3.13-slim-trixie
+# Such as registry.example.com/team/
+IMAGE_PREFIX ?=
+BUILDER ?= $(shell for builder in buildah podman docker; do \
+	command -v $$builder >/dev/null && echo $$builder && break; done)
+
+.PHONY: images
+images: ## Build the stages' images (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
+	$(BUILD) -f images/stage/Dockerfile --target base $$($(PYTHON) images/stage/labels.py base) \
+		-t $(IMAGE_PREFIX)podline-stage:$(VERSION) .
+	$(BUILD) -f images/stage/Dockerfile --target tensorflow $$($(PYTHON) images/stage/labels.py tensorflow) \
+		-t $(IMAGE_PREFIX)podline-stage-tensorflow:$(VERSION) .
+
+# One time for all files, so that the same content makes the same image; zip knows none before 1980.
+EPOCH = 1767225600
+BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),BUILDAH_LAYERS=true) \
+	$(or $(BUILDER),$(error images need buildah, podman or docker: install one of them)) build \
+	$(if $(filter docker,$(notdir $(BUILDER))),,--timestamp $(EPOCH)) \
+	--build-arg BASE_IMAGE=$(BASE_IMAGE)
+
 ##@ Work on it
 
 .PHONY: test
@@ -84,14 +107,17 @@ bench-process: install-dev ## Measure what the pipeline costs over running the n
 	$(BIN)/python -m benchmarks.process
 
 .PHONY: requirements
-requirements: install-dev ## Resolve requirements.txt and requirements-dev.txt anew
+requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt
 	$(RESOLVE) --group dev -c requirements.txt -o requirements-dev.txt
+	$(RESOLVE_STAGE) --group stage-base -o images/stage/requirements-base.txt
+	$(RESOLVE_STAGE) --group stage-tensorflow -o images/stage/requirements-tensorflow.txt
 
 # For every platform and Python, the same version of a package on each.
 RESOLVE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--fork-strategy fewest --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make requirements"
+RESOLVE_STAGE = $(subst 3.11,3.13,$(RESOLVE)) -c requirements.txt
 
 ##@ The virtual environment
 

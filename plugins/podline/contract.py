@@ -9,6 +9,9 @@ import json
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Self, get_args, get_type_hints
 
+# Raised by every change of what follows: images say which one they speak (`podline.contract`).
+CONTRACT_VERSION = 1
+
 # The runner's last line: MARK, nonce, sha256 of the result.
 RESULT_MARK = "podline-result"
 
