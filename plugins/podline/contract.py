@@ -4,13 +4,22 @@ A stage gets a `StagePlan` and the references of its parents' results; it writes
 into the store and names it, with its hash, in its last line of output.
 """
 
+import base64
 import hashlib
 import json
+import zlib
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Self, get_args, get_type_hints
 
+from podline.exceptions import ContractError
+
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
 CONTRACT_VERSION = 1
+
+# The environment variable in which a pod gets its task.
+TASK_VARIABLE = "PODLINE_TASK"
+# Bytes that Linux allows in one variable, its name included.
+LONGEST_VARIABLE = 128 * 1024
 
 # The runner's last line: MARK, nonce, sha256 of the result.
 RESULT_MARK = "podline-result"
@@ -154,6 +163,35 @@ class StageTask(Json):
     inputs: tuple[ResultRef, ...]
     prefix: str
     nonce: str
+    contract: int = CONTRACT_VERSION
+
+    @property
+    def work(self) -> str:
+        """The sha256 of what is to be done, whichever try does it: plan and inputs."""
+        references = [asdict(reference) for reference in self.inputs]
+        text = json.dumps([self.plan.digest, references], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def packed(self) -> str:
+        """The task as a text for an environment variable."""
+        return base64.b64encode(zlib.compress(self.to_json().encode(), 9)).decode()
+
+    @classmethod
+    def unpack(cls, text: str) -> Self:
+        """The task of a text of `packed`, or of JSON.
+
+        Raises:
+            ContractError: it is of another version of podline.
+        """
+        if not text.startswith("{"):
+            text = zlib.decompress(base64.b64decode(text)).decode()
+        version = json.loads(text).get("contract")
+        if version != CONTRACT_VERSION:
+            raise ContractError(
+                f"the podline of this image speaks contract {CONTRACT_VERSION}, and the one that "
+                f"started it {version}. fix: build the image from the same version of podline"
+            )
+        return cls.from_json(text)
 
 
 @dataclass(frozen=True)

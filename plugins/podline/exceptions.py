@@ -19,3 +19,7 @@ class ArtifactError(PodlineError):
 
 class StageError(PodlineError):
     """A stage did not succeed."""
+
+
+class ContractError(PodlineError):
+    """What started a stage and what runs it are of different versions of podline."""

@@ -4,10 +4,13 @@ Inside Airflow they are the section ``[podline]`` of airflow.cfg; everywhere the
 variable ``AIRFLOW__PODLINE__NAME`` wins, so that the command line needs no Airflow.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from podline import __version__
 from podline.exceptions import SettingError
 
 _MIB = 1024 * 1024
@@ -36,8 +39,28 @@ def _get_int(name: str, default: int) -> int:
     return number
 
 
+def _get_bool(name: str, default: bool) -> bool:
+    value = _get(name, str(default)).lower()
+    if value not in ("true", "false"):
+        raise SettingError(f"[podline] {name} = {value!r}: give True or False")
+    return value == "true"
+
+
+def _get_json(name: str, kind: type, example: str) -> Any:
+    value = _get(name, "")
+    if not value:
+        return kind()
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, kind):
+        raise SettingError(f"[podline] {name} = {value!r}: give JSON, such as {example}")
+    return found
+
+
 def backend() -> str:
-    """Where stages run unless a run's conf says otherwise: ``process``."""
+    """Where stages run unless a run's conf says otherwise: ``process`` or ``kubernetes``."""
     return _get("backend", "process")
 
 
@@ -74,3 +97,83 @@ def html() -> bool:
 def files_limit() -> int:
     """Bytes that the files below a stage's working directory may have in all."""
     return _get_int("files_limit_mb", 4096) * _MIB
+
+
+# --- pods (the backend `kubernetes`) ---------------------------------------------------------
+
+
+def kubernetes_conn_id() -> str | None:
+    """Airflow connection of the cluster; without one, KUBECONFIG or the pod's own account."""
+    return _get("kubernetes_conn_id", "") or None
+
+
+def namespace() -> str:
+    """Namespace of the stages' pods."""
+    return _get("namespace", "podline")
+
+
+def image(target: str) -> str:
+    """Image of a stage: ``image_base``, or ``image_tensorflow`` where its notebook needs that."""
+    default = {"base": "podline-stage", "tensorflow": "podline-stage-tensorflow"}[target]
+    return _get(f"image_{target}", f"{default}:{__version__}")
+
+
+def store_secret() -> str:
+    """Kubernetes Secret with the store's connection in its variable's name; else one is made."""
+    return _get("store_secret", "")
+
+
+def store_endpoint() -> str:
+    """Address of the store as pods see it, where that is not the connection's."""
+    return _get("store_endpoint", "")
+
+
+def service_account() -> str | None:
+    """Service account of the pods; they get no token of it."""
+    return _get("service_account", "") or None
+
+
+def node_selector() -> dict[str, str]:
+    """Labels that a pod's node must have, as JSON."""
+    found: dict[str, str] = _get_json("node_selector", dict, '{"disk": "ssd"}')
+    return found
+
+
+def tolerations() -> list[dict[str, Any]]:
+    """Taints that a pod tolerates, as JSON in Kubernetes' spelling."""
+    example = '[{"key": "gpu", "operator": "Exists"}]'
+    found: list[dict[str, Any]] = _get_json("tolerations", list, example)
+    return found
+
+
+def requests() -> dict[str, str]:
+    """What a pod asks for unless its tags do."""
+    return {"cpu": _get("cpu_request", "100m"), "memory": _get("memory_request", "512Mi")}
+
+
+def limits() -> dict[str, str]:
+    """What a pod may use at most unless its tags say otherwise: no limit for processors."""
+    return {"memory": _get("memory_limit", "4Gi")}
+
+
+def pod_template() -> str | None:
+    """File with a pod in YAML, for what there is no setting for; settings and tags go over it."""
+    return _get("pod_template", "") or None
+
+
+def read_only_root() -> str:
+    """Size of the only volume that a pod can write to, such as ``4Gi``; without it, its root too.
+
+    A volume delays each pod's start by 0.3 s.
+    """
+    return _get("read_only_root", "")
+
+
+def startup_timeout() -> int:
+    """Seconds within which a pod's container must run."""
+    return _get_int("startup_timeout", 600)
+
+
+def keep_failed_pods() -> bool:
+    """Whether the pod of a failed stage is left, for a look at it."""
+    return _get_bool("keep_failed_pods", False)

@@ -1,8 +1,7 @@
-"""The seam between operators and the places where stages run: a backend has a name and a class."""
+"""The seam between operators and the places where stages run."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from podline.contract import StageTask
@@ -11,8 +10,7 @@ from podline.exceptions import SettingError
 if TYPE_CHECKING:
     from podline.store import StoreConnection
 
-# Imported only where used: a backend's client may take seconds to import.
-BACKENDS = {"process": "podline.operators.process:ProcessBackend"}
+BACKENDS = ("process", "kubernetes")
 
 
 class Backend(Protocol):
@@ -54,18 +52,14 @@ def ending(backend: Backend) -> Iterator[None]:
     backend.close()
 
 
-def open_backend(name: str) -> Backend:
-    """Return a new backend of that name.
+def check_backend(name: str) -> None:
+    """Refuse what is no backend.
 
     Raises:
-        SettingError: there is none.
+        SettingError: there is none of that name.
     """
     if name not in BACKENDS:
-        known = ", ".join(sorted(BACKENDS))
         raise SettingError(
             f"there is no backend {name!r}: set [podline] backend, or the DAG's parameter "
-            f"`backend`, to one of: {known}"
+            f"`backend`, to one of: {', '.join(BACKENDS)}"
         )
-    module, _, attribute = BACKENDS[name].partition(":")
-    backend: Backend = getattr(import_module(module), attribute)()
-    return backend

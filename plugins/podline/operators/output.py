@@ -2,9 +2,44 @@
 
 import codecs
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+from podline.contract import RESULT_MARK
 
 _BAR_EVERY = 5.0  # seconds between two states of a progress bar
+
+
+class Transcript:
+    """What a stage says: its lines go to the log, but for the last, which names the result.
+
+    Attributes:
+        digest: the result's sha256, as soon as the stage has said it.
+        last: the last line that said something.
+    """
+
+    def __init__(self, stage: str, nonce: str, log: Callable[[str], object]) -> None:
+        self.stage, self._log = stage, log
+        self._mark = f"{RESULT_MARK} {nonce} "
+        self.digest = self.last = ""
+        self._blank = False
+
+    def hear(self, line: str) -> bool:
+        """Take a line; whether it was the one that names the result."""
+        self.digest = self.digest_in(line)
+        if self.digest:
+            return True
+        if self._blank:
+            self._log("")
+        # The last line is set apart by an empty one, which is not the notebook's.
+        self._blank = not line
+        if line:
+            self._log(line)
+            self.last = line
+        return False
+
+    def digest_in(self, line: str) -> str:
+        """The result's sha256, if the line is the one that names it."""
+        return line.removeprefix(self._mark) if line.startswith(self._mark) else ""
 
 
 def readable_lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from podline.contract import RESULT_MARK, StageTask
+from podline.contract import StageTask
 from podline.exceptions import StageError
-from podline.operators.output import readable_lines
+from podline.operators.output import Transcript, readable_lines
 from podline.store import StoreConnection
 
 # Tags' settings that a plain process has no use for, as fields of `StageSettings`.
@@ -62,19 +62,11 @@ class ProcessBackend:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(task.to_json().encode())
             self.process.stdin.close()
-        mark = f"{RESULT_MARK} {task.nonce} "
-        blank, last = False, ""
+        transcript = Transcript(task.plan.stage, task.nonce, log)
         for line in readable_lines(_chunks(self.process)):
-            if line.startswith(mark):
-                return line.removeprefix(mark)
-            if blank:
-                log("")
-            # The last line is set apart by an empty one, which is not the notebook's.
-            blank = not line
-            if line:
-                log(line)
-                last = line
-        raise StageError(_death(task, self.process, kills, last))
+            if transcript.hear(line):
+                return transcript.digest
+        raise StageError(_death(task, self.process, kills, transcript.last))
 
     def stop(self) -> None:
         """End the stage: SIGTERM, and SIGKILL if it does not mind that."""

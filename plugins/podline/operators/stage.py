@@ -2,30 +2,37 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 
 from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.notebooks.pipeline import Pipeline, Stage
+from podline.notebooks.tags import StageSettings
 from podline.operators import launching
-from podline.operators.backends import Backend, ending, open_backend
+from podline.operators.backends import Backend, check_backend
 from podline.operators.launching import Shipment
 from podline.stages import RESULT
 from podline.store import keys
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from kubernetes.client import V1Pod
 
     from podline.store import Store
 
 BACKEND_PARAM = "backend"
 
 
-class NotebookOperator(BaseOperator):
+class NotebookOperator(KubernetesPodOperator):
     """Runs the whole notebook in one kernel: the baseline that a pipeline is measured against.
+
+    On the backend ``kubernetes`` that kernel is in a pod. What that pod is comes from settings,
+    this operator's parameters, which are those of KubernetesPodOperator, and tags, each over the
+    one before (`podline.operators.manifest`).
 
     Args:
         pipeline: the compiled notebook.
@@ -34,15 +41,19 @@ class NotebookOperator(BaseOperator):
     """
 
     ui_color = "#e8f0fe"
+    template_fields = ()
     stage: Stage | None
 
     # The only __init__ of both operators: Airflow copies all parameters once for each.
     def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
         if stage is not None:
             kwargs = {**_task_settings(stage), **kwargs}
+        # What is left to do when the try's end is recorded is no part of its time.
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
-            kwargs[end] = [*_listed(kwargs.get(end)), _keep_page]
-        super().__init__(**{"logger_name": "podline", **kwargs})
+            mine = [_close, _keep_page] if "success" in end else [_keep_page]
+            kwargs[end] = [*_listed(kwargs.get(end)), *mine]
+        ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
+        super().__init__(**ours | kwargs)
         self.pipeline = pipeline
         self.stage = stage
         self.backend: Backend | None = None
@@ -55,7 +66,7 @@ class NotebookOperator(BaseOperator):
             The reference of the result in the store, with its hash, metrics and phases.
 
         Raises:
-            StageError: a cell failed, a value cannot be stored, or the process died.
+            StageError: a cell failed, a value cannot be stored, or the process or pod died.
         """
         from podline.store import open_store
 
@@ -70,9 +81,8 @@ class NotebookOperator(BaseOperator):
         refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
         task = launching.make_task(plan, refs, where)
         self.prefix = task.prefix
-        digest, result = self._run(params.get(BACKEND_PARAM) or settings.backend(), task, store)
-        if result.failure:
-            raise StageError(_told(result))
+        name = params.get(BACKEND_PARAM) or settings.backend()
+        digest, result = self._run(name, task, store, context)
         self.log.info("%s", launching.summary(result))
         return {
             "stage": plan.stage,
@@ -85,19 +95,61 @@ class NotebookOperator(BaseOperator):
             "executed_notebook": result.executed_notebook,
         }
 
-    def _run(self, name: str, task: StageTask, store: "Store") -> tuple[str, StageResult]:
-        self.backend = backend = open_backend(name)
+    def _run(
+        self, name: str, task: StageTask, store: "Store", context: "Context"
+    ) -> tuple[str, StageResult]:
+        self.backend = backend = self._open_backend(name, context)
         self._say_not_applied(name, backend)
         self.log.info("%s: runs on the backend %r", task.plan.stage, name)
-        with ending(backend):
+        try:
             digest = backend.run(task, store.connection, lambda line: self.log.info("%s", line))
-            return digest, launching.read_result(store, task, digest)
+            result = launching.read_result(store, task, digest)
+            if result.failure:
+                raise StageError(_told(result))
+        except BaseException:
+            backend.stop()
+            raise
+        return digest, result
+
+    def _open_backend(self, name: str, context: "Context") -> Backend:
+        check_backend(name)
+        if name == "process":
+            from podline.operators.process import ProcessBackend
+
+            return ProcessBackend()
+        from podline.operators.pods import PodBackend
+
+        self.kubernetes_conn_id = self.kubernetes_conn_id or settings.kubernetes_conn_id()
+        return PodBackend(self.client, partial(self._make_pod, context), self.log.warning)
+
+    def _make_pod(
+        self, context: "Context", task: StageTask, variables: dict[str, str], secret: str
+    ) -> "V1Pod":
+        """Make the pod of a try; see `podline.operators.manifest` for what is in it."""
+        from podline.operators import manifest
+
+        tags = self.stage.settings if self.stage else StageSettings()
+        for name, value in manifest.defaults(self.pipeline).items():
+            if not getattr(self, name):
+                setattr(self, name, value)
+        given = manifest.from_tags(tags, self.container_resources) | manifest.identity(task, tags)
+        for name, value in given.items():
+            mine = getattr(self, name)
+            both = isinstance(value, dict) and isinstance(mine, dict)
+            setattr(self, name, {**mine, **value} if both else value)
+        self.env_vars = [*self.env_vars, *manifest.environment(tags, variables, secret)]
+        self.full_pod_spec = self.full_pod_spec or manifest.base_pod()
+        # For that, a result would need a second container: ours comes by the store.
+        self.do_xcom_push, pushes = False, self.do_xcom_push
+        pod = self.build_pod_request_obj(context)
+        self.do_xcom_push = pushes
+        return pod
 
     def _say_not_applied(self, name: str, backend: Backend) -> None:
         """Nothing: a whole notebook has no settings of a stage."""
 
     def on_kill(self) -> None:
-        """End the child when the task is."""
+        """End the child or the pod when the task is."""
         if self.backend is not None:
             self.backend.stop()
 
@@ -155,8 +207,14 @@ def _listed(callbacks: Any) -> list[Any]:
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
 
 
+def _close(context: "Context") -> None:
+    """See to the end of the process or pod of a try that succeeded."""
+    if (backend := getattr(context["task"], "backend", None)) is not None:
+        backend.close()
+
+
 def _keep_page(context: "Context") -> None:
-    """Make a page of the executed notebook. Airflow calls this when the try's end is recorded."""
+    """Make a page of the executed notebook."""
     from podline.operators.process import environment
     from podline.stages.html import make_page_later
     from podline.store import StoreConnection

@@ -24,7 +24,7 @@ from podline.contract import (
     StageTask,
 )
 from podline.exceptions import ArtifactError, PodlineError
-from podline.stages import EXECUTED, RESULT, files, memory, siblings, state
+from podline.stages import EXECUTED, RESULT, files, last_words, memory, siblings, state
 from podline.stages.clock import Clock
 from podline.stages.executed import executed_notebook
 from podline.stages.kernel import CellFailed, Kernel
@@ -330,7 +330,9 @@ class Runner:
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
-        self.say(f"{RESULT_MARK} {self.task.nonce} {digest}")
+        line = f"{RESULT_MARK} {self.task.nonce} {digest}"
+        last_words.leave(line)
+        self.say(line)
         return result
 
     def say(self, line: str) -> None:

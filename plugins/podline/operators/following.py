@@ -1,0 +1,286 @@
+"""A pod, followed from its creation to its last word, without polling.
+
+One watch tells what the cluster does with the pod; from its container's first moment on the log
+brings what the stage says. Whichever tells first that the result is stored ends it. A stream
+that ends or breaks is opened again where it was.
+"""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from podline.exceptions import StageError
+from podline.operators import diagnosis
+from podline.operators.diagnosis import Finding, Pod
+from podline.operators.output import Transcript, last_state
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+CONNECT_SECONDS = 5
+_SILENCE = 600.0  # seconds for which the API server may be away
+_LAST_WORDS = 3.0  # seconds in which the log of a container that ended must have come
+_AGAIN = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds until a stream is opened again
+_CLOCKS = 60  # seconds that the cluster's clock may be off ours
+
+
+class Follower:
+    """Follows one pod.
+
+    Args:
+        client: of the cluster.
+        pod: as the API gave it when it was created or adopted.
+        transcript: takes the lines of the stage's output.
+        say: takes what the cluster does with the pod, in sentences.
+        startup_seconds: within which the container must run.
+    """
+
+    def __init__(
+        self,
+        client: "CoreV1Api",
+        pod: Pod,
+        transcript: Transcript,
+        say: Callable[[str], object],
+        startup_seconds: float,
+    ) -> None:
+        self.client, self.pod, self.transcript, self.say = client, pod, transcript, say
+        self.name, self.namespace = diagnosis.name_of(pod), pod["metadata"]["namespace"]
+        self.version = str(pod["metadata"]["resourceVersion"])
+        self.startup_seconds = startup_seconds
+        self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self.started, self.over = threading.Event(), threading.Event()
+        self.stamp = ""  # of the last line of the log
+        self.said: Finding | None = None
+
+    def follow(self) -> str:
+        """Follow the pod until its stage has stored the result.
+
+        Returns:
+            The sha256 that the stage gives its result.
+
+        Raises:
+            StageError: it ended without one, cannot start, or the cluster does not answer.
+        """
+        self.news.put(("pod", self.pod))
+        for work in (self._watch, self._read_log):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            return self._listen()
+        finally:
+            self.over.set()
+            self.started.set()
+
+    # -- what the streams bring
+
+    def _listen(self) -> str:
+        until: float | None = time.monotonic() + self.startup_seconds
+        while True:
+            try:
+                timeout = None if until is None else max(0.0, until - time.monotonic())
+                kind, value = self.news.get(timeout=timeout)
+            except queue.Empty:
+                raise self._without_result() from None
+            if kind == "line" and self.transcript.hear(value):
+                return self.transcript.digest
+            if kind == "pod":
+                self._look_at(value)
+                if digest := self._last_message():
+                    return digest
+                if diagnosis.has_ended(value):
+                    until = until or time.monotonic() + _LAST_WORDS
+                elif self.started.is_set():
+                    until = None
+            elif kind == "log ended" and diagnosis.has_ended(self.pod):
+                raise self._without_result()
+            elif kind == "trouble":
+                self.say(value)
+            elif kind in ("gone", "broken"):
+                raise StageError(value)
+
+    def _look_at(self, pod: Pod) -> None:
+        self.pod = pod
+        if diagnosis.is_running(pod):
+            self.started.set()
+        found = diagnosis.finding(pod)
+        if found is not None and found.final and not diagnosis.is_running(pod):
+            raise StageError(found.sentence)
+        if found is not None and found != self.said:
+            self.say(found.sentence)
+        self.said = found
+
+    def _last_message(self) -> str:
+        """The result's hash, if the container's termination message has it."""
+        how = diagnosis.ended(self.pod)
+        return self.transcript.digest_in(how.message) if how else ""
+
+    def _without_result(self) -> StageError:
+        if diagnosis.has_ended(self.pod):
+            last = self.transcript.last
+            return StageError(diagnosis.death(self.pod, self.transcript.stage, last))
+        why = f": {self.said.sentence}" if self.said else ""
+        return StageError(
+            f"the pod {self.name} did not start within {self.startup_seconds:g} s{why}. fix: see "
+            "to that, or raise [podline] startup_timeout"
+        )
+
+    # -- the streams
+
+    def _watch(self) -> None:
+        def read() -> None:
+            for event in _events(self.client, self.namespace, self.name, self.version):
+                if event["type"] == "ERROR":
+                    break  # the version is too old
+                self._heard(event["type"], event["object"])
+            if not self.over.is_set():
+                self._read_pod()
+
+        self._keep(read, "the API server does not answer")
+
+    def _heard(self, kind: str, pod: Pod) -> None:
+        self.version = str(pod["metadata"]["resourceVersion"])
+        self.news.put(("pod", pod))
+        if kind == "DELETED":
+            self._note_gone()
+
+    def _read_pod(self) -> None:
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            self._heard("MODIFIED", read_pod(self.client, self.namespace, self.name))
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            self._note_gone()
+
+    def _note_gone(self) -> None:
+        why = f": {self.said.sentence}" if self.said else " by somebody else"
+        self.news.put(("gone", f"the pod {self.name} was deleted before its stage had ended{why}"))
+        self.over.set()
+
+    def _read_log(self) -> None:
+        def read() -> None:
+            for stamp, line in _stamped(_log(self.client, self.namespace, self.name, self.stamp)):
+                if stamp > self.stamp:
+                    self.stamp = stamp
+                    self.news.put(("line", line))
+            self.news.put(("log ended", None))
+
+        self._connect()
+        self.started.wait()
+        self._keep(read, "the log of the pod does not come")
+
+    def _connect(self) -> None:
+        """Have a connection for the log ready by the time that there is one."""
+        from kubernetes.client import VersionApi
+
+        try:
+            VersionApi(self.client.api_client).get_code(_request_timeout=(CONNECT_SECONDS, 5))
+        except failures():
+            pass  # the watch will tell
+
+    def _keep(self, read: Callable[[], None], trouble: str) -> None:
+        """Read a stream again and again, until all is over."""
+        number, broken_since = 0, 0.0
+        while not self.over.is_set():
+            began = time.monotonic()
+            try:
+                read()
+                number = 0
+            except failures() as error:
+                if number == 0 or time.monotonic() - began > max(_AGAIN):
+                    number, broken_since = 0, began
+                    self.news.put(("trouble", f"{trouble}: {explain(error)}; it is tried again"))
+                if time.monotonic() - broken_since > _SILENCE:
+                    why = f"{trouble}, for {_SILENCE:g} s: {explain(error)}"
+                    self.news.put(("broken", why))
+                    return
+                number += 1
+            self.over.wait(_AGAIN[min(number, len(_AGAIN) - 1)])
+
+
+def read_pod(client: "CoreV1Api", namespace: str, name: str) -> Pod:
+    """Read a pod as the API's JSON.
+
+    Raises:
+        ApiException: it is not there, or may not be read.
+    """
+    response = client.read_namespaced_pod(
+        name, namespace, _preload_content=False, _request_timeout=(CONNECT_SECONDS, 30)
+    )
+    pod: Pod = json.loads(response.data)
+    return pod
+
+
+def failures() -> tuple[type[BaseException], ...]:
+    """What a request to the API raises where it fails."""
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    return ApiException, HTTPError, OSError, json.JSONDecodeError
+
+
+def explain(error: BaseException) -> str:
+    """Say why a request failed, in the API server's own words where it gave some."""
+    body = getattr(error, "body", None)
+    if body:
+        try:
+            text = str(json.loads(body)["message"])
+        except (ValueError, KeyError, TypeError):
+            text = str(body)
+        if ":10250" in text:  # the kubelet's port
+            return f"the node is not answering ({' '.join(text.split())})"
+        return " ".join(text.split())
+    reason = getattr(error, "reason", None) or error
+    return " ".join(str(reason).split())
+
+
+def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Iterator[Any]:
+    response = client.list_namespaced_pod(
+        namespace,
+        field_selector=f"metadata.name={name}",
+        resource_version=version,
+        watch=True,
+        timeout_seconds=3600,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, None),
+    )
+    for line in _lines(response.stream(amt=None, decode_content=False)):
+        yield json.loads(line)
+
+
+def _log(client: "CoreV1Api", namespace: str, name: str, after: str) -> Iterator[bytes]:
+    since = None
+    if after:
+        then = datetime.fromisoformat(f"{after[:19]}+00:00")
+        since = int((datetime.now(UTC) - then).total_seconds()) + _CLOCKS
+    response = client.read_namespaced_pod_log(
+        name,
+        namespace,
+        container=diagnosis.CONTAINER,
+        follow=True,
+        timestamps=True,
+        since_seconds=max(since, 1) if since is not None else None,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, None),
+    )
+    yield from response.stream(amt=None, decode_content=False)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _stamped(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the time stamps and the lines of a log: RFC 3339 in UTC, so that they sort as text."""
+    for line in _lines(chunks):
+        stamp, _, text = line.decode(errors="replace").partition(" ")
+        yield stamp, last_state(text)

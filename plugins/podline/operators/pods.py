@@ -1,0 +1,185 @@
+"""The backend `kubernetes`: a stage as a pod, watched and followed, never polled."""
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from podline import settings
+from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
+from podline.exceptions import StageError
+from podline.operators import following
+from podline.operators.diagnosis import Pod
+from podline.operators.following import CONNECT_SECONDS, Follower
+from podline.operators.output import Transcript
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api, V1Pod
+
+    from podline.store import StoreConnection
+
+GRACE_SECONDS = 2
+_REQUEST = (CONNECT_SECONDS, 30)  # seconds to connect, and to answer
+_QUOTA_AGAIN = 2.0  # seconds
+
+NONCE, PREFIX, WORK, TRY, TRIES = (
+    f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries")
+)
+
+
+class PodBackend:
+    """Runs a try of a stage as a pod.
+
+    Args:
+        client: of the cluster.
+        make_pod: makes the pod of a task, given its environment.
+        say: takes what the cluster does with the pod.
+    """
+
+    not_applied: tuple[str, ...] = ("cache",)
+
+    def __init__(
+        self,
+        client: "CoreV1Api",
+        make_pod: Callable[[StageTask, dict[str, str], str], "V1Pod"],
+        say: Callable[[str], object],
+    ) -> None:
+        self.client, self.make_pod, self.say = client, make_pod, say
+        self.pod: Pod | None = None
+
+    def run(
+        self, task: StageTask, connection: "StoreConnection", log: Callable[[str], object]
+    ) -> str:
+        """Run a stage in a new pod, and pass each line of its output to `log`.
+
+        Returns:
+            The sha256 that the stage gives its result.
+
+        Raises:
+            StageError: the pod cannot be made or cannot start, or ended without a result.
+        """
+        self.create(task, connection)
+        return self.follow(task, log)
+
+    def create(self, task: StageTask, connection: "StoreConnection") -> None:
+        """Create the pod of a task.
+
+        Raises:
+            StageError: the cluster refuses it, or does not answer.
+        """
+        secret = settings.store_secret() or self._make_secret(connection)
+        pod = self.make_pod(task, {TASK_VARIABLE: _passed(task, connection)}, secret)
+        self.pod = self._create(pod)
+
+    def follow(self, task: StageTask, log: Callable[[str], object]) -> str:
+        """Follow the pod that was created or adopted; see `run`."""
+        assert self.pod is not None
+        transcript = Transcript(task.plan.stage, task.nonce, log)
+        seconds = settings.startup_timeout()
+        return Follower(self.client, self.pod, transcript, self.say, seconds).follow()
+
+    def stop(self) -> None:
+        """End the pod, if there is one, unless failed pods are to be kept."""
+        if not settings.keep_failed_pods():
+            self.close()
+
+    def close(self) -> None:
+        """Delete the pod; waits for nothing."""
+        if self.pod is None:
+            return
+        about = self.pod["metadata"]
+        try:
+            self.client.delete_namespaced_pod(
+                about["name"],
+                about["namespace"],
+                grace_period_seconds=GRACE_SECONDS,
+                _preload_content=False,
+                _request_timeout=_REQUEST,
+            )
+        except following.failures() as error:
+            if getattr(error, "status", None) != 404:
+                self.say(
+                    f"the pod {about['name']} cannot be deleted: {following.explain(error)}. "
+                    "`podline sweep-pods` will"
+                )
+
+    # -- creation
+
+    def _create(self, pod: "V1Pod") -> Pod:
+        body = self.client.api_client.sanitize_for_serialization(pod)
+        until = time.monotonic() + settings.startup_timeout()
+        said = False
+        while True:
+            try:
+                return self._post(body)
+            except following.failures() as error:
+                status, why = getattr(error, "status", None), following.explain(error)
+                if status == 409:  # the answer to our first request was lost
+                    about = body["metadata"]
+                    return following.read_pod(self.client, about["namespace"], about["name"])
+                room = status == 403 and "exceeded quota" in why
+                if not room or time.monotonic() > until:
+                    raise StageError(_refused(status, why, body)) from None
+                if not said:
+                    self.say(f"no room in the namespace's quota: {why}; it is tried again")
+                said = True
+                time.sleep(_QUOTA_AGAIN)
+
+    def _post(self, body: dict[str, Any]) -> Pod:
+        response = self.client.create_namespaced_pod(
+            body["metadata"]["namespace"], body, _preload_content=False, _request_timeout=_REQUEST
+        )
+        pod: Pod = json.loads(response.data)
+        return pod
+
+    def _make_secret(self, connection: "StoreConnection") -> str:
+        """Have the store's connection in a Secret, named by what it holds; returns its name."""
+        if settings.store_endpoint():
+            connection = replace(connection, endpoint_url=settings.store_endpoint())
+        content = connection.to_env()
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        name = f"podline-store-{digest[:16]}"
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in content.items()}
+        body = {"metadata": {"name": name, "labels": {"podline": "store"}}, "data": data}
+        try:
+            self.client.create_namespaced_secret(
+                settings.namespace(), body, _preload_content=False, _request_timeout=_REQUEST
+            )
+        except following.failures() as error:
+            if getattr(error, "status", None) != 409:
+                raise StageError(
+                    f"the store's Secret cannot be made in the namespace {settings.namespace()!r}: "
+                    f"{following.explain(error)}. fix: allow that, or name a Secret in [podline] "
+                    "store_secret"
+                ) from None
+        return name
+
+
+def _passed(task: StageTask, connection: "StoreConnection") -> str:
+    """The task as a variable, or where it lies in the store if it is too long for one."""
+    text = task.packed()
+    if len(text) < LONGEST_VARIABLE - 1024:
+        return text
+    from podline.store import open_store
+
+    data = task.to_json().encode()
+    key = f"{task.prefix}/task.json"
+    return f"@{key} {open_store(connection).put_same(key, data)}"
+
+
+def _refused(status: int | None, why: str, body: dict[str, Any]) -> str:
+    namespace = body["metadata"]["namespace"]
+    if status == 404:
+        return (
+            f"the cluster has no namespace {namespace!r}: {why}. fix: make it, or name another in "
+            "[podline] namespace"
+        )
+    if status is None:
+        return (
+            f"the cluster does not answer: {why}. fix: see to it, or correct KUBECONFIG or "
+            "[podline] kubernetes_conn_id"
+        )
+    return f"the cluster refused the pod ({status}): {why}"
