@@ -271,11 +271,15 @@ class Phase:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage failed: the cell's number, where a cell is to blame, and the message."""
+    """Why a stage failed: the cell's number, where a cell is to blame, and the message.
+
+    `stopped`: by a signal, whose reason is known outside.
+    """
 
     message: str
     cell: int | None = None
     traceback: str = ""
+    stopped: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,14 @@ class Backend(Protocol):
         """End the stage, if it still runs."""
         ...
 
+    def why_stopped(self) -> str:
+        """Why a stage was told to stop, if that is known here."""
+        ...
+
+    def fail(self) -> None:
+        """See to the end of a stage that failed, or that failed to be followed."""
+        ...
+
     def close(self) -> None:
         """See to the end of a stage that has nothing left to do."""
         ...
@@ -47,7 +55,7 @@ def ending(backend: Backend) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        backend.stop()
+        backend.fail()
         raise
     backend.close()
 

@@ -19,11 +19,13 @@ _NEVER_PULLED = re.compile(
     r"|401|403|invalid reference",
     re.IGNORECASE,
 )
-_NO_PROGRAM = re.compile(r"exec(utable file)?.*(not found|no such file)", re.IGNORECASE)
-WITHOUT_PODLINE = (
-    "the image {image} has no podline in it. fix: build yours on podline's, whose Python has it: "
-    f"FROM podline-stage:{__version__} and RUN pip install YOUR-PACKAGES are all of its Dockerfile"
+_NO_PROGRAM = re.compile(
+    r"exec(utable file)?.*(not found|no such file)|No module named '?podline", re.IGNORECASE
 )
+_WITHOUT_PODLINE = f"""the image {{image}} has no podline in it. fix: add to its Dockerfile
+COPY --from=podline-stage:{__version__} /opt/podline/code /opt/podline/code
+RUN pip install ipython obstore cloudpickle && \
+    echo /opt/podline/code >"$(python -c 'import site; print(site.getsitepackages()[0])')/podline.pth""""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ def death(pod: Pod, stage: str, last: str) -> str:
             f"limit:memory:{_doubled(limit)}, or take fewer rows"
         )
     said = how.message or last
-    if _NO_PROGRAM.search(said) or "No module named podline" in said:
-        return WITHOUT_PODLINE.format(image=image)
+    if _NO_PROGRAM.search(said):
+        return _WITHOUT_PODLINE.format(image=image)
     if how.signal or how.exit_code > 128:
         return f"the stage {stage!r} was killed by the signal {how.signal or how.exit_code - 128}"
     return f"the stage {stage!r} ended with exit code {how.exit_code} and left no result: {said}"
@@ -143,7 +145,7 @@ def _waiting(waiting: Mapping[str, Any], image: str) -> Finding | None:
         return Finding(f"the pod's settings name what is not there: {said}. {advice}", final=True)
     if reason in ("CreateContainerError", "RunContainerError", "StartError"):
         if _NO_PROGRAM.search(said):
-            return Finding(WITHOUT_PODLINE.format(image=image), final=True)
+            return Finding(_WITHOUT_PODLINE.format(image=image), final=True)
         return Finding(f"the container cannot be started: {said}", final=True)
     return None
 

@@ -83,19 +83,17 @@ class Follower:
                 timeout = None if until is None else max(0.0, until - time.monotonic())
                 kind, value = self.news.get(timeout=timeout)
             except queue.Empty:
-                raise self._without_result() from None
+                return self._at_the_end()
             if kind == "line" and self.transcript.hear(value):
                 return self.transcript.digest
             if kind == "pod":
                 self._look_at(value)
-                if digest := self._last_message():
-                    return digest
                 if diagnosis.has_ended(value):
                     until = until or time.monotonic() + _LAST_WORDS
                 elif self.started.is_set():
                     until = None
             elif kind == "log ended" and diagnosis.has_ended(self.pod):
-                raise self._without_result()
+                return self._at_the_end()
             elif kind == "trouble":
                 self.say(value)
             elif kind in ("gone", "broken"):
@@ -112,17 +110,16 @@ class Follower:
             self.say(found.sentence)
         self.said = found
 
-    def _last_message(self) -> str:
-        """The result's hash, if the container's termination message has it."""
+    def _at_the_end(self) -> str:
+        """The result's hash, if the container's termination message has it: the log may break."""
         how = diagnosis.ended(self.pod)
-        return self.transcript.digest_in(how.message) if how else ""
-
-    def _without_result(self) -> StageError:
+        if how and (digest := self.transcript.digest_in(how.message)):
+            return digest
         if diagnosis.has_ended(self.pod):
             last = self.transcript.last
-            return StageError(diagnosis.death(self.pod, self.transcript.stage, last))
+            raise StageError(diagnosis.death(self.pod, self.transcript.stage, last))
         why = f": {self.said.sentence}" if self.said else ""
-        return StageError(
+        raise StageError(
             f"the pod {self.name} did not start within {self.startup_seconds:g} s{why}. fix: see "
             "to that, or raise [podline] startup_timeout"
         )

@@ -17,12 +17,11 @@ from podline import settings
 from podline.contract import StageTask
 from podline.notebooks.tags import StageSettings
 from podline.operators.diagnosis import CONTAINER
-from podline.operators.pods import GRACE_SECONDS, NONCE, PREFIX, WORK
+from podline.operators.pods import GRACE_SECONDS, NONCE, PREFIX, STAGE_LABEL, TRIES, TRY, WORK
 
 if TYPE_CHECKING:
     from podline.notebooks.pipeline import Pipeline
 
-STAGE_LABEL = "podline"  # of the pods of stages: podline=stage
 USER = 10001  # of our images
 HOME = "/home/podline"
 _LONGEST_NAME = 63
@@ -89,8 +88,14 @@ def from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> dic
     return given
 
 
-def identity(task: StageTask, tags: StageSettings) -> dict[str, Any]:
-    """The operator's parameters that tell this pod from all others."""
+def identity(task: StageTask, tags: StageSettings, ti: Any) -> dict[str, Any]:
+    """The operator's parameters that tell this pod from all others.
+
+    Args:
+        task: what it runs.
+        tags: the stage's settings.
+        ti: Airflow's task instance.
+    """
     return {
         "name": _name(task),
         "random_name_suffix": False,
@@ -100,6 +105,8 @@ def identity(task: StageTask, tags: StageSettings) -> dict[str, Any]:
             NONCE: task.nonce,
             PREFIX: task.prefix,
             WORK: task.work,
+            TRY: str(ti.try_number),
+            TRIES: str(ti.max_tries),
         },
         "cmds": ["python", "-m", "podline.stages"],
     }

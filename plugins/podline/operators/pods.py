@@ -1,8 +1,10 @@
 """The backend `kubernetes`: a stage as a pod, watched and followed, never polled."""
 
 import base64
+import contextlib
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
 from podline.exceptions import StageError
-from podline.operators import following
+from podline.operators import diagnosis, following
 from podline.operators.diagnosis import Pod
 from podline.operators.following import CONNECT_SECONDS, Follower
 from podline.operators.output import Transcript
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     from podline.store import StoreConnection
 
 GRACE_SECONDS = 2
+STAGE_LABEL = "podline"  # of the pods of stages: podline=stage
+KEPT_LABEL = "podline-kept"  # of those of failed stages that are kept
 _REQUEST = (CONNECT_SECONDS, 30)  # seconds to connect, and to answer
 _QUOTA_AGAIN = 2.0  # seconds
+_REASON_SECONDS = 3.0  # in which the cluster says why it ended a pod
 
 NONCE, PREFIX, WORK, TRY, TRIES = (
     f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries")
@@ -49,11 +54,13 @@ class PodBackend:
     ) -> None:
         self.client, self.make_pod, self.say = client, make_pod, say
         self.pod: Pod | None = None
+        self.adopted: int | None = None  # the try whose pod it is
+        self.supervisor, self.stopped = os.getppid(), False
 
     def run(
         self, task: StageTask, connection: "StoreConnection", log: Callable[[str], object]
     ) -> str:
-        """Run a stage in a new pod, and pass each line of its output to `log`.
+        """Run a stage in a new pod, or in the adopted one; pass each line of its output to `log`.
 
         Returns:
             The sha256 that the stage gives its result.
@@ -61,7 +68,8 @@ class PodBackend:
         Raises:
             StageError: the pod cannot be made or cannot start, or ended without a result.
         """
-        self.create(task, connection)
+        if self.pod is None:
+            self.create(task, connection)
         return self.follow(task, log)
 
     def create(self, task: StageTask, connection: "StoreConnection") -> None:
@@ -79,31 +87,117 @@ class PodBackend:
         assert self.pod is not None
         transcript = Transcript(task.plan.stage, task.nonce, log)
         seconds = settings.startup_timeout()
-        return Follower(self.client, self.pod, transcript, self.say, seconds).follow()
+        try:
+            return Follower(self.client, self.pod, transcript, self.say, seconds).follow()
+        except StageError:
+            if self.stopped:
+                raise StageError(f"the stage {task.plan.stage!r} was told to stop") from None
+            raise
 
     def stop(self) -> None:
-        """End the pod, if there is one, unless failed pods are to be kept."""
-        if not settings.keep_failed_pods():
+        """End the pod, if there is one."""
+        self.stopped = True
+        self.close()
+
+    def why_stopped(self) -> str:
+        """What the cluster says of a pod whose stage was told to stop."""
+        if self.stopped or self.pod is None:
+            return ""
+        about = self.pod["metadata"]
+        until = time.monotonic() + _REASON_SECONDS
+        while time.monotonic() < until:
+            try:
+                pod = following.read_pod(self.client, about["namespace"], about["name"])
+            except following.failures():
+                return f"the pod {about['name']} was deleted"
+            if diagnosis.has_ended(pod) and (found := diagnosis.finding(pod)):
+                return found.sentence
+            if "deletionTimestamp" in pod["metadata"]:
+                return (
+                    found.sentence if (found := diagnosis.finding(pod)) else "the pod was deleted"
+                )
+            time.sleep(0.2)
+        return ""
+
+    def fail(self) -> None:
+        """Delete the pod of a stage that failed, or keep it if the setting says so."""
+        if self.pod is None or os.getppid() != self.supervisor:
+            return  # without its supervisor this process is lost: the next try takes the pod over
+        if settings.keep_failed_pods() and not self.stopped:
+            self._keep(self.pod)
+        else:
             self.close()
 
     def close(self) -> None:
         """Delete the pod; waits for nothing."""
-        if self.pod is None:
-            return
-        about = self.pod["metadata"]
+        if self.pod is not None:
+            self._delete(self.pod)
+
+    # -- the try before
+
+    def adopt(self, task: StageTask, number: int, tries: int) -> StageTask | None:
+        """Take over the pod of an earlier try that lost its worker, if it does the same work.
+
+        The pods of other earlier tries are deleted: nobody follows them any more.
+
+        Args:
+            task: what this try would do.
+            number: of this try.
+            tries: how many Airflow allows: a clear raises it, and what was cleared is not adopted.
+
+        Returns:
+            The task of that pod, with its nonce and its folder; None: there is none.
+        """
+        found = None
+        for pod in self._earlier(task, number):
+            notes = pod["metadata"]["annotations"]
+            same = notes.get(WORK) == task.work and notes.get(TRIES) == str(tries)
+            if same and found is None:
+                found, self.pod = pod, pod
+            else:
+                self._delete(pod)
+        if found is None:
+            return None
+        notes = found["metadata"]["annotations"]
+        self.adopted = int(notes[TRY])
+        return replace(task, nonce=notes[NONCE], prefix=notes[PREFIX])
+
+    def _earlier(self, task: StageTask, number: int) -> list[Pod]:
+        """The pods of earlier tries that are not over, the latest first."""
+        here, _, _ = task.prefix.rpartition("/")
         try:
-            self.client.delete_namespaced_pod(
-                about["name"],
-                about["namespace"],
-                grace_period_seconds=GRACE_SECONDS,
-                _preload_content=False,
-                _request_timeout=_REQUEST,
+            pods = list_pods(self.client, settings.namespace())
+        except following.failures() as error:
+            raise StageError(
+                "whether the try before has left a pod cannot be told: "
+                f"{following.explain(error)}. fix: see to it, and let it be tried again"
+            ) from None
+        found = [
+            pod
+            for pod in pods
+            if pod["metadata"]["annotations"].get(PREFIX, "").rpartition("/")[0] == here
+            and int(pod["metadata"]["annotations"][TRY]) < number
+            and not is_over(pod)
+        ]
+        return sorted(found, key=lambda pod: -int(pod["metadata"]["annotations"][TRY]))
+
+    def _keep(self, pod: Pod) -> None:
+        about = pod["metadata"]
+        self.say(f"the pod {about['name']} of the failed stage is kept in {about['namespace']!r}")
+        patch = {"metadata": {"labels": {KEPT_LABEL: "true"}}}
+        with contextlib.suppress(*following.failures()):  # it is kept, and may be swept too early
+            self.client.patch_namespaced_pod(
+                about["name"], about["namespace"], patch, _request_timeout=_REQUEST
             )
+
+    def _delete(self, pod: Pod) -> None:
+        try:
+            delete_pod(self.client, pod)
         except following.failures() as error:
             if getattr(error, "status", None) != 404:
                 self.say(
-                    f"the pod {about['name']} cannot be deleted: {following.explain(error)}. "
-                    "`podline sweep-pods` will"
+                    f"the pod {pod['metadata']['name']} cannot be deleted: "
+                    f"{following.explain(error)}. `podline sweep-pods` will"
                 )
 
     # -- creation
@@ -156,6 +250,44 @@ class PodBackend:
                     "store_secret"
                 ) from None
         return name
+
+
+def list_pods(client: "CoreV1Api", namespace: str) -> list[Pod]:
+    """List the pods of stages as the API's JSON.
+
+    Raises:
+        ApiException: they may not be listed.
+    """
+    response = client.list_namespaced_pod(
+        namespace,
+        label_selector=f"{STAGE_LABEL}=stage",
+        _preload_content=False,
+        _request_timeout=_REQUEST,
+    )
+    pods: list[Pod] = json.loads(response.data)["items"]
+    return pods
+
+
+def delete_pod(client: "CoreV1Api", pod: Pod) -> None:
+    """Delete a pod; waits for nothing.
+
+    Raises:
+        ApiException: it is not there, or may not be deleted.
+    """
+    about = pod["metadata"]
+    client.delete_namespaced_pod(
+        about["name"],
+        about["namespace"],
+        grace_period_seconds=GRACE_SECONDS,
+        _preload_content=False,
+        _request_timeout=_REQUEST,
+    )
+
+
+def is_over(pod: Pod) -> bool:
+    """Whether a pod is being deleted, or is kept for a look at it."""
+    about = pod["metadata"]
+    return "deletionTimestamp" in about or KEPT_LABEL in (about.get("labels") or {})
 
 
 def _passed(task: StageTask, connection: "StoreConnection") -> str:

@@ -74,6 +74,14 @@ class ProcessBackend:
             self.process.terminate()
             self.close()
 
+    def why_stopped(self) -> str:
+        """Nothing: whoever sent the signal did not say."""
+        return ""
+
+    def fail(self) -> None:
+        """End what is left of it."""
+        self.stop()
+
     def close(self) -> None:
         """Wait for the end of a process that has nothing left to do, or see to it."""
         if self.process is None:

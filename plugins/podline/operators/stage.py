@@ -80,9 +80,14 @@ class NotebookOperator(KubernetesPodOperator):
         plan = self._plan(parameters, shipment)
         refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
         task = launching.make_task(plan, refs, where)
-        self.prefix = task.prefix
         name = params.get(BACKEND_PARAM) or settings.backend()
-        digest, result = self._run(name, task, store, context)
+        self.backend = self._open_backend(name, context)
+        self._say_not_applied(name, self.backend)
+        self.log.info("%s: runs on the backend %r", plan.stage, name)
+        if name == "kubernetes":
+            task = self._adopt(task, context["ti"])
+        self.prefix = task.prefix
+        digest, result = self._run(self.backend, task, store)
         self.log.info("%s", launching.summary(result))
         return {
             "stage": plan.stage,
@@ -93,21 +98,31 @@ class NotebookOperator(KubernetesPodOperator):
             "metrics": result.metrics,
             "phases": {phase.name: phase.seconds for phase in result.phases},
             "executed_notebook": result.executed_notebook,
+            "adopted_from_try": getattr(self.backend, "adopted", None),
         }
 
-    def _run(
-        self, name: str, task: StageTask, store: "Store", context: "Context"
-    ) -> tuple[str, StageResult]:
-        self.backend = backend = self._open_backend(name, context)
-        self._say_not_applied(name, backend)
-        self.log.info("%s: runs on the backend %r", task.plan.stage, name)
+    def _adopt(self, task: StageTask, ti: Any) -> StageTask:
+        """Go on with the pod of the try before, if that lost its worker; returns what it does."""
+        from podline.operators.pods import PodBackend
+
+        assert isinstance(self.backend, PodBackend)
+        if ti.try_number == 1:
+            return task
+        adopted = self.backend.adopt(task, ti.try_number, ti.max_tries)
+        if adopted is None:
+            return task
+        self.log.info("adopted from try %s: its worker was lost", self.backend.adopted)
+        return adopted
+
+    def _run(self, backend: Backend, task: StageTask, store: "Store") -> tuple[str, StageResult]:
         try:
             digest = backend.run(task, store.connection, lambda line: self.log.info("%s", line))
             result = launching.read_result(store, task, digest)
             if result.failure:
-                raise StageError(_told(result))
+                why = backend.why_stopped() if result.failure.stopped else ""
+                raise StageError(": ".join(filter(None, [why, _told(result)])))
         except BaseException:
-            backend.stop()
+            backend.fail()
             raise
         return digest, result
 
@@ -132,7 +147,8 @@ class NotebookOperator(KubernetesPodOperator):
         for name, value in manifest.defaults(self.pipeline).items():
             if not getattr(self, name):
                 setattr(self, name, value)
-        given = manifest.from_tags(tags, self.container_resources) | manifest.identity(task, tags)
+        given = manifest.from_tags(tags, self.container_resources)
+        given |= manifest.identity(task, tags, context["ti"])
         for name, value in given.items():
             mine = getattr(self, name)
             both = isinstance(value, dict) and isinstance(mine, dict)

@@ -88,7 +88,7 @@ class Runner:
         running = self.kernel.current or (self.kernel.cells[-1] if self.kernel.cells else None)
         where = f" while cell {running.number} ran" if self.kernel.current and running else ""
         number = running.number if running else None
-        return Failure(f"the stage was told to stop (SIGTERM){where}", number)
+        return Failure(f"the stage was told to stop (SIGTERM){where}", number, stopped=True)
 
     def _run(self) -> Heap:
         needs, paths = self._fetch()

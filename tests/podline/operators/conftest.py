@@ -1,0 +1,193 @@
+"""Stages as pods of a real cluster, with this session's store behind a relay that they reach."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from benchmarks.notebooks import code_cell, notebook_text
+from podline.contract import StageResult, StageTask
+from podline.exceptions import PodlineError
+from podline.notebooks.compiler import compile_notebook
+from podline.operators import launching
+from podline.operators.pods import PodBackend
+from podline.operators.stage import StageOperator
+from podline.store import Store
+from podline.store.keys import TryKey
+
+
+@pytest.fixture(scope="session")
+def core() -> Any:
+    """The API of pods and namespaces of the cluster that KUBECONFIG names."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
+    from kubernetes import client, config
+
+    config.load_kube_config()
+    return client.CoreV1Api()
+
+
+@pytest.fixture
+def namespace(core: Any) -> Iterator[str]:
+    """A namespace that enforces Pod Security "restricted"."""
+    name = f"podline-test-{secrets.token_hex(4)}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    core.create_namespace({"metadata": {"name": name, "labels": labels}})
+    while not core.list_namespaced_service_account(name).items:  # no pod is admitted before
+        time.sleep(0.02)
+    yield name
+    core.delete_namespace(name)
+
+
+class Relay:
+    """Passes connections on to an address of this machine, from the one that pods reach."""
+
+    def __init__(self, host: str, target: tuple[str, int]) -> None:
+        self.target, self.open = target, True
+        self.server = socket.create_server((host, 0))
+        self.url = f"http://{host}:{self.server.getsockname()[1]}"
+        self.sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Break all connections, and accept no more."""
+        self.open = False
+        for one in (self.server, *self.sockets):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        while self.open:
+            try:
+                near, _ = self.server.accept()
+                self.sockets.append(near)
+                far = socket.create_connection(self.target)
+                self.sockets.append(far)
+            except OSError:
+                return
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def relay(core: Any, store: Store) -> Iterator[Relay]:
+    """The store's address as pods see it."""
+    (node, *_) = core.list_node().items
+    host = next(a.address for a in node.status.addresses if a.type == "InternalIP")
+    where = urlsplit(store.connection.endpoint_url or "")
+    made = Relay(host, (str(where.hostname), int(where.port or 0)))
+    yield made
+    made.cut()
+
+
+@dataclass
+class Ran:
+    """A stage that was run as a pod."""
+
+    task: StageTask
+    backend: PodBackend
+    lines: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    result: StageResult | None = None
+    error: str = ""
+
+    @property
+    def ok(self) -> StageResult:
+        assert self.result is not None, (self.error, self.lines, self.said)
+        assert self.result.failure is None, self.result.failure
+        return self.result
+
+
+@dataclass
+class Pods:
+    """Runs notebooks of one stage as pods, as the operator does."""
+
+    core: Any
+    namespace: str
+    store: Store
+    folder: Path
+
+    def prepare(
+        self, source: str, *tags: str, try_number: int = 1, max_tries: int = 0, **parameters: Any
+    ) -> Ran:
+        """Make all that the operator makes before it runs the stage."""
+        path = self.folder / "pods.ipynb"
+        path.write_text(notebook_text([code_cell(source, "step:work", *tags)]))
+        pipeline = compile_notebook(path)
+        (stage,) = pipeline.stages
+        operator = StageOperator(task_id="work", pipeline=pipeline, stage=stage, **parameters)
+        ti = SimpleNamespace(
+            dag_id="pods", task_id="work", run_id=self.folder.name, map_index=-1,
+            try_number=try_number, max_tries=max_tries,
+        )  # fmt: skip
+        context: Any = {"ti": ti, "run_id": ti.run_id, "dag": SimpleNamespace(parent_dag=None)}
+        where = TryKey("pods", ti.run_id, "work", -1, try_number, launching.new_nonce())
+        shipment = launching.ship(pipeline, self.store, "runs/pods/r")
+        plan = launching.plan_stage(pipeline, stage, {}, shipment)
+        backend: Any = operator._open_backend("kubernetes", context)
+        ran = Ran(launching.make_task(plan, [], where), backend)
+        backend.say = ran.said.append
+        return ran
+
+    def follow(self, ran: Ran, on_line: Callable[[str], object] = lambda line: None) -> Ran:
+        """Run what was prepared, as the operator does."""
+
+        def log(line: str) -> None:
+            ran.lines.append(line)
+            on_line(line)
+
+        try:
+            digest = ran.backend.run(ran.task, self.store.connection, log)
+            ran.result = launching.read_result(self.store, ran.task, digest)
+            if failure := ran.result.failure:
+                why = ran.backend.why_stopped() if failure.stopped else ""
+                ran.error = ": ".join(filter(None, [why, failure.message]))
+        except PodlineError as error:
+            ran.error = str(error)
+        if ran.error:
+            ran.backend.fail()
+        else:
+            ran.backend.close()
+        return ran
+
+    def run(self, source: str, *tags: str, **more: Any) -> Ran:
+        return self.follow(self.prepare(source, *tags, **more))
+
+    def left(self) -> list[str]:
+        """The names of the pods that are there and not being deleted."""
+        pods = self.core.list_namespaced_pod(self.namespace).items
+        return [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
+
+
+@pytest.fixture
+def pods(
+    core: Any, namespace: str, store: Store, relay: Relay, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Pods:  # fmt: skip
+    monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)
+    return Pods(core, namespace, store, tmp_path)
+
+
+def yaml_file(folder: Path, content: Any) -> Path:
+    path = folder / "pod.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
