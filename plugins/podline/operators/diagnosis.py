@@ -22,10 +22,10 @@ _NEVER_PULLED = re.compile(
 _NO_PROGRAM = re.compile(
     r"exec(utable file)?.*(not found|no such file)|No module named '?podline", re.IGNORECASE
 )
-_WITHOUT_PODLINE = f"""the image {{image}} has no podline in it. fix: add to its Dockerfile
+_WITHOUT_PODLINE = f"""the image {{image}} has no podline in it. fix: two lines in its Dockerfile
 COPY --from=podline-stage:{__version__} /opt/podline/code /opt/podline/code
-RUN pip install ipython obstore cloudpickle && \
-    echo /opt/podline/code >"$(python -c 'import site; print(site.getsitepackages()[0])')/podline.pth""""
+RUN pip install ipython obstore cloudpickle && python -c \
+"import site; open(site.getsitepackages()[0] + '/podline.pth', 'w').write('/opt/podline/code')\""""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def test_an_image_that_is_no_name(pods: Pods) -> None:
 def test_an_image_without_podline(pods: Pods) -> None:
     ran = pods.run("x = 1", f"image:podline-store:{__version__}")
     assert f"the image podline-store:{__version__} has no podline in it. fix: " in ran.error
-    assert f"FROM podline-stage:{__version__}" in ran.error
+    assert f"COPY --from=podline-stage:{__version__} /opt/podline/code" in ran.error
 
 
 def test_no_room(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
