@@ -60,7 +60,8 @@ def needs_of(plan: StagePlan, heap: Heap) -> Needs:
     objects: set[str] = set()
     run: set[int] = set()
     # A carried statement runs before objects are loaded: what it reads must be carried as well.
-    queue = [(name, False) for name in (*plan.reads, *plan.guarded)]
+    # What is carried has no guard: each stage makes its own.
+    queue = [(name, False) for name in (*plan.reads, *filter(heap.names.get, plan.guarded))]
     if any(_PLOTS.search(cell.source) for cell in plan.cells):
         queue.append(("matplotlib.", False))
     for index, carried in enumerate(plan.carried):

@@ -259,6 +259,16 @@ def test_a_change_that_a_stage_beside_must_not_miss(
     )
 
 
+def test_a_guard_needs_no_import() -> None:
+    plan = make_plan(
+        "",
+        guarded={"keras": ("other",), "x": ("other",)},
+        carried=(carry("import keras", "keras"),),
+    )
+    needs = memory.needs_of(plan, _heap(x=("s", 1, (), ())))
+    assert (needs.names, needs.carried) == ({"x"}, [])
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
