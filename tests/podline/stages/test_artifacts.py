@@ -373,6 +373,16 @@ def test_estimators(tmp_path: Path) -> None:
     assert there_and_back(FunctionTransformer(lambda x: x * 2), tmp_path).kind == "pickle"
 
 
+def test_a_forest(tmp_path: Path) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    rows = np.random.default_rng(0).random((40, 3))
+    model = RandomForestClassifier(4, random_state=0).fit(rows, rows[:, 0] > rows[:, 1])
+    back = there_and_back(model, tmp_path)
+    assert back.kind == "skops"  # though its nodes have gaps between their fields
+    assert back.value.predict_proba(rows).tolist() == model.predict_proba(rows).tolist()
+
+
 def test_figures_are_drawn_for_people(tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 
