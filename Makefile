@@ -54,8 +54,9 @@ up: install data ## Run the store and Airflow in the foreground (PORT=8080), unt
 	@touch $@
 
 .PHONY: data
-data: install ## Put the demo's data set into the store
+data: install ## Put the notebooks' data sets into the store
 	$(BIN)/podline data put household_power
+	$(BIN)/podline data put smartwatch_activity
 
 ##@ On Kubernetes
 

@@ -6,6 +6,7 @@ store or from a file; whichever way it came, it is the same table, or an error.
 
 import hashlib
 import importlib.util
+import io
 import logging
 import lzma
 import os
@@ -15,16 +16,18 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from podline.exceptions import PodlineError
 
 _MIB = 1024 * 1024
 _SILENCE = 60  # seconds without a byte from a server
+_PICKLE_SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
 
 _log = logging.getLogger(__name__)
 
@@ -33,20 +36,28 @@ class DatasetError(PodlineError):
     """A data set is unknown, cannot be fetched, or is not what it should be."""
 
 
+def _copy(member: IO[bytes], path: Path) -> None:
+    """Take over a member that is a CSV packed by xz already."""
+    with path.open("wb") as file:
+        shutil.copyfileobj(member, file, _MIB)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A table in a file, where it comes from, and how to tell that it is the right one.
 
     Attributes:
         file: name of the file in the cache, a CSV packed by xz.
-        sha256: of that file, as the package has it.
+        sha256: of that file, as it is made from the package.
         text_sha256: of the CSV inside: the checksum that holds however the table was packed.
-        requirement: the package and version that hold the file.
+        requirement: the package and version that hold the table.
         wheel_sha256: of the package's wheel.
-        member: path of the file in the wheel.
-        home: address of the archive (zip) at the table's public home.
-        home_member: the table in that archive, the same text with ``;`` between the columns.
+        member: path of the table in the wheel.
+        home: address of the archive (zip) at the table's public home; "" if the package is that.
+        home_member: path of the table in that archive, or in any other that a source names.
         licence: of the data, and whose they are.
+        pack: makes the file out of the wheel's member.
+        home_pack: makes it out of the archive's.
     """
 
     file: str
@@ -58,6 +69,45 @@ class Dataset:
     home: str
     home_member: str
     licence: str
+    pack: Callable[[IO[bytes], Path], None] = _copy
+    home_pack: Callable[[IO[bytes], Path], None] = _copy
+
+
+def _pack_semicolons(member: IO[bytes], path: Path) -> None:
+    """Pack a table that has ``;`` between its columns, but is the same text otherwise.
+
+    xz's lightest packing is fast; its default would give the package's file byte for byte, and
+    take a minute.
+    """
+    with lzma.open(path, "wb", preset=0) as packed:
+        while block := member.read(_MIB):
+            packed.write(block.replace(b";", b","))
+
+
+def _pack_recordings(member: IO[bytes], path: Path) -> None:
+    """Pack seglearn's recordings as a table, a row a sample, its numbers as exact as they are.
+
+    They come as a pickle, and loading one runs its code: only the known one is loaded.
+    """
+    import numpy as np
+
+    data = member.read()
+    found = hashlib.sha256(data).hexdigest()
+    if found != _PICKLE_SHA256:
+        raise DatasetError(
+            f"The recordings are not seglearn's: their sha256 is {found}, expected "
+            f"{_PICKLE_SHA256}. Name a source that has seglearn's own."
+        )
+    watch = np.load(io.BytesIO(data), allow_pickle=True).item()
+    recordings = zip(watch["X"], watch["subject"], watch["side"], watch["y"], strict=True)
+    with lzma.open(path, "wt", preset=0, encoding="ascii", newline="\n") as table:
+        columns = ["recording", "subject", "side", "exercise", *watch["X_labels"]]
+        table.write(",".join(columns) + "\n")
+        for number, (samples, subject, side, exercise) in enumerate(recordings):
+            name = watch["y_labels"][exercise]
+            about = f"{number},{subject},{'right' if side else 'left'},{name},"
+            for sample in samples.tolist():
+                table.write(about + ",".join(map(str, sample)) + "\n")
 
 
 DATASETS = {
@@ -74,7 +124,21 @@ DATASETS = {
         ),
         home_member="household_power_consumption.txt",
         licence="CC BY 4.0, G. Hebrail and A. Berard, UCI Machine Learning Repository",
-    )
+        home_pack=_pack_semicolons,
+    ),
+    "smartwatch_activity": Dataset(
+        file="smartwatch_activity.csv.xz",
+        sha256="5ae63cbcd38d5278ebb938517631fcf7d4ab3ff7fda4b5828b631f3ebaec8dbf",
+        text_sha256="babc615d8a761712da6d4b5d188aad08fdb18282d61b495d1f6fa99df038a26d",
+        requirement="seglearn==1.2.5",
+        wheel_sha256="ec6b952c85c9627050102854b372d85951563d3b990df677d7c55547e87413dd",
+        member="seglearn/data/watch_dataset.npy",
+        home="",
+        home_member="seglearn/data/watch_dataset.npy",  # a wheel is a zip too
+        licence="BSD 3-Clause, D. M. Burns, seglearn; D. Burns et al., arXiv:1802.01489",
+        pack=_pack_recordings,
+        home_pack=_pack_recordings,
+    ),
 }
 
 
@@ -85,7 +149,8 @@ def fetch(name: str, source: str = "", cache: Path | None = None) -> Path:
         name: a key of `DATASETS`.
         source: where from: a path or ``file://`` URI (used where it is, not copied), an
             ``s3://bucket/key`` of the object store, or the ``https://`` address of a zip like
-            that of the data set's home; by default the package index, failing that the home.
+            that of the data set's home (or of its package's wheel, if it has no other home); by
+            default the package index, failing that the home.
         cache: the folder of fetched files, by default `cache_folder()`.
 
     Returns:
@@ -201,6 +266,8 @@ def _download(dataset: Dataset, source: str, path: Path) -> None:
         try:
             _from_index(dataset, path)
         except DatasetError as error:
+            if not dataset.home:
+                raise
             _log.warning("%s Trying %s", error, dataset.home)
             try:
                 _from_home(dataset, dataset.home, path)
@@ -225,7 +292,7 @@ def _from_store(source: str, path: Path) -> None:
 
 
 def _from_index(dataset: Dataset, path: Path) -> None:
-    """Take the file out of its package, which is downloaded but not installed here."""
+    """Make the file out of its package, which is downloaded but not installed here."""
     with tempfile.TemporaryDirectory(prefix="podline-") as name:
         folder = Path(name)
         requirements = folder / "requirements.txt"
@@ -244,7 +311,8 @@ def _from_index(dataset: Dataset, path: Path) -> None:
         for wheel in folder.glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extract(dataset.member, folder)
-        shutil.copyfile(folder / dataset.member, path)
+        with (folder / dataset.member).open("rb") as member:
+            dataset.pack(member, path)
 
 
 def _installer(folder: Path) -> list[str]:
@@ -265,22 +333,16 @@ def _installer(folder: Path) -> list[str]:
 
 
 def _from_home(dataset: Dataset, url: str, path: Path) -> None:
-    """Take the table out of the archive at its home, and pack it as the package does.
-
-    The texts differ in the separator only, so the CSV has the same checksum. xz's lightest packing
-    is fast; its default would give the package's file byte for byte, and take a minute.
-    """
+    """Take the table out of an archive like that at its home."""
     with tempfile.TemporaryFile() as file:
         try:
             with urllib.request.urlopen(url, timeout=_SILENCE) as response:
                 shutil.copyfileobj(response, file, _MIB)
             with (
                 zipfile.ZipFile(file) as archive,
-                archive.open(dataset.home_member) as text,
-                lzma.open(path, "wb", preset=0) as packed,
+                archive.open(dataset.home_member) as member,
             ):
-                while block := text.read(_MIB):
-                    packed.write(block.replace(b";", b","))
+                dataset.home_pack(member, path)
         except (OSError, zipfile.BadZipFile, KeyError) as error:
             raise DatasetError(
                 f"{url} did not give {dataset.home_member} ({error}): check the network, or name "

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import lzma
+import pickle
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,14 @@ from podline.datasets import DATASETS, DatasetError, fetch, verify
 
 NAME = "household_power"
 DATASET = DATASETS[NAME]
+RECORDINGS = "smartwatch_activity"
+
+
+class RunsCode:
+    """Its pickle would run a test-failing exit."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return sys.exit, ("a pickle was loaded",)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +64,8 @@ def home(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with zipfile.ZipFile(folder / "power.zip", "w") as archive, lzma.open(real) as text:
         archive.writestr(DATASET.home_member, text.read().replace(b",", b";"))
     (folder / "page.zip").write_text("<html>Moved</html>")
+    with zipfile.ZipFile(folder / "code.whl", "w") as archive:
+        archive.writestr(DATASETS[RECORDINGS].member, pickle.dumps(RunsCode()))
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever).start()
@@ -201,3 +212,35 @@ def test_the_cache_folder_is_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_others_may_read_the_cache(real: Path) -> None:
     assert real.stat().st_mode & 0o777 == 0o644
+
+
+# --- recordings that come as a pickle -----------------------------------------------------------
+
+
+def test_recordings_become_a_table(tmp_path: Path) -> None:
+    path = fetch(RECORDINGS, cache=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["smartwatch_activity.csv.xz"]
+    with lzma.open(path, "rt") as text:
+        assert next(text) == "recording,subject,side,exercise,ax,ay,az,wx,wy,wz\n"
+        assert next(text).startswith("0,7,right,PEN,-1.083608,")
+        assert sum(1 for _ in text) == 244_101
+    # The content counts, not how it is packed.
+    again = tmp_path / "again.csv.xz"
+    again.write_bytes(lzma.compress(lzma.decompress(path.read_bytes()), preset=1))
+    assert fetch(RECORDINGS, str(again)) == again
+
+
+def test_another_pickle_is_not_loaded(home: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="are not seglearn's"):
+        fetch(RECORDINGS, f"{home}/code.whl", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_that_is_its_own_home_has_no_other_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        datasets, "_installer", lambda _: [sys.executable, "-c", "exit('no index')"]
+    )
+    with pytest.raises(DatasetError, match=r"did not give seglearn==1.2.5 \(no index\)"):
+        fetch(RECORDINGS, cache=tmp_path)
