@@ -1,4 +1,4 @@
-"""`airflow dags test`: the real application end to end, and two runs for one date."""
+"""`airflow dags test`: the real applications end to end, and two runs for one date."""
 
 import json
 import os
@@ -19,6 +19,8 @@ DATE = "2026-01-01T00:00:00+00:00"
 
 # A slice: two months to learn from, and few steps; the held-out year is the whole one.
 SLICE = {"rows": 90_000, "model_size": 10_000, "steps": 60, "horizon": 24}
+# Few windows, few trees, one pass; the held-out subjects are others.
+FEW = {"held_out": [1, 6, 7], "overlap": 0.0, "trees": 10, "epochs": 1, "seed": 1}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,31 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -
     # Only where the network is, TensorFlow is loaded.
     assert "tensorflow" not in found["ingest"].versions
     assert "tensorflow" in found["train"].versions
+
+
+@pytest.mark.timeout(400)
+def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: Path) -> None:
+    dags_test("activity_recognition", _env(home), FEW)
+    found = {stage: tries[0] for stage, tries in results(store, "activity_recognition").items()}
+    assert set(found) == {
+        "ingest", "preprocess", "train_forest", "train_cnn", "evaluate", "publish",
+    }  # fmt: skip
+    assert all(result.succeeded for result in found.values())
+    metrics = found["evaluate"].metrics
+    assert metrics["accuracy_majority"] < 0.25
+    assert metrics["accuracy_majority"] < metrics["accuracy_network"] < 1
+    assert 0.8 < metrics["accuracy_forest"] < 1
+    manifest = json.loads(bytes(store.get(keys.manifest_key("activity_recognition", 1))))
+    assert manifest["parameters"]["held_out"] == [1, 6, 7]
+    assert manifest["metrics"]["accuracy_forest"] == metrics["accuracy_forest"]
+    assert 0.7 < manifest["metrics"]["accuracy_forest_subject_7"] < 1
+    # Of stages side by side, only the one that has the network loads TensorFlow.
+    assert "tensorflow" not in found["train_forest"].versions
+    assert "tensorflow" in found["train_cnn"].versions
+
+    dags_test("activity_recognition_baseline", _env(home), FEW)
+    ((baseline,),) = results(store, "activity_recognition_baseline").values()
+    assert baseline.metrics == metrics
 
 
 @pytest.mark.timeout(200)

@@ -80,6 +80,23 @@ def test_household_power_is_what_its_notebook_says(tmp_path: Path) -> None:
     assert dag["params"]["backend"]["value"] == "process"
 
 
+def test_activity_recognition_has_stages_side_by_side(tmp_path: Path) -> None:
+    dag = load_dags(tmp_path)["dags"]["activity_recognition"]
+    assert dag["tasks"] == {
+        "ingest": [],
+        "preprocess": ["ingest"],
+        "train_forest": ["preprocess"],
+        "train_cnn": ["preprocess"],
+        "evaluate": ["train_cnn", "train_forest"],
+        "publish": ["evaluate"],
+    }
+    assert dag["doc"].startswith("# Recognise an exercise from a watch")
+    assert dag["tags"] == ["classification", "iot", "notebook", "podline"]
+    held_out = dag["params"]["held_out"]
+    assert held_out["value"] == [9, 10]
+    assert held_out["schema"]["type"] == "array"
+
+
 def test_an_invalid_notebook_harms_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
