@@ -101,6 +101,8 @@ def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: 
     assert 0.8 < metrics["accuracy_forest"] < 1
     manifest = json.loads(bytes(store.get(keys.manifest_key("activity_recognition", 1))))
     assert manifest["parameters"]["held_out"] == [1, 6, 7]
+    assert manifest["parameters"]["model"] == "forest"
+    assert [file["path"] for file in manifest["files"]] == ["model.skops"]
     assert manifest["metrics"]["accuracy_forest"] == metrics["accuracy_forest"]
     assert 0.7 < manifest["metrics"]["accuracy_forest_subject_7"] < 1
     # Of stages side by side, only the one that has the network loads TensorFlow.
