@@ -8,9 +8,11 @@ import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks import cluster
 from podline.store import Store, StoreConnection, embedded
 
 
@@ -38,6 +40,15 @@ def pytest_runtest_makereport(
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def core() -> Any:
+    """The API of the cluster that KUBECONFIG names: of pods, Secrets and namespaces."""
+    found = cluster.connect()
+    if found is None:
+        pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
+    return found
 
 
 @pytest.fixture(scope="session")

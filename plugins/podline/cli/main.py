@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from podline import __version__
-from podline.cli import clean, data, lint, notebook, run, runs, show, store, up
+from podline.cli import clean, data, lint, notebook, run, runs, show, store, sweep, up
 from podline.exceptions import PodlineError
 
 
@@ -67,6 +67,7 @@ app.command("run")(run.command)
 app.command("runs")(runs.command)
 app.command("notebook")(notebook.command)
 app.command("clean")(clean.command)
+app.command("sweep-pods")(sweep.command)
 app.add_typer(data.app)
 app.add_typer(store.app)
 app.command("up")(up.command)

@@ -1,21 +1,15 @@
 """Stages as pods of a real cluster, with this session's store behind a relay that they reach."""
 
-import os
-import secrets
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from benchmarks.cluster import Relay, own_namespace
 from benchmarks.notebooks import code_cell, notebook_text
 from podline.contract import StageResult, StageTask
 from podline.exceptions import PodlineError
@@ -27,73 +21,16 @@ from podline.store import Store
 from podline.store.keys import TryKey
 
 
-@pytest.fixture(scope="session")
-def core() -> Any:
-    """The API of pods and namespaces of the cluster that KUBECONFIG names."""
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
-    from kubernetes import client, config
-
-    config.load_kube_config()
-    return client.CoreV1Api()
-
-
 @pytest.fixture
 def namespace(core: Any) -> Iterator[str]:
-    """A namespace that enforces Pod Security "restricted"."""
-    name = f"podline-test-{secrets.token_hex(4)}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    core.create_namespace({"metadata": {"name": name, "labels": labels}})
-    while not core.list_namespaced_service_account(name).items:  # no pod is admitted before
-        time.sleep(0.02)
-    yield name
-    core.delete_namespace(name)
-
-
-class Relay:
-    """Passes connections on to an address of this machine, from the one that pods reach."""
-
-    def __init__(self, host: str, target: tuple[str, int]) -> None:
-        self.target, self.open = target, True
-        self.server = socket.create_server((host, 0))
-        self.url = f"http://{host}:{self.server.getsockname()[1]}"
-        self.sockets: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        """Break all connections, and accept no more."""
-        self.open = False
-        for one in (self.server, *self.sockets):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-
-    def _accept(self) -> None:
-        while self.open:
-            try:
-                near, _ = self.server.accept()
-                self.sockets.append(near)
-                far = socket.create_connection(self.target)
-                self.sockets.append(far)
-            except OSError:
-                return
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
+    with own_namespace(core) as name:
+        yield name
 
 
 @pytest.fixture
 def relay(core: Any, store: Store) -> Iterator[Relay]:
     """The store's address as pods see it."""
-    (node, *_) = core.list_node().items
-    host = next(a.address for a in node.status.addresses if a.type == "InternalIP")
-    where = urlsplit(store.connection.endpoint_url or "")
-    made = Relay(host, (str(where.hostname), int(where.port or 0)))
+    made = Relay(core, store.connection.endpoint_url or "")
     yield made
     made.cut()
 

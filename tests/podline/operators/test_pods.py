@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cluster import Relay
 from podline import __version__
 
-from .conftest import Pods, Relay, yaml_file
+from .conftest import Pods, yaml_file
 
 pytestmark = pytest.mark.cluster
 

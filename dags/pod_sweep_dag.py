@@ -1,0 +1,41 @@
+"""Removes the pods of stages that nobody follows any more, once an hour.
+
+A worker that was lost together with all its retries, or a deletion that the cluster refused,
+leaves a pod behind. Never removed is one whose try still runs, or whose next try may take it
+over. If a run fails, its log says what the cluster refused; `podline sweep-pods` does the same
+by hand.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from podline import settings
+
+KEPT_FOR = timedelta(days=1)  # the pods of failed stages, where the setting keeps them
+
+with DAG(
+    "pod_sweep",
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=settings.backend() != "kubernetes",
+    default_args={"owner": "podline", "retries": 0},
+    doc_md=__doc__,
+    tags={"podline", "maintenance"},
+):
+
+    @task
+    def sweep(**context: Any) -> list[str]:
+        """Delete them; returns their names."""
+        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+        from podline.operators import sweeping
+
+        hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
+        states = sweeping.states_for_task(context["ti"])
+        return sweeping.sweep(hook.core_v1_client, settings.namespace(), states, KEPT_FOR)
+
+    sweep()

@@ -1,0 +1,37 @@
+"""`podline sweep-pods`: removes the pods that nobody follows any more."""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    namespace: Annotated[
+        str, typer.Option(help="Where to look; the setting [podline] namespace by default.")
+    ] = "",
+    kept_for: Annotated[
+        str, typer.Option(help="How long the pods of failed stages are kept: 90m, 12h or 3d.")
+    ] = "1d",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
+) -> None:
+    """Remove the pods of stages that nobody follows any more.
+
+    Never one whose try still runs, or whose next try may take it over: Airflow's database says.
+    """
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+    from podline import settings
+    from podline.cli.values import read_duration
+    from podline.operators import sweeping
+
+    age = read_duration(kept_for)
+    hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
+    where = namespace or settings.namespace()
+    states = sweeping.states_in_database()
+    found = sweeping.sweep(hook.core_v1_client, where, states, age, dry_run)
+    for name in found:
+        typer.echo(name)
+    verb = "would be removed" if dry_run else "removed"
+    typer.echo(f"{len(found)} pod{'s'[: len(found) != 1]} {verb} from {where}")

@@ -1,0 +1,156 @@
+"""Stages as pods under Airflow's real scheduler: lost workers, stops, sweeps."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cluster import Relay, own_namespace
+from benchmarks.notebooks import code_cell, notebook_text
+from benchmarks.server import Airflow, running
+from podline.store import Store, StoreConnection
+
+# One Airflow for all of them; two at once would be slow on a small machine.
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
+
+NOTEBOOKS = {
+    "chain": {"step:make": "x = 20", "step:change": "x += 1", "step:look": "result = x\nresult"},
+    "slow": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(12)\nx = 1"},
+    "endless": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(600)"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebooks")
+    for name, cells in NOTEBOOKS.items():
+        about = {"podline": {"retries": 1}}
+        text = notebook_text([code_cell(source, tag) for tag, source in cells.items()], about)
+        (folder / f"{name}.ipynb").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(store_server: StoreConnection) -> Store:
+    store = Store(store_server)
+    store.ensure_bucket()
+    return store
+
+
+@pytest.fixture(scope="module")
+def namespace(core: Any) -> Iterator[str]:
+    with own_namespace(core) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    core: Any, folder: Path, store: Store, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
+    relay = Relay(core, store.connection.endpoint_url or "")
+    variables = store.connection.to_env() | {
+        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
+        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+        "AIRFLOW__PODLINE__NAMESPACE": namespace,
+        "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    }
+    with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
+        airflow.wait_for_dag("slow")
+        yield airflow
+    relay.cut()
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise TimeoutError(f"not so after {seconds} s")
+
+
+def path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+
+
+def log(airflow: Airflow, dag_id: str, run_id: str, task_id: str, number: int) -> str:
+    try:
+        text = airflow.call("GET", f"{path(dag_id, run_id, task_id)}/logs/{number}")
+    except RuntimeError:
+        return ""  # not there yet
+    return json.dumps(text)
+
+
+def names(core: Any, namespace: str) -> list[str]:
+    return [pod.metadata.name for pod in core.list_namespaced_pod(namespace).items]
+
+
+def worker(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> int | None:
+    """The process of a running task."""
+    wanted = airflow.call("GET", path(dag_id, run_id, task_id))["id"].encode()
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and wanted in (process / "cmdline").read_bytes():
+                return int(process.name)
+        except OSError:
+            continue
+    return None
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_pipeline_of_pods(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("chain")
+    assert airflow.wait("chain", run_id) == "success"
+    assert '"21"' in log(airflow, "chain", run_id, "look", 1)
+    until(lambda: not names(core, namespace), 10)
+
+
+@pytest.mark.parametrize("who", ["the task's process", "its supervisor"])
+def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) -> None:
+    run_id = airflow.trigger("slow")
+    until(lambda: '"up"' in log(airflow, "slow", run_id, "sleep", 1))
+    pid = until(lambda: worker(airflow, "slow", run_id, "sleep"))
+    os.kill(pid if who == "the task's process" else parent(pid), signal.SIGKILL)
+    assert airflow.wait("slow", run_id) == "success"
+    said = log(airflow, "slow", run_id, "sleep", 2)
+    assert "adopted from try 1: its worker was lost" in said
+    assert '"up"' in said
+    xcom = airflow.call("GET", f"{path('slow', run_id, 'sleep')}/xcomEntries/return_value")
+    assert "'adopted_from_try': 1" in str(xcom["value"]) or xcom["value"]["adopted_from_try"] == 1
+    until(lambda: not names(core, namespace), 20)
+
+
+@pytest.mark.parametrize("what", ["marked failed", "its run deleted"])
+def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what: str) -> None:
+    run_id = airflow.trigger("endless")
+    until(lambda: '"up"' in log(airflow, "endless", run_id, "sleep", 1))
+    if what == "marked failed":
+        airflow.call("PATCH", path("endless", run_id, "sleep"), {"new_state": "failed"})
+    else:
+        airflow.call("PATCH", f"/api/v2/dags/endless/dagRuns/{run_id}", {"state": "failed"})
+    until(lambda: not names(core, namespace), 5 + 6)  # a heartbeat tells the task
+
+
+def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("slow")
+    until(lambda: '"up"' in log(airflow, "slow", run_id, "sleep", 1))
+    (first,) = names(core, namespace)
+    airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", {
+        "dry_run": False, "dag_run_id": run_id, "task_ids": ["sleep"], "only_failed": False,
+    })  # fmt: skip
+    until(lambda: (found := names(core, namespace)) and first not in found, 60)
+    assert airflow.wait("slow", run_id) == "success"
+    xcom = airflow.call("GET", f"{path('slow', run_id, 'sleep')}/xcomEntries/return_value")
+    assert "adopted_from_try': 1" not in str(xcom["value"])
