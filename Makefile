@@ -68,11 +68,21 @@ BUILDER ?= $(shell for builder in buildah podman docker; do \
 	command -v $$builder >/dev/null && echo $$builder && break; done)
 
 .PHONY: images
-images: ## Build the stages' images (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
+images: ## Build the images of stages and store (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
 	$(BUILD) -f images/stage/Dockerfile --target base $$($(PYTHON) images/stage/labels.py base) \
 		-t $(IMAGE_PREFIX)podline-stage:$(VERSION) .
 	$(BUILD) -f images/stage/Dockerfile --target tensorflow $$($(PYTHON) images/stage/labels.py tensorflow) \
 		-t $(IMAGE_PREFIX)podline-stage-tensorflow:$(VERSION) .
+	$(BUILD) -f images/store/Dockerfile -t $(IMAGE_PREFIX)podline-store:$(VERSION) .
+
+.PHONY: cluster-store
+cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random
+	kubectl apply -f helm-values/namespace.yaml
+	kubectl --namespace podline get secret object-store >/dev/null 2>&1 || \
+		$(BIN)/podline store secrets | kubectl create -f -
+	sed 's|image: podline|image: $(IMAGE_PREFIX)podline|' helm-values/object-store.yaml | \
+		kubectl apply --namespace podline -f -
+	kubectl --namespace podline rollout status statefulset/object-store --timeout 180s
 
 # One time for all files, so that the same content makes the same image; zip knows none before 1980.
 EPOCH = 1767225600

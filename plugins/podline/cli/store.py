@@ -1,5 +1,6 @@
-"""`podline store`: the embedded store, started, stopped and lent to other programs."""
+"""`podline store`: the embedded store, started, stopped and lent; the keys of a cluster's."""
 
+import json
 import shlex
 from typing import Annotated
 
@@ -40,19 +41,44 @@ def status() -> None:
     typer.echo(f"the store of {folder} runs: {embedded.connection(folder)}")
 
 
+Namespace = Annotated[str, typer.Option(help="The store's namespace in the cluster.")]
+
+
 @app.command("env")
-def env() -> None:
+def env(
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="The store in the cluster of KUBECONFIG instead.")
+    ] = False,
+    namespace: Namespace = "podline",
+    endpoint: Annotated[
+        str, typer.Option(help="The address of the cluster's store as seen from here.")
+    ] = "",
+) -> None:
     """Print the connection for a shell, its secret key included.
 
     Use it as: eval "$(podline store env)"
     """
-    from podline.store import embedded
+    from podline.store import embedded, in_cluster
 
     folder = stores.embedded_folder()
-    for name, value in embedded.connection(folder).to_env().items():
+    connection = (
+        in_cluster.connection(namespace, endpoint) if cluster else embedded.connection(folder)
+    )
+    for name, value in connection.to_env().items():
         typer.echo(f"export {name}={shlex.quote(value)}")
-    if not embedded.is_running(folder):
+    if not (cluster or embedded.is_running(folder)):
         typer.echo("podline: the store does not run: podline store start", err=True)
+
+
+@app.command("secrets")
+def secrets(namespace: Namespace = "podline") -> None:
+    """Print Secrets with new keys for a store in a cluster.
+
+    Use it as: podline store secrets | kubectl create -f -
+    """
+    from podline.store import in_cluster
+
+    typer.echo(json.dumps(in_cluster.new_secrets(namespace)))
 
 
 @app.command(

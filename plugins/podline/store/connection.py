@@ -8,6 +8,7 @@ environment variable that Airflow does.
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -50,14 +51,14 @@ class StoreConnection:
         return cls.from_env(conn_id)
 
     @classmethod
-    def from_env(cls, conn_id: str) -> Self:
+    def from_env(cls, conn_id: str, env: Mapping[str, str] = os.environ) -> Self:
         """Read ``AIRFLOW_CONN_{CONN_ID}``, in its JSON or its URI form.
 
         Raises:
             StoreConnectionError: the variable is missing or cannot be used.
         """
         name = _variable(conn_id)
-        value = os.environ.get(name)
+        value = env.get(name)
         if not value:
             raise StoreConnectionError(
                 f"No store: the environment variable {name} is not set. Give it an Airflow "
