@@ -1,0 +1,130 @@
+"""Pods of the images, in a real cluster."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from podline import __version__
+
+ROOT = Path(__file__).parents[2]
+VALUES = ROOT / "helm-values"
+BASE = f"podline-stage:{__version__}"
+TENSORFLOW = f"podline-stage-tensorflow:{__version__}"
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    """The documents of a file of helm-values."""
+    return list(yaml.safe_load_all((VALUES / name).read_text()))
+
+
+@pytest.fixture(scope="session")
+def kubernetes_client() -> Any:
+    """The API client of the cluster that KUBECONFIG names."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
+    from kubernetes import client, config
+
+    config.load_kube_config()
+    return client.ApiClient()
+
+
+@pytest.fixture(scope="session")
+def core(kubernetes_client: Any) -> Any:
+    """The API of pods, Secrets and namespaces."""
+    from kubernetes import client
+
+    return client.CoreV1Api(kubernetes_client)
+
+
+@pytest.fixture(scope="module")
+def namespace(core: Any) -> Iterator[str]:
+    """A namespace of the module's own, as helm-values/namespace.yaml makes it."""
+    (body,) = manifests("namespace.yaml")
+    name = f"podline-test-{secrets.token_hex(4)}"
+    core.create_namespace(body | {"metadata": body["metadata"] | {"name": name}})
+    yield name
+    core.delete_namespace(name)
+
+
+def pod(image: str, *command: str, **spec: Any) -> dict[str, Any]:
+    """A pod as stages have it; `container` in `spec` adds to its container."""
+    container = {
+        "name": "stage",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "command": list(command),
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    return {
+        "metadata": {"name": f"pod-{secrets.token_hex(4)}"},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container | spec.pop("container", {})],
+            **spec,
+        },
+    }
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(core: Any, namespace: str) -> Run:
+    """Runs a pod to its end, which must be a good one; returns its output."""
+
+    def call(image: str, *command: str, **spec: Any) -> str:
+        body = pod(image, *command, **spec)
+        name = body["metadata"]["name"]
+        core.create_namespaced_pod(namespace, body)
+        try:
+            phase = _end(core, namespace, name)
+            output = read_log(core, namespace, name)
+            assert phase == "Succeeded", output
+            return output
+        finally:
+            core.delete_namespaced_pod(name, namespace)
+
+    return call
+
+
+@pytest.fixture
+def python(run: Run) -> Callable[..., Any]:
+    """Runs Python code in a pod; returns its last line, read as JSON."""
+
+    def call(image: str, code: str, **spec: Any) -> Any:
+        output = run(image, "python", "-W", "error", "-c", code, **spec)
+        return json.loads(output.splitlines()[-1])  # TensorFlow has words of its own before
+
+    return call
+
+
+def read_log(core: Any, namespace: str, name: str) -> str:
+    """The output of a pod; the client's own way gives the repr of bytes."""
+    response = core.read_namespaced_pod_log(name, namespace, _preload_content=False)
+    text: str = response.data.decode()
+    return text
+
+
+def _end(core: Any, namespace: str, name: str) -> str:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        status = core.read_namespaced_pod_status(name, namespace).status
+        if status.phase in ("Succeeded", "Failed"):
+            return str(status.phase)
+        for container in status.container_statuses or ():
+            waiting = container.state.waiting
+            if waiting and waiting.reason.startswith(("Err", "Image", "Create")):
+                pytest.fail(f"{waiting.reason}: {waiting.message} (`make images`, then load them)")
+        time.sleep(0.1)
+    pytest.fail(f"the pod {name} did not end: {status}")
