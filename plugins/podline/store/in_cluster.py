@@ -7,6 +7,7 @@ pods of the same namespace the connection, by the service's name.
 import base64
 import secrets
 import socket
+import time
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,15 +88,24 @@ def connection(namespace: str, endpoint: str = "") -> StoreConnection:
     return replace(found, endpoint_url=endpoint)
 
 
-def _check(endpoint: str, namespace: str) -> None:
-    """Refuse an address that nobody answers at: not every machine reaches services."""
+def _check(endpoint: str, namespace: str, patience: float = 5) -> None:
+    """Refuse an address that nobody answers at: not every machine reaches services.
+
+    A service answers a moment after its pod is ready, hence the patience, in seconds.
+    """
     where = urlsplit(endpoint)
-    try:
-        socket.create_connection((where.hostname, where.port), timeout=2).close()
-    except OSError as error:
-        raise StoreConnectionError(
-            f"The cluster's store does not answer at {endpoint} ({error}). If this machine does "
-            "not reach the cluster's services, run `kubectl port-forward --namespace "
-            f"{namespace} service/{_SERVICE} {_PORT}`, and add --endpoint "
-            f"http://127.0.0.1:{_PORT}."
-        ) from None
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            socket.create_connection((where.hostname, where.port), timeout=2).close()
+            return
+        except OSError as error:
+            if time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise StoreConnectionError(
+                f"The cluster's store does not answer at {endpoint} ({error}). If this machine "
+                "does not reach the cluster's services, run `kubectl port-forward --namespace "
+                f"{namespace} service/{_SERVICE} {_PORT}`, and add --endpoint "
+                f"http://127.0.0.1:{_PORT}."
+            ) from None

@@ -97,3 +97,10 @@ def test_a_connection_that_cannot_be_used(
     result = podline("runs")
     assert result.exit_code == 1
     assert "podline: error: Connection 'podline_store' is of type 'http'" in result.stderr
+
+
+def test_secrets_of_a_cluster_are_a_manifest(podline: Podline) -> None:
+    result = podline("store", "secrets", "--namespace", "space")
+    manifest = json.loads(result.stdout)
+    assert [item["kind"] for item in manifest["items"]] == ["Secret", "Secret"]
+    assert manifest["items"][0]["metadata"]["namespace"] == "space"

@@ -1,0 +1,100 @@
+"""The store as a service of the cluster: for pods, for this machine, and over a restart."""
+
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from podline.store import BucketMissing, Store, StoreConnection, in_cluster
+
+from .conftest import BASE, manifests
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("object-store")]
+
+CONNECTION = {"envFrom": [{"secretRef": {"name": "object-store-connection"}}]}
+
+
+@pytest.fixture(scope="module")
+def connection(kubernetes_client: Any, core: Any, namespace: str) -> StoreConnection:
+    """The store's connection, once its pod says that it is ready."""
+    from kubernetes import utils
+
+    items = [*in_cluster.new_secrets(namespace)["items"], *manifests("object-store.yaml")]
+    utils.create_from_dict(kubernetes_client, {"kind": "List", "items": items}, namespace=namespace)
+    wait_ready(core, namespace)
+    return in_cluster.connection(namespace)
+
+
+def wait_ready(core: Any, namespace: str, other_than: str = "") -> str:
+    """Wait until the store's pod is ready; returns its uid."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        for item in core.list_namespaced_pod(namespace, label_selector="app=object-store").items:
+            ready = {c.type: c.status for c in item.status.conditions or ()}.get("Ready")
+            if ready == "True" and item.metadata.uid != other_than:
+                return str(item.metadata.uid)
+        time.sleep(0.1)
+    raise TimeoutError("the store is not ready")
+
+
+def test_ready_means_that_a_write_succeeds(connection: StoreConnection) -> None:
+    store = Store(connection)
+    store.put("first", b"hello")
+    assert bytes(store.get("first")) == b"hello"
+
+
+def test_pods_and_this_machine_share_it(connection: StoreConnection, run: Any) -> None:
+    store = Store(connection)
+    store.put("from here", b"hello")
+    code = (
+        "from podline.store import open_store; store = open_store(); print(store.connection);"
+        "store.put('from there', bytes(store.get('from here')) + b', too')"
+    )
+    said = run(BASE, "python", "-c", code, container=CONNECTION)
+    assert said.startswith("http://object-store:8333, bucket 'podline'")
+    assert bytes(store.get("from there")) == b"hello, too"
+
+
+def test_data_outlives_the_pod(connection: StoreConnection, core: Any, namespace: str) -> None:
+    data = bytes(range(256)) * 40_000
+    Store(connection).put("kept", data)
+    before = wait_ready(core, namespace)
+    core.delete_namespaced_pod("object-store-0", namespace, grace_period_seconds=1)
+    wait_ready(core, namespace, other_than=before)
+    assert bytes(Store(connection).get("kept")) == data
+
+
+def test_buckets_are_not_made_by_writing(connection: StoreConnection) -> None:
+    with pytest.raises(BucketMissing):
+        Store(replace(connection, bucket="another")).put("x", b"")
+
+
+def test_nobody_gets_in_without_keys(
+    connection: StoreConnection, core: Any, namespace: str
+) -> None:
+    import grpc
+
+    address = core.read_namespaced_pod("object-store-0", namespace).status.pod_ip
+    for port in (8080, 8888, 9333, 18080, 18888, 19333):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address, port), timeout=2)
+    with grpc.insecure_channel(f"{address}:18333") as channel:
+        put_identity = channel.unary_unary("/messaging_pb.SeaweedS3IamCache/PutIdentity")
+        with pytest.raises(grpc.RpcError) as refused:
+            put_identity(b"", timeout=5)
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_the_shells_connection(connection: StoreConnection, namespace: str) -> None:
+    command = [sys.executable, "-m", "podline.cli", "store", "env", "--cluster"]
+    done = subprocess.run(
+        [*command, "--namespace", namespace], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("export AIRFLOW_CONN_PODLINE_STORE=")
+    assert f'"endpoint_url": "{connection.endpoint_url}"' in done.stdout
+    missing = subprocess.run([*command, "--namespace", "default"], capture_output=True, text=True)
+    assert "run `make cluster-store`" in missing.stderr

@@ -1,0 +1,45 @@
+"""The keys and the connection of a store in a cluster; with a real one: tests/images."""
+
+from pathlib import Path
+
+import pytest
+
+from podline.store import StoreConnection, StoreConnectionError, in_cluster
+
+
+def test_secrets_are_new_each_time_and_fit_together() -> None:
+    first, second = (in_cluster.new_secrets("space")["items"] for _ in range(2))
+    server, connection = first
+    assert [item["metadata"]["name"] for item in first] == [
+        "object-store",
+        "object-store-connection",
+    ]
+    assert {item["metadata"]["namespace"] for item in first} == {"space"}
+    assert len(connection["stringData"]) == 1  # a stage gets no more than it needs
+    found = StoreConnection.from_env("podline_store", connection["stringData"])
+    assert found.endpoint_url == "http://object-store:8333"
+    assert found.access_key == server["stringData"]["AWS_ACCESS_KEY_ID"]
+    assert found.secret_key == server["stringData"]["AWS_SECRET_ACCESS_KEY"]
+    assert found.bucket == server["stringData"]["BUCKET"]
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "WEED_JWT_FILER_SIGNING_KEY")
+    values = {item[0]["stringData"][key] for item in (first, second) for key in keys}
+    assert len(values) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["", "apiVersion: v1\nkind: Config\nclusters: []\n"], ids=["missing", "empty"]
+)
+def test_no_cluster(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config"
+    if text:
+        path.write_text(text)
+    from kubernetes.config import kube_config
+
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    with pytest.raises(StoreConnectionError, match="set KUBECONFIG"):
+        in_cluster.connection("podline")
+
+
+def test_an_address_where_nobody_answers() -> None:
+    with pytest.raises(StoreConnectionError, match="kubectl port-forward --namespace space"):
+        in_cluster._check("http://127.0.0.1:1", "space", patience=0.2)
