@@ -67,13 +67,19 @@ IMAGE_PREFIX ?=
 BUILDER ?= $(shell for builder in buildah podman docker; do \
 	command -v $$builder >/dev/null && echo $$builder && break; done)
 
+IMAGES = $(foreach name,stage stage-tensorflow store,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
+
 .PHONY: images
 images: ## Build the images of stages and store (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
-	$(BUILD) -f images/stage/Dockerfile --target base $$($(PYTHON) images/stage/labels.py base) \
-		-t $(IMAGE_PREFIX)podline-stage:$(VERSION) .
-	$(BUILD) -f images/stage/Dockerfile --target tensorflow $$($(PYTHON) images/stage/labels.py tensorflow) \
-		-t $(IMAGE_PREFIX)podline-stage-tensorflow:$(VERSION) .
-	$(BUILD) -f images/store/Dockerfile -t $(IMAGE_PREFIX)podline-store:$(VERSION) .
+	$(BUILD) -f images/stage/Dockerfile --target base -t $(word 1,$(IMAGES)) \
+		$$($(PYTHON) images/stage/labels.py base) .
+	$(BUILD) -f images/stage/Dockerfile --target tensorflow -t $(word 2,$(IMAGES)) \
+		$$($(PYTHON) images/stage/labels.py tensorflow) .
+	$(BUILD) -f images/store/Dockerfile -t $(word 3,$(IMAGES)) .
+
+.PHONY: image-names
+image-names: ## Print the images' names, for the command that loads or pushes them
+	@echo $(IMAGES)
 
 .PHONY: cluster-store
 cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random
