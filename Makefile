@@ -123,6 +123,10 @@ bench-compile: install-dev ## Measure how long a notebook takes to become a DAG
 bench-process: install-dev ## Measure what the pipeline costs over running the notebook itself
 	$(BIN)/python -m benchmarks.process
 
+.PHONY: bench-images
+bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
+	$(BIN)/python -m benchmarks.images
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt
