@@ -68,7 +68,10 @@ def connection(namespace: str, endpoint: str = "") -> StoreConnection:
     from kubernetes.client.exceptions import ApiException
 
     try:
-        config.load_config()
+        try:
+            config.load_kube_config()
+        except config.ConfigException:
+            config.load_incluster_config()
         core = client.CoreV1Api()
         secret = core.read_namespaced_secret(CONNECTION_SECRET, namespace)
         address = core.read_namespaced_service(_SERVICE, namespace).spec.cluster_ip
