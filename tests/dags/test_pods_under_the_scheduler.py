@@ -96,10 +96,11 @@ def names(core: Any, namespace: str) -> list[str]:
 
 def worker(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> int | None:
     """The process of a running task."""
-    wanted = airflow.call("GET", path(dag_id, run_id, task_id))["id"].encode()
+    # The supervisor's title has the id as well.
+    title = f"airflow worker -- {airflow.call('GET', path(dag_id, run_id, task_id))['id']}"
     for process in Path("/proc").iterdir():
         try:
-            if process.name.isdigit() and wanted in (process / "cmdline").read_bytes():
+            if process.name.isdigit() and title in (process / "cmdline").read_text():
                 return int(process.name)
         except OSError:
             continue

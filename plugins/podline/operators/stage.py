@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
@@ -19,6 +19,7 @@ from podline.stages import RESULT
 from podline.store import keys
 
 if TYPE_CHECKING:
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     from airflow.sdk import Context
     from kubernetes.client import V1Pod
 
@@ -126,6 +127,19 @@ class NotebookOperator(KubernetesPodOperator):
             raise
         return digest, result
 
+    @cached_property
+    def hook(self) -> "KubernetesHook":
+        """The cluster's connection; without a connection's id Airflow is not asked for one."""
+        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+        return KubernetesHook(
+            conn_id=self.kubernetes_conn_id or settings.kubernetes_conn_id(),
+            kubernetes_conn_id=None,
+            in_cluster=self.in_cluster,
+            config_file=self.config_file,
+            cluster_context=self.cluster_context,
+        )
+
     def _open_backend(self, name: str, context: "Context") -> Backend:
         check_backend(name)
         if name == "process":
@@ -134,7 +148,6 @@ class NotebookOperator(KubernetesPodOperator):
             return ProcessBackend()
         from podline.operators.pods import PodBackend
 
-        self.kubernetes_conn_id = self.kubernetes_conn_id or settings.kubernetes_conn_id()
         return PodBackend(self.client, partial(self._make_pod, context), self.log.warning)
 
     def _make_pod(
