@@ -1,7 +1,6 @@
 """Pods of the images, in a real cluster."""
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -25,22 +24,9 @@ def manifests(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def kubernetes_client() -> Any:
+def kubernetes_client(core: Any) -> Any:
     """The API client of the cluster that KUBECONFIG names."""
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
-    from kubernetes import client, config
-
-    config.load_kube_config()
-    return client.ApiClient()
-
-
-@pytest.fixture(scope="session")
-def core(kubernetes_client: Any) -> Any:
-    """The API of pods, Secrets and namespaces."""
-    from kubernetes import client
-
-    return client.CoreV1Api(kubernetes_client)
+    return core.api_client
 
 
 @pytest.fixture(scope="module")

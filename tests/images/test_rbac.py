@@ -1,11 +1,10 @@
 """What Airflow may do in the cluster: what it needs, and nothing else."""
 
-import time
 from typing import Any
 
 import pytest
 
-from .conftest import BASE, manifests, pod, read_log
+from .conftest import manifests
 
 pytestmark = pytest.mark.cluster
 
@@ -13,9 +12,7 @@ ACCOUNT = "podline-airflow"
 RIGHTS = {
     ("pods", ""): {"create", "get", "list", "watch", "patch", "delete"},
     ("pods/log", ""): {"get"},
-    ("events", ""): {"list", "watch"},
     ("secrets", ""): {"create"},
-    ("secrets", "podline-store"): {"get", "patch"},
 }
 
 
@@ -60,44 +57,3 @@ def test_the_rights_are_exactly_these(airflow: Any, namespace: str) -> None:
     found = rights(airflow, namespace)
     assert {key: verbs for key, verbs in found.items() if key not in everyones} == RIGHTS
     assert not rights(airflow, "default").keys() - everyones.keys()
-
-
-def test_they_are_enough_for_the_life_of_a_pod(airflow: Any, namespace: str) -> None:
-    from kubernetes import client, watch
-
-    core = client.CoreV1Api(airflow)
-    core.create_namespaced_secret(
-        namespace, {"metadata": {"name": "podline-store"}, "stringData": {"WORD": "hello"}}
-    )
-    core.patch_namespaced_secret("podline-store", namespace, {"stringData": {"WORD": "hello!"}})
-    assert core.read_namespaced_secret("podline-store", namespace).data
-    container = {"envFrom": [{"secretRef": {"name": "podline-store"}}]}
-    body = pod(BASE, "sh", "-c", "echo $WORD", container=container)
-    name = core.create_namespaced_pod(namespace, body).metadata.name
-    core.patch_namespaced_pod(name, namespace, {"metadata": {"annotations": {"try": "2"}}})
-    events = watch.Watch().stream(
-        core.list_namespaced_pod,
-        namespace,
-        field_selector=f"metadata.name={name}",
-        timeout_seconds=60,
-    )
-    phase = next(p for event in events if (p := event["object"].status.phase) == "Succeeded")
-    assert phase == "Succeeded"
-    assert read_log(core, namespace, name) == "hello!\n"
-    deadline = time.monotonic() + 20
-    while not core.list_namespaced_event(namespace).items and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert core.list_namespaced_event(namespace).items
-    core.delete_namespaced_pod(name, namespace)
-
-
-def test_other_secrets_are_not_read(airflow: Any, core: Any, namespace: str) -> None:
-    from kubernetes import client
-    from kubernetes.client.exceptions import ApiException
-
-    core.create_namespaced_secret(namespace, {"metadata": {"name": "object-store"}})
-    theirs = client.CoreV1Api(airflow)
-    with pytest.raises(ApiException, match="Forbidden"):
-        theirs.read_namespaced_secret("object-store", namespace)
-    with pytest.raises(ApiException, match="Forbidden"):
-        theirs.list_namespaced_secret(namespace)

@@ -2,9 +2,11 @@
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from benchmarks.cluster import Relay
 from podline import __version__
@@ -12,6 +14,8 @@ from podline import __version__
 from .conftest import Pods, yaml_file
 
 pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_stage_that_succeeds(pods: Pods) -> None:
@@ -300,3 +304,36 @@ def test_not_a_kept_one(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran.backend.adopt(ran.task, 2, 1) is None
     (name,) = pods.left()
     pods.core.delete_namespaced_pod(name, pods.namespace)
+
+
+# --- rights -------------------------------------------------------------------------------------
+
+
+def test_the_rights_that_airflow_is_given_are_enough(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubernetes import client, utils
+
+    documents = list(yaml.safe_load_all((ROOT / "helm-values" / "airflow-rbac.yaml").read_text()))
+    documents[-1]["subjects"][0]["namespace"] = pods.namespace
+    items = {"kind": "List", "items": documents}
+    utils.create_from_dict(pods.core.api_client, items, namespace=pods.namespace)
+    account = client.ApiClient()
+    user = f"system:serviceaccount:{pods.namespace}:podline-airflow"
+    account.set_default_header("Impersonate-User", user)
+
+    lost = lose(pods, "print('one')")
+    ran = pods.prepare("print('one')", try_number=2, max_tries=1)
+    ran.backend.client = client.CoreV1Api(account)
+    adopted = ran.backend.adopt(ran.task, 2, 1)
+    assert adopted is not None
+    ran.task = adopted
+    assert pods.follow(ran).ok.nonce == lost.task.nonce
+
+    monkeypatch.setenv("AIRFLOW__PODLINE__KEEP_FAILED_PODS", "True")
+    ran = pods.prepare("print('two')\n1 / 0")
+    ran.backend.client = client.CoreV1Api(account)
+    pods.follow(ran)
+    assert ran.lines[0] == "two"
+    (kept,) = pods.core.list_namespaced_pod(pods.namespace, label_selector="podline-kept").items
+    assert kept.metadata.name in ran.said[0]
