@@ -1,5 +1,6 @@
 """What every test shares: a clean environment, and a real S3 server."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -32,7 +33,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is there (CI), a skipped cluster or browser test is a failure."""
     report = yield
-    marked = any(item.get_closest_marker(name) for name in ("cluster", "browser"))
+    marked = any(item.get_closest_marker(name) for name in ("cluster", "cluster_faults", "browser"))
     if report.skipped and marked and os.environ.get("PODLINE_REFUSE_SKIPS"):
         report.outcome = "failed"
     return report
@@ -40,6 +41,18 @@ def pytest_runtest_makereport(
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _cluster_in_use(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that stops parts of the cluster has it alone; the others share it."""
+    faults = request.node.get_closest_marker("cluster_faults")
+    if not faults and not request.node.get_closest_marker("cluster"):
+        yield
+        return
+    with (Path(tempfile.gettempdir()) / "podline-cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if faults else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,107 @@
+"""A cluster whose parts fail while a stage runs: nothing is lost, and what is wrong is said.
+
+The parts are stopped and started by the command in PODLINE_CLUSTER_CTL.
+"""
+
+import os
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from podline import __version__
+
+from .conftest import Pods, yaml_file
+
+pytestmark = [pytest.mark.cluster_faults, pytest.mark.timeout(300)]
+
+STAGE = (
+    "import time\nfor i in range({seconds}):\n    print(i, flush=True)\n    time.sleep(1)\nx = 1"
+)
+
+
+def control(*words: str) -> None:
+    command = [*shlex.split(os.environ["PODLINE_CLUSTER_CTL"]), *words]
+    subprocess.run(command, check=True, capture_output=True, timeout=90)
+
+
+@pytest.fixture(autouse=True)
+def cluster() -> Iterator[None]:
+    if not os.environ.get("PODLINE_CLUSTER_CTL"):
+        pytest.skip("stops parts of a cluster: set PODLINE_CLUSTER_CTL to the command that does")
+    yield
+    for part in ("kube-apiserver", "kubelet", "registry"):
+        control("start", part)
+
+
+def after_line(line: str, *steps: Callable[[], object]) -> Callable[[str], None]:
+    """Do something, beside the follower, when the stage has printed a line."""
+
+    def on_line(printed: str) -> None:
+        if printed == line:
+            threading.Thread(target=lambda: [step() for step in steps]).start()
+
+    return on_line
+
+
+def test_an_api_server_that_restarts(pods: Pods) -> None:
+    ran = pods.prepare(STAGE.format(seconds=15))
+    pods.follow(ran, after_line(
+        "1", lambda: control("kill", "kube-apiserver"), lambda: time.sleep(3),
+        lambda: control("start", "kube-apiserver"),
+    ))  # fmt: skip
+    assert ran.ok.succeeded
+    assert ran.lines == [str(number) for number in range(15)]
+    assert any("the API server does not answer: " in said for said in ran.said)
+    assert pods.left() == []
+
+
+def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
+    stopped: list[float] = []
+    said: list[float] = []
+    ran = pods.prepare(STAGE.format(seconds=20))
+    say = ran.backend.say
+
+    def note(sentence: str) -> None:
+        say(sentence)
+        if "is not answering" in sentence:
+            said.append(time.monotonic())
+
+    ran.backend.say = note
+    pods.follow(ran, after_line(
+        "1", lambda: control("kill", "kubelet"), lambda: stopped.append(time.monotonic()),
+        lambda: time.sleep(12), lambda: control("start", "kubelet"),
+    ))  # fmt: skip
+    assert ran.ok.succeeded, ran.error
+    assert ran.lines == [str(number) for number in range(20)]
+    assert said, ran.said
+    assert said[0] - stopped[0] < 10
+
+
+def test_a_registry_that_is_down(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    container = {"name": "base", "imagePullPolicy": "Always"}
+    template = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "t"}, "spec": {
+        "containers": [container],
+    }}  # fmt: skip
+    monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", str(yaml_file(pods.folder, template)))
+    control("stop", "registry")
+    threading.Timer(5, control, ["start", "registry"]).start()
+    image = f"127.0.0.1:5050/docker.io/library/podline-stage:{__version__}"
+    ran = pods.run("print('here')", f"image:{image}")
+    assert f"the image {image} cannot be pulled: " in ran.said[0]
+    assert "connection refused" in ran.said[0]
+    assert ran.lines == ["here"], ran.error
+
+
+def test_a_pod_that_ends_while_nobody_can_see_it(pods: Pods) -> None:
+    """The API server is away when the stage ends: its termination message tells."""
+    ran = pods.prepare(STAGE.format(seconds=5))
+    pods.follow(ran, after_line(
+        "1", lambda: control("kill", "kube-apiserver"), lambda: time.sleep(8),
+        lambda: control("start", "kube-apiserver"),
+    ))  # fmt: skip
+    assert ran.ok.succeeded
+    assert ran.lines == [str(number) for number in range(5)]
