@@ -90,6 +90,23 @@ cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys 
 		kubectl apply --namespace podline -f -
 	kubectl --namespace podline rollout status statefulset/object-store --timeout 180s
 
+# Puts images into the cluster, such as LOAD="kind load docker-image"; none: they are there, or
+# the cluster pulls them.
+LOAD ?=
+
+.PHONY: cluster-demo
+cluster-demo: images .airflow/.migrated ## Run household_power as pods of the cluster of KUBECONFIG
+	$(if $(LOAD),$(LOAD) $(IMAGES))
+	$(MAKE) cluster-store
+	variables=$$($(BIN)/podline store env --cluster) && eval "$$variables" && \
+	$(BIN)/podline data put household_power && \
+	AIRFLOW__PODLINE__BACKEND=kubernetes \
+	AIRFLOW__PODLINE__STORE_SECRET=object-store-connection \
+	AIRFLOW__PODLINE__IMAGE_BASE=$(word 1,$(IMAGES)) \
+	AIRFLOW__PODLINE__IMAGE_TENSORFLOW=$(word 2,$(IMAGES)) \
+	$(BIN)/airflow dags test household_power && \
+	$(BIN)/podline runs household_power
+
 # One time for all files, so that the same content makes the same image; zip knows none before 1980.
 EPOCH = 1767225600
 BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),BUILDAH_LAYERS=true) \

