@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cluster import Relay, own_namespace
+from podline import datasets
 from podline.contract import STAGE_PHASES, StageResult
 from podline.store import Store, keys
 
@@ -115,6 +117,36 @@ def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: 
 
 
 @pytest.mark.timeout(200)
+@pytest.mark.cluster
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("dag_id", "data", "conf"),
+    [
+        ("household_power", "household_power", SLICE),
+        ("activity_recognition", "smartwatch_activity", FEW),
+    ],
+)
+def test_as_pods_the_applications_give_what_they_give_as_processes(
+    core: Any, store: Store, home: Path, dag_id: str, data: str, conf: dict[str, Any]
+) -> None:
+    store.put(datasets.store_key(data), datasets.fetch(data))
+    dags_test(dag_id, _env(home, AIRFLOW__PODLINE__BACKEND="process"), conf)
+    relay = Relay(core, store.connection.endpoint_url or "")
+    with own_namespace(core) as namespace:
+        pods = {
+            "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+            "AIRFLOW__PODLINE__NAMESPACE": namespace,
+            "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
+        }
+        dags_test(dag_id, _env(home, **pods), conf)
+    relay.cut()
+    found = sorted(results(store, dag_id)["evaluate"], key=lambda result: result.started)
+    by_process, by_pod = found
+    assert by_pod.versions["python"].startswith("3.13")
+    assert by_pod.metrics
+    assert by_pod.metrics == pytest.approx(by_process.metrics, rel=1e-3)
+
+
 def test_two_runs_for_one_date_overwrite_nothing(store: Store, home: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests" / "notebooks" / "alias_changed_in_later_stage.ipynb", tmp_path)
     env = _env(home, AIRFLOW__PODLINE__NOTEBOOKS_FOLDER=str(tmp_path))
