@@ -1,80 +1,144 @@
-"""A namespace of one's own in the cluster of KUBECONFIG, and a way from its pods to here."""
+"""A namespace of a benchmark's own on the cluster that KUBECONFIG names, and the store in it."""
 
+import base64
+import json
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
-from urllib.parse import urlsplit
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+from podline import settings
+from podline.store import Store, StoreConnection
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+_CONNECT_SECONDS = 5
+_STORE = "object-store"  # the store's Service; its connection is in the Secret of that name
 
 
-def connect() -> Any | None:
-    """The API of pods, Secrets and namespaces; None: KUBECONFIG names no cluster."""
-    if not os.environ.get("KUBECONFIG"):
-        return None
-    from kubernetes import client, config
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster, the benchmark's namespace in it, and the store that both sides use.
 
-    config.load_kube_config()
-    return client.CoreV1Api()
+    Attributes:
+        variables: what Airflow's environment needs for stages to run there.
+    """
+
+    core: "CoreV1Api"
+    namespace: str
+    store: Store
+    variables: dict[str, str]
+
+    def events(self, name: str = "", version: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+        """Watch the pods, or one of them: each event's type and pod, as it arrives."""
+        response = self.core.list_namespaced_pod(
+            self.namespace,
+            field_selector=f"metadata.name={name}" if name else "",
+            resource_version=version,
+            watch=True,
+            _preload_content=False,
+            _request_timeout=(_CONNECT_SECONDS, None),
+        )
+        rest = b""
+        for chunk in response.stream(amt=None, decode_content=False):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                event = json.loads(line)
+                yield event["type"], event["object"]
+
+    def pods(self) -> list[str]:
+        """The names of the pods that are there."""
+        return [pod.metadata.name for pod in self.core.list_namespaced_pod(self.namespace).items]
 
 
 @contextmanager
-def own_namespace(core: Any, prefix: str = "podline-test") -> Iterator[str]:
-    """A new namespace that enforces Pod Security "restricted"; deleted at the end."""
-    name = f"{prefix}-{secrets.token_hex(4)}"
-    core.create_namespace({"metadata": {"name": name, "labels": RESTRICTED}})
-    while not core.list_namespaced_service_account(name).items:  # no pod is admitted before
-        time.sleep(0.02)
+def opened() -> Iterator[Cluster]:
+    """Make a namespace that admits restricted pods only; it goes with all that is in it."""
+    if not os.environ.get("KUBECONFIG"):
+        raise SystemExit(
+            "This needs a Kubernetes cluster with podline's images and store: set KUBECONFIG to "
+            "the file that names it."
+        )
+    from kubernetes import client, config
+
+    config.load_kube_config()
+    core = client.CoreV1Api()
+    connection, for_pods = _store(core)
+    name = f"podline-bench-{secrets.token_hex(4)}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    core.create_namespace({"metadata": {"name": name, "labels": labels}})
+    variables = connection.to_env() | {
+        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+        "AIRFLOW__PODLINE__NAMESPACE": name,
+        "AIRFLOW__PODLINE__STORE_ENDPOINT": for_pods,
+    }
     try:
-        yield name
+        yield Cluster(core, name, Store(connection), variables)
     finally:
         core.delete_namespace(name)
 
 
-class Relay:
-    """Passes connections from pods on to a server that listens on this machine only.
+def _store(core: "CoreV1Api") -> tuple[StoreConnection, str]:
+    """The connection of the cluster's store as this machine reaches it, and its address there."""
+    from kubernetes.client.exceptions import ApiException
+
+    home = settings.namespace()
+    try:
+        secret = core.read_namespaced_secret(f"{_STORE}-connection", home)
+        service = core.read_namespaced_service(_STORE, home)
+    except ApiException as error:
+        raise SystemExit(f"The cluster's namespace {home!r} has no store: {error.reason}") from None
+    for key, value in secret.data.items():
+        os.environ[key] = base64.b64decode(value).decode()
+    connection = StoreConnection.from_env(settings.store_conn_id())
+    port = service.spec.ports[0].port
+    address = f"http://{service.spec.cluster_ip}:{port}"
+    return replace(connection, endpoint_url=address), f"http://{_STORE}.{home}.svc:{port}"
+
+
+class PodTimes(threading.Thread):
+    """Notes when each pod was first seen: created, bound to a node, running, ended, gone.
 
     Attributes:
-        url: the server's address as pods see it.
+        seen: the times (seconds since the epoch) by the pod's name and what it was.
     """
 
-    def __init__(self, core: Any, url: str) -> None:
-        (node, *_) = core.list_node().items
-        host = next(a.address for a in node.status.addresses if a.type == "InternalIP")
-        where = urlsplit(url)
-        self.target, self.open = (str(where.hostname), int(where.port or 80)), True
-        self.server = socket.create_server((host, 0))
-        self.url = f"http://{host}:{self.server.getsockname()[1]}"
-        self.sockets: list[socket.socket] = [self.server]
-        threading.Thread(target=self._accept, daemon=True).start()
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(daemon=True)
+        self._cluster = cluster
+        self.seen: dict[str, dict[str, float]] = {}
 
-    def cut(self) -> None:
-        """Break all connections, and accept no more."""
-        self.open = False
-        for one in self.sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+    def run(self) -> None:
+        """Watch until the process ends."""
+        for kind, pod in self._cluster.events():
+            now = time.time()
+            times = self.seen.setdefault(pod["metadata"]["name"], {})
+            for what in _states(kind, pod):
+                times.setdefault(what, now)
 
-    def _accept(self) -> None:
-        while self.open:
-            try:
-                near, _ = self.server.accept()
-                self.sockets.append(near)
-                far = socket.create_connection(self.target)
-                self.sockets.append(far)
-            except OSError:
-                return
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
+def _states(kind: str, pod: dict[str, Any]) -> Iterator[str]:
+    """What a pod has been so far."""
+    yield "created"
+    if pod["spec"].get("nodeName"):
+        yield "bound"
+    for status in pod["status"].get("containerStatuses") or ():
+        yield from {"running", "terminated"} & status["state"].keys()
+    if kind == "DELETED":
+        yield "gone"
+
+
+def most_at_once(seen: dict[str, dict[str, float]]) -> int:
+    """The most containers that ran at the same time."""
+    steps = [(times["running"], 1) for times in seen.values() if "running" in times]
+    steps += [(times["terminated"], -1) for times in seen.values() if "terminated" in times]
+    most = running = 0
+    for _, step in sorted(steps):
+        running += step
+        most = max(most, running)
+    return most

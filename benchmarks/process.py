@@ -8,15 +8,15 @@ own cells; the first stage is left out, since it has no array to take in.
 import argparse
 import os
 import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.report import goal, print_last_line, summary
-from benchmarks.server import Airflow, running
-from podline.contract import STAGE_PHASES, StageResult
-from podline.store import Store, embedded, keys
+from benchmarks.runs import one_run
+from benchmarks.server import running
+from podline.contract import STAGE_PHASES
+from podline.store import Store, embedded
 
 STAGES = 5
 LIMIT = 0.7  # seconds of overhead a stage, without its imports: the issue's goal
@@ -31,32 +31,6 @@ def make_notebook(folder: Path) -> None:
         cells.append(code_cell("x = x + 1", f"step:stage_{number}"))
     cells.append(code_cell("assert x.sum() == 125_000 * 4", "step:check"))
     (folder / f"{_NAME}.ipynb").write_text(notebook_text(cells))
-
-
-def one_run(airflow: Airflow, store: Store, dag_id: str) -> dict[str, Any]:
-    """Trigger a run, and return each task's duration, code and phases, in seconds."""
-    run_id = airflow.trigger(dag_id)
-    if (state := airflow.wait(dag_id, run_id)) != "success":
-        raise SystemExit(f"{dag_id} {run_id}: {state}")
-    tasks = airflow.tasks(dag_id, run_id)
-    found = {}
-    for name, task in tasks.items():
-        result = _result(store, dag_id, run_id, name)
-        phases = {phase.name: phase.seconds for phase in result.phases}
-        code = sum(cell.seconds for cell in result.cells)
-        start, end = (datetime.fromisoformat(task[f"{which}_date"]) for which in ("start", "end"))
-        duration = (end - start).total_seconds()
-        found[name] = {
-            "start": start.timestamp(), "end": end.timestamp(), "duration": duration,
-            "overhead": duration - code - phases["imports"], "phases": phases, "code": code,
-        }  # fmt: skip
-    return found
-
-
-def _result(store: Store, dag_id: str, run_id: str, task_id: str) -> StageResult:
-    folder = keys.join("runs", dag_id, run_id, task_id)
-    key = next(item.key for item in store.list(folder) if item.key.endswith("/result.json"))
-    return StageResult.from_json(bytes(store.get(key)))
 
 
 def measure(n: int, folder: Path, pages: bool) -> None:
@@ -81,8 +55,12 @@ def measure(n: int, folder: Path, pages: bool) -> None:
     _report(n, chains, baselines)
 
 
+def _overhead(stage: dict[str, Any]) -> float:
+    return float(stage["duration"] - stage["code"] - stage["phases"]["imports"])
+
+
 def _line(chain: dict[str, Any], baseline: dict[str, Any]) -> str:
-    overheads = [chain[f"stage_{k}"]["overhead"] for k in range(2, STAGES + 1)]
+    overheads = [_overhead(chain[f"stage_{k}"]) for k in range(2, STAGES + 1)]
     shown = " ".join(f"{value:.3f}" for value in overheads)
     return f"overhead of a stage {shown} s; baseline {baseline['notebook']['duration']:.3f} s"
 
@@ -90,7 +68,7 @@ def _line(chain: dict[str, Any], baseline: dict[str, Any]) -> str:
 def _report(n: int, chains: list[dict[str, Any]], baselines: list[dict[str, Any]]) -> None:
     later = [f"stage_{number}" for number in range(2, STAGES + 1)]
     stages = [chain[name] for chain in chains for name in later]
-    overheads = [stage["overhead"] for stage in stages]
+    overheads = [_overhead(stage) for stage in stages]
     whole = [chain[f"stage_{STAGES}"]["end"] - chain["stage_1"]["start"] for chain in chains]
     found = summary(overheads)
     phases = {

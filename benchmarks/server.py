@@ -1,5 +1,6 @@
 """A real Airflow (API server, scheduler, DAG processor) for a benchmark or a test, over REST."""
 
+import contextlib
 import json
 import os
 import signal
@@ -22,10 +23,14 @@ _SERVE += "sys.exit(serve(Path(sys.argv[1])))"
 
 
 class Airflow:
-    """A client of Airflow's REST API."""
+    """A client of Airflow's REST API.
 
-    def __init__(self, url: str, password: str) -> None:
-        self.url = url
+    Attributes:
+        environment: that of Airflow's processes.
+    """
+
+    def __init__(self, url: str, password: str, environment: Mapping[str, str]) -> None:
+        self.url, self.environment = url, environment
         answer = self.call("POST", "/auth/token", {"username": "admin", "password": password})
         self.token = answer["access_token"]
 
@@ -66,9 +71,10 @@ class Airflow:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}"
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            state = str(self.call("GET", path)["state"])
-            if state in ("success", "failed"):
-                return state
+            with contextlib.suppress(TimeoutError):  # a server with much to do may not answer
+                state = str(self.call("GET", path)["state"])
+                if state in ("success", "failed"):
+                    return state
             time.sleep(0.3)
         raise TimeoutError(f"{dag_id} {run_id} has not ended after {seconds} s")
 
@@ -76,6 +82,12 @@ class Airflow:
         """The task instances of a run, by task id."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances?limit=100"
         return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
+
+    def log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
+        """The lines of a task's first try, each with its timestamp and event."""
+        task = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        lines: list[dict[str, Any]] = self.call("GET", f"{task}/logs/1")["content"]
+        return lines
 
     def wait_for_dag(self, dag_id: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until Airflow has parsed a DAG; returns what it says of it.
@@ -115,10 +127,31 @@ def running(home: Path, variables: Mapping[str, str]) -> Iterator[Airflow]:
     try:
         _wait_until_healthy(server, port, home)
         passwords = json.loads(next(home.glob("*passwords*.json*")).read_text())
-        yield Airflow(f"http://127.0.0.1:{port}", passwords["admin"])
+        yield Airflow(f"http://127.0.0.1:{port}", passwords["admin"], environment)
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(90)
+
+
+def airflow_command() -> str:
+    """The path of the command `airflow`."""
+    return str(Path(sys.executable).with_name("airflow"))
+
+
+def forks_with(library: str, home: Path) -> bool:
+    """Whether Airflow's scheduler, whose processes run the tasks, has loaded a compiled library.
+
+    Args:
+        library: a part of its file's path.
+        home: AIRFLOW_HOME of the scheduler.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may be another's, or gone
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            mine = f"AIRFLOW_HOME={home}".encode() in (process / "environ").read_bytes()
+            if mine and b"scheduler" in command and library in (process / "maps").read_text():
+                return True
+    return False
 
 
 def _settings(home: Path, port: int) -> dict[str, str]:

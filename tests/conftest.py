@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cluster
+from benchmarks import namespaces
 from podline.store import Store, StoreConnection, embedded
 
 
@@ -58,7 +58,7 @@ def _cluster_in_use(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def core() -> Any:
     """The API of the cluster that KUBECONFIG names: of pods, Secrets and namespaces."""
-    found = cluster.connect()
+    found = namespaces.connect()
     if found is None:
         pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cluster import Relay, own_namespace
+from benchmarks.namespaces import Relay, own_namespace
 from podline import datasets
 from podline.contract import STAGE_PHASES, StageResult
 from podline.store import Store, keys

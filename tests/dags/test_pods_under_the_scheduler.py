@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cluster import Relay, own_namespace
+from benchmarks.namespaces import Relay, own_namespace
 from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.server import Airflow, running
 from podline.store import Store, StoreConnection

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.cluster import Relay, own_namespace
+from benchmarks.namespaces import Relay, own_namespace
 from benchmarks.notebooks import code_cell, notebook_text
 from podline.contract import StageResult, StageTask
 from podline.exceptions import PodlineError

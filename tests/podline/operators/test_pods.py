@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.cluster import Relay
+from benchmarks.namespaces import Relay
 from podline import __version__
 
 from .conftest import Pods, yaml_file

@@ -1,0 +1,80 @@
+"""A namespace of one's own in the cluster of KUBECONFIG, and a way from its pods to here."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def connect() -> Any | None:
+    """The API of pods, Secrets and namespaces; None: KUBECONFIG names no cluster."""
+    if not os.environ.get("KUBECONFIG"):
+        return None
+    from kubernetes import client, config
+
+    config.load_kube_config()
+    return client.CoreV1Api()
+
+
+@contextmanager
+def own_namespace(core: Any, prefix: str = "podline-test") -> Iterator[str]:
+    """A new namespace that enforces Pod Security "restricted"; deleted at the end."""
+    name = f"{prefix}-{secrets.token_hex(4)}"
+    core.create_namespace({"metadata": {"name": name, "labels": RESTRICTED}})
+    while not core.list_namespaced_service_account(name).items:  # no pod is admitted before
+        time.sleep(0.02)
+    try:
+        yield name
+    finally:
+        core.delete_namespace(name)
+
+
+class Relay:
+    """Passes connections from pods on to a server that listens on this machine only.
+
+    Attributes:
+        url: the server's address as pods see it.
+    """
+
+    def __init__(self, core: Any, url: str) -> None:
+        (node, *_) = core.list_node().items
+        host = next(a.address for a in node.status.addresses if a.type == "InternalIP")
+        where = urlsplit(url)
+        self.target, self.open = (str(where.hostname), int(where.port or 80)), True
+        self.server = socket.create_server((host, 0))
+        self.url = f"http://{host}:{self.server.getsockname()[1]}"
+        self.sockets: list[socket.socket] = [self.server]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Break all connections, and accept no more."""
+        self.open = False
+        for one in self.sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        while self.open:
+            try:
+                near, _ = self.server.accept()
+                self.sockets.append(near)
+                far = socket.create_connection(self.target)
+                self.sockets.append(far)
+            except OSError:
+                return
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,64 @@
+"""Runs of a notebook's DAG, as its tasks and the stages' own results tell of them."""
+
+from datetime import datetime
+from typing import Any
+
+from benchmarks.notebooks import code_cell
+from benchmarks.server import Airflow
+from podline.contract import StageResult
+from podline.store import Store, keys
+
+
+def array_chain(*names: str, source: str = "x = x + 1") -> list[dict[str, Any]]:
+    """The cells of a chain of stages that hand an array of 1 MB on, between a maker and a reader.
+
+    Args:
+        names: of the stages.
+        source: what each of them runs.
+    """
+    cells = [code_cell("import time\nimport numpy as np", "imports")]
+    cells.append(code_cell("x = np.zeros(125_000)", "step:make"))
+    cells += [code_cell(source, f"step:{name}") for name in names]
+    return [*cells, code_cell("assert x.shape == (125_000,)", "step:check")]
+
+
+def trigger(airflow: Airflow, dag_id: str, seconds: float = 120) -> str:
+    """Trigger a run and wait for its end; returns its id."""
+    run_id = airflow.trigger(dag_id)
+    if (state := airflow.wait(dag_id, run_id, seconds)) != "success":
+        raise SystemExit(f"{dag_id} {run_id}: {state}")
+    return run_id
+
+
+def one_run(airflow: Airflow, store: Store, dag_id: str, seconds: float = 120) -> dict[str, Any]:
+    """Trigger a run; returns what `stage_times` says of each task, and the run's id as `run_id`."""
+    run_id = trigger(airflow, dag_id, seconds)
+    tasks = airflow.tasks(dag_id, run_id)
+    found: dict[str, Any] = {
+        name: stage_times(
+            result_of(store, dag_id, run_id, name), task["start_date"], task["end_date"]
+        )
+        for name, task in tasks.items()
+    }
+    return found | {"run_id": run_id}
+
+
+def stage_times(result: StageResult, start: str, end: str) -> dict[str, Any]:
+    """A stage's task from `start` to `end`, its process's own clock, and its cells, in seconds."""
+    first, last = (datetime.fromisoformat(text).timestamp() for text in (start, end))
+    return {
+        "start": first,
+        "end": last,
+        "duration": last - first,
+        "code": sum(cell.seconds for cell in result.cells),
+        "phases": {phase.name: phase.seconds for phase in result.phases},
+        "process_start": result.started,
+        "nonce": result.nonce,
+    }
+
+
+def result_of(store: Store, dag_id: str, run_id: str, task_id: str) -> StageResult:
+    """The result that a task of a run left in the store."""
+    folder = keys.join("runs", dag_id, run_id, task_id)
+    key = next(item.key for item in store.list(folder) if item.key.endswith("/result.json"))
+    return StageResult.from_json(bytes(store.get(key)))
