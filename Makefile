@@ -143,6 +143,9 @@ bench-process: install-dev ## Measure what the pipeline costs over running the n
 .PHONY: bench-images
 bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
 	$(BIN)/python -m benchmarks.images
+.PHONY: bench-pods
+bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the stock operator (KUBECONFIG)
+	$(BIN)/python -m benchmarks.pods
 
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
@@ -215,4 +218,4 @@ clean: clean-store clean-airflow clean-venv ## All of these
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
