@@ -1,0 +1,87 @@
+"""What a stage costs in a chain of pods, with the scheduler's time between two of them.
+
+Five stages hand an array of 1 MB on. A run's sample is the time from the first one's start to the
+last one's end, less their own cells, by five. It needs KUBECONFIG, and in that cluster the images
+and the store.
+"""
+
+import argparse
+import os
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import cluster
+from benchmarks.cluster import Cluster
+from benchmarks.notebooks import notebook_text
+from benchmarks.report import goal, print_last_line, summary
+from benchmarks.runs import array_chain, one_run
+from benchmarks.server import running
+from podline.contract import STAGE_PHASES
+
+STAGES = [f"stage_{number}" for number in range(1, 6)]
+LIMIT = 0.6  # seconds a stage: the issue's goal
+_NAME = "pods_chain"
+
+
+def measure(n: int, folder: Path, there: Cluster) -> None:
+    """Run the chain `n` times, and print what was found."""
+    (folder / f"{_NAME}.ipynb").write_text(notebook_text(array_chain(*STAGES)))
+    variables = there.variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
+    runs = []
+    with running(folder / "airflow", variables) as airflow:
+        airflow.wait_for_dag(f"{_NAME}_baseline")
+        for number in range(n + 1):
+            run = one_run(airflow, there.store, _NAME)
+            if number:  # the first warms up
+                runs.append(run)
+                print(f"run {number}: {_stage_seconds(run):.3f} s a stage", flush=True)
+    _report(n, runs)
+
+
+def _stage_seconds(run: dict[str, Any]) -> float:
+    code = sum(run[name]["code"] for name in STAGES)
+    return float(run[STAGES[-1]]["end"] - run[STAGES[0]]["start"] - code) / len(STAGES)
+
+
+def _report(n: int, runs: list[dict[str, Any]]) -> None:
+    seconds = [_stage_seconds(run) for run in runs]
+    stages = [run[name] for run in runs for name in STAGES]
+    between = [
+        run[after]["start"] - run[before]["end"]
+        for run in runs
+        for before, after in pairwise(STAGES)
+    ]
+    phases = {
+        name: round(median(stage["phases"].get(name, 0.0) for stage in stages), 4)
+        for name in STAGE_PHASES
+    }
+    around = [stage["duration"] - sum(stage["phases"].values()) for stage in stages]
+    found = summary(seconds)
+    print(f"{found['median']:.3f} s a stage in the median of {n} runs")
+    print_last_line(
+        "scheduler",
+        n,
+        {"stage_s": goal(found["median"], LIMIT)},
+        stage_s=found,
+        between_stages_s=summary(between),
+        around_the_process_s=summary(around),
+        stage_phases_s=phases,
+        samples=[round(value, 4) for value in seconds],
+    )
+
+
+def main() -> None:
+    """Measure, and print the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=12, help="runs (12)")
+    n = parser.parse_args().n
+    os.environ.pop("AIRFLOW_HOME", None)
+    with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
+        measure(n, Path(name), there)
+
+
+if __name__ == "__main__":
+    main()
