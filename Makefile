@@ -151,6 +151,10 @@ bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the st
 bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling included (KUBECONFIG)
 	$(BIN)/python -m benchmarks.scheduler
 
+.PHONY: bench-fanout
+bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)
+	$(BIN)/python -m benchmarks.fanout
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

@@ -26,8 +26,17 @@ def trigger(airflow: Airflow, dag_id: str, seconds: float = 120) -> str:
     """Trigger a run and wait for its end; returns its id."""
     run_id = airflow.trigger(dag_id)
     if (state := airflow.wait(dag_id, run_id, seconds)) != "success":
-        raise SystemExit(f"{dag_id} {run_id}: {state}")
+        raise SystemExit(f"{dag_id} {run_id}: {state}\n{_why(airflow, dag_id, run_id)}")
     return run_id
+
+
+def _why(airflow: Airflow, dag_id: str, run_id: str) -> str:
+    """The end of the log of each task that failed."""
+    return "\n".join(
+        f"{name}: {airflow.log(dag_id, run_id, name)[-3:]}"
+        for name, task in airflow.tasks(dag_id, run_id).items()
+        if task["state"] == "failed"
+    )
 
 
 def one_run(airflow: Airflow, store: Store, dag_id: str, seconds: float = 120) -> dict[str, Any]:
