@@ -68,14 +68,13 @@ def opened() -> Iterator[Cluster]:
 
     config.load_kube_config()
     core = client.CoreV1Api()
-    connection, for_pods = _store(core)
+    connection = _store(core)
     name = f"podline-bench-{secrets.token_hex(4)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     core.create_namespace({"metadata": {"name": name, "labels": labels}})
     variables = connection.to_env() | {
         "AIRFLOW__PODLINE__BACKEND": "kubernetes",
         "AIRFLOW__PODLINE__NAMESPACE": name,
-        "AIRFLOW__PODLINE__STORE_ENDPOINT": for_pods,
     }
     try:
         yield Cluster(core, name, Store(connection), variables)
@@ -83,8 +82,11 @@ def opened() -> Iterator[Cluster]:
         core.delete_namespace(name)
 
 
-def _store(core: "CoreV1Api") -> tuple[StoreConnection, str]:
-    """The connection of the cluster's store as this machine reaches it, and its address there."""
+def _store(core: "CoreV1Api") -> StoreConnection:
+    """The connection of the cluster's store, by its service's address.
+
+    It is the same for pods and for this machine, and no name is looked up on the clock.
+    """
     from kubernetes.client.exceptions import ApiException
 
     home = settings.namespace()
@@ -96,9 +98,8 @@ def _store(core: "CoreV1Api") -> tuple[StoreConnection, str]:
     for key, value in secret.data.items():
         os.environ[key] = base64.b64decode(value).decode()
     connection = StoreConnection.from_env(settings.store_conn_id())
-    port = service.spec.ports[0].port
-    address = f"http://{service.spec.cluster_ip}:{port}"
-    return replace(connection, endpoint_url=address), f"http://{_STORE}.{home}.svc:{port}"
+    address = f"http://{service.spec.cluster_ip}:{service.spec.ports[0].port}"
+    return replace(connection, endpoint_url=address)
 
 
 class PodTimes(threading.Thread):
