@@ -143,6 +143,7 @@ bench-process: install-dev ## Measure what the pipeline costs over running the n
 .PHONY: bench-images
 bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
 	$(BIN)/python -m benchmarks.images
+
 .PHONY: bench-pods
 bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the stock operator (KUBECONFIG)
 	$(BIN)/python -m benchmarks.pods

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.namespaces import connect, own_namespace
 from podline import settings
 from podline.store import Store, StoreConnection
 
@@ -59,27 +59,19 @@ class Cluster:
 @contextmanager
 def opened() -> Iterator[Cluster]:
     """Make a namespace that admits restricted pods only; it goes with all that is in it."""
-    if not os.environ.get("KUBECONFIG"):
+    core = connect()
+    if core is None:
         raise SystemExit(
             "This needs a Kubernetes cluster with podline's images and store: set KUBECONFIG to "
             "the file that names it."
         )
-    from kubernetes import client, config
-
-    config.load_kube_config()
-    core = client.CoreV1Api()
     connection = _store(core)
-    name = f"podline-bench-{secrets.token_hex(4)}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    core.create_namespace({"metadata": {"name": name, "labels": labels}})
-    variables = connection.to_env() | {
-        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
-        "AIRFLOW__PODLINE__NAMESPACE": name,
-    }
-    try:
+    with own_namespace(core, "podline-bench") as name:
+        variables = connection.to_env() | {
+            "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+            "AIRFLOW__PODLINE__NAMESPACE": name,
+        }
         yield Cluster(core, name, Store(connection), variables)
-    finally:
-        core.delete_namespace(name)
 
 
 def _store(core: "CoreV1Api") -> StoreConnection:
