@@ -16,13 +16,12 @@ from kubernetes.client import models as k8s
 from podline import settings
 from podline.contract import StageTask
 from podline.notebooks.tags import StageSettings
-from podline.operators.diagnosis import CONTAINER
+from podline.operators.diagnosis import CONTAINER, STAGE_LABEL
 from podline.operators.pods import GRACE_SECONDS, NONCE, PREFIX, WORK
 
 if TYPE_CHECKING:
     from podline.notebooks.pipeline import Pipeline
 
-STAGE_LABEL = "podline"  # of the pods of stages: podline=stage
 USER = 10001  # of our images
 HOME = "/home/podline"
 _LONGEST_NAME = 63
@@ -94,7 +93,7 @@ def identity(task: StageTask, tags: StageSettings) -> dict[str, Any]:
     return {
         "name": _name(task),
         "random_name_suffix": False,
-        "labels": {STAGE_LABEL: "stage", **tags.labels},
+        "labels": {**tags.labels, STAGE_LABEL: "stage"},
         "annotations": {
             **tags.annotations,
             NONCE: task.nonce,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
 from podline.exceptions import StageError
-from podline.operators import following
+from podline.operators import diagnosis, following
 from podline.operators.diagnosis import Pod
 from podline.operators.following import CONNECT_SECONDS, Follower
 from podline.operators.output import Transcript
@@ -101,10 +101,7 @@ class PodBackend:
             )
         except following.failures() as error:
             if getattr(error, "status", None) != 404:
-                self.say(
-                    f"the pod {about['name']} cannot be deleted: {following.explain(error)}. "
-                    "`podline sweep-pods` will"
-                )
+                self.say(diagnosis.left_behind(about["name"], following.explain(error)))
 
     # -- creation
 

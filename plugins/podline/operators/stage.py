@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.notebooks.tags import StageSettings
-from podline.operators import launching
+from podline.operators import deferring, launching
 from podline.operators.backends import Backend, check_backend
 from podline.operators.launching import Shipment
 from podline.stages import RESULT
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from kubernetes.client import V1Pod
 
+    from podline.operators.pods import PodBackend
     from podline.store import Store
 
 BACKEND_PARAM = "backend"
@@ -38,6 +40,7 @@ class NotebookOperator(KubernetesPodOperator):
         pipeline: the compiled notebook.
         stage: for `StageOperator`, one of its stages; tags for retries and timeouts become the
             task's own.
+        deferrable: whether the task leaves its worker while its pod runs; None: the setting says.
     """
 
     ui_color = "#e8f0fe"
@@ -52,7 +55,8 @@ class NotebookOperator(KubernetesPodOperator):
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
             mine = [_close, _keep_page] if "success" in end else [_keep_page]
             kwargs[end] = [*_listed(kwargs.get(end)), *mine]
-        ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
+        ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True,
+                "deferrable": None}  # fmt: skip
         super().__init__(**ours | kwargs)
         self.pipeline = pipeline
         self.stage = stage
@@ -83,13 +87,47 @@ class NotebookOperator(KubernetesPodOperator):
         self.prefix = task.prefix
         name = params.get(BACKEND_PARAM) or settings.backend()
         digest, result = self._run(name, task, store, context)
+        return self._reference(task.prefix, digest, result)
+
+    def resume(self, context: "Context", event: dict[str, Any]) -> dict[str, Any]:
+        """Go on where the trigger of a deferred try ended; see `execute`.
+
+        Args:
+            context: Airflow's.
+            event: of `podline.operators.triggers.StageTrigger`.
+        """
+        from podline.store import open_store
+
+        self.prefix = event["prefix"]
+        self.backend = backend = self._open_pods(context)
+        backend.pod = {"metadata": {"name": event["pod"], "namespace": event["namespace"]}}
+        try:
+            digest = deferring.finish(backend, event, lambda line: self.log.info("%s", line))
+            where, _ = keys.TryKey.parse(f"{self.prefix}/{RESULT}")
+            result = self._result(open_store(), where, digest)
+        except BaseException:
+            backend.stop()
+            raise
+        return self._reference(self.prefix, digest, result)
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
+    ) -> Any:
+        """Airflow's way back from a deferral; where that failed, nobody follows the pod."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (TaskDeferralError, TaskDeferralTimeout):
+            deferring.delete_pods(self, self._open_pods(context), context)
+            raise
+
+    def _reference(self, prefix: str, digest: str, result: StageResult) -> dict[str, Any]:
         self.log.info("%s", launching.summary(result))
         return {
-            "stage": plan.stage,
-            "key": f"{task.prefix}/{RESULT}",
+            "stage": result.stage,
+            "key": f"{prefix}/{RESULT}",
             "sha256": digest,
-            "version": shipment.sha256,
-            "files": shipment.files,
+            "version": result.notebook_sha256,
+            "files": result.files,
             "metrics": result.metrics,
             "phases": {phase.name: phase.seconds for phase in result.phases},
             "executed_notebook": result.executed_notebook,
@@ -101,15 +139,24 @@ class NotebookOperator(KubernetesPodOperator):
         self.backend = backend = self._open_backend(name, context)
         self._say_not_applied(name, backend)
         self.log.info("%s: runs on the backend %r", task.plan.stage, name)
+        if name == "kubernetes" and self._is_deferrable():
+            deferring.defer(self, cast("PodBackend", backend), task, store.connection, context)
         try:
             digest = backend.run(task, store.connection, lambda line: self.log.info("%s", line))
-            result = launching.read_result(store, task, digest)
-            if result.failure:
-                raise StageError(_told(result))
+            result = self._result(store, task, digest)
         except BaseException:
             backend.stop()
             raise
         return digest, result
+
+    def _is_deferrable(self) -> bool:
+        return settings.deferrable() if self.deferrable is None else self.deferrable
+
+    def _result(self, store: "Store", task: StageTask | keys.TryKey, digest: str) -> StageResult:
+        result = launching.read_result(store, task, digest)
+        if result.failure:
+            raise StageError(_told(result))
+        return result
 
     def _open_backend(self, name: str, context: "Context") -> Backend:
         check_backend(name)
@@ -117,6 +164,9 @@ class NotebookOperator(KubernetesPodOperator):
             from podline.operators.process import ProcessBackend
 
             return ProcessBackend()
+        return self._open_pods(context)
+
+    def _open_pods(self, context: "Context") -> "PodBackend":
         from podline.operators.pods import PodBackend
 
         self.kubernetes_conn_id = self.kubernetes_conn_id or settings.kubernetes_conn_id()
