@@ -98,7 +98,7 @@ class PodBackend:
                 grace_period_seconds=GRACE_SECONDS,
                 _preload_content=False,
                 _request_timeout=_REQUEST,
-            )
+            ).drain_conn()
         except following.failures() as error:
             if getattr(error, "status", None) != 404:
                 self.say(diagnosis.left_behind(about["name"], following.explain(error)))
@@ -144,7 +144,7 @@ class PodBackend:
         try:
             self.client.create_namespaced_secret(
                 settings.namespace(), body, _preload_content=False, _request_timeout=_REQUEST
-            )
+            ).drain_conn()
         except following.failures() as error:
             if getattr(error, "status", None) != 409:
                 raise StageError(

@@ -163,7 +163,7 @@ class PodWatch:
                 _preload_content=False,
                 _request_timeout=(CONNECT_SECONDS, 30),
             )
-            await _checked(answer, 404)
+            (await _checked(answer, 404)).release()
         except _failures() as error:
             raise StageError(explain(error)) from None
 
