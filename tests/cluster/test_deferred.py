@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 import pytest
 
 from benchmarks.notebooks import code_cell, notebook_text
+from benchmarks.server import Airflow, running
 from podline.exceptions import StageError
-from podline.store import Store, StoreConnection
+from podline.store import Store, StoreConnection, keys
 
 pytestmark = [
     pytest.mark.cluster,
@@ -349,3 +350,108 @@ def test_a_lost_trigger_takes_its_pod_along(a_try: Callable[..., Try], client: A
     with pytest.raises(TaskDeferralError):
         stage.operator.resume_execution("__fail__", {"error": "Trigger failure"}, stage.context)
     assert not exists(client, trigger)
+
+
+# --- under the real scheduler and triggerer -----------------------------------------------------
+
+
+UNDER_AIRFLOW = pytest.mark.xdist_group("airflow")
+CHAIN = {
+    "step:make": "import time\ntotal = 41\ntime.sleep(3)\nprint('made', total)",
+    "step:look": "total += 1\nprint('result', total)",
+}
+SLOW = {"step:sleep": "import time\ntime.sleep(120)"}
+
+
+def write(folder: Path, name: str, cells: dict[str, str]) -> None:
+    listed = [code_cell(source, tag) for tag, source in cells.items()]
+    (folder / f"{name}.ipynb").write_text(notebook_text(listed, {"podline": {"retries": 0}}))
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
+    folder = tmp_path_factory.mktemp("notebooks")
+    write(folder, "chain", CHAIN)
+    write(folder, "slow", SLOW)
+    write(folder, "failing", {"step:fail": "numbers = [1]\nnumbers[7]"})
+    given = variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
+    with running(tmp_path_factory.mktemp("airflow"), given) as airflow:
+        airflow.wait_for_dag("slow")
+        yield airflow
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.1)
+    return found
+
+
+def state_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
+    return str(airflow.tasks(dag_id, run_id)[task_id]["state"])
+
+
+def log_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+    return json.dumps(airflow.call("GET", path))
+
+
+def pods_of(client: Any, namespace: str, run_id: str) -> list[str]:
+    """The pods of a run, but for those that are about to go."""
+    pods = client.list_namespaced_pod(namespace).items
+    return [p.metadata.name for p in pods
+            if p.metadata.deletion_timestamp is None
+            and keys.quoted(run_id) in p.metadata.annotations["podline/prefix"]]  # fmt: skip
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str) -> None:
+    run_id = airflow.trigger("chain")
+    eventually(lambda: state_of(airflow, "chain", run_id, "make") == "deferred")
+    assert airflow.wait("chain", run_id) == "success"
+    assert "made 41" in log_of(airflow, "chain", run_id, "make")
+    assert "result 42" in log_of(airflow, "chain", run_id, "look")
+    eventually(lambda: not pods_of(client, namespace, run_id), 10)
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_run_whose_deferred_stage_fails(airflow: Airflow, client: Any, namespace: str) -> None:
+    run_id = airflow.trigger("failing")
+    assert airflow.wait("failing", run_id) == "failed"
+    assert "cell 1, line 2: IndexError" in log_of(airflow, "failing", run_id, "fail")
+    assert not pods_of(client, namespace, run_id)
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_deferred_task_that_is_marked_failed(
+    airflow: Airflow, client: Any, namespace: str
+) -> None:
+    run_id = airflow.trigger("slow")
+    eventually(lambda: state_of(airflow, "slow", run_id, "sleep") == "deferred")
+    time.sleep(3)  # its trigger runs by now
+    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep"
+    airflow.call("PATCH", path, {"new_state": "failed"})
+    # The triggerer looks for such tasks each second, and tells the trigger a second later.
+    eventually(lambda: not pods_of(client, namespace, run_id), 8)
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespace: str) -> None:
+    run_id = airflow.trigger("slow")
+    eventually(lambda: state_of(airflow, "slow", run_id, "sleep") == "deferred")
+    (first,) = pods_of(client, namespace, run_id)
+    time.sleep(3)
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["sleep"], "only_failed": False}
+    airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", body)
+    eventually(lambda: first not in pods_of(client, namespace, run_id), 8)
+    (second,) = eventually(lambda: pods_of(client, namespace, run_id))
+    airflow.call("PATCH", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep",
+                 {"new_state": "failed"})  # fmt: skip
+    eventually(lambda: second not in pods_of(client, namespace, run_id), 15)
