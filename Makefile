@@ -106,6 +106,10 @@ bench-compile: install-dev ## Measure how long a notebook takes to become a DAG
 bench-process: install-dev ## Measure what the pipeline costs over running the notebook itself
 	$(BIN)/python -m benchmarks.process
 
+.PHONY: bench-triggerer
+bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (KUBECONFIG, PODLINE_CLUSTER_CTL)
+	$(BIN)/python -m benchmarks.triggerer
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt
@@ -177,4 +181,4 @@ clean: clean-store clean-airflow clean-venv ## All of these
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,10 +1,11 @@
 """What deferred stages cost a triggerer, beside the stock operator's trigger, with simulated pods.
 
-Airflow's own TriggerRunner gets the triggers of 100, 500 and 2,000 pods, which run at once on
-simulated nodes. A stage's requests are counted in the runner's HTTP client; its memory is the
-growth of the runner's process, to its peak, over what a first trigger had made it; the time to
-notice counts from when another process's watch brings the pod's end to when the trigger's event
-is there. Needs KUBECONFIG, and in PODLINE_CLUSTER_CTL a command that adds nodes: `… fake N`.
+Airflow's own TriggerRunner gets the triggers of 100, 500 and 2,000 pods, which run on simulated
+nodes and end all at one time, as fast as these can. A stage's requests are counted in the runner's
+HTTP client; its memory is the growth of the runner's process, to its peak, over what a first
+trigger had made it; the time to notice counts from when another process's watch brings the pod's
+end to when the trigger's event is there. Needs KUBECONFIG, and in PODLINE_CLUSTER_CTL a command
+that adds nodes: `... fake N`.
 """
 
 import argparse
@@ -19,14 +20,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import goal, print_last_line
 from podline.contract import RESULT_MARK
 from podline.operators.diagnosis import CONTAINER, STAGE_LABEL
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 OURS, STOCK = "ours", "stock"
 LIMITS = {"requests": 3.0, "memory_mb": 0.3, "p99_s": 0.5}  # a stage: the issue's goals
@@ -48,16 +52,16 @@ def client() -> Any:
     return CoreV1Api()
 
 
-def need_nodes(api: Any, pods: int) -> None:
-    """Have enough simulated nodes for so many pods.
+def need_nodes(api: Any, pods: int) -> list[str]:
+    """Have enough simulated nodes for so many pods; returns their names.
 
     Raises:
         SystemExit: there is no command for that, or there are some, but too few.
     """
     needed = -(-pods // _PODS_OF_A_NODE)
-    there = len(api.list_node(label_selector="type=fake").items)
-    if there >= needed:
-        return
+    there = _nodes(api)
+    if len(there) >= needed:
+        return there
     command = os.environ.get("PODLINE_CLUSTER_CTL")
     if not command:
         raise SystemExit(
@@ -65,8 +69,13 @@ def need_nodes(api: Any, pods: int) -> None:
             "adds some as `$PODLINE_CLUSTER_CTL fake N` (kwok, labelled type=fake)"
         )
     if there:
-        raise SystemExit(f"{there} simulated nodes are too few for {pods} pods: remove them first")
+        raise SystemExit(f"{len(there)} simulated nodes are too few for {pods} pods: delete them")
     subprocess.run([*shlex.split(command), "fake", str(needed)], check=True)
+    return _nodes(api)
+
+
+def _nodes(api: Any) -> list[str]:
+    return [node.metadata.name for node in api.list_node(label_selector="type=fake").items]
 
 
 @contextmanager
@@ -80,14 +89,17 @@ def namespace(api: Any) -> Iterator[str]:
         api.delete_namespace(name)
 
 
-def pod(name: str, nonce: str, seconds: float) -> dict[str, Any]:
-    """A pod as large as a stage's, which runs for so long and then names its result."""
+def pod(name: str, nonce: str, node: str, end: float) -> dict[str, Any]:
+    """A pod as large as a stage's, which runs until `end` and then names its result.
+
+    It is bound to its node from the start, so that the scheduler has no part in it.
+    """
     return {
         "metadata": {
             "name": name,
             "labels": {STAGE_LABEL: "stage"},
             "annotations": {
-                "fake/run-for": f"{seconds:g}s",
+                "fake/run-for": f"{max(end - time.time(), 0):.3f}s",
                 "fake/message": f"{RESULT_MARK} {nonce} {'0' * 64}",
             },
         },
@@ -95,7 +107,7 @@ def pod(name: str, nonce: str, seconds: float) -> dict[str, Any]:
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
-            "nodeSelector": {"type": "fake"},
+            "nodeName": node,
             "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
             "containers": [
                 {
@@ -108,8 +120,8 @@ def pod(name: str, nonce: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def wait_for_ends(space: str, version: str, names: set[str]) -> dict[str, float]:
-    """When a watch brings the end of each pod; runs in a process of its own."""
+def watch_ends(space: str, version: str, names: set[str], result: "Connection") -> None:
+    """Send when a watch brought the end of each pod; runs in a process of its own."""
     response = client().list_namespaced_pod(
         space, watch=True, resource_version=version, _preload_content=False
     )
@@ -126,7 +138,20 @@ def wait_for_ends(space: str, version: str, names: set[str]) -> dict[str, float]
                 ends.setdefault(name, now)
         if len(ends) == len(names):
             break
-    return ends
+    result.send(ends)
+
+
+@contextmanager
+def watched(space: str, version: str, names: set[str]) -> Iterator["Connection"]:
+    """The end of a pipe where the pods' ends come, once all have ended."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=watch_ends, args=(space, version, names, there), daemon=True)
+    process.start()
+    try:
+        yield here
+    finally:
+        process.kill()
 
 
 def arguments(kind: str, space: str, name: str, nonce: str) -> dict[str, Any]:
@@ -162,21 +187,31 @@ def run_triggers(kind: str, triggers: dict[str, Any], seconds: float, home: str)
     return found
 
 
-def measure(api: Any, watcher: Executor, kind: str, n: int, home: str) -> dict[str, Any]:
-    """Create the pods, watch them, run their triggers; what a stage costs."""
-    run_for = 40 + n / 20
+def measure(api: Any, nodes: list[str], kind: str, n: int, home: str) -> dict[str, Any]:
+    """Create pods that end all at one time, run their triggers; returns what a stage costs.
+
+    Raises:
+        SystemExit: pods did not end, or not while all triggers ran.
+    """
+    end = time.time() + 40 + n / 20
     nonces = {f"stage-{secrets.token_hex(8)}": secrets.token_hex(8) for _ in range(n + 1)}
     first, *names = nonces
     with namespace(api) as space:
-        api.create_namespaced_pod(space, pod(first, nonces[first], 1))
+
+        def create(number: int, name: str, end: float) -> None:
+            node = nodes[number % len(nodes)]
+            api.create_namespaced_pod(space, pod(name, nonces[name], node, end))
+
+        create(0, first, 0)
         version = api.list_namespaced_pod(space).metadata.resource_version
-        ends = watcher.submit(wait_for_ends, space, version, set(names))
-        with ThreadPoolExecutor(4) as threads:
-            make = lambda name: api.create_namespaced_pod(space, pod(name, nonces[name], run_for))  # noqa: E731
-            list(threads.map(make, names))
-        triggers = {name: arguments(kind, space, name, nonces[name]) for name in nonces}
-        found = run_triggers(kind, triggers, run_for + _SLACK, home)
-        return evaluate(kind, n, found, ends.result(run_for + _SLACK))
+        with watched(space, version, set(names)) as ends:
+            with ThreadPoolExecutor(4) as threads:
+                list(threads.map(create, range(n), names, [end] * n))
+            triggers = {name: arguments(kind, space, name, nonces[name]) for name in nonces}
+            found = run_triggers(kind, triggers, end - time.time() + _SLACK, home)
+            if not ends.poll(_SLACK):
+                raise SystemExit(f"{kind}, {n}: the simulated pods do not end; is kwok there?")
+            return evaluate(kind, n, found, ends.recv())
 
 
 def evaluate(kind: str, n: int, found: dict[str, Any], ends: dict[str, float]) -> dict[str, Any]:
@@ -213,11 +248,10 @@ def main() -> None:
     if not os.environ.get("KUBECONFIG"):
         raise SystemExit("bench-triggerer needs a Kubernetes: set KUBECONFIG")
     api = client()
-    need_nodes(api, max([*sizes.ours, *sizes.stock]))
-    spawn = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as home, ProcessPoolExecutor(1, spawn) as watcher:
-        ours = {n: measure(api, watcher, OURS, n, home) for n in sizes.ours}
-        stock = {n: measure(api, watcher, STOCK, n, home) for n in sizes.stock}
+    nodes = need_nodes(api, max([*sizes.ours, *sizes.stock]))
+    with tempfile.TemporaryDirectory() as home:
+        ours = {n: measure(api, nodes, OURS, n, home) for n in sizes.ours}
+        stock = {n: measure(api, nodes, STOCK, n, home) for n in sizes.stock}
     worst = {name: max(costs[name] for costs in ours.values()) for name in LIMITS}
     print_last_line(
         "triggerer",
