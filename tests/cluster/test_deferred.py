@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import secrets
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
@@ -14,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 
 from benchmarks.notebooks import code_cell, notebook_text
@@ -361,6 +364,7 @@ CHAIN = {
     "step:look": "total += 1\nprint('result', total)",
 }
 SLOW = {"step:sleep": "import time\ntime.sleep(120)"}
+MIDDLE = {"step:nap": "import time\nprint('naps', flush=True)\ntime.sleep(12)"}
 
 
 def write(folder: Path, name: str, cells: dict[str, str]) -> None:
@@ -375,9 +379,12 @@ def airflow(
     folder = tmp_path_factory.mktemp("notebooks")
     write(folder, "chain", CHAIN)
     write(folder, "slow", SLOW)
+    write(folder, "middle", MIDDLE)
     write(folder, "failing", {"step:fail": "numbers = [1]\nnumbers[7]"})
     given = variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
-    with running(tmp_path_factory.mktemp("airflow"), given) as airflow:
+    home = tmp_path_factory.mktemp("airflow")
+    with running(home, given) as airflow:
+        airflow.home = home
         airflow.wait_for_dag("slow")
         yield airflow
 
@@ -455,3 +462,37 @@ def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespac
     airflow.call("PATCH", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep",
                  {"new_state": "failed"})  # fmt: skip
     eventually(lambda: second not in pods_of(client, namespace, run_id), 15)
+
+
+def triggerer(home: Path) -> psutil.Process:
+    """The triggerer's process, not the child that runs the triggers."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words, parent = process.cmdline(), process.parent()
+            ours = words[-1:] == ["triggerer"] and process.environ()["AIRFLOW_HOME"] == str(home)
+            if ours and (parent is None or parent.cmdline() != words):
+                return process
+    raise AssertionError("there is no triggerer")
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: str) -> None:
+    # The last of these tests: afterwards the server has no triggerer.
+    run_id = airflow.trigger("middle")
+    eventually(lambda: state_of(airflow, "middle", run_id, "nap") == "deferred")
+    time.sleep(3)  # its trigger runs by now
+    first = triggerer(airflow.home)
+    command, environment = first.cmdline(), first.environ()
+    first.terminate()
+    eventually(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, 30)
+    assert len(pods_of(client, namespace, run_id)) == 1
+    second = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert airflow.wait("middle", run_id) == "success"
+        assert "naps" in log_of(airflow, "middle", run_id, "nap")
+    finally:
+        second.send_signal(signal.SIGINT)
+        second.wait(30)
