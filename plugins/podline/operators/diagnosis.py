@@ -197,7 +197,7 @@ def _state(pod: Pod) -> Mapping[str, Any]:
 
 
 def _container(pod: Pod) -> Mapping[str, Any]:
-    return next(c for c in pod["spec"]["containers"] if c["name"] == CONTAINER)
+    return next((c for c in pod["spec"]["containers"] if c["name"] == CONTAINER), {})
 
 
 def _image(pod: Pod) -> str:

@@ -55,8 +55,8 @@ class NotebookOperator(KubernetesPodOperator):
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
             mine = [_close, _keep_page] if "success" in end else [_keep_page]
             kwargs[end] = [*_listed(kwargs.get(end)), *mine]
-        ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True,
-                "deferrable": None}  # fmt: skip
+        ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
+        ours["deferrable"] = None  # the setting says, when the task runs
         super().__init__(**ours | kwargs)
         self.pipeline = pipeline
         self.stage = stage
@@ -71,6 +71,7 @@ class NotebookOperator(KubernetesPodOperator):
 
         Raises:
             StageError: a cell failed, a value cannot be stored, or the process or pod died.
+            TaskDeferred: the pod is made; `resume` does the rest.
         """
         from podline.store import open_store
 

@@ -68,6 +68,13 @@ def test_an_outline_gives_the_same_sentences() -> None:
         assert diagnosis.death(short, "s", "last") == diagnosis.death(each, "s", "last")
 
 
+def test_a_pod_of_others_with_our_label_does_no_harm() -> None:
+    foreign = pod(phase="Pending")
+    foreign["spec"]["containers"] = [{"name": "web", "image": "i"}]
+    foreign["status"]["containerStatuses"] = None
+    assert not diagnosis.is_running(diagnosis.outline(foreign))
+
+
 def test_a_finding_is_said_once() -> None:
     course, said = a_progress()
     full = pod(phase="Pending", conditions=[
