@@ -156,6 +156,10 @@ bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling in
 bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)
 	$(BIN)/python -m benchmarks.fanout
 
+.PHONY: bench-triggerer
+bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (KUBECONFIG, PODLINE_CLUSTER_CTL)
+	$(BIN)/python -m benchmarks.triggerer
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

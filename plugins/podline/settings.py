@@ -174,6 +174,11 @@ def startup_timeout() -> int:
     return _get_int("startup_timeout", 600)
 
 
+def deferrable() -> bool:
+    """Whether a task leaves its worker while its pod runs, unless the operator says."""
+    return _get_bool("deferrable", False)
+
+
 def keep_failed_pods() -> bool:
     """Whether the pod of a failed stage is left, for a look at it."""
     return _get_bool("keep_failed_pods", False)

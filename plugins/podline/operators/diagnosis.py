@@ -13,6 +13,7 @@ from podline import __version__
 Pod = Mapping[str, Any]
 
 CONTAINER = "base"  # the name that KubernetesPodOperator gives its container
+STAGE_LABEL = "podline"  # of the pods of stages: podline=stage
 
 _NEVER_PULLED = re.compile(
     r"not found|manifest unknown|name unknown|denied|unauthorized|forbidden|authentication required"
@@ -44,6 +45,28 @@ class Ended:
     signal: int
     reason: str
     message: str
+
+
+def outline(pod: Pod) -> Pod:
+    """What this module reads of a pod, without the rest: a twentieth of it."""
+    status, container = pod["status"], _container(pod)
+    conditions = [
+        {key: c[key] for key in ("type", "status", "reason", "message") if key in c}
+        for c in status.get("conditions") or ()
+        if c.get("reason") or c.get("message")
+    ]
+    return {
+        "metadata": {"name": name_of(pod)},
+        "spec": {
+            "nodeName": pod["spec"].get("nodeName"),
+            "containers": [{key: container.get(key) for key in ("name", "image", "resources")}],
+        },
+        "status": {
+            **{key: status[key] for key in ("phase", "reason", "message") if key in status},
+            "conditions": conditions,
+            "containerStatuses": [{"name": CONTAINER, "state": _state(pod)}],
+        },
+    }
 
 
 def name_of(pod: Pod) -> str:
@@ -127,6 +150,11 @@ def death(pod: Pod, stage: str, last: str) -> str:
     return f"the stage {stage!r} ended with exit code {how.exit_code} and left no result: {said}"
 
 
+def left_behind(name: str, why: str) -> str:
+    """Say that a pod could not be deleted."""
+    return f"the pod {name} cannot be deleted: {why}. `podline sweep-pods` will"
+
+
 # -- reasons
 
 
@@ -171,7 +199,7 @@ def _state(pod: Pod) -> Mapping[str, Any]:
 
 
 def _container(pod: Pod) -> Mapping[str, Any]:
-    return next(c for c in pod["spec"]["containers"] if c["name"] == CONTAINER)
+    return next((c for c in pod["spec"]["containers"] if c["name"] == CONTAINER), {})
 
 
 def _image(pod: Pod) -> str:

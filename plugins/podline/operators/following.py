@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from podline.exceptions import StageError
 from podline.operators import diagnosis
-from podline.operators.diagnosis import Finding, Pod
+from podline.operators.diagnosis import Pod
 from podline.operators.output import Transcript, last_state
+from podline.operators.progress import SILENCE, Patience, Progress
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
 CONNECT_SECONDS = 5
-_SILENCE = 600.0  # seconds for which the API server may be away
 _LAST_WORDS = 3.0  # seconds in which the log of a container that ended must have come
-_AGAIN = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds until a stream is opened again
 _CLOCKS = 60  # seconds that the cluster's clock may be off ours
 
 
@@ -50,11 +49,10 @@ class Follower:
         self.client, self.pod, self.transcript, self.say = client, pod, transcript, say
         self.name, self.namespace = diagnosis.name_of(pod), pod["metadata"]["namespace"]
         self.version = str(pod["metadata"]["resourceVersion"])
-        self.startup_seconds = startup_seconds
+        self.progress = Progress(self.name, startup_seconds, say)
         self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.started, self.over = threading.Event(), threading.Event()
         self.stamp = ""  # of the last line of the log
-        self.said: Finding | None = None
 
     def follow(self) -> str:
         """Follow the pod until its stage has stored the result.
@@ -77,7 +75,7 @@ class Follower:
     # -- what the streams bring
 
     def _listen(self) -> str:
-        until: float | None = time.monotonic() + self.startup_seconds
+        until: float | None = time.monotonic() + self.progress.startup_seconds
         while True:
             try:
                 timeout = None if until is None else max(0.0, until - time.monotonic())
@@ -90,7 +88,7 @@ class Follower:
                 self._look_at(value)
                 if diagnosis.has_ended(value):
                     until = until or time.monotonic() + _LAST_WORDS
-                elif self.started.is_set():
+                elif self.progress.started:
                     until = None
             elif kind == "log ended" and diagnosis.has_ended(self.pod):
                 return self._at_the_end()
@@ -101,14 +99,9 @@ class Follower:
 
     def _look_at(self, pod: Pod) -> None:
         self.pod = pod
-        if diagnosis.is_running(pod):
+        self.progress.see(pod)
+        if self.progress.started:
             self.started.set()
-        found = diagnosis.finding(pod)
-        if found is not None and found.final and not diagnosis.is_running(pod):
-            raise StageError(found.sentence)
-        if found is not None and found != self.said:
-            self.say(found.sentence)
-        self.said = found
 
     def _at_the_end(self) -> str:
         """The result's hash, if the container's termination message has it: the log may break."""
@@ -118,17 +111,14 @@ class Follower:
         if diagnosis.has_ended(self.pod):
             last = self.transcript.last
             raise StageError(diagnosis.death(self.pod, self.transcript.stage, last))
-        why = f": {self.said.sentence}" if self.said else ""
-        raise StageError(
-            f"the pod {self.name} did not start within {self.startup_seconds:g} s{why}. fix: see "
-            "to that, or raise [podline] startup_timeout"
-        )
+        raise self.progress.late()
 
     # -- the streams
 
     def _watch(self) -> None:
-        def read() -> None:
+        def read(patience: Patience) -> None:
             for event in _events(self.client, self.namespace, self.name, self.version):
+                patience.worked()
                 if event["type"] == "ERROR":
                     break  # the version is too old
                 self._heard(event["type"], event["object"])
@@ -154,13 +144,13 @@ class Follower:
             self._note_gone()
 
     def _note_gone(self) -> None:
-        why = f": {self.said.sentence}" if self.said else " by somebody else"
-        self.news.put(("gone", f"the pod {self.name} was deleted before its stage had ended{why}"))
+        self.news.put(("gone", str(self.progress.gone())))
         self.over.set()
 
     def _read_log(self) -> None:
-        def read() -> None:
+        def read(patience: Patience) -> None:
             for stamp, line in _stamped(_log(self.client, self.namespace, self.name, self.stamp)):
+                patience.worked()
                 if stamp > self.stamp:
                     self.stamp = stamp
                     self.news.put(("line", line))
@@ -179,24 +169,21 @@ class Follower:
         except failures():
             pass  # the watch will tell
 
-    def _keep(self, read: Callable[[], None], trouble: str) -> None:
+    def _keep(self, read: Callable[[Patience], None], trouble: str) -> None:
         """Read a stream again and again, until all is over."""
-        number, broken_since = 0, 0.0
+        patience = Patience()
         while not self.over.is_set():
-            began = time.monotonic()
             try:
-                read()
-                number = 0
+                read(patience)
+                patience.worked()
             except failures() as error:
-                if number == 0 or time.monotonic() - began > max(_AGAIN):
-                    number, broken_since = 0, began
+                if patience.broke(time.monotonic()):
                     self.news.put(("trouble", f"{trouble}: {explain(error)}; it is tried again"))
-                if time.monotonic() - broken_since > _SILENCE:
-                    why = f"{trouble}, for {_SILENCE:g} s: {explain(error)}"
+                if patience.is_over(time.monotonic()):
+                    why = f"{trouble}, for {SILENCE:g} s: {explain(error)}"
                     self.news.put(("broken", why))
                     return
-                number += 1
-            self.over.wait(_AGAIN[min(number, len(_AGAIN) - 1)])
+            self.over.wait(patience.wait)
 
 
 def read_pod(client: "CoreV1Api", namespace: str, name: str) -> Pod:
@@ -210,6 +197,23 @@ def read_pod(client: "CoreV1Api", namespace: str, name: str) -> Pod:
     )
     pod: Pod = json.loads(response.data)
     return pod
+
+
+def whole_log(client: "CoreV1Api", namespace: str, name: str) -> Iterator[str]:
+    """Yield the lines of the log as it is now.
+
+    Raises:
+        ApiException: the pod is not there, or its container never ran.
+    """
+    response = client.read_namespaced_pod_log(
+        name,
+        namespace,
+        container=diagnosis.CONTAINER,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, 60),
+    )
+    for line in _lines(response.stream(amt=None, decode_content=False)):
+        yield last_state(line.decode(errors="replace"))
 
 
 def failures() -> tuple[type[BaseException], ...]:

@@ -101,8 +101,8 @@ def plan_baseline(pipeline: Pipeline, parameters: dict[str, Any], shipment: Ship
     return replace(plan, notebook_sha256=shipment.sha256)
 
 
-def read_result(store: "Store", task: StageTask, digest: str) -> StageResult:
-    """Return the result that a stage said it stored.
+def read_result(store: "Store", task: StageTask | TryKey, digest: str) -> StageResult:
+    """Return the result that a try of a stage said it stored.
 
     Raises:
         StageError: it is not there, is another one, or says that the stage failed.

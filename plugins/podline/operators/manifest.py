@@ -16,8 +16,8 @@ from kubernetes.client import models as k8s
 from podline import settings
 from podline.contract import StageTask
 from podline.notebooks.tags import StageSettings
-from podline.operators.diagnosis import CONTAINER
-from podline.operators.pods import GRACE_SECONDS, NONCE, PREFIX, STAGE_LABEL, TRIES, TRY, WORK
+from podline.operators.diagnosis import CONTAINER, STAGE_LABEL
+from podline.operators.pods import GRACE_SECONDS, NONCE, PREFIX, TRIES, TRY, WORK
 
 if TYPE_CHECKING:
     from podline.notebooks.pipeline import Pipeline
@@ -99,7 +99,7 @@ def identity(task: StageTask, tags: StageSettings, ti: Any) -> dict[str, Any]:
     return {
         "name": _name(task),
         "random_name_suffix": False,
-        "labels": {STAGE_LABEL: "stage", **tags.labels},
+        "labels": {**tags.labels, STAGE_LABEL: "stage"},
         "annotations": {
             **tags.annotations,
             NONCE: task.nonce,

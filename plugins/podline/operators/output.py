@@ -19,7 +19,7 @@ class Transcript:
 
     def __init__(self, stage: str, nonce: str, log: Callable[[str], object]) -> None:
         self.stage, self._log = stage, log
-        self._mark = f"{RESULT_MARK} {nonce} "
+        self.nonce = nonce
         self.digest = self.last = ""
         self._blank = False
 
@@ -39,7 +39,13 @@ class Transcript:
 
     def digest_in(self, line: str) -> str:
         """The result's sha256, if the line is the one that names it."""
-        return line.removeprefix(self._mark) if line.startswith(self._mark) else ""
+        return digest_in(line, self.nonce)
+
+
+def digest_in(line: str, nonce: str) -> str:
+    """The sha256 of the result of the try `nonce`, if the line names it."""
+    mark = f"{RESULT_MARK} {nonce} "
+    return line.removeprefix(mark) if line.startswith(mark) else ""
 
 
 def readable_lines(chunks: Iterable[bytes]) -> Iterator[str]:

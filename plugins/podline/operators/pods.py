@@ -14,7 +14,7 @@ from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
 from podline.exceptions import StageError
 from podline.operators import diagnosis, following
-from podline.operators.diagnosis import Pod
+from podline.operators.diagnosis import STAGE_LABEL, Pod
 from podline.operators.following import CONNECT_SECONDS, Follower
 from podline.operators.output import Transcript
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from podline.store import StoreConnection
 
 GRACE_SECONDS = 2
-STAGE_LABEL = "podline"  # of the pods of stages: podline=stage
 KEPT_LABEL = "podline-kept"  # of those of failed stages that are kept
 _REQUEST = (CONNECT_SECONDS, 30)  # seconds to connect, and to answer
 _QUOTA_AGAIN = 2.0  # seconds
@@ -54,7 +53,6 @@ class PodBackend:
     ) -> None:
         self.client, self.make_pod, self.say = client, make_pod, say
         self.pod: Pod | None = None
-        self.adopted: int | None = None  # the try whose pod it is
         self.supervisor, self.stopped = os.getppid(), False
 
     def run(
@@ -159,7 +157,6 @@ class PodBackend:
         if found is None:
             return None
         notes = found["metadata"]["annotations"]
-        self.adopted = int(notes[TRY])
         return replace(task, nonce=notes[NONCE], prefix=notes[PREFIX])
 
     def _earlier(self, task: StageTask, number: int) -> list[Pod]:
@@ -175,7 +172,7 @@ class PodBackend:
         found = [
             pod
             for pod in pods
-            if pod["metadata"]["annotations"].get(PREFIX, "").rpartition("/")[0] == here
+            if pod["metadata"]["annotations"][PREFIX].rpartition("/")[0] == here
             and int(pod["metadata"]["annotations"][TRY]) < number
             and not is_over(pod)
         ]
@@ -195,10 +192,8 @@ class PodBackend:
             delete_pod(self.client, pod)
         except following.failures() as error:
             if getattr(error, "status", None) != 404:
-                self.say(
-                    f"the pod {pod['metadata']['name']} cannot be deleted: "
-                    f"{following.explain(error)}. `podline sweep-pods` will"
-                )
+                why = following.explain(error)
+                self.say(diagnosis.left_behind(diagnosis.name_of(pod), why))
 
     # -- creation
 
@@ -241,7 +236,7 @@ class PodBackend:
         try:
             self.client.create_namespaced_secret(
                 settings.namespace(), body, _preload_content=False, _request_timeout=_REQUEST
-            )
+            ).drain_conn()
         except following.failures() as error:
             if getattr(error, "status", None) != 409:
                 raise StageError(
@@ -265,7 +260,8 @@ def list_pods(client: "CoreV1Api", namespace: str) -> list[Pod]:
         _request_timeout=_REQUEST,
     )
     pods: list[Pod] = json.loads(response.data)["items"]
-    return pods
+    # Others may use the label too.
+    return [pod for pod in pods if PREFIX in pod["metadata"].get("annotations", {})]
 
 
 def delete_pod(client: "CoreV1Api", pod: Pod) -> None:

@@ -6,13 +6,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.notebooks.tags import StageSettings
-from podline.operators import launching
+from podline.operators import deferring, launching
 from podline.operators.backends import Backend, check_backend
 from podline.operators.launching import Shipment
 from podline.stages import RESULT
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from kubernetes.client import V1Pod
 
+    from podline.operators.pods import PodBackend
     from podline.store import Store
 
 BACKEND_PARAM = "backend"
@@ -39,6 +41,7 @@ class NotebookOperator(KubernetesPodOperator):
         pipeline: the compiled notebook.
         stage: for `StageOperator`, one of its stages; tags for retries and timeouts become the
             task's own.
+        deferrable: whether the task leaves its worker while its pod runs; None: the setting says.
     """
 
     ui_color = "#e8f0fe"
@@ -54,6 +57,7 @@ class NotebookOperator(KubernetesPodOperator):
             mine = [_close, _keep_page] if "success" in end else [_keep_page]
             kwargs[end] = [*_listed(kwargs.get(end)), *mine]
         ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
+        ours["deferrable"] = None  # the setting says, when the task runs
         super().__init__(**ours | kwargs)
         self.pipeline = pipeline
         self.stage = stage
@@ -68,6 +72,7 @@ class NotebookOperator(KubernetesPodOperator):
 
         Raises:
             StageError: a cell failed, a value cannot be stored, or the process or pod died.
+            TaskDeferred: the pod is made; `resume` does the rest.
         """
         from podline.store import open_store
 
@@ -86,46 +91,87 @@ class NotebookOperator(KubernetesPodOperator):
         self._say_not_applied(name, self.backend)
         self.log.info("%s: runs on the backend %r", plan.stage, name)
         if name == "kubernetes":
-            task = self._adopt(task, context["ti"])
+            task = self._prepare_pod(task, store, context)
         self.prefix = task.prefix
-        digest, result = self._run(self.backend, task, store)
+        result = self._run(self.backend, task, store)
+        return self._reference(result, context)
+
+    def resume(self, context: "Context", event: dict[str, Any]) -> dict[str, Any]:
+        """Go on where the trigger of a deferred try ended; see `execute`.
+
+        Args:
+            context: Airflow's.
+            event: of `podline.operators.triggers.StageTrigger`.
+        """
+        from podline.store import open_store
+
+        self.prefix = event["prefix"]
+        self.backend = backend = self._open_pods(context)
+        backend.pod = {"metadata": {"name": event["pod"], "namespace": event["namespace"]}}
+        try:
+            digest = deferring.finish(backend, event, lambda line: self.log.info("%s", line))
+            where, _ = keys.TryKey.parse(f"{self.prefix}/{RESULT}")
+            result = self._read_result(backend, open_store(), where, digest)
+        except BaseException:
+            backend.fail()
+            raise
+        return self._reference((digest, result), context)
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
+    ) -> Any:
+        """Airflow's way back from a deferral; where that failed, nobody follows the pod."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (TaskDeferralError, TaskDeferralTimeout):
+            deferring.delete_pods(self, self._open_pods(context), context)
+            raise
+
+    def _reference(self, ended: tuple[str, StageResult], context: "Context") -> dict[str, Any]:
+        digest, result = ended
+        where, _ = keys.TryKey.parse(f"{self.prefix}/{RESULT}")
+        adopted = where.try_number != context["ti"].try_number
         self.log.info("%s", launching.summary(result))
         return {
-            "stage": plan.stage,
-            "key": f"{task.prefix}/{RESULT}",
+            "stage": result.stage,
+            "key": f"{self.prefix}/{RESULT}",
             "sha256": digest,
-            "version": shipment.sha256,
-            "files": shipment.files,
+            "version": result.notebook_sha256,
+            "files": result.files,
             "metrics": result.metrics,
             "phases": {phase.name: phase.seconds for phase in result.phases},
             "executed_notebook": result.executed_notebook,
-            "adopted_from_try": getattr(self.backend, "adopted", None),
+            "adopted_from_try": where.try_number if adopted else None,
         }
 
-    def _adopt(self, task: StageTask, ti: Any) -> StageTask:
-        """Go on with the pod of the try before, if that lost its worker; returns what it does."""
+    def _prepare_pod(self, task: StageTask, store: "Store", context: "Context") -> StageTask:
+        """Take over the pod of the try before, if that lost its worker; defer, if that is wanted.
+
+        Returns:
+            What the pod does, or is to do.
+        """
         from podline.operators.pods import PodBackend
 
-        assert isinstance(self.backend, PodBackend)
-        if ti.try_number == 1:
-            return task
-        adopted = self.backend.adopt(task, ti.try_number, ti.max_tries)
-        if adopted is None:
-            return task
-        self.log.info("adopted from try %s: its worker was lost", self.backend.adopted)
-        return adopted
+        backend, ti = self.backend, context["ti"]
+        assert isinstance(backend, PodBackend)
+        adopted = None
+        if ti.try_number > 1:
+            adopted = backend.adopt(task, ti.try_number, ti.max_tries or 0)
+        if adopted:
+            number = keys.TryKey.parse(f"{adopted.prefix}/{RESULT}")[0].try_number
+            self.log.info("adopted from try %s: its worker was lost", number)
+        deferrable = settings.deferrable() if self.deferrable is None else self.deferrable
+        if deferrable:
+            deferring.defer(self, backend, adopted or task, store.connection, context)
+        return adopted or task
 
     def _run(self, backend: Backend, task: StageTask, store: "Store") -> tuple[str, StageResult]:
         try:
             digest = backend.run(task, store.connection, lambda line: self.log.info("%s", line))
-            result = launching.read_result(store, task, digest)
-            if result.failure:
-                why = backend.why_stopped() if result.failure.stopped else ""
-                raise StageError(": ".join(filter(None, [why, _told(result)])))
+            return digest, self._read_result(backend, store, task, digest)
         except BaseException:
             backend.fail()
             raise
-        return digest, result
 
     @cached_property
     def hook(self) -> "KubernetesHook":
@@ -140,12 +186,24 @@ class NotebookOperator(KubernetesPodOperator):
             cluster_context=self.cluster_context,
         )
 
+    def _read_result(
+        self, backend: Backend, store: "Store", task: StageTask | keys.TryKey, digest: str
+    ) -> StageResult:
+        result = launching.read_result(store, task, digest)
+        if result.failure:
+            why = backend.why_stopped() if result.failure.stopped else ""
+            raise StageError(": ".join(filter(None, [why, _told(result)])))
+        return result
+
     def _open_backend(self, name: str, context: "Context") -> Backend:
         check_backend(name)
         if name == "process":
             from podline.operators.process import ProcessBackend
 
             return ProcessBackend()
+        return self._open_pods(context)
+
+    def _open_pods(self, context: "Context") -> "PodBackend":
         from podline.operators.pods import PodBackend
 
         return PodBackend(self.client, partial(self._make_pod, context), self.log.warning)

@@ -92,6 +92,11 @@ class TryKey:
         return cls(dag_id, run_id, task_id, int(map_index), int(number), nonce), "/".join(name)
 
 
+def nonce_of(prefix: str) -> str:
+    """The nonce of the try whose folder `prefix` is."""
+    return TryKey.parse(f"{prefix}/")[0].nonce
+
+
 def run_prefix(dag_id: str, run_id: str) -> str:
     """The folder of a whole run."""
     return join(RUNS, dag_id, run_id)

@@ -1,5 +1,6 @@
 """Stages as pods, on a real cluster: what they are, how they end, and what is said of it."""
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -134,8 +135,6 @@ def test_what_cannot_get_better_fails_at_once(pods: Pods, tags: list[str], sente
     start = time.monotonic()
     ran = pods.run("x = 1", *tags)
     assert time.monotonic() - start < 10
-    import re
-
     assert re.search(sentence, ran.error), ran.error
     assert pods.left() == []
 
@@ -274,7 +273,6 @@ def test_the_next_try_takes_the_pod_over(pods: Pods, after: float) -> None:
     adopted = ran.backend.adopt(ran.task, 2, 1)
     assert adopted is not None
     assert (adopted.nonce, adopted.prefix) == (lost.task.nonce, lost.task.prefix)
-    assert ran.backend.adopted == 1
     ran.task = adopted
     pods.follow(ran)
     assert ran.ok.nonce == lost.task.nonce

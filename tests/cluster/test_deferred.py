@@ -1,0 +1,474 @@
+"""Deferred stages as real pods: the operator leaves, the trigger watches, the operator resumes."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+
+from benchmarks.namespaces import Relay, own_namespace
+from benchmarks.notebooks import code_cell, notebook_text
+from benchmarks.server import Airflow, running
+from podline.exceptions import StageError
+from podline.store import Store, StoreConnection, keys
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def client(core: Any) -> Any:
+    return core
+
+
+def disconnect(client: Any) -> None:
+    pools = client.api_client.rest_client.pool_manager.pools
+    for key in pools.keys():  # noqa: SIM118
+        pools[key].close()
+
+
+@pytest.fixture(scope="module")
+def connection(store_server: StoreConnection) -> StoreConnection:
+    Store(store_server).ensure_bucket()
+    return store_server
+
+
+@pytest.fixture(scope="module")
+def namespace(core: Any) -> Iterator[str]:
+    with own_namespace(core) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def variables(core: Any, namespace: str, connection: StoreConnection) -> Iterator[dict[str, str]]:
+    relay = Relay(core, connection.endpoint_url or "")
+    yield connection.to_env() | {
+        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+        "AIRFLOW__PODLINE__DEFERRABLE": "True",
+        "AIRFLOW__PODLINE__NAMESPACE": namespace,
+        "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
+        "AIRFLOW__PODLINE__HTML": "never",
+    }
+    relay.cut()
+
+
+class Try:
+    """A try of a notebook's one stage, without a scheduler."""
+
+    def __init__(self, folder: Path, source: str, **parameters: Any) -> None:
+        from podline.notebooks.compiler import compile_notebook
+        from podline.operators.stage import StageOperator
+
+        path = folder / "deferred.ipynb"
+        path.write_text(notebook_text([code_cell(source, "step:only")]))
+        pipeline = compile_notebook(path)
+        (stage,) = pipeline.stages
+        self.operator = StageOperator(task_id="only", pipeline=pipeline, stage=stage, **parameters)
+        ti = SimpleNamespace(
+            dag_id="deferred", run_id=f"test__{secrets.token_hex(4)}", task_id="only",
+            map_index=-1, try_number=1, max_tries=0, start_date=datetime.now(UTC),
+        )  # fmt: skip
+        self.context: Any = {"params": {}, "ti": ti, "run_id": ti.run_id, "dag": None}
+
+    def defer(self) -> Any:
+        """Run the operator until it defers; returns the trigger, as another process makes it."""
+        from airflow.sdk.exceptions import TaskDeferred
+
+        with pytest.raises(TaskDeferred) as deferred:
+            self.operator.execute(self.context)
+        assert deferred.value.method_name == "resume"
+        self.timeout = deferred.value.timeout
+        return remade(deferred.value.trigger)
+
+    def resume(self, event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = self.operator.resume(self.context, event)
+        assert self.operator.backend is not None
+        self.operator.backend.close()
+        return result
+
+
+@pytest.fixture
+def a_try(
+    tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Try]]:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    tries: list[Try] = []
+
+    def make(source: str, **parameters: Any) -> Try:
+        tries.append(Try(tmp_path, source, **parameters))
+        return tries[-1]
+
+    yield make
+    for one in tries:
+        disconnect(one.operator.client)
+
+
+def remade(trigger: Any) -> Any:
+    from airflow.sdk.module_loading import import_string
+
+    path, kwargs = trigger.serialize()
+    return import_string(path)(**json.loads(json.dumps(kwargs)))
+
+
+async def event_of(trigger: Any) -> dict[str, Any]:
+    async for event in trigger.run():
+        payload: dict[str, Any] = json.loads(json.dumps(event.payload))
+        return payload
+    raise AssertionError("no event")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    async def main() -> T:
+        try:
+            return await work
+        finally:
+            await asyncio.sleep(0.2)  # the transports of a closed session end a little later
+
+    return asyncio.run(main())
+
+
+def wait_for(trigger: Any, seconds: float = 60) -> dict[str, Any]:
+    return run(asyncio.wait_for(event_of(trigger), seconds))
+
+
+def exists(client: Any, trigger: Any) -> bool:
+    """Whether the pod is there, and is not about to go."""
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        pod = client.read_namespaced_pod(trigger.pod, trigger.namespace)
+    except ApiException as error:
+        return error.status != 404
+    return pod.metadata.deletion_timestamp is None
+
+
+def until_running(client: Any, trigger: Any) -> None:
+    deadline = time.monotonic() + 30
+    while client.read_namespaced_pod(trigger.pod, trigger.namespace).status.phase != "Running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+# --- one try, step by step ----------------------------------------------------------------------
+
+
+def test_a_stage_succeeds(
+    a_try: Callable[..., Try], client: Any, connection: StoreConnection,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    stage = a_try("x = 41 + 1\nprint('x is', x)")
+    trigger = stage.defer()
+    assert len(json.dumps(trigger.serialize())) < 1000
+    event = wait_for(trigger)
+    assert event["started"]
+    result = stage.resume(event)
+    log = capsys.readouterr().out
+    assert "x is 42" in log
+    assert "podline-result" not in log
+    assert result["stage"] == "only"
+    assert result["sha256"] == event["digest"]
+    assert Store(connection).get(result["key"])
+    assert result["key"].startswith(trigger.prefix)
+    assert not exists(client, trigger)
+
+
+def test_a_cell_fails(a_try: Callable[..., Try], client: Any) -> None:
+    stage = a_try("numbers = [1]\nnumbers[7]")
+    trigger = stage.defer()
+    event = wait_for(trigger)
+    with pytest.raises(StageError, match=r"cell 1, line 2: IndexError"):
+        stage.resume(event)
+    assert not exists(client, trigger)
+
+
+def test_a_failed_pod_is_kept_where_that_is_set(
+    a_try: Callable[..., Try], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__KEEP_FAILED_PODS", "True")
+    stage = a_try("1 / 0")
+    trigger = stage.defer()
+    with pytest.raises(StageError, match="ZeroDivisionError"):
+        stage.resume(wait_for(trigger))
+    assert exists(client, trigger)
+
+
+def test_a_process_dies(a_try: Callable[..., Try]) -> None:
+    stage = a_try("import os\nprint('bye', flush=True)\nos._exit(3)")
+    with pytest.raises(StageError, match="ended with exit code 3 and left no result: bye"):
+        stage.resume(wait_for(stage.defer()))
+
+
+def test_memory_runs_out(a_try: Callable[..., Try]) -> None:
+    from kubernetes.client import V1ResourceRequirements
+
+    small = V1ResourceRequirements(limits={"memory": "128Mi"}, requests={"memory": "128Mi"})
+    stage = a_try("x = bytearray(10**9)", container_resources=small)
+    with pytest.raises(StageError, match="memory ran out: .* limit of 128Mi"):
+        stage.resume(wait_for(stage.defer()))
+
+
+def test_an_image_does_not_exist(a_try: Callable[..., Try], client: Any) -> None:
+    stage = a_try("x = 1", image="127.0.0.1:5050/no-such-image:1")
+    trigger = stage.defer()
+    start = time.monotonic()
+    event = wait_for(trigger)
+    assert time.monotonic() - start < 10
+    assert not event["started"]
+    with pytest.raises(StageError, match="no-such-image:1 cannot be pulled"):
+        stage.resume(event)
+    assert not exists(client, trigger)
+
+
+def test_a_pod_does_not_start_in_time(
+    a_try: Callable[..., Try], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "3")
+    stage = a_try("x = 1", node_selector={"no": "such-node"})
+    trigger = stage.defer()
+    with pytest.raises(StageError, match="did not start within 3 s: no node has room"):
+        stage.resume(wait_for(trigger))
+    assert not exists(client, trigger)
+
+
+def test_the_timeout_of_a_task_holds(a_try: Callable[..., Try], client: Any) -> None:
+    stage = a_try(
+        "import time\nprint('began', flush=True)\ntime.sleep(60)",
+        execution_timeout=timedelta(seconds=6),
+    )
+    trigger = stage.defer()
+    assert stage.timeout.total_seconds() > 6
+    start = time.monotonic()
+    event = wait_for(trigger)
+    assert 2 < time.monotonic() - start < 9
+    with pytest.raises(StageError, match="the timeout of the stage 'only' passed"):
+        stage.resume(event)
+    assert not exists(client, trigger)
+
+
+def test_a_pod_is_deleted_while_it_runs(a_try: Callable[..., Try], client: Any) -> None:
+    stage = a_try("import time\ntime.sleep(60)")
+    trigger = stage.defer()
+
+    async def delete() -> dict[str, Any]:
+        waiting = asyncio.create_task(event_of(trigger))
+        await asyncio.to_thread(until_running, client, trigger)
+        client.delete_namespaced_pod(trigger.pod, trigger.namespace, grace_period_seconds=0)
+        return await asyncio.wait_for(waiting, 10)
+
+    event = run(delete())
+    with pytest.raises(StageError, match="was deleted before its stage had ended"):
+        stage.resume(event)
+
+
+def test_a_pod_is_deleted_before_its_trigger_begins(a_try: Callable[..., Try], client: Any) -> None:
+    gone, stays = a_try("import time\ntime.sleep(60)"), a_try("import time\ntime.sleep(5)")
+    absent, other = gone.defer(), stays.defer()
+    client.delete_namespaced_pod(absent.pod, absent.namespace, grace_period_seconds=0)
+
+    async def both() -> list[dict[str, Any]]:
+        first = asyncio.create_task(event_of(other))
+        await asyncio.sleep(1)  # its watch is there, and knows the other no more
+        return [await asyncio.wait_for(event_of(absent), 10), await first]
+
+    event, fine = run(both())
+    assert "was deleted" in event["error"]
+    assert stays.resume(fine)["stage"] == "only"
+
+
+def test_a_triggerer_is_restarted(a_try: Callable[..., Try], client: Any) -> None:
+    stage = a_try("import time\ntime.sleep(5)\nprint('slept')")
+    trigger = stage.defer()
+
+    async def shut_down() -> None:
+        waiting = asyncio.create_task(event_of(trigger))
+        await asyncio.sleep(2)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+        await trigger.cleanup()
+
+    run(shut_down())
+    assert exists(client, trigger)
+    time.sleep(5)  # it ends meanwhile
+    assert stage.resume(wait_for(remade(trigger)))["stage"] == "only"
+
+
+def test_a_killed_task_takes_its_pod_along(a_try: Callable[..., Try], client: Any) -> None:
+    stage = a_try("import time\ntime.sleep(60)")
+    trigger = stage.defer()
+
+    async def kill() -> None:
+        waiting = asyncio.create_task(event_of(trigger))
+        await asyncio.to_thread(until_running, client, trigger)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+        await trigger.on_kill()
+
+    run(kill())
+    assert not exists(client, trigger)
+
+
+def test_a_lost_trigger_takes_its_pod_along(a_try: Callable[..., Try], client: Any) -> None:
+    from airflow.sdk.exceptions import TaskDeferralError
+
+    stage = a_try("import time\ntime.sleep(60)")
+    trigger = stage.defer()
+    with pytest.raises(TaskDeferralError):
+        stage.operator.resume_execution("__fail__", {"error": "Trigger failure"}, stage.context)
+    assert not exists(client, trigger)
+
+
+# --- under the real scheduler and triggerer -----------------------------------------------------
+
+
+UNDER_AIRFLOW = pytest.mark.xdist_group("airflow")
+CHAIN = {
+    "step:make": "import time\ntotal = 41\ntime.sleep(3)\nprint('made', total)",
+    "step:look": "total += 1\nprint('result', total)",
+}
+SLOW = {"step:sleep": "import time\ntime.sleep(120)"}
+MIDDLE = {"step:nap": "import time\nprint('naps', flush=True)\ntime.sleep(12)"}
+
+
+def write(folder: Path, name: str, cells: dict[str, str]) -> None:
+    listed = [code_cell(source, tag) for tag, source in cells.items()]
+    (folder / f"{name}.ipynb").write_text(notebook_text(listed, {"podline": {"retries": 0}}))
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
+    folder = tmp_path_factory.mktemp("notebooks")
+    write(folder, "chain", CHAIN)
+    write(folder, "slow", SLOW)
+    write(folder, "middle", MIDDLE)
+    write(folder, "failing", {"step:fail": "numbers = [1]\nnumbers[7]"})
+    given = variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
+    home = tmp_path_factory.mktemp("airflow")
+    with running(home, given) as airflow:
+        airflow.home = home
+        airflow.wait_for_dag("slow")
+        yield airflow
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.1)
+    return found
+
+
+def state_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
+    return str(airflow.tasks(dag_id, run_id)[task_id]["state"])
+
+
+def log_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+    return json.dumps(airflow.call("GET", path))
+
+
+def pods_of(client: Any, namespace: str, run_id: str) -> list[str]:
+    """The pods of a run, but for those that are about to go."""
+    pods = client.list_namespaced_pod(namespace).items
+    return [p.metadata.name for p in pods
+            if p.metadata.deletion_timestamp is None
+            and keys.quoted(run_id) in p.metadata.annotations["podline/prefix"]]  # fmt: skip
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str) -> None:
+    run_id = airflow.trigger("chain")
+    eventually(lambda: state_of(airflow, "chain", run_id, "make") == "deferred")
+    assert airflow.wait("chain", run_id) == "success"
+    assert "made 41" in log_of(airflow, "chain", run_id, "make")
+    assert "result 42" in log_of(airflow, "chain", run_id, "look")
+    eventually(lambda: not pods_of(client, namespace, run_id), 10)
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_run_whose_deferred_stage_fails(airflow: Airflow, client: Any, namespace: str) -> None:
+    run_id = airflow.trigger("failing")
+    assert airflow.wait("failing", run_id) == "failed"
+    assert "cell 1, line 2: IndexError" in log_of(airflow, "failing", run_id, "fail")
+    assert not pods_of(client, namespace, run_id)
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_deferred_task_that_is_marked_failed(
+    airflow: Airflow, client: Any, namespace: str
+) -> None:
+    run_id = airflow.trigger("slow")
+    eventually(lambda: state_of(airflow, "slow", run_id, "sleep") == "deferred")
+    time.sleep(3)  # its trigger runs by now
+    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep"
+    airflow.call("PATCH", path, {"new_state": "failed"})
+    # The triggerer looks for such tasks each second, and tells the trigger a second later.
+    eventually(lambda: not pods_of(client, namespace, run_id), 8)
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespace: str) -> None:
+    run_id = airflow.trigger("slow")
+    eventually(lambda: state_of(airflow, "slow", run_id, "sleep") == "deferred")
+    (first,) = pods_of(client, namespace, run_id)
+    time.sleep(3)
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["sleep"], "only_failed": False}
+    airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", body)
+    eventually(lambda: first not in pods_of(client, namespace, run_id), 8)
+    (second,) = eventually(lambda: pods_of(client, namespace, run_id))
+    airflow.call("PATCH", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep",
+                 {"new_state": "failed"})  # fmt: skip
+    eventually(lambda: second not in pods_of(client, namespace, run_id), 15)
+
+
+def triggerer(home: Path) -> psutil.Process:
+    """The triggerer's process, not the child that runs the triggers."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words, parent = process.cmdline(), process.parent()
+            ours = words[-1:] == ["triggerer"] and process.environ()["AIRFLOW_HOME"] == str(home)
+            if ours and (parent is None or parent.cmdline() != words):
+                return process
+    raise AssertionError("there is no triggerer")
+
+
+@UNDER_AIRFLOW
+@pytest.mark.timeout(400)
+def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: str) -> None:
+    # The last of these tests: afterwards the server has no triggerer.
+    run_id = airflow.trigger("middle")
+    eventually(lambda: state_of(airflow, "middle", run_id, "nap") == "deferred")
+    time.sleep(3)  # its trigger runs by now
+    first = triggerer(airflow.home)
+    command, environment = first.cmdline(), first.environ()
+    first.terminate()
+    eventually(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, 30)
+    assert len(pods_of(client, namespace, run_id)) == 1
+    second = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert airflow.wait("middle", run_id) == "success"
+        assert "naps" in log_of(airflow, "middle", run_id, "nap")
+    finally:
+        second.send_signal(signal.SIGINT)
+        second.wait(30)
