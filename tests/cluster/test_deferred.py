@@ -435,6 +435,7 @@ def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespac
     airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", body)
     eventually(lambda: first not in pods_of(client, namespace, run_id), 8)
     (second,) = eventually(lambda: pods_of(client, namespace, run_id))
+    eventually(lambda: state_of(airflow, "slow", run_id, "sleep") == "deferred")
     airflow.call("PATCH", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep",
                  {"new_state": "failed"})  # fmt: skip
     eventually(lambda: second not in pods_of(client, namespace, run_id), 15)
