@@ -276,6 +276,8 @@ def _put_keras_settings(state: Any, folder: Path) -> None:
 
 
 def _take_numpy(folder: Path) -> Any:
+    if "numpy.random" not in sys.modules:  # numpy imports it where it is used first
+        return {}
     import numpy as np
 
     state: Any = np.random.get_state()
