@@ -120,6 +120,16 @@ class _Shell(InteractiveShell):
     def init_virtualenv(self) -> None:
         pass
 
+    # Nobody types here: what completes names is made when it is first asked for.
+    def init_completer(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "Completer":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        super().init_completer()  # type: ignore[no-untyped-call]
+        return self.__dict__[name]
+
 
 class _Stream(io.TextIOBase):
     """Passes text on at once, and keeps it as an output of the running cell."""
@@ -210,6 +220,8 @@ class Kernel:
 
     def _run(self, source: str, store_history: bool) -> BaseException | None:
         self.shell.error = None
+        if "Completer" in source:
+            self.shell.Completer  # noqa: B018 - `%config IPCompleter` finds only what was made
         with self._streams():
             self.shell.run_cell(source, store_history=store_history)
         error: BaseException | None = self.shell.error

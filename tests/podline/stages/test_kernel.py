@@ -153,6 +153,10 @@ def test_what_runs_quietly_shows_nothing() -> None:
         (["raise SystemExit(0)", "x = 1"], {"x": "1"}),
         (["x = __name__"], {"x": "'__main__'"}),
         (["import __main__\ny = 1", "x = __main__.y"], {"x": "1", "y": "1"}),
+        (
+            ["%config IPCompleter.use_jedi = False", "x = get_ipython().Completer.use_jedi"],
+            {"x": "False"},
+        ),
     ],
 )
 def test_semantics(cells: list[str], names: dict[str, str]) -> None:
