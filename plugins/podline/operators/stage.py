@@ -228,7 +228,8 @@ class NotebookOperator(KubernetesPodOperator):
         self.full_pod_spec = self.full_pod_spec or manifest.base_pod()
         # For that, a result would need a second container: ours comes by the store.
         self.do_xcom_push, pushes = False, self.do_xcom_push
-        pod = self.build_pod_request_obj(context)
+        with manifest.shared_configuration():
+            pod = self.build_pod_request_obj(context)
         self.do_xcom_push = pushes
         return pod
 
