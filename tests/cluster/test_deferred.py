@@ -436,6 +436,9 @@ def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespac
     eventually(lambda: first not in pods_of(client, namespace, run_id), 8)
     (second,) = eventually(lambda: pods_of(client, namespace, run_id))
     eventually(lambda: state_of(airflow, "slow", run_id, "sleep") == "deferred")
+    # A trigger that never began is told nothing: that pod is left to the sweep.
+    eventually(lambda: airflow.tasks("slow", run_id)["sleep"]["triggerer_job"])
+    time.sleep(3)
     airflow.call("PATCH", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep",
                  {"new_state": "failed"})  # fmt: skip
     eventually(lambda: second not in pods_of(client, namespace, run_id), 15)
