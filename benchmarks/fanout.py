@@ -26,7 +26,9 @@ _DELETION_SECONDS = 60  # after the run, until a pod that is still there counts 
 _SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": str(STAGES + 2),
     "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(STAGES),
-    # The API server stands still while it waits for a connection of its pool's.
+    # One API server on SQLite has all fifty tasks' requests at once: a task whose first one is
+    # not answered in time is lost, and the server stands still while its pool has no connection.
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": str(2 * STAGES),
     "AIRFLOW__PODLINE__CPU_REQUEST": "10m",
     "AIRFLOW__PODLINE__MEMORY_REQUEST": "64Mi",
