@@ -7,11 +7,11 @@ by hand.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from airflow.sdk import DAG, task
 
 from podline import settings
+from podline.operators.sweeping import sweep_for_task
 
 KEPT_FOR = timedelta(days=1)  # the pods of failed stages, where the setting keeps them
 
@@ -26,16 +26,4 @@ with DAG(
     doc_md=__doc__,
     tags={"podline", "maintenance"},
 ):
-
-    @task
-    def sweep(**context: Any) -> list[str]:
-        """Delete them; returns their names."""
-        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-
-        from podline.operators import sweeping
-
-        hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
-        states = sweeping.states_for_task(context["ti"])
-        return sweeping.sweep(hook.core_v1_client, settings.namespace(), states, KEPT_FOR)
-
-    sweep()
+    task(task_id="sweep")(sweep_for_task)(KEPT_FOR)

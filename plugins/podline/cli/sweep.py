@@ -20,17 +20,14 @@ def command(
 
     Never one whose try still runs, or whose next try may take it over: Airflow's database says.
     """
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-
     from podline import settings
     from podline.cli.values import read_duration
     from podline.operators import sweeping
 
     age = read_duration(kept_for)
-    hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
     where = namespace or settings.namespace()
     states = sweeping.states_in_database()
-    found = sweeping.sweep(hook.core_v1_client, where, states, age, dry_run)
+    found = sweeping.sweep(sweeping.cluster(), where, states, age, dry_run)
     for name in found:
         typer.echo(name)
     verb = "would be removed" if dry_run else "removed"

@@ -1,9 +1,11 @@
 """Removing the pods that nobody follows any more."""
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from podline import settings
 from podline.operators import pods
 from podline.operators.diagnosis import Pod
 from podline.store.keys import TryKey
@@ -16,6 +18,7 @@ FOLLOWED = frozenset({
     "running", "deferred", "queued", "scheduled", "restarting", "up_for_retry",
     "up_for_reschedule", "none",
 })  # fmt: skip
+_log = logging.getLogger(__name__)
 _YOUNG = timedelta(minutes=1)  # in which a try that just ended deletes its pod itself
 
 # Gives a task instance's state; None: Airflow does not know it.
@@ -66,6 +69,27 @@ def _is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) -
         return age > kept_for
     where, _ = TryKey.parse(f"{about['annotations'][pods.PREFIX]}/pod")
     return age > _YOUNG and state_of(where) not in FOLLOWED
+
+
+def sweep_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
+    """Sweep the namespace of the settings from inside a task; see `sweep`.
+
+    Args:
+        kept_for: how long the pod of a failed stage is kept.
+        ti: Airflow's task instance, which Airflow gives.
+    """
+    found = sweep(cluster(), settings.namespace(), states_for_task(ti), kept_for)
+    for name in found:
+        _log.info("removed the pod %s", name)
+    return found
+
+
+def cluster() -> "CoreV1Api":
+    """The client of the cluster that the settings name."""
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+    hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
+    return hook.core_v1_client
 
 
 def states_in_database() -> States:

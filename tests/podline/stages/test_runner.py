@@ -69,7 +69,8 @@ def test_a_stage_that_succeeds(stages: Stages) -> None:
     for one, following in zip(result.phases, result.phases[1:], strict=False):
         assert following.start == pytest.approx(one.start + one.seconds)
     assert result.started == pytest.approx(started, abs=1)
-    assert sum(phase.seconds for phase in result.phases) < took
+    tick = 0.01  # in which Linux tells when a process started
+    assert sum(phase.seconds for phase in result.phases) < took + tick
     assert [cell.number for cell in result.cells] == [1, 2]
     assert sum(cell.seconds for cell in result.cells) <= result.seconds("code")
     stored = [item for item in stages.store.list(ran.task.prefix) if not item.key.endswith(RESULT)]
