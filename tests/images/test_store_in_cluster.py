@@ -65,6 +65,10 @@ def test_data_outlives_the_pod(connection: StoreConnection, core: Any, namespace
     before = wait_ready(core, namespace)
     core.delete_namespaced_pod("object-store-0", namespace, grace_period_seconds=1)
     wait_ready(core, namespace, other_than=before)
+    # For a moment after its restart the server finds no bucket.
+    deadline = time.monotonic() + 10
+    while not Store(connection).exists("kept") and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert bytes(Store(connection).get("kept")) == data
 
 
