@@ -9,24 +9,12 @@ the same in all processes of a run (PYTHONHASHSEED).
 The table's form is CPython's (Objects/setobject.c, 3.9 to 3.14).
 """
 
-import ctypes
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 _LINEAR_PROBES, _PERTURB_SHIFT = 9, 5
 _SMALLEST = 8  # slots
-
-
-class _SetObject(ctypes.Structure):
-    _fields_ = (
-        ("refcount", ctypes.c_ssize_t),
-        ("type", ctypes.c_void_p),
-        ("fill", ctypes.c_ssize_t),
-        ("used", ctypes.c_ssize_t),
-        ("mask", ctypes.c_ssize_t),
-        ("table", ctypes.c_void_p),
-    )
 
 
 class _Ballast:
@@ -48,11 +36,14 @@ def layout(values: set[Any]) -> tuple[int, list[int], list[Any]]:
         The number of slots, the slots that elements since removed have left unusable, and the
         elements in an order in which each finds its slot.
     """
-    table = _SetObject.from_address(id(values))
-    size = table.mask + 1
-    if not _is_as_expected(values, table):
+    import ctypes
+
+    # Reference count, type, and what is named here.
+    _, _, fill, used, mask, table = (ctypes.c_ssize_t * 6).from_address(id(values))
+    size = mask + 1
+    if not _is_as_expected(values, fill, used, mask):
         return _SMALLEST, [], list(values)
-    entries = (ctypes.c_ssize_t * (2 * size)).from_address(table.table)
+    entries = (ctypes.c_ssize_t * (2 * size)).from_address(table)
     elements = iter(values)
     filled: dict[int, tuple[int, Any]] = {}
     gaps = []
@@ -66,12 +57,12 @@ def layout(values: set[Any]) -> tuple[int, list[int], list[Any]]:
     return size, gaps, [filled[slot][1] for slot in _in_order(filled, size - 1)]
 
 
-def _is_as_expected(values: set[Any], table: _SetObject) -> bool:
-    size = table.mask + 1
+def _is_as_expected(values: set[Any], fill: int, used: int, mask: int) -> bool:
+    size = mask + 1
     return (
         sys.implementation.name == "cpython"
-        and table.used == len(values) <= table.fill < size
-        and size & table.mask == 0
+        and used == len(values) <= fill < size
+        and size & mask == 0
         and size >= _SMALLEST
     )
 

@@ -4,7 +4,6 @@ Each kind has a way to take its state, as plain values, and a way to put it back
 process. A kind is stored where the stage's cells changed it.
 """
 
-import decimal
 import logging
 import os
 import pickle
@@ -148,12 +147,19 @@ def _put_path(state: list[str], folder: Path) -> None:
 
 
 def _take_decimal(folder: Path) -> Any:
-    context = decimal.getcontext()
-    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
-    return {name: getattr(context, name) for name in names} | {"traps": dict(context.traps)}
+    import decimal
+
+    def read(context: decimal.Context) -> dict[str, Any]:
+        names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+        return {name: getattr(context, name) for name in names} | {"traps": dict(context.traps)}
+
+    found = read(decimal.getcontext())
+    return {} if found == read(decimal.DefaultContext) else found
 
 
 def _put_decimal(state: Any, folder: Path) -> None:
+    import decimal
+
     decimal.setcontext(decimal.Context(**state))
 
 
