@@ -23,3 +23,11 @@ class StageError(PodlineError):
 
 class ContractError(PodlineError):
     """What started a stage and what runs it are of different versions of podline."""
+
+
+class CellFailed(Exception):
+    """A cell raised; holds what to tell the user."""
+
+    def __init__(self, cell: int, message: str, traceback: str) -> None:
+        super().__init__(message)
+        self.cell, self.message, self.traceback = cell, message, traceback

@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podline.contract import StagePlan
-from podline.stages.kernel import ExecutedCell
+
+if TYPE_CHECKING:
+    from podline.stages.kernel import ExecutedCell
 
 
-def executed_notebook(plan: StagePlan, cells: Sequence[ExecutedCell], failure: str = "") -> bytes:
+def executed_notebook(plan: StagePlan, cells: "Sequence[ExecutedCell]", failure: str = "") -> bytes:
     """Return the notebook as the bytes of an .ipynb file (nbformat 4.5).
 
     Cells that were not run are in it as well, without outputs.
@@ -40,7 +42,7 @@ def _sources(plan: StagePlan) -> list[tuple[int, str]]:
     return [(cell.number, cell.source) for cell in plan.cells]
 
 
-def _cell(number: int, source: str, run: ExecutedCell | None) -> dict[str, Any]:
+def _cell(number: int, source: str, run: "ExecutedCell | None") -> dict[str, Any]:
     about: dict[str, Any] = {"cell": number}
     if run is not None:
         about["seconds"] = round(run.seconds, 6)

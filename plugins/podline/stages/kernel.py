@@ -19,6 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from podline.exceptions import CellFailed
 from podline.notebooks.document import lines_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -58,14 +59,6 @@ class ExecutedCell:
     def clear(self) -> None:
         """Take away all outputs."""
         self._outputs.clear()
-
-
-class CellFailed(Exception):
-    """A cell raised; holds what to tell the user."""
-
-    def __init__(self, cell: int, message: str, traceback: str) -> None:
-        super().__init__(message)
-        self.cell, self.message, self.traceback = cell, message, traceback
 
 
 class _Publisher(DisplayPublisher):

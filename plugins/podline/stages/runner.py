@@ -23,11 +23,10 @@ from podline.contract import (
     StageResult,
     StageTask,
 )
-from podline.exceptions import ArtifactError, PodlineError
+from podline.exceptions import ArtifactError, CellFailed, PodlineError
 from podline.stages import EXECUTED, RESULT, files, last_words, memory, siblings, state
 from podline.stages.clock import Clock
 from podline.stages.executed import executed_notebook
-from podline.stages.kernel import CellFailed, Kernel
 from podline.stages.memory import Memory, Needs, Pending
 from podline.stages.merging import merge
 from podline.store import Store, StoreUnavailable, keys
@@ -51,7 +50,6 @@ class Runner:
         self.work.mkdir()
         self.scratch.mkdir()
         self.log = os.dup(1)
-        self.kernel = Kernel()
         self.heap = Heap()
         self.bytes_in = self.bytes_out = 0
         self.saved = 0
@@ -59,6 +57,11 @@ class Runner:
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
         self.finishing = False
+        # On their way while IPython is imported.
+        self.results = ThreadPoolExecutor(1).submit(self._results)
+        from podline.stages.kernel import Kernel
+
+        self.kernel = Kernel()
 
     def run(self) -> StageResult | None:
         """Run the stage; a failure is in the result. None: another thread has ended the stage.
@@ -134,8 +137,7 @@ class Runner:
     # -- fetch
 
     def _fetch(self) -> tuple[Needs, dict[str, Path]]:
-        results = [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
-        self.heap = merge(self.plan, [result.heap for result in results])
+        self.heap = merge(self.plan, [result.heap for result in self.results.result()])
         needs = memory.needs_of(self.plan, self.heap)
         wanted: dict[str, tuple[str, str, Path]] = {}
         for artifact in [*needs.artifacts(self.heap), *self.heap.state.values()]:
@@ -156,6 +158,9 @@ class Runner:
         for name, artifact in self.heap.files.items():
             files.restore(self.work / name, artifact.type)
         return needs, {key: path for key, (_, _, path) in wanted.items()}
+
+    def _results(self) -> list[StageResult]:
+        return [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
 
     def _result(self, key: str, digest: str) -> StageResult:
         data = self.store.get(key)

@@ -17,7 +17,8 @@ _CHILD = """
 import json, os, sys
 sys.stdin = open(os.devnull)
 log = os.dup(1)
-from podline.stages.kernel import CellFailed, Kernel
+from podline.exceptions import CellFailed
+from podline.stages.kernel import Kernel
 kernel = Kernel()
 report = {"cells": [], "failed": None}
 for number, source in enumerate(json.loads(sys.argv[1]), start=1):
