@@ -6,6 +6,7 @@ own. A watch that breaks begins with a fresh list. Of a pod only its outline is 
 
 import asyncio
 import contextvars
+import importlib
 import json
 import math
 import time
@@ -29,6 +30,7 @@ _PAGE = 500  # pods that an answer lists at most
 _WATCH_SECONDS = 3600
 _QUIET = 150.0  # seconds; the API server sends a bookmark each minute, or the connection is dead
 _UNSEEN = 2.0  # seconds until a pod that no list or event has named is asked for
+_HOOK = "airflow.providers.cncf.kubernetes.hooks.kubernetes"  # and kubernetes_asyncio with it
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -282,6 +284,8 @@ class PodWatch:
     async def _connect(self) -> "CoreV1Api":
         async with self._connecting:
             if self._client is None:
+                # It takes a second, in which the triggerer's other triggers are to go on.
+                await asyncio.to_thread(importlib.import_module, _HOOK)
                 from kubernetes_asyncio.client import CoreV1Api
 
                 connection = await self._connection.enter_async_context(_connection(self.cluster))
