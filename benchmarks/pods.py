@@ -5,6 +5,7 @@ Each does the same second of sleep in a pod of one warm image, and they take tur
 - *bare*: a pod without a token, from the call that creates it to the event that says Succeeded.
 - *stock*: KubernetesPodOperator with its defaults, its task's duration.
 - *ours*: a stage that takes in an array of 1 MB, sleeps, and hands 1 MB on; its task's duration.
+- *deferred*: the same stage in deferrable mode, for which there is no goal.
 
 A bare pod and the stock operator are spared their second of sleep, a stage its cell. Pods are
 deleted off the clock, but for the stock operator's call to do so, which waits for nothing. Then
@@ -54,6 +55,16 @@ with DAG("stock", schedule=None):
 with DAG("stock_chain", schedule=None):
     chain(*[sleep(name) for name in {names!r}])
 """
+_DEFERRED_DAG = """
+from pathlib import Path
+
+from podline.operators.dags import notebook_dags
+
+for dag in notebook_dags(Path(__file__).with_name("deferred")):
+    for task in dag.tasks:
+        task.deferrable = True
+    globals()[dag.dag_id] = dag
+"""
 
 
 def make_dags(folder: Path, namespace: str) -> None:
@@ -69,8 +80,11 @@ def make_dags(folder: Path, namespace: str) -> None:
         "names": ["first", *chain],
     }
     (folder / "stock.py").write_text(_STOCK_DAG.format(**values))
+    (folder / "deferred.py").write_text(_DEFERRED_DAG)
+    (folder / "deferred").mkdir()
+    notebooks = {"ours": ["sleep"], "ours_chain": chain, "deferred/deferred": ["sleep"]}
     source = f"time.sleep({SLEEP:g})\nx = x + 1"
-    for name, stages in (("ours", ["sleep"]), ("ours_chain", chain)):
+    for name, stages in notebooks.items():
         cells = array_chain(*stages, source=source)
         (folder / f"{name}.ipynb").write_text(notebook_text(cells))
 
@@ -129,15 +143,15 @@ def stock(airflow: Airflow, pods: PodTimes) -> dict[str, float]:
     }
 
 
-def ours(airflow: Airflow, there: Cluster, pods: PodTimes) -> dict[str, float]:
-    """Run the notebook; returns the overhead of the stage that sleeps, part by part."""
-    run_id = trigger(airflow, "ours")
-    task = airflow.tasks("ours", run_id)["sleep"]
-    result = result_of(there.store, "ours", run_id, "sleep")
+def ours(airflow: Airflow, there: Cluster, pods: PodTimes, dag_id: str) -> dict[str, float]:
+    """Run a notebook; returns the overhead of the stage that sleeps, part by part."""
+    run_id = trigger(airflow, dag_id)
+    task = airflow.tasks(dag_id, run_id)["sleep"]
+    result = result_of(there.store, dag_id, run_id, "sleep")
     times = stage_times(result, task["start_date"], task["end_date"])
     said = {
         line["event"]: datetime.fromisoformat(line["timestamp"]).timestamp()
-        for line in airflow.log("ours", run_id, "sleep")
+        for line in airflow.log(dag_id, run_id, "sleep")
         if line.get("timestamp")
     }
     execute = next(at for text, at in said.items() if "runs on the backend" in text)
@@ -194,10 +208,12 @@ def measure(n: int, chains: int, folder: Path, there: Cluster) -> None:
     }
     pods = PodTimes(there)
     pods.start()
-    samples: dict[str, list[dict[str, float]]] = {"bare": [], "stock": [], "ours": []}
+    samples: dict[str, list[dict[str, float]]] = {
+        name: [] for name in ("bare", "stock", "ours", "deferred")
+    }
     tests: dict[str, list[float]] = {"stock_chain": [], "ours_chain": []}
     with running(home, variables) as airflow:
-        for dag_id in ("ours_chain_baseline", "stock_chain"):
+        for dag_id in ("ours_chain_baseline", "stock_chain", "deferred_baseline"):
             airflow.wait_for_dag(dag_id)
         if not forks_with("obstore", home):
             raise SystemExit("the scheduler has not preloaded the operator: see plugins/")
@@ -205,7 +221,8 @@ def measure(n: int, chains: int, folder: Path, there: Cluster) -> None:
             taken = {
                 "bare": bare(there, number),
                 "stock": stock(airflow, pods),
-                "ours": ours(airflow, there, pods),
+                "ours": ours(airflow, there, pods, "ours"),
+                "deferred": ours(airflow, there, pods, "deferred"),
             }
             if number:  # the first of each warms up
                 for name, sample in taken.items():
