@@ -115,7 +115,7 @@ class Flow:
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
-            self.read(statement)
+            _METHODS.get(type(statement), Flow.read)(self, statement)
 
     def run_apart(self, *bodies: Iterable[ast.stmt]) -> list[set[str]]:
         """Run each body from the names bound now; return what each binds, and bind none."""
@@ -432,15 +432,18 @@ class Flow:
 
     def read_children(self, node: ast.AST) -> None:
         for child in children_of(node):
-            self.read(child)
+            _METHODS.get(type(child), Flow.read)(self, child)
 
     def read(self, node: ast.AST) -> None:
         """Follow an expression, or whatever stands in a statement."""
-        kind = type(node)
-        if kind not in _METHODS:
+        try:
+            method = _METHODS[type(node)]
+        except KeyError:
+            kind = type(node)
             prefix = "run" if isinstance(node, ast.stmt) else "read"
-            _METHODS[kind] = getattr(Flow, f"{prefix}_{kind.__name__}", Flow.read_children)
-        _METHODS[kind](self, node)
+            method = getattr(Flow, f"{prefix}_{kind.__name__}", Flow.read_children)
+            _METHODS[kind] = method
+        method(self, node)
 
     def read_Constant(self, node: ast.Constant) -> None:
         pass
@@ -465,6 +468,9 @@ class Flow:
         self.known.pop(node.target.id, None)
 
     def read_Compare(self, node: ast.Compare) -> None:
+        if not isinstance(node.left, ast.Constant):
+            self.read_children(node)
+            return
         match node:
             case ast.Compare(
                 left=ast.Constant(value=str(name)),

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 # Methods and functions that change what they are called on, or their first argument.
 CHANGING_METHODS = frozenset({
@@ -35,21 +35,19 @@ def attribute_path(node: ast.expr) -> list[str]:
 
 def root_of(node: ast.expr) -> str | None:
     """Return `x` for `x.a[0].b`, `x.loc[…]`, `x.f().g`."""
-    while True:
-        match node:
-            case ast.Attribute() | ast.Subscript() | ast.Starred():
-                node = node.value
-            case ast.Call(func=ast.Attribute()):
-                node = node.func
-            case ast.Name():
-                return node.id
-            case _:
-                return None
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+            node = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = node.func
+        else:
+            return None
+    return node.id
 
 
 def note_call(node: ast.Call, change: Callable[[str], object]) -> None:
     """Tell `change` of the names whose object a call is known to change."""
-    in_place = any(
+    in_place = bool(node.keywords) and any(
         keyword.arg in ("inplace", "out", "overwrite_input") for keyword in node.keywords
     )
     if isinstance(node.func, ast.Attribute):
@@ -74,7 +72,8 @@ def names_in_query(node: ast.Call) -> list[str]:
 
 def names_in_text(node: ast.AST) -> list[str]:
     """Return the names that stand as `@name` in the texts of an expression."""
-    texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
+    inside = [node] if isinstance(node, ast.Constant) else ast.walk(node)
+    texts = [inner.value for inner in inside if isinstance(inner, ast.Constant)]
     found = [re.findall(r"(?<![\w@])@([^\W\d]\w*)", t) for t in texts if isinstance(t, str)]
     return [name for names in found for name in names]
 
@@ -102,6 +101,8 @@ def unpickles_in(node: ast.Call) -> bool:
 
 def constant_global(node: ast.AST) -> str | None:
     """Return `x` for `globals()["x"]`, which is another way to write the name."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Call):
+        return None
     match node:
         case ast.Subscript(
             value=ast.Call(func=ast.Name(id="globals"), args=[]),
@@ -120,23 +121,23 @@ def target_names(target: ast.expr) -> set[str]:
 
 # Fields that hold no nodes with names in them.
 _PLAIN_FIELDS = frozenset({"ctx", "op", "ops", "attr", "id", "kind", "type_comment", "conversion"})
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.keyword: ("value",), ast.Constant: ()}
 
 
-def children_of(node: ast.AST) -> list[ast.AST]:
+def children_of(node: ast.AST) -> Iterator[ast.AST]:
     """Return the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
     kind = type(node)
     fields = _FIELDS.get(kind)
     if fields is None:
         fields = _FIELDS[kind] = tuple(f for f in node._fields if f not in _PLAIN_FIELDS)
-    children: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
-        if type(value) is list:
-            children += value
-        elif value is not None:
-            children.append(value)
-    return [child for child in children if isinstance(child, ast.AST)]
+        if isinstance(value, ast.AST):
+            yield value
+        elif value and type(value) is list:
+            for child in value:
+                if isinstance(child, ast.AST):
+                    yield child
 
 
 def always_true(test: ast.expr) -> bool:

@@ -111,6 +111,9 @@ class CellTags:
     settings: StageSettings = field(default_factory=StageSettings)
 
 
+_UNTAGGED = CellTags()
+
+
 def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
     """Read the tags of one code cell.
 
@@ -121,6 +124,8 @@ def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
         What the readable tags say, and the problems of the others; a tag with a problem is left out
         of the first. Nothing is raised.
     """
+    if not tags:
+        return _UNTAGGED, []
     # Whoever skips a cell keeps its other tags for later: nothing to complain about.
     if "skip" in tags:
         return CellTags(kind="skip"), []

@@ -57,6 +57,8 @@ def _no_garbage_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # Nor does a process that parses a DAG file live long enough to collect them later.
+        gc.freeze()
         if enabled:
             gc.enable()
 
@@ -68,8 +70,10 @@ def _make(pipeline: Pipeline) -> list[DAG]:
             f"{pipeline.document.path.name}: the parameter {BACKEND_PARAM!r} is podline's own. "
             "fix: give the notebook's another name"
         )
-    dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
+    dags, params = [_pipeline_dag(pipeline), _baseline_dag(pipeline)], _params(pipeline)
     for dag in dags:
+        # Now that it has its tasks: Airflow copies a DAG's params into each new one.
+        dag.params = ParamsDict(params)
         # Airflow does so later, and would blame the whole file.
         dag.validate()  # type: ignore[no-untyped-call]
     return dags
@@ -93,7 +97,6 @@ def _pipeline_dag(pipeline: Pipeline) -> DAG:
         for stage in pipeline.stages:
             for parent in stage.parents:
                 tasks[parent] >> tasks[stage.name]
-    dag.params = _params(pipeline)
     return dag
 
 
@@ -105,7 +108,6 @@ def _baseline_dag(pipeline: Pipeline) -> DAG:
         **_common(pipeline),
     ) as dag:
         NotebookOperator(task_id="notebook", pipeline=pipeline)
-    dag.params = _params(pipeline)
     return dag
 
 
@@ -118,10 +120,9 @@ def _common(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _params(pipeline: Pipeline) -> ParamsDict:
-    """The DAG's params; set when it has its tasks, since Airflow copies them into each new one."""
+def _params(pipeline: Pipeline) -> dict[str, Param]:
     params = {parameter.name: _param(parameter) for parameter in pipeline.parameters}
-    return ParamsDict({**params, BACKEND_PARAM: _backend()})
+    return {**params, BACKEND_PARAM: _backend()}
 
 
 def _param(parameter: Parameter) -> Param:
