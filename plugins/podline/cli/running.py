@@ -17,7 +17,8 @@ from podline.latency.breakdown import rows_of
 from podline.notebooks.pipeline import Pipeline
 from podline.operators.local import LocalRun
 from podline.operators.process import environment
-from podline.stages.html import make_pages
+from podline.stages.html import make_pages_apart
+from podline.store import keys
 
 
 def run(
@@ -128,9 +129,8 @@ def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
 def _keep_pages(run: LocalRun) -> None:
     """Keep the executed notebooks as pages too, when nothing is timed any more."""
     if settings.html():
-        notebooks = [result.executed_notebook for result in run.results.values()]
-        folders = [key.rpartition("/")[0] for key in notebooks if key]
-        make_pages(folders, environment(run.store.connection))
+        folder = keys.run_prefix(run.pipeline.name, run.run_id)
+        make_pages_apart(folder, environment(run.store.connection))
 
 
 def _told(console: Console, run: LocalRun, stage: str, error: StageError) -> StageError:

@@ -1,9 +1,9 @@
-"""The executed notebook as a page: made after the try has ended, so that no try waits for it."""
+"""Executed notebooks as pages: made when a run has ended, so that none of its stages waits."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from podline.stages import EXECUTED
 from podline.store import open_store
@@ -12,41 +12,46 @@ PAGE = "executed.html"
 _COMMAND = (sys.executable, "-m", "podline.stages.html")
 
 
-def make_page(prefix: str) -> None:
-    """Put the executed notebook of a try beside it, as one self-contained HTML file.
+def make_pages(run: str) -> None:
+    """Put beside each executed notebook of a run the same as one self-contained HTML file.
 
     Args:
-        prefix: the try's folder in the store.
+        run: the run's folder in the store.
     """
     import nbformat
     from nbconvert import HTMLExporter
 
     store = open_store()
-    text = bytes(store.get(f"{prefix}/{EXECUTED}")).decode()
-    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-    page, _ = HTMLExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]
-    store.put_if_absent(f"{prefix}/{PAGE}", page.encode())
+    there = {item.key for item in store.list(run)}
+    for key in sorted(there):
+        folder, _, name = key.rpartition("/")
+        if name != EXECUTED or f"{folder}/{PAGE}" in there:
+            continue
+        text = bytes(store.get(key)).decode()
+        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+        page, _ = HTMLExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]
+        store.put_if_absent(f"{folder}/{PAGE}", page.encode())
 
 
-def make_pages(prefixes: Iterable[str], env: Mapping[str, str]) -> None:
-    """Make the pages of several tries in a process of its own, and wait for it.
+def make_pages_apart(run: str, env: Mapping[str, str]) -> None:
+    """Make the pages in a process of its own, and wait for it; see `make_pages`.
 
     Args:
-        prefixes: the tries' folders in the store.
+        run: the run's folder in the store.
         env: the environment of a stage's process.
     """
-    subprocess.run([*_COMMAND, *prefixes], env=env, capture_output=True, check=False)
+    subprocess.run([*_COMMAND, run], env=env, capture_output=True, check=False)
 
 
-def make_page_later(prefix: str, env: Mapping[str, str]) -> None:
-    """Make the page in a process of its own that outlives this one.
+def make_pages_later(run: str, env: Mapping[str, str]) -> None:
+    """Make the pages in a process of its own that outlives this one; see `make_pages`.
 
     Args:
-        prefix: the try's folder in the store.
+        run: the run's folder in the store.
         env: the environment of a stage's process, which says how to reach the store.
     """
     subprocess.Popen(
-        [*_COMMAND, prefix],
+        [*_COMMAND, run],
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -56,7 +61,7 @@ def make_page_later(prefix: str, env: Mapping[str, str]) -> None:
 
 
 def _step_back() -> None:
-    """Take only time that nobody else wants: the next stage may be running."""
+    """Take only time that nobody else wants."""
     os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -64,5 +69,4 @@ def _step_back() -> None:
 
 if __name__ == "__main__":
     _step_back()
-    for folder in sys.argv[1:]:
-        make_page(folder)
+    make_pages(sys.argv[1])
