@@ -100,7 +100,7 @@ def pod(name: str, nonce: str, node: str, end: float) -> dict[str, Any]:
             "labels": {STAGE_LABEL: "stage"},
             "annotations": {
                 "fake/run-for": f"{max(end - time.time(), 0):.3f}s",
-                "fake/message": f"{RESULT_MARK} {nonce} {'0' * 64}",
+                "fake/message": f"{RESULT_MARK} {nonce} {'0' * 64} {end:.6f}",
             },
         },
         "spec": {

@@ -14,14 +14,14 @@ from typing import Any, Self, get_args, get_type_hints
 from podline.exceptions import ContractError
 
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
 
-# The runner's last line: MARK, nonce, sha256 of the result.
+# The runner's last line: MARK, nonce, sha256 of the result, and when that was stored (epoch).
 RESULT_MARK = "podline-result"
 
 # The phases that the stage itself measures, in order.

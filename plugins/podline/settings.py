@@ -94,6 +94,14 @@ def html() -> bool:
     return value == "always"
 
 
+def latency() -> str:
+    """Whose latency is recorded: that of ``all`` tasks, of ``stages``, or of ``none``."""
+    value = _get("latency", "all")
+    if value not in ("all", "stages", "none"):
+        raise SettingError(f"[podline] latency = {value!r}: give all, stages or none")
+    return value
+
+
 def files_limit() -> int:
     """Bytes that the files below a stage's working directory may have in all."""
     return _get_int("files_limit_mb", 4096) * _MIB

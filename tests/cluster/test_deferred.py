@@ -89,10 +89,11 @@ class Try:
             self.operator.execute(self.context)
         assert deferred.value.method_name == "resume"
         self.timeout = deferred.value.timeout
+        self.kwargs = json.loads(json.dumps(deferred.value.kwargs))
         return remade(deferred.value.trigger)
 
     def resume(self, event: dict[str, Any]) -> dict[str, Any]:
-        result: dict[str, Any] = self.operator.resume(self.context, event)
+        result: dict[str, Any] = self.operator.resume(self.context, event, **self.kwargs)
         assert self.operator.backend is not None
         self.operator.backend.close()
         return result
@@ -178,7 +179,7 @@ def test_a_stage_succeeds(
     assert "x is 42" in log
     assert "podline-result" not in log
     assert result["stage"] == "only"
-    assert result["sha256"] == event["digest"]
+    assert result["sha256"] == event["stored"][0]
     assert Store(connection).get(result["key"])
     assert result["key"].startswith(trigger.prefix)
     assert not exists(client, trigger)

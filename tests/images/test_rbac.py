@@ -13,6 +13,7 @@ RIGHTS = {
     ("pods", ""): {"create", "get", "list", "watch", "patch", "delete"},
     ("pods/log", ""): {"get"},
     ("secrets", ""): {"create"},
+    ("events", ""): {"list"},
 }
 
 

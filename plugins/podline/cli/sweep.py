@@ -27,7 +27,7 @@ def command(
     age = read_duration(kept_for)
     where = namespace or settings.namespace()
     states = sweeping.states_in_database()
-    found = sweeping.sweep(sweeping.cluster(), where, states, age, dry_run)
+    found = sweeping.sweep(sweeping.cluster(), where, states, age, dry_run=dry_run)
     for name in found:
         typer.echo(name)
     verb = "would be removed" if dry_run else "removed"

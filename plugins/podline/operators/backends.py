@@ -19,6 +19,10 @@ class Backend(Protocol):
     # Tags' settings that it cannot apply, by their field in `StageSettings`.
     not_applied: tuple[str, ...]
 
+    def prepare(self, connection: "StoreConnection") -> None:
+        """Begin with what a stage needs whichever it is, while its inputs are asked for."""
+        ...
+
     def run(
         self, task: StageTask, connection: "StoreConnection", log: Callable[[str], object]
     ) -> str:
@@ -38,6 +42,10 @@ class Backend(Protocol):
 
     def why_stopped(self) -> str:
         """Why a stage was told to stop, if that is known here."""
+        ...
+
+    def observe(self) -> None:
+        """Note what can be known of the stage only when it has ended, for the record of its try."""
         ...
 
     def fail(self) -> None:

@@ -44,7 +44,9 @@ def defer(
             raise
     assert backend.pod is not None
     trigger, timeout = _trigger(operator, backend.pod, task, context)
-    operator.defer(trigger=trigger, method_name="resume", timeout=timeout)
+    operator.observed.deferred = True
+    noted = {"noted": operator.observed.noted()}
+    operator.defer(trigger=trigger, method_name="resume", kwargs=noted, timeout=timeout)
 
 
 def _trigger(
@@ -89,16 +91,16 @@ def finish(backend: "PodBackend", event: Mapping[str, Any], log: Callable[[str],
         StageError: it ended without one, did not start, or is gone.
     """
     transcript = Transcript(event["stage"], nonce_of(event["prefix"]), log)
-    digest: str = event.get("digest", "")
+    stored = event.get("stored")
     try:
         for line in _log(backend, event):
-            if transcript.hear(line):
-                digest = digest or transcript.digest
+            stored = transcript.hear(line) or stored
     except following.failures() as error:
         if getattr(error, "status", None) != 404:
             backend.say(f"the log of the pod cannot be read: {following.explain(error)}")
-    if digest:
-        return digest
+    if stored:
+        digest, backend.marks["stored"] = stored
+        return str(digest)
     if "ended" in event:
         raise StageError(diagnosis.death(event["ended"], event["stage"], transcript.last))
     raise StageError(event["error"])

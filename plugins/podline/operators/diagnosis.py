@@ -6,6 +6,7 @@ Statuses are the API's JSON (https://kubernetes.io/docs/reference/kubernetes-api
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from podline import __version__
@@ -56,13 +57,16 @@ def outline(pod: Pod) -> Pod:
         if c.get("reason") or c.get("message")
     ]
     return {
-        "metadata": {"name": name_of(pod)},
+        "metadata": {
+            key: pod["metadata"].get(key)
+            for key in ("name", "namespace", "uid", "creationTimestamp")
+        },
         "spec": {
             "nodeName": pod["spec"].get("nodeName"),
             "containers": [{key: container.get(key) for key in ("name", "image", "resources")}],
         },
         "status": {
-            **{key: status[key] for key in ("phase", "reason", "message") if key in status},
+            **{k: status[k] for k in ("phase", "reason", "message", "startTime") if k in status},
             "conditions": conditions,
             "containerStatuses": [{"name": CONTAINER, "state": _state(pod)}],
         },
@@ -96,6 +100,35 @@ def ended(pod: Pod) -> Ended | None:
 def has_ended(pod: Pod) -> bool:
     """Whether the pod as a whole is over."""
     return pod["status"].get("phase") in ("Succeeded", "Failed")
+
+
+def times(pod: Pod) -> dict[str, float]:
+    """When a pod was ``created``, ``bound``, its container ``running`` and ``ended``.
+
+    Returns:
+        What its status tells, in whole seconds since the epoch.
+    """
+    state, status = _state(pod), pod["status"]
+    ended = state.get("terminated") or {}
+    stamps = {
+        "created": pod["metadata"].get("creationTimestamp"),
+        "bound": status.get("startTime"),  # the kubelet has seen it
+        "running": (state.get("running") or ended).get("startedAt"),
+        "ended": ended.get("finishedAt"),
+    }
+    return {name: datetime.fromisoformat(at).timestamp() for name, at in stamps.items() if at}
+
+
+def facts(pod: Pod) -> dict[str, str]:
+    """What a pod is called, where it runs, and from which image."""
+    about = pod["metadata"]
+    return {
+        "pod": about["name"],
+        "uid": about.get("uid") or "",
+        "namespace": about.get("namespace") or "",
+        "node": pod["spec"].get("nodeName") or "",
+        "image": _image(pod),
+    }
 
 
 def finding(pod: Pod) -> Finding | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from podline.exceptions import StageError
 from podline.operators import diagnosis
 from podline.operators.diagnosis import Pod
-from podline.operators.output import Transcript, last_state
+from podline.operators.output import Stored, Transcript, last_state
 from podline.operators.progress import SILENCE, Patience, Progress
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Follower:
         transcript: takes the lines of the stage's output.
         say: takes what the cluster does with the pod, in sentences.
         startup_seconds: within which the container must run.
+        marks: takes the times of what happens (`podline.latency.observed`).
     """
 
     def __init__(
@@ -45,20 +46,21 @@ class Follower:
         transcript: Transcript,
         say: Callable[[str], object],
         startup_seconds: float,
+        marks: dict[str, float] | None = None,
     ) -> None:
         self.client, self.pod, self.transcript, self.say = client, pod, transcript, say
         self.name, self.namespace = diagnosis.name_of(pod), pod["metadata"]["namespace"]
         self.version = str(pod["metadata"]["resourceVersion"])
-        self.progress = Progress(self.name, startup_seconds, say)
+        self.progress = Progress(self.name, startup_seconds, say, marks)
         self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.started, self.over = threading.Event(), threading.Event()
         self.stamp = ""  # of the last line of the log
 
-    def follow(self) -> str:
+    def follow(self) -> Stored:
         """Follow the pod until its stage has stored the result.
 
         Returns:
-            The sha256 that the stage gives its result.
+            The result that the stage names.
 
         Raises:
             StageError: it ended without one, cannot start, or the cluster does not answer.
@@ -74,7 +76,7 @@ class Follower:
 
     # -- what the streams bring
 
-    def _listen(self) -> str:
+    def _listen(self) -> Stored:
         until: float | None = time.monotonic() + self.progress.startup_seconds
         while True:
             try:
@@ -82,8 +84,8 @@ class Follower:
                 kind, value = self.news.get(timeout=timeout)
             except queue.Empty:
                 return self._at_the_end()
-            if kind == "line" and self.transcript.hear(value):
-                return self.transcript.digest
+            if kind == "line" and (stored := self.transcript.hear(value)):
+                return stored
             if kind == "pod":
                 self._look_at(value)
                 if diagnosis.has_ended(value):
@@ -99,15 +101,15 @@ class Follower:
 
     def _look_at(self, pod: Pod) -> None:
         self.pod = pod
-        self.progress.see(pod)
+        self.progress.see(pod, time.time())
         if self.progress.started:
             self.started.set()
 
-    def _at_the_end(self) -> str:
-        """The result's hash, if the container's termination message has it: the log may break."""
+    def _at_the_end(self) -> Stored:
+        """The result, if the container's termination message names it: the log may break."""
         how = diagnosis.ended(self.pod)
-        if how and (digest := self.transcript.digest_in(how.message)):
-            return digest
+        if how and (stored := self.transcript.stored_in(how.message)):
+            return stored
         if diagnosis.has_ended(self.pod):
             last = self.transcript.last
             raise StageError(diagnosis.death(self.pod, self.transcript.stage, last))

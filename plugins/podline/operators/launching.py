@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -82,11 +81,6 @@ def make_task(plan: StagePlan, inputs: Sequence[ResultRef], where: TryKey) -> St
     return StageTask(plan, tuple(inputs), where.prefix, where.nonce)
 
 
-def new_nonce() -> str:
-    """A word that no other try has."""
-    return secrets.token_hex(8)
-
-
 def plan_stage(
     pipeline: Pipeline, stage: Stage, parameters: dict[str, Any], shipment: Shipment
 ) -> StagePlan:
@@ -142,16 +136,6 @@ def check_parameters(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any
             )
         values[name] = value
     return values
-
-
-def try_key(ti: Any) -> TryKey:
-    """Where a try of Airflow's writes; a fresh nonce, so that no two tries share a folder.
-
-    Args:
-        ti: Airflow's task instance.
-    """
-    index = -1 if ti.map_index is None else ti.map_index
-    return TryKey(ti.dag_id, ti.run_id, ti.task_id, index, ti.try_number, new_nonce())
 
 
 def summary(result: StageResult) -> str:

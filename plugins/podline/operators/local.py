@@ -70,7 +70,7 @@ class LocalRun:
     def _run(
         self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Callable[[str, str], object]
     ) -> None:
-        nonce = launching.new_nonce()
+        nonce = keys.new_nonce()
         where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, nonce)
         task = launching.make_task(plan, inputs, where)
         backend, start = ProcessBackend(), time.monotonic()

@@ -8,6 +8,7 @@ cluster.
 import math
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from podline import settings
 from podline.contract import StageTask
 from podline.notebooks.tags import StageSettings
 from podline.operators.diagnosis import CONTAINER, STAGE_LABEL
-from podline.operators.pods import GRACE_SECONDS, NONCE, PREFIX, TRIES, TRY, WORK
+from podline.operators.pods import EXECUTE, GRACE_SECONDS, NONCE, PREFIX, START, TRIES, TRY, WORK
 
 if TYPE_CHECKING:
     from podline.notebooks.pipeline import Pipeline
@@ -109,6 +110,8 @@ def identity(task: StageTask, tags: StageSettings, ti: Any) -> dict[str, Any]:
             WORK: task.work,
             TRY: str(ti.try_number),
             TRIES: str(ti.max_tries),
+            START: str(ti.start_date.timestamp()),
+            EXECUTE: str(time.time()),
         },
         "cmds": ["python", "-m", "podline.stages"],
     }

@@ -1,8 +1,10 @@
 """A process's output as lines for a log: live, with progress bars that stay readable."""
 
 import codecs
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from podline.contract import RESULT_MARK
 
@@ -13,21 +15,19 @@ class Transcript:
     """What a stage says: its lines go to the log, but for the last, which names the result.
 
     Attributes:
-        digest: the result's sha256, as soon as the stage has said it.
         last: the last line that said something.
     """
 
     def __init__(self, stage: str, nonce: str, log: Callable[[str], object]) -> None:
         self.stage, self._log = stage, log
         self.nonce = nonce
-        self.digest = self.last = ""
+        self.last = ""
         self._blank = False
 
-    def hear(self, line: str) -> bool:
-        """Take a line; whether it was the one that names the result."""
-        self.digest = self.digest_in(line)
-        if self.digest:
-            return True
+    def hear(self, line: str) -> "Stored | None":
+        """Take a line; the result, if it was the one that names it."""
+        if stored := self.stored_in(line):
+            return stored
         if self._blank:
             self._log("")
         # The last line is set apart by an empty one, which is not the notebook's.
@@ -35,17 +35,29 @@ class Transcript:
         if line:
             self._log(line)
             self.last = line
-        return False
+        return None
 
-    def digest_in(self, line: str) -> str:
-        """The result's sha256, if the line is the one that names it."""
-        return digest_in(line, self.nonce)
+    def stored_in(self, line: str) -> "Stored | None":
+        """The result, if the line is the one that names it."""
+        return stored_in(line, self.nonce)
 
 
-def digest_in(line: str, nonce: str) -> str:
-    """The sha256 of the result of the try `nonce`, if the line names it."""
-    mark = f"{RESULT_MARK} {nonce} "
-    return line.removeprefix(mark) if line.startswith(mark) else ""
+class Stored(NamedTuple):
+    """A result that a stage says it has stored.
+
+    Attributes:
+        digest: its sha256.
+        at: when, in seconds since the epoch by the stage's clock.
+    """
+
+    digest: str
+    at: float
+
+
+def stored_in(line: str, nonce: str) -> Stored | None:
+    """The result of the try `nonce`, if the line names it."""
+    found = re.fullmatch(rf"{RESULT_MARK} {re.escape(nonce)} (\w+) (\d+\.\d+)", line)
+    return Stored(found[1], float(found[2])) if found else None
 
 
 def readable_lines(chunks: Iterable[bytes]) -> Iterator[str]:

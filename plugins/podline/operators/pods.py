@@ -7,13 +7,15 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
 from podline.exceptions import StageError
-from podline.operators import diagnosis, following
+from podline.latency.observed import Observed
+from podline.operators import diagnosis, events, following
 from podline.operators.diagnosis import STAGE_LABEL, Pod
 from podline.operators.following import CONNECT_SECONDS, Follower
 from podline.operators.output import Transcript
@@ -29,8 +31,8 @@ _REQUEST = (CONNECT_SECONDS, 30)  # seconds to connect, and to answer
 _QUOTA_AGAIN = 2.0  # seconds
 _REASON_SECONDS = 3.0  # in which the cluster says why it ended a pod
 
-NONCE, PREFIX, WORK, TRY, TRIES = (
-    f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries")
+NONCE, PREFIX, WORK, TRY, TRIES, START, EXECUTE = (
+    f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries", "start", "execute")
 )
 
 
@@ -41,6 +43,7 @@ class PodBackend:
         client: of the cluster.
         make_pod: makes the pod of a task, given its environment.
         say: takes what the cluster does with the pod.
+        seen: takes what happens.
     """
 
     not_applied: tuple[str, ...] = ("cache",)
@@ -50,10 +53,19 @@ class PodBackend:
         client: "CoreV1Api",
         make_pod: Callable[[StageTask, dict[str, str], str], "V1Pod"],
         say: Callable[[str], object],
+        seen: Observed | None = None,
     ) -> None:
         self.client, self.make_pod, self.say = client, make_pod, say
+        self.seen = seen or Observed()
+        self.marks = self.seen.marks
         self.pod: Pod | None = None
         self.supervisor, self.stopped = os.getppid(), False
+        self._secret: Future[str] | None = None
+        self._observed: Future[None] | None = None
+
+    def prepare(self, connection: "StoreConnection") -> None:
+        """Have the store's Secret made, and with it a connection to the cluster."""
+        self._secret = ThreadPoolExecutor(1).submit(self._have_secret, connection)
 
     def run(
         self, task: StageTask, connection: "StoreConnection", log: Callable[[str], object]
@@ -76,21 +88,27 @@ class PodBackend:
         Raises:
             StageError: the cluster refuses it, or does not answer.
         """
-        secret = settings.store_secret() or self._make_secret(connection)
+        secret = self._secret.result() if self._secret else self._have_secret(connection)
         pod = self.make_pod(task, {TASK_VARIABLE: _passed(task, connection)}, secret)
         self.pod = self._create(pod)
+        self.marks["created"] = time.time()
 
     def follow(self, task: StageTask, log: Callable[[str], object]) -> str:
         """Follow the pod that was created or adopted; see `run`."""
         assert self.pod is not None
         transcript = Transcript(task.plan.stage, task.nonce, log)
         seconds = settings.startup_timeout()
+        follower = Follower(self.client, self.pod, transcript, self.say, seconds, self.marks)
         try:
-            return Follower(self.client, self.pod, transcript, self.say, seconds).follow()
+            stored = follower.follow()
         except StageError:
             if self.stopped:
                 raise StageError(f"the stage {task.plan.stage!r} was told to stop") from None
             raise
+        finally:
+            self.marks["heard"], self.pod = time.time(), follower.pod
+        self.marks["stored"] = stored.at
+        return stored.digest
 
     def stop(self) -> None:
         """End the pod, if there is one."""
@@ -129,7 +147,29 @@ class PodBackend:
     def close(self) -> None:
         """Delete the pod; waits for nothing."""
         if self.pod is not None:
+            self._observed = ThreadPoolExecutor(1).submit(self._observe, self.pod)
+            self.marks["deleting"] = time.time()
             self._delete(self.pod)
+            self.marks["deleted"] = time.time()
+
+    def observe(self) -> None:
+        """Add what is to be known of the pod at its end, unless that was done beside its deletion.
+
+        Raises:
+            ApiException: its events may not be read.
+        """
+        if self._observed is not None:
+            self._observed.result()
+        elif self.pod is not None:
+            self._observe(self.pod)
+
+    def _observe(self, pod: Pod) -> None:
+        seen = self.seen
+        if "spec" in pod:  # else a trigger has seen it
+            seen.status, seen.pod = diagnosis.times(pod), diagnosis.facts(pod)
+        if settings.latency() != "none" and (uid := seen.pod.get("uid")):
+            said = events.read_events(self.client, seen.pod["namespace"], uid)
+            seen.events, seen.pull = events.brief(said), events.pull_in(said)
 
     # -- the try before
 
@@ -149,6 +189,8 @@ class PodBackend:
         found = None
         for pod in self._earlier(task, number):
             notes = pod["metadata"]["annotations"]
+            if START in notes:  # else another version of podline made it
+                self.seen.lost.append(left_by(pod))
             same = notes.get(WORK) == task.work and notes.get(TRIES) == str(tries)
             if same and found is None:
                 found, self.pod = pod, pod
@@ -224,8 +266,10 @@ class PodBackend:
         pod: Pod = json.loads(response.data)
         return pod
 
-    def _make_secret(self, connection: "StoreConnection") -> str:
+    def _have_secret(self, connection: "StoreConnection") -> str:
         """Have the store's connection in a Secret, named by what it holds; returns its name."""
+        if name := settings.store_secret():
+            return name
         if settings.store_endpoint():
             connection = replace(connection, endpoint_url=settings.store_endpoint())
         content = connection.to_env()
@@ -245,6 +289,20 @@ class PodBackend:
                     "store_secret"
                 ) from None
         return name
+
+
+def left_by(pod: Pod) -> dict[str, Any]:
+    """What a pod tells of its try, whose worker died: as `Observed.lost` has it."""
+    notes, times = pod["metadata"]["annotations"], diagnosis.times(pod)
+    execute = float(notes[EXECUTE])
+    seen = Observed(
+        marks={"execute": execute, "created": max(execute, times["created"])},
+        status=times,
+        backend="kubernetes",
+        prefix=notes[PREFIX],
+        pod=diagnosis.facts(pod),
+    )
+    return {"number": int(notes[TRY]), "start": float(notes[START]), "seen": seen.noted()}
 
 
 def list_pods(client: "CoreV1Api", namespace: str) -> list[Pod]:

@@ -12,6 +12,8 @@ _MODULES = (
     "podline.operators.manifest",
     "podline.operators.dags",
     "podline.store.objects",
+    "podline.latency.making",
+    "podline.latency.keeping",
 )
 
 

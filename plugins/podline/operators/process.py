@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,12 +31,20 @@ _LAST_WORDS = 1.0  # seconds in which the output of a dead process must have com
 
 
 class ProcessBackend:
-    """Runs a try of a stage as a child process."""
+    """Runs a try of a stage as a child process.
+
+    Args:
+        marks: takes the times of what happens (`podline.latency.observed`).
+    """
 
     not_applied = NOT_APPLIED
 
-    def __init__(self) -> None:
+    def __init__(self, marks: dict[str, float] | None = None) -> None:
         self.process: subprocess.Popen[bytes] | None = None
+        self.marks = {} if marks is None else marks
+
+    def prepare(self, connection: StoreConnection) -> None:
+        """Nothing: a process needs nothing beforehand."""
 
     def run(
         self, task: StageTask, connection: StoreConnection, log: Callable[[str], object]
@@ -50,6 +59,7 @@ class ProcessBackend:
         """
         kills = _memory_kills()
         command = [sys.executable, "-m", "podline.stages"]
+        self.marks["created"] = time.time()
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -63,9 +73,13 @@ class ProcessBackend:
             self.process.stdin.write(task.to_json().encode())
             self.process.stdin.close()
         transcript = Transcript(task.plan.stage, task.nonce, log)
-        for line in readable_lines(_chunks(self.process)):
-            if transcript.hear(line):
-                return transcript.digest
+        try:
+            for line in readable_lines(_chunks(self.process)):
+                if stored := transcript.hear(line):
+                    self.marks["stored"] = stored.at
+                    return stored.digest
+        finally:
+            self.marks["heard"] = time.time()
         raise StageError(_death(task, self.process, kills, transcript.last))
 
     def stop(self) -> None:
@@ -77,6 +91,9 @@ class ProcessBackend:
     def why_stopped(self) -> str:
         """Nothing: whoever sent the signal did not say."""
         return ""
+
+    def observe(self) -> None:
+        """Nothing: all is known."""
 
     def fail(self) -> None:
         """End what is left of it."""

@@ -17,33 +17,51 @@ class Progress:
         name: the pod's.
         startup_seconds: within which its container must run.
         say: takes what the cluster does with the pod, in sentences.
+        marks: takes when it was ``bound`` to a node and its container ``running``, where it was
+            seen before that as well: else it happened some time ago.
 
     Attributes:
         started: its container runs, or ran.
         said: what was last wrong with the pod.
     """
 
-    __slots__ = ("_say", "name", "said", "started", "startup_seconds")
+    __slots__ = ("_before", "_say", "marks", "name", "said", "started", "startup_seconds")
 
-    def __init__(self, name: str, startup_seconds: float, say: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        startup_seconds: float,
+        say: Callable[[str], object],
+        marks: dict[str, float] | None = None,
+    ) -> None:
         self.name, self.startup_seconds, self._say = name, startup_seconds, say
+        self.marks = {} if marks is None else marks
         self.started = False
         self.said: Finding | None = None
+        self._before: set[str] = set()  # what it was seen not to be
 
-    def see(self, pod: Pod) -> None:
-        """Take a state of the pod; say what is wrong with it, once.
+    def see(self, pod: Pod, now: float) -> None:
+        """Take a state of the pod, at a time of day (epoch); say what is wrong with it, once.
 
         Raises:
             StageError: it can never start.
         """
         running = diagnosis.is_running(pod)
         self.started = self.started or running
+        self._note("bound", bool(pod["spec"].get("nodeName")), now)
+        self._note("running", running, now)
         found = diagnosis.finding(pod)
         if found is not None and found.final and not running:
             raise StageError(found.sentence)
         if found is not None and found != self.said:
             self._say(found.sentence)
         self.said = found
+
+    def _note(self, name: str, is_so: bool, now: float) -> None:
+        if not is_so:
+            self._before.add(name)
+        elif name in self._before:
+            self.marks.setdefault(name, now)
 
     def gone(self) -> StageError:
         """The pod was deleted."""

@@ -1,5 +1,6 @@
 """Airflow's operators for a notebook: one for a stage, one for the whole notebook in one kernel."""
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property, partial
@@ -11,9 +12,10 @@ from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 from podline import settings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
+from podline.latency.observed import Observed
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.notebooks.tags import StageSettings
-from podline.operators import deferring, launching
+from podline.operators import launching
 from podline.operators.backends import Backend, check_backend
 from podline.operators.launching import Shipment
 from podline.stages import RESULT
@@ -47,6 +49,7 @@ class NotebookOperator(KubernetesPodOperator):
     ui_color = "#e8f0fe"
     template_fields = ()
     stage: Stage | None
+    store: "Store"
 
     # The only __init__ of both operators: Airflow copies all parameters once for each.
     def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
@@ -54,7 +57,7 @@ class NotebookOperator(KubernetesPodOperator):
             kwargs = {**_task_settings(stage), **kwargs}
         # What is left to do when the try's end is recorded is no part of its time.
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
-            mine = [_close, _keep_page] if "success" in end else [_keep_page]
+            mine = [_close, _keep_pages] if "success" in end else [_keep_pages]
             kwargs[end] = [*_listed(kwargs.get(end)), *mine]
         ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
         ours["deferrable"] = None  # the setting says, when the task runs
@@ -63,6 +66,16 @@ class NotebookOperator(KubernetesPodOperator):
         self.stage = stage
         self.backend: Backend | None = None
         self.prefix = ""
+        self.observed = Observed()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Airflow looks for a converter with each of the 150 attributes that are set once in
+        # __init__: a third of the time that a DAG's file takes to make its operators.
+        made = self._BaseOperator__instantiated  # type: ignore[attr-defined]
+        if made or name in _CONVERTED:
+            super().__setattr__(name, value)
+        else:
+            object.__setattr__(self, name, value)
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Run the notebook, or the stage, on the backend that the run or the setting names.
@@ -76,42 +89,53 @@ class NotebookOperator(KubernetesPodOperator):
         """
         from podline.store import open_store
 
+        self.observed = seen = Observed(marks={"execute": time.time()})
         params = context["params"]
         given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
         parameters = launching.check_parameters(self.pipeline, given)
-        store = open_store()
+        name = params.get(BACKEND_PARAM) or settings.backend()
+        self.backend = backend = self._open_backend(name, context)
+        self.store = store = open_store()
+        backend.prepare(store.connection)
         inputs = self._inputs(context)
-        where = launching.try_key(context["ti"])
+        where = keys.TryKey.of(context["ti"])
         shipment = self._shipment(store, keys.run_of(where.prefix), inputs)
         plan = self._plan(parameters, shipment)
         refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
         task = launching.make_task(plan, refs, where)
-        name = params.get(BACKEND_PARAM) or settings.backend()
-        self.backend = self._open_backend(name, context)
-        self._say_not_applied(name, self.backend)
+        seen.backend, seen.prefix = name, where.prefix
+        self._say_not_applied(name, backend)
         self.log.info("%s: runs on the backend %r", plan.stage, name)
         if name == "kubernetes":
             task = self._prepare_pod(task, store, context)
         self.prefix = task.prefix
-        result = self._run(self.backend, task, store)
+        result = self._run(backend, task, store)
         return self._reference(result, context)
 
-    def resume(self, context: "Context", event: dict[str, Any]) -> dict[str, Any]:
+    def resume(
+        self, context: "Context", event: dict[str, Any], noted: dict[str, Any]
+    ) -> dict[str, Any]:
         """Go on where the trigger of a deferred try ended; see `execute`.
 
         Args:
             context: Airflow's.
             event: of `podline.operators.triggers.StageTrigger`.
+            noted: what was observed before, of `Observed.noted`.
         """
+        from podline.operators import deferring
         from podline.store import open_store
 
+        self.observed = seen = Observed(**noted)
+        seen.marks |= {**event["marks"], "resumed": time.time()}
+        seen.status, seen.pod = event["status"], event["facts"]
         self.prefix = event["prefix"]
+        self.store = open_store()
         self.backend = backend = self._open_pods(context)
         backend.pod = {"metadata": {"name": event["pod"], "namespace": event["namespace"]}}
         try:
             digest = deferring.finish(backend, event, lambda line: self.log.info("%s", line))
             where, _ = keys.TryKey.parse(f"{self.prefix}/{RESULT}")
-            result = self._read_result(backend, open_store(), where, digest)
+            result = self._read_result(backend, self.store, where, digest)
         except BaseException:
             backend.fail()
             raise
@@ -124,6 +148,9 @@ class NotebookOperator(KubernetesPodOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout):
+            from podline.operators import deferring
+
+            self.observed = Observed(marks={"resumed": time.time()}, deferred=True)
             deferring.delete_pods(self, self._open_pods(context), context)
             raise
 
@@ -160,8 +187,11 @@ class NotebookOperator(KubernetesPodOperator):
         if adopted:
             number = keys.TryKey.parse(f"{adopted.prefix}/{RESULT}")[0].try_number
             self.log.info("adopted from try %s: its worker was lost", number)
+            self.observed.marks["adopted"], self.observed.adopted_from = time.time(), number
         deferrable = settings.deferrable() if self.deferrable is None else self.deferrable
         if deferrable:
+            from podline.operators import deferring
+
             deferring.defer(self, backend, adopted or task, store.connection, context)
         return adopted or task
 
@@ -189,7 +219,7 @@ class NotebookOperator(KubernetesPodOperator):
     def _read_result(
         self, backend: Backend, store: "Store", task: StageTask | keys.TryKey, digest: str
     ) -> StageResult:
-        result = launching.read_result(store, task, digest)
+        self.observed.result = result = launching.read_result(store, task, digest)
         if result.failure:
             why = backend.why_stopped() if result.failure.stopped else ""
             raise StageError(": ".join(filter(None, [why, _told(result)])))
@@ -200,13 +230,14 @@ class NotebookOperator(KubernetesPodOperator):
         if name == "process":
             from podline.operators.process import ProcessBackend
 
-            return ProcessBackend()
+            return ProcessBackend(self.observed.marks)
         return self._open_pods(context)
 
     def _open_pods(self, context: "Context") -> "PodBackend":
         from podline.operators.pods import PodBackend
 
-        return PodBackend(self.client, partial(self._make_pod, context), self.log.warning)
+        make_pod = partial(self._make_pod, context)
+        return PodBackend(self.client, make_pod, self.log.warning, self.observed)
 
     def _make_pod(
         self, context: "Context", task: StageTask, variables: dict[str, str], secret: str
@@ -256,6 +287,11 @@ class NotebookOperator(KubernetesPodOperator):
         return launching.plan_baseline(self.pipeline, parameters, shipment)
 
 
+_CONVERTED = frozenset(
+    name.removeprefix("_convert_") for name in dir(NotebookOperator) if name.startswith("_convert_")
+)
+
+
 class StageOperator(NotebookOperator):
     """Runs one stage of a notebook. Its task's id is the stage's name.
 
@@ -301,15 +337,15 @@ def _close(context: "Context") -> None:
         backend.close()
 
 
-def _keep_page(context: "Context") -> None:
-    """Make a page of the executed notebook."""
+def _keep_pages(context: "Context") -> None:
+    """Make pages of the run's executed notebooks, when no other stage is to follow."""
     from podline.operators.process import environment
-    from podline.stages.html import make_page_later
-    from podline.store import StoreConnection
+    from podline.stages.html import make_pages_later
 
-    prefix = getattr(context["task"], "prefix", "")
-    if prefix and settings.html():
-        make_page_later(prefix, environment(StoreConnection.read()))
+    task: Any = context["task"]
+    last = not task.downstream_task_ids or context["ti"].state != "success"
+    if task.prefix and last and settings.html():
+        make_pages_later(keys.run_of(task.prefix), environment(task.store.connection))
 
 
 def _task_settings(stage: Stage) -> dict[str, Any]:

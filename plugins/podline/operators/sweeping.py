@@ -13,6 +13,8 @@ from podline.store.keys import TryKey
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
+    from podline.store import Store
+
 # States of a task instance that follows its pod, or whose next try may take it over.
 FOLLOWED = frozenset({
     "running", "deferred", "queued", "scheduled", "restarting", "up_for_retry",
@@ -30,15 +32,17 @@ def sweep(
     namespace: str,
     state_of: States,
     kept_for: timedelta,
+    store: "Store | None" = None,
     dry_run: bool = False,
 ) -> list[str]:
-    """Delete the pods of stages that nobody follows.
+    """Delete the pods of stages that nobody follows, and keep what they tell of their tries.
 
     Args:
         client: of the cluster.
         namespace: where to look.
         state_of: gives the state of a pod's task instance.
         kept_for: how long the pod of a failed stage is kept, where the setting keeps them.
+        store: where the records of tries go that left none; None: nowhere.
         dry_run: only find them.
 
     Returns:
@@ -49,8 +53,20 @@ def sweep(
     """
     found = orphans(pods.list_pods(client, namespace), state_of, datetime.now(UTC), kept_for)
     for pod in found if not dry_run else ():
+        if store is not None:
+            _record(store, pod)
         pods.delete_pod(client, pod)
     return [pod["metadata"]["name"] for pod in found]
+
+
+def _record(store: "Store", pod: Pod) -> None:
+    from podline.latency import keeping, making
+    from podline.store import StoreError
+
+    try:
+        keeping.put(store, *making.orphan_record(pods.left_by(pod)))
+    except (StoreError, KeyError) as error:  # KeyError: a pod of another version of podline
+        _log.warning("what %s tells of its try is not kept: %s", pod["metadata"]["name"], error)
 
 
 def orphans(
@@ -78,7 +94,9 @@ def sweep_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
         kept_for: how long the pod of a failed stage is kept.
         ti: Airflow's task instance, which Airflow gives.
     """
-    found = sweep(cluster(), settings.namespace(), states_for_task(ti), kept_for)
+    from podline.store import open_store
+
+    found = sweep(cluster(), settings.namespace(), states_for_task(ti), kept_for, open_store())
     for name in found:
         _log.info("removed the pod %s", name)
     return found

@@ -10,7 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from podline.exceptions import StageError
 from podline.operators import diagnosis
-from podline.operators.output import digest_in
+from podline.operators.output import stored_in
 from podline.operators.progress import Progress
 from podline.store.keys import nonce_of
 
@@ -25,7 +25,9 @@ class StageTrigger(BaseTrigger):
     """Ends with the pod of a stage.
 
     Its event repeats `pod`, `namespace`, `stage` and `prefix`, says whether the container ever
-    `started`, and has one of: the `digest` of the result, the `ended` pod's outline, an `error`.
+    `started`, when what happened (`marks`, `status`) to which pod (`facts`; see
+    `podline.latency.observed`), and has one of: the result that was `stored`, the `ended` pod's
+    outline, an `error`.
 
     Args:
         pod, namespace: which pod.
@@ -53,6 +55,8 @@ class StageTrigger(BaseTrigger):
         self.cluster, self.startup_seconds = cluster, startup_seconds
         self.created, self.until = created, until
         self.over = False
+        self.status: dict[str, float] = {}
+        self.facts: dict[str, str] = {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What another triggerer makes it from."""
@@ -63,6 +67,7 @@ class StageTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the end."""
         progress = Progress(self.pod, self.startup_seconds, self.log.warning)
+        progress.marks["triggered"] = time.time()
         async with self._watch() as watch:
             try:
                 with watch.place(self.pod) as place:
@@ -71,7 +76,9 @@ class StageTrigger(BaseTrigger):
                 outcome = {"error": str(error)}
         self.over = True
         same = {name: getattr(self, name) for name in ("pod", "namespace", "stage", "prefix")}
-        payload = {**same, "started": progress.started, **outcome}
+        progress.marks["heard"] = time.time()
+        seen = {"marks": progress.marks, "status": self.status, "facts": self.facts}
+        payload = {**same, "started": progress.started, **seen, **outcome}
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -116,10 +123,11 @@ class StageTrigger(BaseTrigger):
             StageError: the pod is gone, or can never start.
         """
         if pod is not None:
-            progress.see(pod)
+            progress.see(pod, time.time())
+            self.status, self.facts = diagnosis.times(pod), diagnosis.facts(pod)
             how = diagnosis.ended(pod)
-            if how and (digest := digest_in(how.message, nonce_of(self.prefix))):
-                return {"digest": digest}
+            if how and (stored := stored_in(how.message, nonce_of(self.prefix))):
+                return {"stored": list(stored)}
             if diagnosis.has_ended(pod):
                 return {"ended": pod}
         if gone:

@@ -11,7 +11,6 @@ import json
 import sys
 import types
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,6 +290,8 @@ _SEEDS = "podline-seeds.json"  # in the .keras file: what dropout and its like d
 
 def _dump_keras(value: Any, path: Path) -> bool:
     own = own_code(value, vars(sys.modules["__main__"]))
+    import zipfile
+
     value.save(path)
     states = [generator.state.numpy().tolist() for generator in _seed_generators(value)]
     with zipfile.ZipFile(path, "a") as file:
@@ -302,6 +303,8 @@ def _dump_keras(value: Any, path: Path) -> bool:
 
 
 def _load_keras(path: Path, namespace: dict[str, Any]) -> Any:
+    import zipfile
+
     import keras
 
     own = {n: v for n, v in namespace.items() if isinstance(v, type | types.FunctionType)}

@@ -33,6 +33,10 @@ class Clock:
         """Seconds since the start of the process."""
         return time.monotonic() - self._zero
 
+    def wall(self) -> float:
+        """The time of day, in seconds since the epoch, as far as it was right at the start."""
+        return self.started + self.now()
+
     def end(self, phase: str) -> None:
         """End a phase, which began where the one before ended."""
         now = self.now()

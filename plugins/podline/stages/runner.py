@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +237,9 @@ class Runner:
         data = executed_notebook(self.plan, self.kernel.cells, failure)
         key = f"{self.task.prefix}/{name}"
         self.store.put_same(key, data)
-        self.executed = key
-        self.bytes_out += len(data)
+        with self.lock:
+            self.executed = key
+            self.bytes_out += len(data)
 
     def _read_metrics(self) -> dict[str, float]:
         metrics = {}
@@ -254,6 +256,7 @@ class Runner:
     # -- store
 
     def _store(self, pending: list[Pending], written: list[str], states: dict[str, bytes]) -> Heap:
+        """Store what the stage made, and beside it the executed notebook."""
         heap = Heap({}, dict(self.heap.objects), dict(self.heap.files), dict(self.heap.state))
         made = [path for item in pending for path in (item.path, *item.beside)]
         uploads = [(f"artifacts/{path.name}", path) for path in made]
@@ -266,9 +269,9 @@ class Runner:
             path = self.scratch / f"state-{name}.pickle"
             path.write_bytes(data)
             uploads.append((f"state/{name}.pickle", path))
-        stored = dict(
-            zip([u[0] for u in uploads], self._parallel(self._upload, uploads), strict=True)
-        )
+        jobs = [partial(self._upload, *upload) for upload in uploads]
+        results = self._parallel(lambda job: job(), [*jobs, partial(self.save, EXECUTED)])
+        stored = dict(zip([name for name, _ in uploads], results, strict=False))
         for item in pending:
             key, size, digest = stored[f"artifacts/{item.path.name}"]
             artifact = memory.artifact_of(item, key, size, digest, self.plan)
@@ -283,8 +286,7 @@ class Runner:
             heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
         return heap
 
-    def _upload(self, item: tuple[str, Path]) -> tuple[str, int, str]:
-        name, path = item
+    def _upload(self, name: str, path: Path) -> tuple[str, int, str]:
         key = "/".join([self.task.prefix, *(keys.quoted(part) for part in name.split("/"))])
         size = path.stat().st_size
         digest = self.store.put_same(key, path)
@@ -312,7 +314,8 @@ class Runner:
             if self.finishing:
                 return None
             self.finishing = True
-        self.save(EXECUTED, failure.message if failure else "")
+        if not self.executed.endswith(f"/{EXECUTED}"):
+            self.save(EXECUTED, failure.message if failure else "")
         self.clock.end("store")
         result = StageResult(
             stage=self.plan.stage,
@@ -335,7 +338,7 @@ class Runner:
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
-        line = f"{RESULT_MARK} {self.task.nonce} {digest}"
+        line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
         last_words.leave(line)
         self.say(line)
         return result

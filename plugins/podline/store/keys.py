@@ -13,7 +13,7 @@ anything else becomes a percent escape.
 
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, unquote
 
 RUNS = "runs"
@@ -66,6 +66,18 @@ class TryKey:
     try_number: int
     nonce: str
 
+    @classmethod
+    def of(cls, ti: Any, try_number: int | None = None) -> Self:
+        """Where a try writes; with a fresh nonce, so that no two tries share a folder.
+
+        Args:
+            ti: Airflow's task instance.
+            try_number: by default its own.
+        """
+        index = -1 if ti.map_index is None else ti.map_index
+        number = ti.try_number if try_number is None else try_number
+        return cls(ti.dag_id, ti.run_id, ti.task_id, index, number, new_nonce())
+
     @property
     def prefix(self) -> str:
         """The try's folder, without a slash at its end."""
@@ -90,6 +102,13 @@ class TryKey:
         _, dag_id, run_id, task_id, map_index, attempt, *name = segments
         number, _, nonce = attempt.partition("-")
         return cls(dag_id, run_id, task_id, int(map_index), int(number), nonce), "/".join(name)
+
+
+def new_nonce() -> str:
+    """A word that no other try has."""
+    import secrets  # none of a pod's business
+
+    return secrets.token_hex(8)
 
 
 def nonce_of(prefix: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,10 +74,10 @@ class Pods:
         operator = StageOperator(task_id="work", pipeline=pipeline, stage=stage, **parameters)
         ti = SimpleNamespace(
             dag_id="pods", task_id="work", run_id=self.folder.name, map_index=-1,
-            try_number=try_number, max_tries=max_tries,
+            try_number=try_number, max_tries=max_tries, start_date=datetime.now(UTC),
         )  # fmt: skip
         context: Any = {"ti": ti, "run_id": ti.run_id, "dag": SimpleNamespace(parent_dag=None)}
-        where = TryKey("pods", ti.run_id, "work", -1, try_number, launching.new_nonce())
+        where = TryKey.of(ti)
         shipment = launching.ship(pipeline, self.store, "runs/pods/r")
         plan = launching.plan_stage(pipeline, stage, {}, shipment)
         backend: Any = operator._open_backend("kubernetes", context)

@@ -114,7 +114,7 @@ def test_plans_are_of_the_shipped_version(pipeline: Pipeline, store: Store) -> N
 
 
 def _task(pipeline: Pipeline) -> Any:
-    where = TryKey("example", "run 1", "s0", -1, 2, launching.new_nonce())
+    where = TryKey("example", "run 1", "s0", -1, 2, keys.new_nonce())
     plan = pipeline.plan(pipeline.stages[0], {}, {}, 0)
     return launching.make_task(plan, [ResultRef("a", "k", "h")], where)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from podline.latency.record import Record
 from podline.operators import pods as pods_module
 from podline.operators import sweeping
 from podline.store.keys import TryKey
@@ -92,5 +93,11 @@ def test_a_sweep(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     time.sleep(1.1)  # a pod's age is in whole seconds
     assert sweeping.sweep(pods.core, pods.namespace, state_of, DAY, dry_run=True) == [other]
     assert sorted(pods.left()) == sorted([mine, other])
-    assert sweeping.sweep(pods.core, pods.namespace, state_of, DAY) == [other]
+    assert sweeping.sweep(pods.core, pods.namespace, state_of, DAY, pods.store) == [other]
     assert pods.left() == [mine]
+    (key,) = [
+        item.key for item in pods.store.list("runs/pods") if item.key.endswith("latency.json")
+    ]
+    record = Record.model_validate_json(bytes(pods.store.get(key)))
+    assert record.partial.startswith("its worker died")
+    assert {"submit", "schedule"} <= {phase.name for phase in record.phases}

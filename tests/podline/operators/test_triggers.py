@@ -19,7 +19,8 @@ from podline.operators.watching import Cluster, PodWatch, Seen, shared_watch
 
 T = TypeVar("T")
 PREFIX = "runs/d/r/t/-1/1-aaaa"
-NAMED = f"{RESULT_MARK} aaaa 1234"
+STORED = ["1234", 1000.5]
+NAMED = f"{RESULT_MARK} aaaa 1234 1000.500000"
 RUNNING = {"running": {}}
 ENDED = {"terminated": {"exitCode": 0, "message": NAMED}}
 
@@ -80,29 +81,42 @@ def test_a_finding_is_said_once() -> None:
     full = pod(phase="Pending", conditions=[
         {"type": "PodScheduled", "status": "False", "message": "no room"},
     ])  # fmt: skip
-    course.see(full)
-    course.see(full)
+    course.see(full, 0.0)
+    course.see(full, 0.0)
     assert said == ["no node has room for the pod: no room"]
     assert not course.started
     assert "did not start within 60 s: no node has room" in str(course.late())
-    course.see(pod(RUNNING))
+    course.see(pod(RUNNING), 0.0)
     assert course.started
     assert str(course.gone()).endswith("ended by somebody else")
+
+
+def test_what_a_watch_brings_is_noted_but_not_what_had_been_so_before() -> None:
+    course, _ = a_progress()
+    unbound = pod(phase="Pending")
+    unbound["spec"]["nodeName"] = None
+    for state, now in ((unbound, 1.0), (pod(phase="Pending"), 2.0), (pod(RUNNING), 3.0)):
+        course.see(state, now)
+        course.see(state, now + 0.5)
+    assert course.marks == {"bound": 2.0, "running": 3.0}
+    late, _ = a_progress()
+    late.see(pod(RUNNING), 3.0)
+    assert late.marks == {}
 
 
 def test_a_final_finding_ends_it() -> None:
     course, _ = a_progress()
     with pytest.raises(StageError, match="cannot be pulled: not found"):
-        course.see(pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))
+        course.see(pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}), 0.0)
 
 
 def test_what_a_state_means_for_the_event() -> None:
     trigger, (course, _) = a_trigger(), a_progress()
     assert trigger.outcome(course, pod(), gone=False) is None
     assert trigger.outcome(course, pod(RUNNING), gone=False) is None
-    assert trigger.outcome(course, pod(ENDED), gone=False) == {"digest": "1234"}
-    assert trigger.outcome(course, pod(ENDED), gone=True) == {"digest": "1234"}
-    other = {"terminated": {"exitCode": 0, "message": f"{RESULT_MARK} bbbb 1234"}}
+    assert trigger.outcome(course, pod(ENDED), gone=False) == {"stored": STORED}
+    assert trigger.outcome(course, pod(ENDED), gone=True) == {"stored": STORED}
+    other = {"terminated": {"exitCode": 0, "message": f"{RESULT_MARK} bbbb 1234 1000.5"}}
     assert trigger.outcome(course, pod(other), gone=False) is None
     over = pod(other, phase="Succeeded")
     assert trigger.outcome(course, over, gone=False) == {"ended": over}
@@ -252,7 +266,7 @@ def test_all_triggers_share_one_list_and_one_watch(serve: Any) -> None:
         return await asyncio.gather(*(event_of(a_trigger(pod=name)) for name in names))
 
     found = run(all_events())
-    assert {event["digest"] for event in found} == {"1234"}
+    assert {event["stored"][0] for event in found} == {"1234"}
     assert [event["pod"] for event in found] == names
     assert [query.get("_continue") for query in server.asked] == ["", "token", None]
     assert watching._watches == {}
@@ -262,7 +276,7 @@ def test_a_version_that_is_too_old_begins_with_a_fresh_list(serve: Any) -> None:
     server = serve(Server(
         listing(pod(RUNNING)), events(TOO_OLD), listing(pod(ENDED)), QUIET,
     ))  # fmt: skip
-    assert run(event_of(a_trigger()))["digest"] == "1234"
+    assert run(event_of(a_trigger()))["stored"] == STORED
     assert server.count(watch=False) == 2
 
 
@@ -274,7 +288,7 @@ def test_a_stream_that_ends_goes_on_where_it_was(serve: Any) -> None:
         listing(pod(RUNNING)), events(("MODIFIED", later)), events(("BOOKMARK", bookmark)),
         events(("MODIFIED", pod(ENDED)), stays=True),
     ))  # fmt: skip
-    assert run(event_of(a_trigger()))["digest"] == "1234"
+    assert run(event_of(a_trigger()))["stored"] == STORED
     assert [query.get("resource_version") for query in server.asked] == [None, "7", "9", "12"]
 
 
@@ -284,7 +298,7 @@ def test_an_api_server_that_is_away_is_said_once(serve: Any) -> None:
     trigger = a_trigger()
     said: list[str] = []
     trigger.log.warning = lambda text, *given: said.append(text % given)  # type: ignore[method-assign]
-    assert run(event_of(trigger))["digest"] == "1234"
+    assert run(event_of(trigger))["stored"] == STORED
     assert said == ["the API server does not answer: refused; it is tried again"]
 
 
@@ -331,7 +345,7 @@ def test_a_later_trigger_asks_for_nothing(serve: Any) -> None:
         first.cancel()
         return found
 
-    assert run(later())["digest"] == "1234"
+    assert run(later())["stored"] == STORED
     assert len(server.asked) == 2
 
 
@@ -375,6 +389,6 @@ def test_a_kill_deletes_the_pod_and_an_end_does_not(serve: Any) -> None:
     run(cancel())
     assert server.deleted == ["ns/p"] * 2
     server.answers = [listing(pod(ENDED)), QUIET]
-    assert run(event_of(trigger))["digest"] == "1234"
+    assert run(event_of(trigger))["stored"] == STORED
     run(trigger.on_kill())
     assert server.deleted == ["ns/p"] * 2

@@ -1,0 +1,141 @@
+"""The record of one try: where its time went. What a reader must take as untrusted input.
+
+Times of day are seconds since the epoch by the worker's clock; `start` of a phase or cell is in
+seconds after the try's start, negative before it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from podline.latency.phases import OUTSIDE, OWN, PHASES
+
+VERSION = 1
+
+_Text = Annotated[str, Field(max_length=2000)]
+_Id = Annotated[str, Field(max_length=1000)]
+_Length = Annotated[float, Field(ge=0, le=1e9)]
+_Offset = Annotated[float, Field(ge=-1e9, le=1e9)]
+_Time = Annotated[float, Field(ge=0, le=1e11)]
+_Count = Annotated[int, Field(ge=0, le=1 << 62)]
+
+Source = Literal["airflow", "worker", "watch", "status", "events", "stage", "trigger"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Phase(_Model):
+    """A part of a try.
+
+    Attributes:
+        name: one of `podline.latency.phases.PHASES`.
+        start, seconds: where it lies.
+        source: who measured its end.
+        precision: seconds to which that is known.
+    """
+
+    name: Literal[PHASES]  # type: ignore[valid-type]
+    start: _Offset
+    seconds: _Length
+    source: Source
+    precision: _Length
+
+
+class Cell(_Model):
+    """A cell of the phase `code`, by its number in the notebook."""
+
+    number: Annotated[int, Field(ge=1, le=1_000_000)]
+    start: _Offset
+    seconds: _Length
+
+
+class PodEvent(_Model):
+    """What the cluster said of the pod: `count` times, last `at` (epoch, whole seconds)."""
+
+    reason: _Id
+    message: _Text
+    at: _Time
+    count: _Count = 1
+
+
+class Skew(_Model):
+    """How far the pod's clock is ahead of the worker's, in seconds.
+
+    Attributes:
+        seconds: the estimate, by which the pod's times were moved.
+        low, high: what it must lie between, since the pod was created before its process started
+            and its result was stored before the worker heard of it.
+    """
+
+    seconds: _Offset = 0.0
+    low: _Offset | None = None
+    high: _Offset | None = None
+
+
+class Record(_Model):
+    """One try.
+
+    Attributes:
+        dag_id, run_id, task_id, map_index, try_number: which.
+        kind: a stage, a whole notebook, a stock operator's pod, or any other task.
+        backend: where a stage ran.
+        state: how Airflow says it ended.
+        partial: why the record is not whole, if so.
+        start, end: Airflow's.
+        run_start: the run's start.
+        upstream: the tasks that it waited for.
+        phases: in order.
+        bytes_in, bytes_out: what the stage moved from and to the store.
+        adopted_from: the try whose pod it took over.
+        executed_notebook: its key in the store.
+        peak_memory: bytes.
+        failure: why it failed.
+    """
+
+    version: Literal[1]
+    dag_id: _Id
+    run_id: _Id
+    task_id: _Id
+    map_index: Annotated[int, Field(ge=-1, le=1_000_000)] = -1
+    try_number: Annotated[int, Field(ge=0, le=100_000)]
+    kind: Literal["stage", "notebook", "pod", "task"]
+    backend: Literal["", "process", "kubernetes"] = ""
+    state: Annotated[str, Field(max_length=30)]
+    partial: _Text = ""
+    start: _Time | None
+    end: _Time | None
+    run_start: _Time | None = None
+    upstream: Annotated[tuple[_Id, ...], Field(max_length=1000)] = ()
+    phases: Annotated[tuple[Phase, ...], Field(max_length=30)] = ()
+    cells: Annotated[tuple[Cell, ...], Field(max_length=10_000)] = ()
+    events: Annotated[tuple[PodEvent, ...], Field(max_length=100)] = ()
+    bytes_in: _Count | None = None
+    bytes_out: _Count | None = None
+    skew: Skew | None = None
+    deferred: bool = False
+    adopted_from: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    executed_notebook: _Text = ""
+    pod: _Id = ""
+    namespace: _Id = ""
+    node: _Id = ""
+    image: _Id = ""
+    peak_memory: _Count | None = None
+    failure: _Text = ""
+
+    def seconds(self, *names: str) -> float:
+        """The length of phases, in seconds."""
+        return sum(phase.seconds for phase in self.phases if phase.name in names)
+
+    @property
+    def duration(self) -> float:
+        """Airflow's duration of the try; what has not ended: as far as its phases go."""
+        if self.start is not None and self.end is not None:
+            return max(0.0, self.end - self.start)
+        return sum(phase.seconds for phase in self.phases if phase.name not in OUTSIDE)
+
+    @property
+    def overhead(self) -> float:
+        """All but the user's own work, in seconds."""
+        return max(0.0, self.duration - self.seconds(*OWN))

@@ -1,0 +1,115 @@
+"""Records each try when its end is recorded: off its duration, and never in its way."""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from podline import settings
+from podline.store.keys import TryKey
+
+if TYPE_CHECKING:
+    from podline.store import Store
+
+_log = logging.getLogger(__name__)
+_PATIENCE = 2.0  # seconds that a cluster or a store has to answer
+_began: dict[Any, float] = {}  # by the ids of task instances
+
+
+def begin(ti: Any) -> None:
+    """Note that the work of a task begins; `ti` is Airflow's RuntimeTaskInstance."""
+    _began[ti.id] = time.time()
+
+
+def end(ti: Any, error: BaseException | str | None = None) -> None:
+    """Keep the record of a try that has ended; what goes wrong is a line in the task's log.
+
+    Args:
+        ti: Airflow's RuntimeTaskInstance, with its end. One whose work did not begin in this
+            process is passed over: somebody marks it by hand.
+        error: why the try failed.
+    """
+    began = _began.pop(ti.id, None)
+    if began is None or not _is_wanted(ti.task):
+        return
+    try:
+        _record(ti, began, error)
+    except Exception as trouble:
+        _log.warning("the latency of this try is not kept: %s", trouble, exc_info=True)
+
+
+def _is_wanted(task: Any) -> bool:
+    which = settings.latency()
+    return which == "all" or (which == "stages" and hasattr(task, "observed"))
+
+
+def _record(ti: Any, began: float, error: BaseException | str | None) -> None:
+    from podline.latency import keeping, making
+
+    if (backend := getattr(ti.task, "backend", None)) is not None:
+        _aside("the events of the pod cannot be read", backend.observe)()
+    prefix, record = making.prefix_of(ti), making.record_of(ti, began, error)
+    store = _store(ti.task)
+    saved = _aside(
+        "the object store has no record of this try",
+        lambda: keeping.put(store, prefix, record) if store else None,
+    )
+    state = ti.get_template_context()["task_state_store"]
+    if record.state != "up_for_retry":  # else Airflow has closed the store to this try by now
+        keeping.set_in_state(state, record)
+        _record_earlier(ti, state, store)
+    saved()
+
+
+def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:
+    """Bring what Airflow's state store lacks of earlier tries: retried ones, and dead ones."""
+    from podline.latency import keeping, making
+
+    for number in range(ti.try_number - 1, 0, -1):
+        if keeping.is_in_state(state, number):
+            break
+        where = TryKey.of(ti, number)
+        find = partial(keeping.find, store, where) if store else None
+        found = _aside(f"the record of try {number} cannot be found", find)() if find else None
+        if found is None:
+            prefix, found = making.lost_record(ti, where)
+            if store is not None:
+                keeping.put(store, prefix, found)
+        keeping.set_in_state(state, found)
+
+
+def _store(task: Any) -> "Store | None":
+    """The store that the task has open, or the setting's."""
+    from podline.store import StoreError, open_store
+
+    try:
+        return getattr(task, "store", None) or open_store()
+    except StoreError as error:  # of a task that has nothing to do with us
+        _log.info("the latency of this try is in Airflow's state store only: %s", error)
+        return None
+
+
+def _aside(trouble: str, function: Callable[[], Any]) -> Callable[[], Any]:
+    """Call a function in a thread; returns what waits for its value, but not for long."""
+    answers: SimpleQueue[tuple[Any, Exception | None]] = SimpleQueue()
+
+    def call() -> None:
+        try:
+            answers.put((function(), None))
+        except Exception as error:
+            answers.put((None, error))
+
+    def wait() -> Any:
+        try:
+            value, error = answers.get(timeout=_PATIENCE)
+        except Empty:
+            value, error = None, TimeoutError(f"no answer within {_PATIENCE:g} s")
+        if error is not None:
+            _log.warning("%s: %s", trouble, error)
+        return value
+
+    Thread(target=call, daemon=True).start()
+    return wait

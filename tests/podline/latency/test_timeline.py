@@ -1,0 +1,202 @@
+"""From what was seen of a try to its phases."""
+
+import pytest
+
+from podline.contract import CellTime, Heap, Phase, StageResult
+from podline.latency import timeline
+from podline.latency.observed import Observed, Pull
+from podline.latency.record import Skew
+
+START, END = 1000.0, 1003.0
+NO_SKEW = Skew()
+
+
+def a_result(started: float, **seconds: float) -> StageResult:
+    phases, at = [], 0.0
+    for name, length in seconds.items():
+        phases.append(Phase(name, at, length))
+        at += length
+    return StageResult(
+        stage="s", nonce="n", plan_sha256="", notebook_sha256="", files={}, succeeded=True,
+        heap=Heap(), phases=tuple(phases), cells=(CellTime(3, 0.4, 0.5),), metrics={},
+        bytes_in=1, bytes_out=2, executed_notebook="", peak_memory=3, started=started,
+    )  # fmt: skip
+
+
+def a_pod(**changes: object) -> Observed:
+    marks = {"execute": 1000.1, "created": 1000.2, "bound": 1000.25, "running": 1000.6,
+             "stored": 1002.0, "heard": 1002.1}  # fmt: skip
+    seen = Observed(marks, backend="kubernetes", pull=Pull(0.05))
+    seen.result = a_result(1000.5, boot=0.2, code=1.0, store=0.25)
+    for name, value in changes.items():
+        setattr(seen, name, value)
+    return seen
+
+
+def lengths(seen: Observed, skew: Skew = NO_SKEW) -> dict[str, float]:
+    phases = timeline.stage_phases(START, END, seen, skew)
+    at = 0.0
+    for phase in phases:
+        assert phase.start == pytest.approx(at, abs=1e-6), phase
+        assert phase.seconds >= 0
+        at = phase.start + phase.seconds
+    assert at == pytest.approx(END - START, abs=1e-6)
+    return {phase.name: round(phase.seconds, 3) for phase in phases}
+
+
+def test_a_pod() -> None:
+    assert lengths(a_pod()) == {
+        "prepare": 0.1, "submit": 0.1, "schedule": 0.05, "pull": 0.05, "start": 0.2,
+        "boot": 0.2, "code": 1.0, "store": 0.3, "notice": 0.1, "finish": 0.9,
+    }  # fmt: skip
+
+
+def test_a_process() -> None:
+    seen = a_pod(backend="process", pull=None)
+    seen.marks["created"] = 1000.49
+    assert lengths(seen) == {
+        "prepare": 0.1, "submit": 0.39, "boot": 0.21, "code": 1.0, "store": 0.3,
+        "notice": 0.1, "finish": 0.9,
+    }  # fmt: skip
+
+
+def test_an_image_that_took_several_attempts() -> None:
+    found = lengths(a_pod(pull=Pull(0.01, until=1000.4)))
+    assert (found["pull"], found["start"]) == (0.15, 0.1)
+
+
+def test_without_the_nodes_word_the_pull_is_a_part_of_the_start() -> None:
+    found = lengths(a_pod(pull=None))
+    assert "pull" not in found
+    assert found["start"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("known", "last", "seconds"),
+    [
+        ((), "prepare", 3.0),
+        (("execute",), "submit", 2.9),
+        (("execute", "heard"), "submit", 2.0),
+        (("execute", "created", "heard"), "schedule", 1.9),
+        (("execute", "created", "bound", "heard"), "start", 1.85),
+        (("execute", "created", "bound", "running", "heard"), "run", 1.5),
+    ],
+)
+def test_a_try_that_failed_goes_as_far_as_it_came(
+    known: tuple[str, ...], last: str, seconds: float
+) -> None:
+    seen = a_pod(result=None, pull=None)
+    seen.marks = {name: at for name, at in seen.marks.items() if name in known}
+    found = lengths(seen)
+    ends = ("notice", "finish")
+    assert [name for name in found if name not in ends][-1] == last
+    assert found[last] == seconds
+
+
+def test_an_image_that_did_not_come() -> None:
+    seen = a_pod(result=None, pull=Pull(None))
+    del seen.marks["running"]
+    found = lengths(seen)
+    assert (found["pull"], found["start"]) == (1.85, 0)
+
+
+def test_a_process_that_died() -> None:
+    seen = a_pod(result=None, backend="process")
+    assert lengths(seen)["run"] == 1.9
+
+
+def test_what_only_the_pods_status_tells_is_known_to_a_second() -> None:
+    seen = a_pod()
+    del seen.marks["bound"]
+    seen.status = {"bound": 1000.0}
+    phases = {p.name: p for p in timeline.stage_phases(START, END, seen, NO_SKEW)}
+    assert (phases["schedule"].source, phases["schedule"].precision) == ("status", 1.0)
+    assert phases["schedule"].seconds == 0  # not before it was created
+
+
+def test_a_deferred_try() -> None:
+    seen = a_pod(deferred=True)
+    seen.marks |= {"triggered": 1000.7, "resumed": 1002.6}
+    found = lengths(seen)
+    assert (found["defer"], found["notice"], found["resume"], found["finish"]) == (0, 0.1, 0.5, 0.4)
+    seen.marks["triggered"] = 1002.08  # the pod had ended before its trigger ran
+    found = lengths(seen)
+    assert (found["defer"], found["notice"]) == (0.08, 0.02)
+
+
+def test_a_deferred_try_whose_trigger_was_lost() -> None:
+    assert lengths(Observed({"resumed": 1002.5}, deferred=True)) == {"defer": 2.5, "finish": 0.5}
+
+
+def test_an_adopted_pod_is_clipped_to_the_try() -> None:
+    seen = a_pod(status={"created": 990.0, "bound": 990.0, "running": 991.0}, pull=None)
+    seen.result = a_result(991.2, boot=0.2, code=10.0, store=0.25)
+    seen.marks = {"execute": 1000.1, "adopted": 1000.2, "stored": 1001.7, "heard": 1002.1}
+    found = lengths(seen)
+    assert [found[name] for name in ("schedule", "start", "boot")] == [0, 0, 0]
+    assert found["code"] == 1.2
+    before, after = timeline.outside(START, END, seen)
+    assert [(phase.name, phase.start, phase.seconds) for phase in before] == [("adopted", -10, 10)]
+    assert not after
+
+
+def test_the_cleanup_comes_after_the_end() -> None:
+    seen = a_pod()
+    seen.marks |= {"deleting": 1003.1, "deleted": 1003.2}
+    _, after = timeline.outside(START, END, seen)
+    assert [(phase.name, phase.start, phase.seconds) for phase in after] == [("cleanup", 3.1, 0.1)]
+    seen.marks["deleting"] = 1002.0  # of a failed stage: within the try
+    assert timeline.outside(START, END, seen) == ([], [])
+
+
+# --- clocks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ahead", "estimate"),
+    [(0.0, 0.0), (0.05, 0.0), (5.0, 4.9), (-5.0, -5.1)],  # the message took 0.1 s
+)
+def test_the_clock_of_the_pod_is_moved_where_it_must_be_off(ahead: float, estimate: float) -> None:
+    seen = a_pod()
+    assert seen.result
+    seen.result = a_result(seen.result.started + ahead, boot=0.2, code=1.0, store=0.25)
+    seen.marks["stored"] += ahead
+    skew = timeline.clock_skew(seen)
+    assert skew.seconds == pytest.approx(estimate)
+    assert skew.low is not None
+    assert skew.high is not None
+    assert skew.low <= ahead <= skew.high
+    found = lengths(seen, skew)
+    assert found["code"] == 1.0
+    assert found["boot"] == 0.2
+
+
+def test_times_that_contradict_each_other_stay_contiguous() -> None:
+    seen = a_pod()
+    assert seen.result
+    seen.result = a_result(2000.0, boot=0.2, code=1.0, store=0.25)
+    found = lengths(seen)  # the stage's times lie after the try
+    assert found["code"] == 0
+    seen.marks["heard"] = 900.0
+    lengths(seen)
+
+
+# --- tasks that are no stages -------------------------------------------------------------------
+
+
+def test_a_plain_task() -> None:
+    phases = timeline.task_phases(START, END, 1000.2, {})
+    assert [(p.name, p.seconds) for p in phases] == [("prepare", 0.2), ("run", 2.8)]
+
+
+def test_a_task_that_failed_before_its_own_work() -> None:
+    assert [p.name for p in timeline.task_phases(START, END, None, {})] == ["prepare", "run"]
+
+
+def test_a_stock_pod() -> None:
+    pod = {"created": 1000.0, "bound": 1000.0, "running": 1001.0, "ended": 1002.0}
+    phases = timeline.task_phases(START, END, 1000.2, pod)
+    assert [(p.name, p.seconds, p.precision) for p in phases] == [
+        ("prepare", 0.2, 0.001), ("submit", 0, 1.0), ("schedule", 0, 1.0), ("start", 0.8, 1.0),
+        ("run", 1.0, 1.0), ("notice", 1.0, 0.001),
+    ]  # fmt: skip
