@@ -115,9 +115,7 @@ def running(home: Path, variables: Mapping[str, str]) -> Iterator[Airflow]:
         RuntimeError: it is not healthy in time.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | _settings(home, port) | dict(variables)
     with (home / "serve.log").open("wb") as log:
         server = subprocess.Popen(
@@ -131,6 +129,13 @@ def running(home: Path, variables: Mapping[str, str]) -> Iterator[Airflow]:
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(90)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def airflow_command() -> str:

@@ -1,0 +1,22 @@
+"""podline's latency plugin: each try is recorded, and Airflow's UI shows where its time went."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from podline import web
+from podline.latency import listener
+from podline.web.page_files import address
+
+_PAGE = {"name": web.NAME, "bundle_url": address()}
+
+
+class LatencyPlugin(AirflowPlugin):
+    """A listener that records, an API that reads, and pages that show."""
+
+    name = "podline_latency"
+    listeners = (listener,)
+    fastapi_apps = ({"name": "podline", "app": web.app, "url_prefix": web.PREFIX},)
+    react_apps = (
+        {**_PAGE, "destination": "dag_run", "url_route": "podline-run"},
+        {**_PAGE, "destination": "task_instance", "url_route": "podline-task"},
+        {**_PAGE, "destination": "nav", "url_route": "podline", "category": "browse"},
+    )

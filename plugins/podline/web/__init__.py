@@ -1,0 +1,23 @@
+"""The page and the API in Airflow's UI: an application that is made at its first request."""
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
+
+PREFIX = "/podline"
+NAME = "Latency"  # the tabs' label, and the global under which the page is found
+
+_App = Callable[..., Awaitable[None]]
+
+
+@cache
+def _made() -> _App:
+    # Every process of Airflow's loads the plugin, and the API server alone needs FastAPI.
+    from podline.web.app import make_app
+
+    return make_app()
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI application that Airflow mounts at `PREFIX`."""
+    await _made()(scope, receive, send)

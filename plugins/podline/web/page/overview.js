@@ -1,0 +1,155 @@
+// All DAGs with records, and one DAG's history.
+
+import { part, useAnswer } from "./api.js";
+import { Box, Button, Flex, Fragment, Heading, Input, PageLink, Text, h, useEffect, useState } from "./host.js";
+import { Bar } from "./looks.js";
+import { Figures, Notice, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { moment, range, seconds, share } from "./words.js";
+
+const PAGE = 25;
+
+export function Overview({ links }) {
+  const [typed, type] = useState("");
+  const [search, look] = useState("");
+  const [page, turn] = useState(0);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      look(typed);
+      turn(0);
+    }, 300);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  const { answer, error, retry } = useAnswer("dags", { search, limit: PAGE, offset: page * PAGE });
+  return h(
+    Fragment,
+    null,
+    h(Heading, { as: "h1", size: "lg" }, "Where the time goes"),
+    h(
+      Flex,
+      { gap: 3, align: "center", wrap: "wrap", marginY: 3 },
+      h(Input, {
+        "aria-label": "Only DAGs with this in their name",
+        placeholder: "Only DAGs with …",
+        value: typed,
+        maxWidth: "280px",
+        onChange: (event) => type(event.target.value),
+      }),
+      answer?.since && h(Text, { fontSize: "sm", color: "fg.muted" }, `Records since ${moment(answer.since)}.`),
+    ),
+    error && h(Trouble, { error, retry }),
+    !answer && !error && h(Waiting, { what: "the records" }),
+    answer && h(Dags, { answer, links, page, turn, search }),
+  );
+}
+
+function Dags({ answer, links, page, turn, search }) {
+  if (!answer.total) {
+    return search
+      ? h(Notice, { title: `No DAG with “${search}” has records that you may see` })
+      : h(
+          Notice,
+          { title: "Nothing is recorded yet" },
+          "Each try of each task is recorded when it has ended. Trigger a DAG, and come back.",
+        );
+  }
+  const last = Math.ceil(answer.total / PAGE) - 1;
+  return h(
+    Fragment,
+    null,
+    h(Rows, {
+      label: "DAGs with records",
+      keyOf: (dag) => dag.dag_id,
+      rows: answer.dags,
+      columns: [
+        ["DAG", (dag) => h(PageLink, { to: links.dag(dag.dag_id) }, dag.dag_id)],
+        ["last run", (dag) => moment(dag.last)],
+        ["runs", (dag) => dag.runs, true],
+        ["wall time: median [p10 – p90]", (dag) => range(dag.seconds), true],
+        ["overhead", (dag) => h(Share, { found: dag.overhead_share }), true],
+        ["slowest overhead, by median", (dag) => h(Slowest, { dag })],
+      ],
+    }),
+    last > 0 &&
+      h(
+        Flex,
+        { gap: 2, align: "center", marginTop: 2 },
+        h(Button, { size: "sm", variant: "outline", disabled: !page, onClick: () => turn(page - 1) }, "Back"),
+        h(Text, { fontSize: "sm" }, `page ${page + 1} of ${last + 1}`),
+        h(Button, { size: "sm", variant: "outline", disabled: page === last, onClick: () => turn(page + 1) }, "On"),
+      ),
+  );
+}
+
+function Share({ found }) {
+  if (!found) return "–";
+  return h(
+    Box,
+    { minWidth: "110px" },
+    h(Bar, {
+      parts: [
+        ["finish", found.p50],
+        ["code", 1 - found.p50],
+      ],
+      own: ["code"],
+      height: 10,
+      label: `${share(found.p50)} overhead`,
+    }),
+    range(found, share),
+  );
+}
+
+function Slowest({ dag }) {
+  return dag.slowest.map((slow) => `${slow.task_id} ${slow.phase} ${seconds(slow.p50)}`).join(", ") || "–";
+}
+
+export function Dag({ dagId, links }) {
+  const { answer, error, retry } = useAnswer(`dags/${part(dagId)}/history`, { runs: 50 });
+  if (error) return h(Trouble, { error, retry });
+  if (!answer) return h(Waiting, { what: "the DAG’s history" });
+  const rows = Object.entries(answer.tasks).flatMap(([task, phases]) =>
+    Object.entries(phases).map(([phase, found]) => ({ task, phase, found })),
+  );
+  return h(
+    Fragment,
+    null,
+    h(Heading, { as: "h1", size: "lg" }, dagId),
+    h(Figures, {
+      figures: [
+        ["runs", answer.runs],
+        ["wall time: median [p10 – p90]", range(answer.seconds)],
+        ["overhead: median [p10 – p90]", range(answer.overhead_share, share)],
+      ],
+    }),
+    h(
+      Section,
+      { title: "Runs" },
+      h(Rows, {
+        label: "Runs of the DAG",
+        keyOf: (run) => run.run_id,
+        rows: answer.run_list.toSorted((a, b) => (b.start ?? 0) - (a.start ?? 0)),
+        columns: [
+          ["run", (run) => h(PageLink, { to: links.run(dagId, run.run_id) }, run.run_id)],
+          ["started", (run) => moment(run.start)],
+          ["took", (run) => seconds(run.seconds), true],
+          ["overhead", (run) => share(run.overhead_share), true],
+          ["", (run) => (run.failed ? "failed" : "")],
+        ],
+      }),
+    ),
+    h(
+      Section,
+      { title: "Phases, over these runs" },
+      rows.length
+        ? h(Rows, {
+            label: "Phases by task",
+            rows,
+            columns: [
+              ["task", ({ task }) => task],
+              ["phase", ({ phase }) => phase],
+              ["median [p10 – p90]", ({ found }) => range(found), true],
+            ],
+          })
+        : h(Text, null, "No try of these runs has succeeded yet."),
+    ),
+  );
+}

@@ -1,0 +1,112 @@
+// The small parts that the pages share.
+
+import { Alert, Box, Button, Flex, Heading, Spinner, Table, Text, h } from "./host.js";
+
+export function Section({ title, children }) {
+  return h(
+    Box,
+    { as: "section", marginTop: 6 },
+    h(Heading, { as: "h2", size: "md", marginBottom: 2 }, title),
+    children,
+  );
+}
+
+export function Notice({ status = "info", title, children }) {
+  return h(
+    Alert.Root,
+    { status, marginY: 2, role: status === "error" ? "alert" : "status" },
+    h(Alert.Indicator),
+    h(
+      Alert.Content,
+      null,
+      title && h(Alert.Title, null, title),
+      children && h(Alert.Description, null, children),
+    ),
+  );
+}
+
+export function Waiting({ what }) {
+  return h(
+    Flex,
+    { align: "center", gap: 3, padding: 6, role: "status" },
+    h(Spinner, { size: "sm" }),
+    h(Text, null, `Reading ${what} …`),
+  );
+}
+
+export function Trouble({ error, retry }) {
+  return h(
+    Notice,
+    { status: "error", title: "This cannot be shown" },
+    h(Text, null, error.message),
+    retry && h(Button, { size: "sm", variant: "outline", marginTop: 2, onClick: retry }, "Try again"),
+  );
+}
+
+// `columns`: [title, value of a row, is it a number]; a value may be a node.
+export function Rows({ label, columns, rows, keyOf }) {
+  return h(
+    Box,
+    { overflowX: "auto", tabIndex: 0, role: "region", "aria-label": label },
+    h(
+      Table.Root,
+      { size: "sm" },
+      h(
+        Table.Header,
+        null,
+        h(
+          Table.Row,
+          null,
+          columns.map(([title, , number]) =>
+            h(
+              Table.ColumnHeader,
+              { key: title, scope: "col", textAlign: number ? "end" : "start" },
+              title,
+            ),
+          ),
+        ),
+      ),
+      h(
+        Table.Body,
+        null,
+        rows.map((row, index) =>
+          h(
+            Table.Row,
+            { key: keyOf ? keyOf(row) : index },
+            columns.map(([title, value, number]) =>
+              h(
+                Table.Cell,
+                {
+                  key: title,
+                  textAlign: number ? "end" : "start",
+                  fontVariantNumeric: number ? "tabular-nums" : undefined,
+                  whiteSpace: number ? "nowrap" : undefined,
+                },
+                value(row),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+// Numbers that matter most, side by side.
+export function Figures({ figures }) {
+  return h(
+    Flex,
+    { as: "dl", wrap: "wrap", columnGap: 8, rowGap: 3, marginY: 3 },
+    figures
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value, note]) =>
+        h(
+          Box,
+          { key: name },
+          h(Text, { as: "dt", fontSize: "sm", color: "fg.muted" }, name),
+          h(Text, { as: "dd", fontSize: "xl", fontVariantNumeric: "tabular-nums" }, value),
+          note && h(Text, { as: "dd", fontSize: "xs", color: "fg.muted" }, note),
+        ),
+      ),
+  );
+}

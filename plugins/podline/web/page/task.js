@@ -1,0 +1,177 @@
+// One try of a task instance: its phases, its cells, what it moved, and what the cluster said.
+
+import { address, part, useAnswer } from "./api.js";
+import { Badge, Box, Flex, Fragment, Heading, Link, PageLink, Text, h } from "./host.js";
+import { Bar, Legend, MEANING } from "./looks.js";
+import { Figures, Notice, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { bytes, instance, moment, range, seconds } from "./words.js";
+
+const OUTSIDE = ["scheduled", "queued", "adopted", "cleanup"];
+
+export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
+  const path = `dags/${part(dagId)}/runs/${part(runId)}/tasks/${part(taskId)}`;
+  const query = { map_index: mapIndex, try_number: tryNumber };
+  const { answer, error, retry } = useAnswer(path, query, (found) => found.end === null);
+  if (error && !answer) return h(Trouble, { error, retry });
+  if (!answer) return h(Waiting, { what: "the try" });
+  const inside = answer.phases.filter(({ name }) => !OUTSIDE.includes(name));
+  return h(
+    Fragment,
+    null,
+    h(
+      Flex,
+      { align: "center", gap: 3, wrap: "wrap" },
+      h(Heading, { as: "h1", size: "lg" }, instance(taskId, mapIndex)),
+      h(Badge, null, answer.state || "not started"),
+      h(Tries, { found: answer, links }),
+    ),
+    h(PageLink, { to: links.run(dagId, runId), fontSize: "sm" }, "the whole run"),
+    answer.partial && h(Notice, { status: "warning", title: "Not known whole" }, answer.partial),
+    answer.failure && h(Notice, { status: "error", title: "Why it failed" }, h(Quoted, null, answer.failure)),
+    h(Numbers, { found: answer }),
+    inside.length > 0 &&
+      h(
+        Section,
+        { title: "Phases" },
+        h(Bar, {
+          parts: inside.map((phase) => [phase.name, phase.seconds]),
+          own: answer.own,
+          label: "The try by phase; the table has the numbers",
+        }),
+        h(Legend, { phases: inside.map(({ name }) => name), own: answer.own }),
+        h(Phases, { found: answer }),
+      ),
+    h(Cells, { found: answer }),
+    h(Moved, { found: answer }),
+    h(Pod, { found: answer }),
+    answer.executed_notebook &&
+      h(
+        Section,
+        { title: "Executed notebook" },
+        h(
+          Link,
+          { href: address(`${path}/notebook`, query).href, target: "_blank", rel: "noopener", color: "fg.info" },
+          "Open the cells with their outputs",
+        ),
+      ),
+  );
+}
+
+function Quoted({ children }) {
+  return h(Box, { as: "pre", whiteSpace: "pre-wrap", fontSize: "sm" }, children);
+}
+
+function Tries({ found, links }) {
+  if (found.tries.length < 2) return h(Text, { fontSize: "sm" }, `try ${found.try_number}`);
+  return h(
+    Flex,
+    { as: "nav", gap: 2, "aria-label": "Tries" },
+    found.tries.map((number) =>
+      number === found.try_number
+        ? h(Text, { key: number, fontWeight: "bold", "aria-current": "page" }, `try ${number}`)
+        : h(
+            PageLink,
+            { key: number, to: links.task(found.dag_id, found.run_id, found.task_id, found.map_index, number) },
+            `try ${number}`,
+          ),
+    ),
+  );
+}
+
+function Numbers({ found }) {
+  return h(Figures, {
+    figures: [
+      ["duration", found.end === null ? "running" : seconds(found.duration)],
+      ["overhead", found.overhead === null ? null : seconds(found.overhead)],
+      ["started", moment(found.start)],
+      ["where", found.backend || found.kind],
+      ["peak memory", found.peak_memory && bytes(found.peak_memory)],
+      ["adopted from", found.adopted_from === null ? null : `try ${found.adopted_from}`],
+    ],
+  });
+}
+
+function Phases({ found }) {
+  return h(Rows, {
+    label: "Phases of the try",
+    keyOf: (phase) => phase.name,
+    rows: found.phases,
+    columns: [
+      ["phase", (phase) => phase.name],
+      ["where", (phase) => found.where[phase.name]],
+      ["from", (phase) => seconds(phase.start), true],
+      ["took", (phase) => seconds(phase.seconds), true],
+      ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), true],
+      ["measured by", (phase) => `${phase.source}, to ${seconds(phase.precision)}`],
+      ["what it is", (phase) => MEANING[phase.name]],
+    ],
+  });
+}
+
+function Cells({ found }) {
+  if (!found.cells.length) return null;
+  return h(
+    Section,
+    { title: "Cells" },
+    h(Rows, {
+      label: "Cells of the stage",
+      rows: found.cells,
+      columns: [
+        ["cell", (cell) => `${cell.number}`, true],
+        ["from", (cell) => seconds(cell.start), true],
+        ["took", (cell) => seconds(cell.seconds), true],
+      ],
+    }),
+    h(Text, { fontSize: "xs", color: "fg.muted" }, "Measured by the stage’s own monotonic clock."),
+  );
+}
+
+function Moved({ found }) {
+  if (found.bytes_in === null && found.bytes_out === null) return null;
+  const took = (name) => found.phases.find((phase) => phase.name === name)?.seconds;
+  const rows = [
+    ["in", found.bytes_in, took("fetch")],
+    ["out", found.bytes_out, took("store")],
+  ];
+  return h(
+    Section,
+    { title: "Moved" },
+    h(Rows, {
+      label: "Bytes moved",
+      rows,
+      columns: [
+        ["way", ([way]) => way],
+        ["bytes", ([, size]) => bytes(size), true],
+        ["in", ([, , time]) => seconds(time), true],
+        ["throughput", ([, size, time]) => (size && time ? `${bytes(size / time)}/s` : "–"), true],
+      ],
+    }),
+  );
+}
+
+function Pod({ found }) {
+  if (!found.pod) return null;
+  return h(
+    Section,
+    { title: "Pod" },
+    h(Text, null, `${found.namespace}/${found.pod} on ${found.node || "no node"}, from ${found.image}`),
+    found.skew &&
+      h(
+        Text,
+        { fontSize: "sm", color: "fg.muted" },
+        `Its clock was taken to be ${seconds(found.skew.seconds)} ahead of the worker’s: by what happened ` +
+          `before what, it must be between ${seconds(found.skew.low)} and ${seconds(found.skew.high)}.`,
+      ),
+    found.events.length > 0 &&
+      h(Rows, {
+        label: "Events of the pod",
+        rows: found.events,
+        columns: [
+          ["event", (event) => event.reason],
+          ["last at", (event) => moment(event.at)],
+          ["times", (event) => event.count, true],
+          ["what the cluster said", (event) => event.message],
+        ],
+      }),
+  );
+}

@@ -1,0 +1,296 @@
+"""The API: what it answers, to whom, and what it makes of forged records."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks.records import MANY, RIGHTS, Server
+from podline.latency.phases import OUTSIDE
+
+pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
+
+
+def tries(run: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
+    """The tries of an answer: its columns, row by row."""
+    columns = run["tries"]
+    for row in range(len(columns["task_id"])):
+        fields = {name: columns[name][row] for name in columns if name != "phases"}
+        phases = {
+            name: column["seconds"][row]
+            for name, column in columns["phases"].items()
+            if column["seconds"][row] is not None
+        }
+        yield fields, phases
+
+
+# --- what it answers ----------------------------------------------------------------------------
+
+
+def test_a_run(server: Server) -> None:
+    run = server.ask(server.run_path("small")).json
+    assert (run["dag_id"], run["state"], run["total"]) == ("small", "success", 2)
+    for fields, phases in tries(run):
+        inside = sum(seconds for name, seconds in phases.items() if name not in OUTSIDE)
+        assert inside == pytest.approx(fields["end"] - fields["start"], abs=0.01)
+        assert {"prepare", "submit", "boot", "code", "store", "finish"} <= phases.keys()
+    assert [step["task_id"] for step in run["critical_path"]] == ["first", "second"]
+    assert run["totals"]["code"] > 0.2
+    assert 0 < run["overhead_share"] < 1
+
+
+def test_a_try(server: Server) -> None:
+    found = server.ask(f"{server.run_path('small')}/tasks/first").json
+    assert (found["kind"], found["backend"], found["partial"]) == ("stage", "process", "")
+    assert found["cells"][0]["seconds"] == pytest.approx(0.2, abs=0.1)
+    assert found["bytes_out"] > 0
+    assert found["tries"] == [1]
+
+
+def test_plain_tasks_their_retries_and_skips(server: Server) -> None:
+    run = server.ask(server.run_path("plain") + "?limit=5000").json
+    found = {(f["task_id"], f["map_index"], f["try_number"]): (f, p) for f, p in tries(run)}
+    first, again = (found["flaky", -1, number] for number in (1, 2))
+    assert first[0]["state"] in ("failed", "up_for_retry")
+    assert again[0]["state"] == "success"
+    for fields, phases in (first, again, found["skipped", -1, 1], found["each", 1, 1]):
+        assert fields["kind"] == "task"
+        inside = sum(seconds for name, seconds in phases.items() if name not in OUTSIDE)
+        assert inside == pytest.approx(fields["end"] - fields["start"], abs=0.01)
+        assert {"prepare", "run"} <= phases.keys()
+    assert found["skipped", -1, 1][0]["state"] == "skipped"
+
+
+def test_a_mapped_task_of_many(server: Server) -> None:
+    run = server.ask(server.run_path("plain") + "?limit=5000").json
+    assert sum(task == "each" for task in run["tries"]["task_id"]) == MANY
+
+
+def test_pages(server: Server) -> None:
+    path = server.run_path("plain")
+    first = server.ask(f"{path}?limit=10").json
+    second = server.ask(f"{path}?limit=10&offset=10").json
+    assert len(first["tries"]["task_id"]) == len(second["tries"]["task_id"]) == 10
+    assert first["total"] == second["total"] > MANY
+    assert first["totals"] == second["totals"]
+    keys = [
+        (run["tries"]["task_id"][row], run["tries"]["map_index"][row])
+        for run in (first, second)
+        for row in range(10)
+    ]
+    assert len(set(keys)) == 20
+
+
+def test_csv(server: Server) -> None:
+    answer = server.ask(server.run_path("small") + "?format=csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["task_id"] for row in rows} == {"first", "second"}
+    assert sum(float(row["phase_seconds"]) for row in rows if row["phase"] == "code") > 0.2
+
+
+def test_history(server: Server) -> None:
+    found = server.ask("/podline/api/v1/dags/small/history").json
+    assert found["runs"] == 1
+    assert found["tasks"]["first"]["code"]["n"] == 1
+    text = server.ask("/podline/api/v1/dags/small/history?format=csv").text
+    assert text.startswith("dag_id,task_id,phase,n,p10,p50,p90")
+
+
+def test_the_overview(server: Server) -> None:
+    found = server.ask("/podline/api/v1/dags").json
+    assert {dag["dag_id"] for dag in found["dags"]} == {"small", "plain"}
+    assert found["since"] > 1.7e9
+    small = server.ask("/podline/api/v1/dags?search=mal").json
+    assert [dag["dag_id"] for dag in small["dags"]] == ["small"]
+    assert small["dags"][0]["slowest"]
+
+
+def test_the_executed_notebook(server: Server) -> None:
+    answer = server.ask(f"{server.run_path('small')}/tasks/second/notebook")
+    assert answer.status == 200
+    assert answer.headers["content-security-policy"].startswith("sandbox;")
+    assert "is" in answer.text
+
+
+@pytest.mark.parametrize("what", ["runs/nonsense", "runs/{run}/tasks/nonsense"])
+def test_what_is_not_there(server: Server, what: str) -> None:
+    path = f"/podline/api/v1/dags/small/{what.format(run=server.runs['small'])}"
+    answer = server.ask(path)
+    assert answer.status == 404
+    assert "nonsense" in answer.json["detail"]
+
+
+def test_the_page(server: Server) -> None:
+    plugins = server.ask("/api/v2/plugins").json["plugins"]
+    apps = [app for plugin in plugins for app in plugin["react_apps"] if app["name"] == "Latency"]
+    assert {app["destination"] for app in apps} == {"dag_run", "task_instance", "nav"}
+    address = f"/{apps[0]['bundle_url']}"
+    answer = server.ask(address)
+    assert answer.status == 200
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    tag = answer.headers["etag"]
+    assert server.ask(address, **{"If-None-Match": tag}).status == 304
+    for name in ("app.py", "..%2fapp.py", "main.js.map"):
+        assert server.ask(address.replace("main.js", name)).status == 404
+    assert server.ask(address, None).status == 401
+
+
+# --- to whom ------------------------------------------------------------------------------------
+
+PATHS = (
+    "/podline/api/v1/dags/{dag}/history",
+    "/podline/api/v1/dags/{dag}/runs/{run}",
+    "/podline/api/v1/dags/{dag}/runs/{run}?format=csv",
+    "/podline/api/v1/dags/{dag}/runs/{run}/tasks/first",
+    "/podline/api/v1/dags/{dag}/runs/{run}/tasks/first/notebook",
+)
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/podline/api/v1/dags", "/podline/api/v1/dags?limit=x"])
+def test_nobody_is_told_anything(server: Server, path: str) -> None:
+    answer = server.ask(path.format(dag="small", run=server.runs["small"]), None)
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("user", ["ben", "carl"])
+def test_who_may_not_read_the_dag_is_refused(server: Server, path: str, user: str) -> None:
+    assert server.ask(path.format(dag="small", run=server.runs["small"]), user).status == 403
+
+
+@pytest.mark.parametrize("path", PATHS[:4])
+def test_who_may_read_it_is_answered(server: Server, path: str) -> None:
+    assert server.ask(path.format(dag="small", run=server.runs["small"]), "anna").status == 200
+
+
+@pytest.mark.parametrize("user", RIGHTS)
+def test_the_overview_shows_what_may_be_read(server: Server, user: str) -> None:
+    found = server.ask("/podline/api/v1/dags", user).json
+    assert [dag["dag_id"] for dag in found["dags"]] == RIGHTS[user]
+    assert found["total"] == len(RIGHTS[user])
+    assert (found["since"] is None) == (not RIGHTS[user])
+
+
+def hostile() -> list[tuple[str, str, int]]:
+    """Requests by a user who may read `small` only, and the answer that each must get."""
+    api = "/podline/api/v1/dags"
+    return [
+        (f"{api}/plain/history", "another DAG", 403),
+        (f"{api}/plain/history?dag_id=small", "another DAG, ours in the query", 403),
+        (f"{api}/plain/runs/{{plain}}", "another DAG's run", 403),
+        (f"{api}/plain/runs/{{plain}}?dag_id=small", "the same, ours in the query", 403),
+        (f"{api}/small/runs/{{plain}}", "our DAG, another's run", 404),
+        (f"{api}/small/runs/{{plain}}/tasks/one", "our DAG, another's run and task", 404),
+        (f"{api}/plain/runs/{{plain}}/tasks/one", "another DAG's task", 403),
+        (f"{api}/plain/runs/{{plain}}/tasks/one/notebook", "its notebook", 403),
+        (f"{api}/~/history", "any DAG", 404),
+        (f"{api}/%7E/history", "any DAG, escaped", 404),
+        (f"{api}/~/runs/{{plain}}", "any DAG's run", 404),
+        (f"{api}/~/runs/~", "any run", 404),
+        (f"{api}/small/runs/~", "any run of ours", 404),
+        (f"{api}/small/runs/{{small}}/tasks/~", "any task", 404),
+        (f"{api}/small%2f..%2fplain/history", "a path in an id", 404),
+        (f"{api}/small/../plain/history", "a path", 404),
+        (f"{api}//plain/history", "an empty id", 404),
+        (f"{api}/small'%20OR%201=1--/history", "SQL", 403),
+        (f"{api}/%00/history", "a null byte", 403),
+        (f"{api}/{'x' * 1200}/history", "a long id", 403),
+        (f"{api}/small/history?runs=100000", "too many runs", 422),
+        (f"{api}/small/history?format=xml", "another format", 422),
+        (f"{api}/small/runs/{{small}}?limit=-1", "a negative limit", 422),
+        (f"{api}/small/runs/{{small}}?offset=99999999999999999999", "a large offset", 422),
+        (f"{api}/small/runs/{{small}}/tasks/first?map_index=9999999999", "a large index", 422),
+        (f"{api}/small/runs/{{small}}/tasks/first?try_number=7", "a try that is not", 404),
+        (f"{api}?search=%25", "a wildcard of SQL", 200),
+        ("/podline/openapi.json", "the API's description", 404),
+        ("/podline/docs", "its documentation", 404),
+        ("/podline/page/0/app.py", "our source", 404),
+        ("/podline/page/..%2f..%2fapp.py/main.js", "our source by a path", 404),
+    ]
+
+
+@pytest.mark.parametrize(("path", "what", "status"), hostile())
+def test_hostile_requests(server: Server, path: str, what: str, status: int) -> None:
+    answer = server.ask(path.format(**server.runs), "anna")
+    assert answer.status == status, what
+    assert "plain" not in answer.text.replace(path, "") or status == 404
+
+
+def test_a_wildcard_of_sql_finds_nothing(server: Server) -> None:
+    assert server.ask("/podline/api/v1/dags?search=%25").json["dags"] == []
+
+
+@pytest.mark.parametrize("token", ["x", "x.y.z", "Bearer", "null", "é"])
+def test_garbled_tokens(server: Server, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
+    answer = server.ask("/podline/api/v1/dags", None, **headers)
+    assert answer.status in (401, 403)
+
+
+# --- forged records -----------------------------------------------------------------------------
+
+
+def forge(server: Server, change: dict[str, Any] | str, task: str = "first") -> dict[str, Any]:
+    """Overwrite a try's record by REST, and ask for the try; the record is put back."""
+    run, state = server.runs["small"], "state-store/latency.1"
+    path = f"/api/v2/dags/small/dagRuns/{run}/taskInstances/{task}/{state}"
+    before = server.ask(path).json["value"]
+    value = change if isinstance(change, str) else before | change
+    put = server.ask(path, method="PUT", body={"value": value})
+    assert put.status < 300, put.text[:500]
+    try:
+        found: dict[str, Any] = server.ask(f"{server.run_path('small')}/tasks/{task}").json
+        whole = server.ask(server.run_path("small"))
+        assert whole.status == 200
+        return found
+    finally:
+        server.ask(path, method="PUT", body={"value": before})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "<script>alert(1)</script>",
+        json.dumps({"version": 1}),
+        {"version": 99},
+        {"phases": "many"},
+        {"phases": [{"name": "<b>", "start": 0, "seconds": 1, "source": "stage", "precision": 0}]},
+        {"phases": [{"name": "code", "start": 0, "seconds": 1e9, "source": "stage",
+                     "precision": 0}]},
+        {"phases": []},
+        {"dag_id": "plain"},
+        {"task_id": "second"},
+        {"run_id": "another"},
+        {"try_number": 2},
+        {"start": 1.0},
+        {"end": 9e10},
+        {"cells": [{"number": 0, "start": 0, "seconds": 1}]},
+        {"failure": "x" * 50_000},
+    ],
+)  # fmt: skip
+def test_a_record_that_does_not_fit_is_left_out(server: Server, change: Any) -> None:
+    found = forge(server, change)
+    assert found["partial"].startswith("its record")
+    assert [phase["name"] for phase in found["phases"]] in ([], ["scheduled", "queued"])
+    assert found["duration"] > 0.2  # Airflow's own
+
+
+def test_html_stays_text(server: Server) -> None:
+    found = forge(server, {"failure": "<img src=x onerror=alert(1)>"})
+    assert found["failure"] == "<img src=x onerror=alert(1)>"
+
+
+def test_a_forged_key_opens_no_other_notebook(server: Server) -> None:
+    run = server.runs["small"]
+    path = f"/api/v2/dags/small/dagRuns/{run}/taskInstances/first/state-store/latency.1"
+    before = server.ask(path).json["value"]
+    other = before["executed_notebook"].replace("/first/", "/second/")
+    for key in (other, "models/x/manifest.json", "runs/../../etc/passwd", ""):
+        server.ask(path, method="PUT", body={"value": before | {"executed_notebook": key}})
+        answer = server.ask(f"{server.run_path('small')}/tasks/first/notebook")
+        assert answer.status == 404
+    server.ask(path, method="PUT", body={"value": before})

@@ -1,0 +1,194 @@
+"""The pages in a real browser, through Airflow's real login."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from benchmarks.records import MANY, Server
+
+pytestmark = [
+    pytest.mark.browser, pytest.mark.xdist_group("web"), pytest.mark.timeout(300),
+    # Playwright's own loop is closed at the end of the session.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]  # fmt: skip
+
+WIDE, PHONE = (1440, 900), (390, 844)
+SECONDS = 20_000  # in milliseconds
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: make install-dev")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
+    """Opens a page of Airflow as a user who has logged in; errors of the page are errors."""
+    contexts = []
+
+    def open_page(
+        path: str, user: str = "admin", size: tuple[int, int] = WIDE, dark: bool = False
+    ) -> Any:
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.errors = errors
+        page.goto(f"{server.url}/auth/login?next={quote(server.url + path, safe='')}")
+        page.fill("input[name=username]", user)
+        page.fill("input[name=password]", user)
+        page.click("button[type=submit]")
+        page.wait_for_url(lambda url: "/auth/login" not in url)
+        if dark:
+            page.evaluate("localStorage.setItem('theme', 'dark')")
+        page.goto(server.url + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def run_tab(server: Server, dag_id: str) -> str:
+    return f"/dags/{dag_id}/runs/{quote(server.runs[dag_id], safe='')}/plugin/podline-run"
+
+
+def picture(page: Any, name: str) -> None:
+    """Keep a screenshot, where somebody wants to look at it."""
+    if folder := os.environ.get("PODLINE_SCREENSHOTS"):
+        Path(folder).mkdir(exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+@contextmanager
+def no_errors(page: Any) -> Iterator[Any]:
+    yield page
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_runs_tab(
+    visit: Callable[..., Any], server: Server, size: tuple[int, int], dark: bool
+) -> None:
+    with no_errors(visit(run_tab(server, "small"), size=size, dark=dark)) as page:
+        page.get_by_role("heading", name="Where the time of this run went").wait_for()
+        waterfall = page.get_by_role("region", name="Waterfall of the run")
+        assert waterfall.locator("svg path").count() > 8
+        assert waterfall.get_by_role("link", name="first").is_visible()
+        table = page.get_by_role("region", name="Totals by phase")
+        assert re.search(r"code\s+stage\s+2\d\d ms", table.inner_text())
+        picture(page, f"run-{size[0]}-{'dark' if dark else 'light'}")
+
+
+def test_from_a_run_to_a_task_and_its_notebook(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "small"))) as page:
+        page.get_by_role("region", name="Waterfall of the run").get_by_role(
+            "link", name="second"
+        ).click()
+        page.get_by_role("heading", name="second", level=1).wait_for()
+        phases = page.get_by_role("region", name="Phases of the try").inner_text()
+        for name in ("prepare", "boot", "code", "finish"):
+            assert name in phases
+        assert page.get_by_role("region", name="Cells of the stage").is_visible()
+        picture(page, "task-1440-light")
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name="Open the cells with their outputs").click()
+        notebook = opened.value
+        notebook.get_by_text("<b>y</b> is 2").wait_for()
+        picture(notebook, "notebook")
+
+
+def test_a_failed_try(visit: Callable[..., Any], server: Server) -> None:
+    run = quote(server.runs["plain"], safe="")
+    path = f"/dags/plain/runs/{run}/tasks/flaky/plugin/podline-task?try_number=1"
+    with no_errors(visit(path)) as page:
+        page.get_by_text("<img src=x onerror=alert(1)>").wait_for()  # HTML stays text
+        assert page.locator("img[src=x]").count() == 0
+        picture(page, "task-failed")
+        page.get_by_role("link", name="try 2").click()
+        page.get_by_text("Why it failed").wait_for(state="detached")
+
+
+def test_a_run_of_a_thousand(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        page.get_by_text(f"each × {MANY}").wait_for()
+        picture(page, "run-thousand")
+        tries = page.get_by_role("region", name="Tries of the run")
+        assert tries.locator("tbody tr").count() == 50
+        page.get_by_role("button", name="On", exact=True).click()
+        page.get_by_text("page 2 of").wait_for()
+
+
+def test_the_navigations_page_down_to_a_task(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline", size=PHONE)) as page:
+        page.get_by_role("heading", name="Where the time goes").wait_for()
+        picture(page, "overview-390-light")
+        page.get_by_role("link", name="small").click()
+        page.get_by_role("link", name=server.runs["small"]).click()
+        page.get_by_role("region", name="Waterfall of the run").get_by_role(
+            "link", name="first"
+        ).click()
+        page.get_by_role("heading", name="first", level=1).wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_the_overview_filters(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline")) as page:
+        page.get_by_role("link", name="plain").wait_for()
+        picture(page, "overview-1440-light")
+        page.get_by_label("Only DAGs with this in their name").fill("sma")
+        page.get_by_role("link", name="plain").wait_for(state="detached")
+        assert page.get_by_role("link", name="small").is_visible()
+        page.get_by_label("Only DAGs with this in their name").fill("nothing")
+        page.get_by_text("No DAG with “nothing” has records").wait_for()
+
+
+def test_who_may_see_nothing_is_told_so(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline", user="carl")) as page:
+        page.get_by_text("Nothing is recorded yet").wait_for()
+        page.goto(f"{server.url}/plugin/podline?dag=small")
+        page.get_by_text("You may not see this DAG’s task instances").wait_for()
+        picture(page, "refused")
+
+
+def test_by_keyboard(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "small"))) as page:
+        link = page.get_by_role("region", name="Tries of the run").get_by_role("link").first
+        link.wait_for()
+        link.focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="first", level=1).wait_for()
+
+
+def test_a_server_that_is_gone_is_said_and_asked_again(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    page = visit("/plugin/podline")
+    page.get_by_role("link", name="small").wait_for()
+    page.route("**/podline/api/**", lambda route: route.abort())
+    page.get_by_role("link", name="small").click()
+    page.get_by_text("Airflow does not answer").wait_for()
+    page.unroute("**/podline/api/**")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("region", name="Runs of the DAG").wait_for()

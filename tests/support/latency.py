@@ -1,0 +1,33 @@
+"""What must hold for the record of any try."""
+
+from typing import Any
+from urllib.parse import quote
+
+from benchmarks.server import Airflow
+from podline.latency.phases import OUTSIDE
+
+SUM = 0.010  # seconds that phases may differ from the duration
+
+
+def one_try(
+    airflow: Airflow, dag_id: str, run_id: str, task_id: str, number: int = 1
+) -> dict[str, Any]:
+    """What podline's API says of a try."""
+    run = quote(run_id, safe="")
+    path = f"/podline/api/v1/dags/{dag_id}/runs/{run}/tasks/{task_id}?try_number={number}"
+    found: dict[str, Any] = airflow.call("GET", path)
+    return found
+
+
+def lengths(found: dict[str, Any]) -> dict[str, float]:
+    """The phases of a whole try: contiguous, not negative, and in sum as long as Airflow says."""
+    assert not found["partial"], found["partial"]
+    at = 0.0
+    for phase in found["phases"]:
+        assert phase["seconds"] >= 0, phase
+        assert phase["source"], phase
+        if phase["name"] not in OUTSIDE:
+            assert abs(phase["start"] - at) < 1e-5, phase
+            at = phase["start"] + phase["seconds"]
+    assert abs(at - (found["end"] - found["start"])) < SUM
+    return {phase["name"]: phase["seconds"] for phase in found["phases"]}
