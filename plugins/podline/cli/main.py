@@ -9,7 +9,19 @@ import typer
 from typer.core import TyperGroup
 
 from podline import __version__
-from podline.cli import clean, data, lint, notebook, run, runs, show, store, sweep, up
+from podline.cli import (
+    clean,
+    data,
+    latency,
+    lint,
+    notebook,
+    run,
+    runs,
+    show,
+    store,
+    sweep,
+    up,
+)
 from podline.exceptions import PodlineError
 
 
@@ -65,6 +77,7 @@ app.command("lint")(lint.command)
 app.command("show")(show.command)
 app.command("run")(run.command)
 app.command("runs")(runs.command)
+app.command("latency")(latency.command)
 app.command("notebook")(notebook.command)
 app.command("clean")(clean.command)
 app.command("sweep-pods")(sweep.command)
