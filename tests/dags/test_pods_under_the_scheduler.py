@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks.namespaces import Relay, own_namespace
 from benchmarks.notebooks import code_cell, notebook_text
-from benchmarks.server import Airflow, running
+from benchmarks.server import ROOT, Airflow, running
 from podline.store import Store, StoreConnection
+from tests.support.latency import lengths, one_try
 
 # One Airflow for all of them; two at once would be slow on a small machine.
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
@@ -22,7 +23,20 @@ NOTEBOOKS = {
     "chain": {"step:make": "x = 20", "step:change": "x += 1", "step:look": "result = x\nresult"},
     "slow": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(12)\nx = 1"},
     "endless": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(600)"},
+    "failing": {"step:fail": "numbers = [1]\nnumbers[7]"},
+    "delays": {"imports": "import time\ntime.sleep(1.5)", "step:sleep": "time.sleep(1)\nx = 1"},
 }
+DEFERRED = """
+# Airflow reads only files that name it.
+from pathlib import Path
+
+from podline.operators.dags import notebook_dags
+
+for dag in notebook_dags(Path(__file__).with_name("deferred")):
+    for task in dag.tasks:
+        task.deferrable = True
+    globals()[dag.dag_id] = dag
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +46,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         about = {"podline": {"retries": 1}}
         text = notebook_text([code_cell(source, tag) for tag, source in cells.items()], about)
         (folder / f"{name}.ipynb").write_text(text)
+    dags = folder / "dags"
+    (dags / "deferred").mkdir(parents=True)
+    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    (dags / "deferred.py").write_text(DEFERRED)
+    text = notebook_text([code_cell("x = 1", "step:one"), code_cell("x + 1", "step:two")])
+    (dags / "deferred" / "deferred.ipynb").write_text(text)
     return folder
 
 
@@ -54,6 +74,7 @@ def airflow(
 ) -> Iterator[Airflow]:
     relay = Relay(core, store.connection.endpoint_url or "")
     variables = store.connection.to_env() | {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
         "AIRFLOW__PODLINE__BACKEND": "kubernetes",
         "AIRFLOW__PODLINE__NAMESPACE": namespace,
@@ -64,7 +85,8 @@ def airflow(
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
-        airflow.wait_for_dag("slow")
+        for dag_id in ("slow", "deferred"):
+            airflow.wait_for_dag(dag_id)
         yield airflow
     relay.cut()
 
@@ -116,6 +138,49 @@ def test_a_pipeline_of_pods(airflow: Airflow, core: Any, namespace: str) -> None
     assert airflow.wait("chain", run_id) == "success"
     assert '"21"' in log(airflow, "chain", run_id, "look", 1)
     until(lambda: not names(core, namespace), 10)
+    for task_id in ("make", "change", "look"):
+        found = one_try(airflow, "chain", run_id, task_id)
+        assert [*lengths(found)] == [
+            "scheduled", "queued", "prepare", "submit", "schedule", "pull", "start", "boot",
+            "fetch", "imports", "load", "code", "dump", "store", "notice", "finish", "cleanup",
+        ]  # fmt: skip
+        assert {event["reason"] for event in found["events"]} >= {"Scheduled", "Started"}
+        assert found["skew"]["low"] <= 0 <= found["skew"]["high"]
+        assert found["node"]
+
+
+def test_a_delay_shows_in_its_phase_and_no_other(airflow: Airflow) -> None:
+    run_id = airflow.trigger("delays")
+    assert airflow.wait("delays", run_id) == "success"
+    found = lengths(one_try(airflow, "delays", run_id, "sleep"))
+    assert found.pop("imports") == pytest.approx(1.5, abs=0.3)
+    assert found.pop("code") == pytest.approx(1.0, abs=0.1)
+    assert all(seconds < 0.9 for seconds in found.values()), found
+
+
+def test_a_deferred_pipeline(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("deferred")
+    assert airflow.wait("deferred", run_id) == "success"
+    for task_id in ("one", "two"):
+        found = one_try(airflow, "deferred", run_id, task_id)
+        phases = lengths(found)
+        assert found["deferred"]
+        assert {"submit", "start", "code", "defer", "notice", "resume"} <= phases.keys()
+        assert not {"scheduled", "queued"} & phases.keys()  # Airflow has overwritten them
+    until(lambda: not names(core, namespace), 10)
+
+
+def test_a_failed_stage_is_recorded_each_time(airflow: Airflow) -> None:
+    run_id = airflow.trigger("failing")
+    assert airflow.wait("failing", run_id) == "failed"
+    for number in (1, 2):
+        found = until(lambda n=number: _whole(one_try(airflow, "failing", run_id, "fail", n)), 20)
+        assert {"start", "boot", "code", "store", "finish"} <= lengths(found).keys()
+        assert "cell 1, line 2: IndexError" in found["failure"]
+
+
+def _whole(found: dict[str, Any]) -> dict[str, Any] | None:
+    return found if not found["partial"] else None
 
 
 @pytest.mark.parametrize("who", ["the task's process", "its supervisor"])
@@ -130,6 +195,14 @@ def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) ->
     assert '"up"' in said
     xcom = airflow.call("GET", f"{path('slow', run_id, 'sleep')}/xcomEntries/return_value")
     assert "'adopted_from_try': 1" in str(xcom["value"]) or xcom["value"]["adopted_from_try"] == 1
+    second = until(lambda: _whole(one_try(airflow, "slow", run_id, "sleep", 2)), 20)
+    phases = lengths(second)
+    assert second["adopted_from"] == 1
+    assert phases["adopted"] > 1
+    assert phases["boot"] == 0  # that was before this try began
+    first = one_try(airflow, "slow", run_id, "sleep", 1)
+    assert "worker died" in first["partial"]
+    assert {"start", "run"} <= {phase["name"] for phase in first["phases"]}
     until(lambda: not names(core, namespace), 20)
 
 
@@ -142,6 +215,9 @@ def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what:
     else:
         airflow.call("PATCH", f"/api/v2/dags/endless/dagRuns/{run_id}", {"state": "failed"})
     until(lambda: not names(core, namespace), 5 + 6)  # a heartbeat tells the task
+    found = one_try(airflow, "endless", run_id, "sleep")
+    assert found["end"] is not None
+    assert "left no record" in found["partial"]
 
 
 def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str) -> None:

@@ -15,6 +15,7 @@ from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.server import Airflow, running
 from podline.contract import StageResult
 from podline.store import Store, StoreConnection, keys
+from tests.support.latency import lengths, one_try
 
 # One Airflow for all of them; two at once would be slow on a small machine.
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -110,6 +111,11 @@ def test_a_triggered_run_takes_its_parameters(airflow: Airflow, store: Store) ->
     run_id = airflow.trigger("chain", {"rows": 5})
     assert airflow.wait("chain", run_id) == "success"
     assert "result 11" in executed(store, "chain", run_id, "look")
+    for task_id in ("make", "change", "look"):
+        assert [*lengths(one_try(airflow, "chain", run_id, task_id))] == [
+            "scheduled", "queued", "prepare", "submit", "boot", "fetch", "imports", "load", "code",
+            "dump", "store", "notice", "finish",
+        ]  # fmt: skip
 
 
 def test_the_baseline_gives_the_same(airflow: Airflow, store: Store) -> None:
@@ -169,6 +175,9 @@ def test_a_killed_process_is_named(airflow: Airflow, store: Store) -> None:
     assert airflow.wait("slow", run_id) == "failed"
     log = airflow.call("GET", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep/logs/1")
     assert "was killed by the signal SIGKILL" in json.dumps(log)
+    found = one_try(airflow, "slow", run_id, "sleep")
+    assert lengths(found)["run"] > 0  # what the process did it did not live to tell
+    assert "SIGKILL" in found["failure"]
 
 
 def test_a_task_marked_failed_ends_its_process(airflow: Airflow, store: Store) -> None:
