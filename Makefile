@@ -160,6 +160,10 @@ bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)
 bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (KUBECONFIG, PODLINE_CLUSTER_CTL)
 	$(BIN)/python -m benchmarks.triggerer
 
+.PHONY: bench-recorder
+bench-recorder: install-dev ## Measure what recording costs a try, and showing it a reader (Chromium)
+	$(BIN)/python -m benchmarks.recorder
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

@@ -56,6 +56,7 @@ with DAG("stock_chain", schedule=None):
     chain(*[sleep(name) for name in {names!r}])
 """
 _DEFERRED_DAG = """
+# Airflow reads only files that name it.
 from pathlib import Path
 
 from podline.operators.dags import notebook_dags

@@ -1,0 +1,184 @@
+"""What recording costs a try, and what showing a run of a thousand tries costs its reader.
+
+- *begin*: what the listener adds to a try's duration; *end*: what it does after the try's end is
+  recorded. Each for a plain task and for a stage, under Airflow's scheduler.
+- *api*: a request for a run of 1,000 tries with 10 phases and more.
+- *painted*: in Chromium, from that answer to the painted waterfall.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from benchmarks.notebooks import code_cell, notebook_text
+from benchmarks.records import MANY, Server, serving
+from benchmarks.report import goal, print_last_line, summary
+from benchmarks.runs import trigger
+from benchmarks.server import Airflow, running
+from podline.store import StoreConnection, embedded
+
+BEGIN, END, API, PAINTED = 0.001, 0.040, 0.100, 0.200  # seconds, the issue's goals
+
+# Each task's process reads this file: it times the recorder there, and logs what it found.
+_DAG = """
+import logging
+import time
+from pathlib import Path
+
+from airflow.sdk import dag, task
+
+from podline.latency import recorder
+from podline.operators.dags import notebook_dags
+
+def timed(name):
+    function = getattr(recorder, name)
+    def call(*arguments):
+        start = time.perf_counter()
+        function(*arguments)
+        seconds = time.perf_counter() - start
+        logging.getLogger("bench").warning("recorder %s %.6f", name, seconds)
+    setattr(recorder, name, call)
+
+timed("begin")
+timed("end")
+
+@dag(schedule=None)
+def plain():
+    @task
+    def nothing():
+        pass
+    nothing()
+
+plain()
+for one in notebook_dags(Path(__file__).parent):
+    globals()[one.dag_id] = one
+"""
+_PAINTED = """
+new MutationObserver(() => {
+  if (window.painted || !document.querySelector('[aria-label="Waterfall of the run"] svg path')) {
+    return;
+  }
+  window.painted = -1;
+  requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = performance.now(); }));
+}).observe(document, { subtree: true, childList: true });
+"""
+_ANSWERED = """
+performance.getEntriesByType("resource").filter(e => e.name.includes("/podline/api/"))
+  .at(-1).responseEnd
+"""
+
+
+def recorder_seconds(n: int, folder: Path, store: dict[str, str]) -> dict[str, list[float]]:
+    """Run a plain task and a stage `n` times in turn; returns what the recorder took in each."""
+    dags = folder / "dags"
+    dags.mkdir()
+    (dags / "plain.py").write_text(_DAG)
+    (dags / "stage.ipynb").write_text(notebook_text([code_cell("x = 1", "step:one")]))
+    found: dict[str, list[float]] = {}
+    with running(folder / "airflow", {**store, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}) as airflow:
+        for dag_id in ("plain", "stage"):
+            airflow.wait_for_dag(dag_id)
+        for number in range(n + 1):
+            for dag_id, task_id in (("plain", "nothing"), ("stage", "one")):
+                run_id = trigger(airflow, dag_id)
+                taken = _logged(airflow, dag_id, run_id, task_id)
+                for name, seconds in taken.items() if number else ():
+                    found.setdefault(f"{dag_id}_{name}", []).append(seconds)
+    return found
+
+
+def _logged(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> dict[str, float]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        lines = [str(line.get("event")) for line in airflow.log(dag_id, run_id, task_id)]
+        found = [m for line in lines if (m := re.fullmatch(r"recorder (\w+) ([\d.]+)", line))]
+        if len(found) == 2:
+            return {match[1]: float(match[2]) for match in found}
+        time.sleep(0.5)
+    raise SystemExit(f"the log of {dag_id} {task_id} does not tell of the recorder")
+
+
+def api_seconds(server: Server, n: int) -> list[float]:
+    """Ask `n` times for the large run; the first answer is not counted."""
+    path, token = server.run_path("plain") + "?limit=5000", server.token("admin")
+    taken = []
+    for _ in range(n + 1):
+        start = time.perf_counter()
+        answer = server.ask(path, None, Authorization=f"Bearer {token}")
+        taken.append(time.perf_counter() - start)
+        assert answer.status == 200
+    return taken[1:]
+
+
+def painted_seconds(server: Server, n: int) -> list[float]:
+    """Open the large run `n` times; from its answer to the painted waterfall."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        raise SystemExit("this needs Chromium: apt-get install chromium")
+    tab = f"/dags/plain/runs/{quote(server.runs['plain'], safe='')}/plugin/podline-run"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        token = {"name": "_token", "value": server.token("admin"), "url": server.url}
+        context.add_cookies([token])  # type: ignore[list-item]
+        context.add_init_script(_PAINTED)
+        taken = [_painted(context.new_page(), server.url + tab) for _ in range(n + 1)]
+        browser.close()
+    return taken[1:]
+
+
+def _painted(page: Any, url: str) -> float:
+    page.goto(url)
+    page.wait_for_function("window.painted > 0", timeout=60_000)
+    seconds = float(page.evaluate("window.painted") - page.evaluate(_ANSWERED)) / 1000
+    page.close()
+    return seconds
+
+
+def main() -> None:
+    """Measure, and print the last line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("-n", type=int, default=12, help="samples of each (12)")
+    n = parser.parse_args().n
+    os.environ.pop("AIRFLOW_HOME", None)
+    with tempfile.TemporaryDirectory() as name, embedded.running(Path(name) / "store") as store:
+        found = _all(n, Path(name), store)
+    for part, seconds in found.items():
+        print(f"{part:14} {summary(seconds)['median'] * 1000:7.2f} ms")
+    middle = {part: summary(seconds)["median"] for part, seconds in found.items()}
+    print_last_line(
+        "recorder",
+        n,
+        {
+            "begin_s": goal(max(middle["plain_begin"], middle["stage_begin"]), BEGIN),
+            "end_s": goal(max(middle["plain_end"], middle["stage_end"]), END),
+            "api_s": goal(middle["api"], API),
+            "painted_s": goal(middle["painted"], PAINTED),
+        },
+        tries=MANY,
+        seconds={part: summary(seconds) for part, seconds in found.items()},
+        samples={part: [round(s, 6) for s in seconds] for part, seconds in found.items()},
+    )
+
+
+def _all(n: int, folder: Path, store: StoreConnection) -> dict[str, list[float]]:
+    first, second = folder / "first", folder / "second"
+    for each in (first, second):
+        each.mkdir()
+    found = recorder_seconds(n, first, store.to_env())
+    with serving(second, store.to_env()) as server:
+        found["api"] = api_seconds(server, n)
+        found["painted"] = painted_seconds(server, n)
+    return found
+
+
+if __name__ == "__main__":
+    main()
