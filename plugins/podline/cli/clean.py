@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Remove what old runs left in the store.
 
-    What a published model refers to stays.
+    What a published model refers to stays, and the records of where the time went.
     """
     from podline.cli.values import read_duration
     from podline.store.cleaning import clean

@@ -175,14 +175,15 @@ def _tries(objects: Iterable[ObjectInfo]) -> dict[TryKey, Try]:
 
 
 def _parsed(objects: Iterable[ObjectInfo]) -> Iterator[tuple[TryKey, str, ObjectInfo]]:
-    from podline.store.keys import TryKey
+    from podline.store.keys import LATENCY, TryKey
 
     for item in objects:
         try:
             where, name = TryKey.parse(item.key)
         except ValueError:
             continue  # not of ours
-        yield where, name, item
+        if name != LATENCY:  # tasks that are no stages have one too
+            yield where, name, item
 
 
 def _so_far(name: str) -> re.Match[str] | None:

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from podline.latency.record import Record
-from podline.store.keys import TryKey
+from podline.store.keys import LATENCY, TryKey
 
 if TYPE_CHECKING:
     from podline.store import Store
 
-OBJECT = "latency.json"
 PREFIX = "latency."  # of the keys in the state store; the number of the try follows
 _LARGEST = 60_000  # bytes; Airflow takes 64 KB
 
@@ -31,7 +30,7 @@ def put(store: "Store", prefix: str, record: Record) -> None:
     Raises:
         StoreError: the store does not answer.
     """
-    store.put_if_absent(f"{prefix}/{OBJECT}", to_json(record).encode())
+    store.put_if_absent(f"{prefix}/{LATENCY}", to_json(record).encode())
 
 
 def find(store: "Store", where: TryKey) -> Record | None:
@@ -42,7 +41,7 @@ def find(store: "Store", where: TryKey) -> Record | None:
     """
     folder, _, attempt = where.prefix.rpartition("/")
     mine = f"{folder}/{attempt.partition('-')[0]}-"
-    keys = [i.key for i in store.list(folder) if i.key.startswith(mine) and i.key.endswith(OBJECT)]
+    keys = [i.key for i in store.list(folder) if i.key.startswith(mine) and i.key.endswith(LATENCY)]
     try:
         return Record.model_validate_json(bytes(store.get(keys[0]))) if keys else None
     except ValidationError:

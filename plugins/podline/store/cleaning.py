@@ -25,8 +25,9 @@ class Removed:
 def clean(store: Store, older_than: timedelta, dry_run: bool = False) -> list[Removed]:
     """Remove the objects of runs that wrote nothing for `older_than`.
 
-    An object that the manifest of a published model refers to stays. Choose `older_than` longer
-    than any stage takes: a run is as old as its newest object.
+    An object that the manifest of a published model refers to stays, and so do the records of
+    tries, which are small and all that is left of an old run. Choose `older_than` longer than any
+    stage takes: a run is as old as its newest object.
 
     Returns:
         One entry a run, the oldest first.
@@ -56,7 +57,8 @@ def _runs(store: Store) -> Iterator[list[ObjectInfo]]:
 
 
 def _removed(objects: list[ObjectInfo], references: set[str]) -> Removed:
-    going = [item for item in objects if item.key not in references]
+    records = {item.key for item in objects if item.key.endswith(f"/{keys.LATENCY}")}
+    going = [item for item in objects if item.key not in references | records]
     dag_id, run_id = keys.split(objects[0].key)[1:3]
     return Removed(
         dag_id=dag_id,
@@ -64,7 +66,7 @@ def _removed(objects: list[ObjectInfo], references: set[str]) -> Removed:
         newest=objects[0].modified,
         keys=[item.key for item in going],
         size=sum(item.size for item in going),
-        kept=len(objects) - len(going),
+        kept=len(objects) - len(records) - len(going),
     )
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 RUNS = "runs"
 MODELS = "models"
 MANIFEST = "manifest.json"
+LATENCY = "latency.json"  # the record of a try, in its folder
 
 _LONGEST = 1024  # bytes that S3 allows in a key
 _ESCAPED = re.compile(r"[^\w.~:+=@,-]")

@@ -69,3 +69,12 @@ def test_a_manifest_that_cannot_be_read_stops_it(
     with pytest.raises(StoreError, match=r"models/power/versions/1/manifest\.json cannot be read"):
         clean(store, ANY)
     assert everything(store) == set(old.values())
+
+
+def test_the_records_of_tries_stay(store: Store, old: dict[str, str]) -> None:
+    record = TryKey("power", "r1", "train", -1, 1, "ab12").key(keys.LATENCY)
+    store.put(record, b"{}")
+    (first, _) = sorted(clean(store, ANY), key=lambda run: run.run_id != "r1")
+    assert first.kept == 0
+    assert everything(store) == {record}
+    assert clean(store, ANY) == []
