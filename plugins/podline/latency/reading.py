@@ -232,7 +232,8 @@ def _waiting(record: Record, row: Known, ends: Mapping[tuple[str, str], float]) 
     if row.start is None or row.queued is None or record.deferred:
         return []
     ready = row.scheduled
-    if row.id.try_number <= 1 and record.run_start is not None:
+    # Without a record nobody knows what it waited for: then since when Airflow had it scheduled.
+    if record.phases and row.id.try_number <= 1 and record.run_start is not None:
         before = [ends.get((row.id.run_id, task), 0.0) for task in record.upstream]
         ready = max([record.run_start, *(end for end in before if end <= row.queued)])
     queued = min(row.queued, row.start)
