@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks import namespaces
 from podline.store import Store, StoreConnection, embedded
+from tests.support import browser
 
 
 def pytest_configure() -> None:
@@ -62,6 +63,13 @@ def core() -> Any:
     if found is None:
         pytest.skip("needs a Kubernetes cluster with podline's images: set KUBECONFIG")
     return found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; while it is there this thread has an event loop, which other tests may not see."""
+    with browser.launched() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,15 @@
 """The pages in a real browser, through Airflow's real login."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from benchmarks.records import MANY, Server
+from tests.support.browser import PHONE, WIDE, log_in, picture
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.xdist_group("web"), pytest.mark.timeout(300),
@@ -19,26 +17,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]  # fmt: skip
 
-WIDE, PHONE = (1440, 900), (390, 844)
-SECONDS = 20_000  # in milliseconds
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: make install-dev")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
 def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    """Opens a page of Airflow as a user who has logged in; errors of the page are errors."""
+    """Opens a page of Airflow as a user who has logged in."""
     contexts = []
 
     def open_page(
@@ -49,20 +31,7 @@ def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
             color_scheme="dark" if dark else "light",
         )
         contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SECONDS)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.errors = errors
-        page.goto(f"{server.url}/auth/login?next={quote(server.url + path, safe='')}")
-        page.fill("input[name=username]", user)
-        page.fill("input[name=password]", user)
-        page.click("button[type=submit]")
-        page.wait_for_url(lambda url: "/auth/login" not in url)
-        if dark:
-            page.evaluate("localStorage.setItem('theme', 'dark')")
-        page.goto(server.url + path)
-        return page
+        return log_in(context, server.url, path, user, user, dark)
 
     yield open_page
     for context in contexts:
@@ -71,13 +40,6 @@ def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
 
 def run_tab(server: Server, dag_id: str) -> str:
     return f"/dags/{dag_id}/runs/{quote(server.runs[dag_id], safe='')}/plugin/podline-run"
-
-
-def picture(page: Any, name: str) -> None:
-    """Keep a screenshot, where somebody wants to look at it."""
-    if folder := os.environ.get("PODLINE_SCREENSHOTS"):
-        Path(folder).mkdir(exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ export async function ask(path, query, signal) {
 
 // The answer to a question, asked again while `isLive(answer)`, but not in a hidden tab.
 export function useAnswer(path, query, isLive = () => false) {
-  const [state, setState] = useState({ answer: null, error: null, at: 0 });
+  const [state, setState] = useState({ answer: null, error: null, key: "" });
   const [turn, setTurn] = useState(0);
   const live = useRef(isLive);
   live.current = isLive;

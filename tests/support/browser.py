@@ -1,0 +1,53 @@
+"""A real browser for tests of pages: Debian's Chromium, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+WIDE, PHONE = (1440, 900), (390, 844)
+_MILLISECONDS = 20_000  # that a page has to show what is waited for
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A browser; the test is skipped where there is none."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: make install-dev")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def log_in(
+    context: Any, server: str, path: str, user: str, password: str, dark: bool = False
+) -> Any:
+    """Open a page of Airflow through its login; `page.errors` takes the page's own errors."""
+    page = context.new_page()
+    page.set_default_timeout(_MILLISECONDS)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(f"{server}/auth/login?next={quote(server + path, safe='')}")
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/auth/login" not in url)
+    if dark:
+        page.evaluate("localStorage.setItem('theme', 'dark')")
+    page.goto(server + path)
+    return page
+
+
+def picture(page: Any, name: str) -> None:
+    """Keep a screenshot, where somebody wants to look at it."""
+    if folder := os.environ.get("PODLINE_SCREENSHOTS"):
+        Path(folder).mkdir(exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
