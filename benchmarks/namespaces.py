@@ -41,7 +41,10 @@ class Relay:
 
     Attributes:
         url: the server's address as pods see it.
+        delay: seconds until a new connection passes anything on.
     """
+
+    delay = 0.0
 
     def __init__(self, core: Any, url: str) -> None:
         (node, *_) = core.list_node(label_selector="type!=fake").items  # of kwok's
@@ -74,6 +77,7 @@ class Relay:
                 threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        time.sleep(self.delay)
         with suppress(OSError):
             while data := source.recv(65536):
                 target.sendall(data)

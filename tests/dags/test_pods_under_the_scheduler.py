@@ -24,8 +24,30 @@ NOTEBOOKS = {
     "slow": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(12)\nx = 1"},
     "endless": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(600)"},
     "failing": {"step:fail": "numbers = [1]\nnumbers[7]"},
+    "waits": {
+        "step:first": "import time\nprint('up', flush=True)\ntime.sleep(3)",
+        "step:second": "x = 1",
+    },
     "delays": {"imports": "import time\ntime.sleep(1.5)", "step:sleep": "time.sleep(1)\nx = 1"},
 }
+STOCK = """
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import DAG
+
+from podline import settings
+from podline.operators import manifest
+
+with DAG("stock", schedule=None):
+    KubernetesPodOperator(
+        task_id="sleep",
+        namespace=settings.namespace(),
+        image=settings.image("base"),
+        cmds=["python", "-c", "import time; time.sleep(3)"],
+        kubernetes_conn_id=None,
+        security_context=manifest.pod_security(),
+        container_security_context=manifest.container_security(),
+    )
+"""
 DEFERRED = """
 # Airflow reads only files that name it.
 from pathlib import Path
@@ -50,6 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "deferred").mkdir(parents=True)
     (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
     (dags / "deferred.py").write_text(DEFERRED)
+    (dags / "stock.py").write_text(STOCK)
     text = notebook_text([code_cell("x = 1", "step:one"), code_cell("x + 1", "step:two")])
     (dags / "deferred" / "deferred.ipynb").write_text(text)
     return folder
@@ -85,8 +108,9 @@ def airflow(
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
-        for dag_id in ("slow", "deferred"):
+        for dag_id in ("slow", "deferred", "stock"):
             airflow.wait_for_dag(dag_id)
+        airflow.wait("chain", airflow.trigger("chain"))  # a first task waits for the server itself
         yield airflow
     relay.cut()
 
@@ -129,6 +153,19 @@ def worker(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> int | No
     return None
 
 
+def scheduler(airflow: Airflow) -> int:
+    """The process of this Airflow's scheduler."""
+    home = f"AIRFLOW_HOME={airflow.environment['AIRFLOW_HOME']}\0".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            if b"scheduler" in command and home in (process / "environ").read_bytes():
+                return int(process.name)
+        except OSError:
+            continue
+    raise RuntimeError("there is no scheduler")
+
+
 def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
@@ -156,6 +193,40 @@ def test_a_delay_shows_in_its_phase_and_no_other(airflow: Airflow) -> None:
     assert found.pop("imports") == pytest.approx(1.5, abs=0.3)
     assert found.pop("code") == pytest.approx(1.0, abs=0.1)
     assert all(seconds < 0.9 for seconds in found.values()), found
+
+
+def test_a_scheduler_that_is_busy_shows_before_the_try(airflow: Airflow) -> None:
+    run_id = airflow.trigger("waits")
+    until(lambda: '"up"' in log(airflow, "waits", run_id, "first", 1))
+    pid = scheduler(airflow)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        first = until(lambda: _ended(airflow.tasks("waits", run_id)["first"]))
+        time.sleep(2)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert first == "success"
+    assert airflow.wait("waits", run_id) == "success"
+    found = lengths(one_try(airflow, "waits", run_id, "second"))
+    assert found.pop("scheduled") > 1.5
+    assert all(seconds < 0.9 for seconds in found.values()), found
+
+
+def _ended(task: dict[str, Any]) -> str | None:
+    return str(task["state"]) if task["end_date"] else None
+
+
+def test_a_stock_operators_pod(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("stock")
+    assert airflow.wait("stock", run_id) == "success"
+    found = one_try(airflow, "stock", run_id, "sleep")
+    phases = lengths(found)
+    assert (found["kind"], found["namespace"]) == ("pod", namespace)
+    assert [*phases] == [
+        "scheduled", "queued", "prepare", "submit", "schedule", "start", "run", "notice",
+    ]  # fmt: skip
+    assert phases["run"] == pytest.approx(3, abs=1.1)  # its pod's status is in whole seconds
+    assert {p["precision"] for p in found["phases"] if p["source"] == "status"} == {1.0}
 
 
 def test_a_deferred_pipeline(airflow: Airflow, core: Any, namespace: str) -> None:

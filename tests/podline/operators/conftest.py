@@ -14,6 +14,7 @@ from benchmarks.namespaces import Relay, own_namespace
 from benchmarks.notebooks import code_cell, notebook_text
 from podline.contract import StageResult, StageTask
 from podline.exceptions import PodlineError
+from podline.latency import timeline
 from podline.notebooks.compiler import compile_notebook
 from podline.operators import launching
 from podline.operators.pods import PodBackend
@@ -52,6 +53,16 @@ class Ran:
         assert self.result is not None, (self.error, self.lines, self.said)
         assert self.result.failure is None, self.result.failure
         return self.result
+
+    def phases(self) -> dict[str, float]:
+        """Where the time went, from the pod's creation on."""
+        self.backend.observe()
+        seen = self.backend.seen
+        seen.backend, seen.result = "kubernetes", self.ok
+        seen.marks["execute"] = start = seen.marks["created"]
+        skew = timeline.clock_skew(seen)
+        found = timeline.stage_phases(start, seen.marks["heard"], seen, skew)
+        return {phase.name: phase.seconds for phase in found}
 
 
 @dataclass

@@ -94,6 +94,9 @@ def test_a_registry_that_is_down(pods: Pods, monkeypatch: pytest.MonkeyPatch) ->
     assert f"the image {image} cannot be pulled: " in ran.said[0]
     assert "connection refused" in ran.said[0]
     assert ran.lines == ["here"], ran.error
+    found = ran.phases()
+    assert found.pop("pull") > 4
+    assert all(seconds < 2 for seconds in found.values()), found
 
 
 def test_a_pod_that_ends_while_nobody_can_see_it(pods: Pods) -> None:

@@ -35,6 +35,13 @@ def test_lines_come_as_they_are_printed(pods: Pods) -> None:
     assert 1.0 < times[-1] - times[0] < 3.0
 
 
+def test_a_slow_store_shows_in_the_phase_that_waits_for_it(pods: Pods, relay: Relay) -> None:
+    relay.delay = 1.0
+    found = pods.run("x = 1").phases()
+    assert found.pop("store") > 1.0
+    assert all(seconds < 0.9 for seconds in found.values()), found
+
+
 def test_a_progress_bar_stays_readable(pods: Pods) -> None:
     ran = pods.run("for i in range(100):\n    print(f'\\r{i} %', end='')\nprint()\nprint('end')")
     assert ran.lines == ["99 %", "end"]

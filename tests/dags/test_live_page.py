@@ -1,0 +1,56 @@
+"""The page of a run that is going on: household_power's waterfall fills while it is looked at."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from benchmarks.server import Airflow, running
+from podline.store import StoreConnection
+from tests.support.browser import WIDE, log_in, picture
+
+from .test_dags_test import SLICE
+
+pytestmark = [
+    pytest.mark.browser, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400),
+    # Playwright's own loop is closed at the end of the session.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]  # fmt: skip
+
+STAGES = ("ingest", "preprocess", "train", "evaluate", "publish")
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    store_server: StoreConnection, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
+    home = tmp_path_factory.mktemp("airflow")
+    with running(home, store_server.to_env()) as airflow:
+        airflow.wait_for_dag("household_power")
+        yield airflow
+
+
+def test_a_waterfall_fills(airflow: Airflow, chromium: Any) -> None:
+    home = Path(airflow.environment["AIRFLOW_HOME"])
+    password = json.loads((home / "passwords.json").read_text())["admin"]
+    run_id = airflow.trigger("household_power", SLICE)
+    path = f"/dags/household_power/runs/{quote(run_id, safe='')}/plugin/podline-run"
+    context = chromium.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
+    page = log_in(context, airflow.url, path, "admin", password)
+    page.get_by_text("live", exact=True).wait_for()
+    waterfall = page.get_by_role("region", name="Waterfall of the run")
+    waterfall.get_by_role("link", name="preprocess").wait_for(timeout=90_000)
+    assert not waterfall.get_by_role("link", name="publish").is_visible()
+    picture(page, "run-live")
+    waterfall.get_by_role("link", name="publish").wait_for(timeout=180_000)
+    page.get_by_text("live", exact=True).wait_for(state="detached", timeout=60_000)
+    table = page.get_by_role("region", name="Tries of the run").inner_text()
+    for stage in STAGES:
+        assert waterfall.get_by_role("link", name=stage).is_visible()
+        assert stage in table
+    picture(page, "run-household")
+    assert page.errors == []
+    context.close()
