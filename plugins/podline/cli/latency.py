@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podline.cli.console import local_time, make_console, make_table, print_table
+from podline.latency.phases import OUTSIDE
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-_OUTSIDE = frozenset({"scheduled", "queued", "adopted", "cleanup"})
 
 
 def command(
@@ -99,7 +98,7 @@ def _tries(run: dict[str, Any]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for row, task in enumerate(tries["task_id"]):
         known = {name: column["seconds"][row] for name, column in phases.items()}
-        inside = {n: s for n, s in known.items() if s is not None and n not in _OUTSIDE}
+        inside = {n: s for n, s in known.items() if s is not None and n not in OUTSIDE}
         whole = sum(inside.values())
         overhead = whole - sum(inside.get(name, 0.0) for name in own)
         figures = ["–" if seconds is None else f"{seconds:.2f}" for seconds in known.values()]

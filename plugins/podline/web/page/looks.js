@@ -27,6 +27,9 @@ const SHADES = {
   cleanup: "gray.500",
 };
 
+// Not within a try's duration.
+export const OUTSIDE = ["scheduled", "queued", "adopted", "cleanup"];
+
 export const MEANING = {
   scheduled: "ready to run, until the scheduler queues it",
   queued: "queued, until a worker starts it",

@@ -1,9 +1,9 @@
 // All DAGs with records, and one DAG's history.
 
 import { part, useAnswer } from "./api.js";
-import { Box, Button, Flex, Fragment, Heading, Input, PageLink, Text, h, useEffect, useState } from "./host.js";
+import { Box, Flex, Fragment, Heading, Input, PageLink, Text, h, useEffect, useState } from "./host.js";
 import { Bar } from "./looks.js";
-import { Figures, Notice, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, Pager, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { moment, range, seconds, share } from "./words.js";
 
 const PAGE = 25;
@@ -69,14 +69,7 @@ function Dags({ answer, links, page, turn, search }) {
         ["slowest overhead, by median", (dag) => h(Slowest, { dag })],
       ],
     }),
-    last > 0 &&
-      h(
-        Flex,
-        { gap: 2, align: "center", marginTop: 2 },
-        h(Button, { size: "sm", variant: "outline", disabled: !page, onClick: () => turn(page - 1) }, "Back"),
-        h(Text, { fontSize: "sm" }, `page ${page + 1} of ${last + 1}`),
-        h(Button, { size: "sm", variant: "outline", disabled: page === last, onClick: () => turn(page + 1) }, "On"),
-      ),
+    h(Pager, { page, last, turn }),
   );
 }
 

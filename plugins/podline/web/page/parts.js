@@ -92,6 +92,19 @@ export function Rows({ label, columns, rows, keyOf }) {
   );
 }
 
+// From page to page, where there are several.
+export function Pager({ page, last, turn }) {
+  if (last < 1) return null;
+  const button = { size: "sm", variant: "outline" };
+  return h(
+    Flex,
+    { gap: 2, align: "center", marginTop: 2 },
+    h(Button, { ...button, disabled: !page, onClick: () => turn(page - 1) }, "Back"),
+    h(Text, { fontSize: "sm" }, `page ${page + 1} of ${last + 1}`),
+    h(Button, { ...button, disabled: page === last, onClick: () => turn(page + 1) }, "On"),
+  );
+}
+
 // Numbers that matter most, side by side.
 export function Figures({ figures }) {
   return h(

@@ -1,14 +1,13 @@
 // A run: its waterfall, totals, critical path, and what was slow against the runs before.
 
 import { part, useAnswer } from "./api.js";
-import { Badge, Box, Button, Flex, Fragment, Heading, PageLink, Text, h, useState } from "./host.js";
-import { Bar, Legend, MEANING } from "./looks.js";
-import { Figures, Notice, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Badge, Box, Flex, Fragment, Heading, PageLink, Text, h, useState } from "./host.js";
+import { Bar, Legend, MEANING, OUTSIDE } from "./looks.js";
+import { Figures, Notice, Pager, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { Waterfall } from "./waterfall.js";
 import { instance, range, seconds, share } from "./words.js";
 
 const LIVE = ["running", "queued"];
-const OUTSIDE = ["scheduled", "queued", "adopted", "cleanup"];
 const PAGE = 50; // rows of the table
 
 export function Run({ dagId, runId, links }) {
@@ -172,14 +171,7 @@ function Tries({ run, linkOf }) {
         ["note", (index) => noteOf(tries, index)],
       ],
     }),
-    last > 0 &&
-      h(
-        Flex,
-        { gap: 2, align: "center", marginTop: 2 },
-        h(Button, { size: "sm", variant: "outline", disabled: !page, onClick: () => turn(page - 1) }, "Back"),
-        h(Text, { fontSize: "sm" }, `page ${page + 1} of ${last + 1}`),
-        h(Button, { size: "sm", variant: "outline", disabled: page === last, onClick: () => turn(page + 1) }, "On"),
-      ),
+    h(Pager, { page, last, turn }),
   );
 }
 

@@ -2,11 +2,9 @@
 
 import { address, part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, Link, PageLink, Text, h } from "./host.js";
-import { Bar, Legend, MEANING } from "./looks.js";
+import { Bar, Legend, MEANING, OUTSIDE } from "./looks.js";
 import { Figures, Notice, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { bytes, instance, moment, range, seconds } from "./words.js";
-
-const OUTSIDE = ["scheduled", "queued", "adopted", "cleanup"];
 
 export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}/tasks/${part(taskId)}`;

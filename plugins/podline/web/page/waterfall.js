@@ -2,7 +2,7 @@
 // tries there are: a thousand rows of ten phases are painted in a tenth of a second.
 
 import { Box, Flex, PageLink, Text, h, useMemo, useNavigate, useState } from "./host.js";
-import { colour } from "./looks.js";
+import { OUTSIDE, colour } from "./looks.js";
 import { instance, seconds } from "./words.js";
 
 const WIDE = 1000; // units of the drawing across
@@ -56,7 +56,7 @@ function path(column, rows, own, { from, to }, height) {
 function bare(tries, rows, { from, to }, height) {
   const scale = WIDE / (to - from);
   const columns = Object.entries(tries.phases).filter(
-    ([name]) => !["scheduled", "queued", "adopted", "cleanup"].includes(name),
+    ([name]) => !OUTSIDE.includes(name),
   );
   return rows
     .map(({ index, start, end }, row) => {
