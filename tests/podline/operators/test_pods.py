@@ -186,9 +186,9 @@ def test_pod_security(pods: Pods) -> None:
 
 
 def test_memory_runs_out(pods: Pods) -> None:
-    ran = pods.run("x = bytearray(400_000_000)", "limit:memory:200Mi")
+    ran = pods.run("x = bytearray(400_000_000)", "limit:memory:64Mi")
     assert ran.error == (
-        "memory ran out: the stage 'work' has a limit of 200Mi. fix: tag it limit:memory:400Mi, or "
+        "memory ran out: the stage 'work' has a limit of 64Mi. fix: tag it limit:memory:128Mi, or "
         "take fewer rows"
     )
 
