@@ -1,5 +1,6 @@
 """What must hold for the record of any try."""
 
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -12,11 +13,15 @@ SUM = 0.010  # seconds that phases may differ from the duration
 def one_try(
     airflow: Airflow, dag_id: str, run_id: str, task_id: str, number: int = 1
 ) -> dict[str, Any]:
-    """What podline's API says of a try."""
+    """What podline's API says of a try; its record comes a moment after its end."""
     run = quote(run_id, safe="")
     path = f"/podline/api/v1/dags/{dag_id}/runs/{run}/tasks/{task_id}?try_number={number}"
-    found: dict[str, Any] = airflow.call("GET", path)
-    return found
+    deadline = time.monotonic() + 5
+    while True:
+        found: dict[str, Any] = airflow.call("GET", path)
+        if "left no record" not in found["partial"] or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
 
 
 def lengths(found: dict[str, Any]) -> dict[str, float]:

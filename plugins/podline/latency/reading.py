@@ -20,7 +20,7 @@ _KINDS = {"StageOperator": "stage", "NotebookOperator": "notebook", "KubernetesP
 _OFF = 0.05  # seconds that a record's times may differ from Airflow's
 # Airflow notes the end of these when the task's process exits, which is after the record was made.
 _LATE = frozenset({"failed", "skipped"})
-_EXIT = 5.0  # seconds that this may take
+_BUSY = 5.0  # seconds that this may take on a busy machine, and a supervisor to note a start
 _SAME = 0.0001  # seconds that make no difference
 _UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
 _MANY = 500  # runs that one query asks for
@@ -196,10 +196,10 @@ def _fits(record: Record, row: Known) -> bool:
         return bool(record.partial)
     if record.start is None or row.start is None or row.end is None:
         return False
-    late = row.end - record.end
-    if abs(record.start - row.start) > _OFF or late < -_OFF:
+    early, late = row.start - record.start, row.end - record.end
+    if not -_OFF <= early <= _BUSY:
         return False
-    if late > (_EXIT if row.state in _LATE else _OFF):
+    if not -_OFF <= late <= (_BUSY if row.state in _LATE else _OFF):
         return False
     at = 0.0
     for phase in record.phases:

@@ -49,6 +49,13 @@ def test_airflows_own_times_count() -> None:
     assert found.duration == pytest.approx(1.52)
 
 
+def test_a_supervisor_that_was_slow_to_note_the_start_is_believed() -> None:
+    found = read(row(start=1000.08), keeping.to_json(record("a")))
+    assert not found.partial
+    assert lengths(found)["prepare"] == 0.02
+    assert found.duration == pytest.approx(0.92)
+
+
 def test_a_retry_waits_since_it_was_due() -> None:
     known = row(id=ID._replace(try_number=2))
     found = read(known, keeping.to_json(record("a", try_number=2)))
