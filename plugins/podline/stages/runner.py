@@ -30,7 +30,7 @@ from podline.stages.clock import Clock
 from podline.stages.executed import executed_notebook
 from podline.stages.memory import Memory, Needs, Pending
 from podline.stages.merging import merge
-from podline.store import Store, StoreUnavailable, keys
+from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _TRANSFERS = 8  # at once
@@ -315,7 +315,9 @@ class Runner:
                 return None
             self.finishing = True
         if not self.executed.endswith(f"/{EXECUTED}"):
-            self.save(EXECUTED, failure.message if failure else "")
+            with contextlib.suppress(AlreadyExists):  # SIGTERM came while `_store` was at it
+                self.save(EXECUTED, failure.message if failure else "")
+            self.executed = f"{self.task.prefix}/{EXECUTED}"
         self.clock.end("store")
         result = StageResult(
             stage=self.plan.stage,
