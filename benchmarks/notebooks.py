@@ -4,6 +4,19 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# A DAG file whose tasks, those of the notebooks in the folder `deferred` beside it, are deferred.
+DEFERRED_DAG = """
+# Airflow reads only files that name it.
+from pathlib import Path
+
+from podline.operators.dags import notebook_dags
+
+for dag in notebook_dags(Path(__file__).with_name("deferred")):
+    for task in dag.tasks:
+        task.deferrable = True
+    globals()[dag.dag_id] = dag
+"""
+
 
 def code_cell(source: str, *tags: str) -> dict[str, Any]:
     """A code cell that has not been run."""

@@ -27,7 +27,7 @@ from statistics import median
 
 from benchmarks import cluster
 from benchmarks.cluster import Cluster, PodTimes
-from benchmarks.notebooks import notebook_text
+from benchmarks.notebooks import DEFERRED_DAG, notebook_text
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, result_of, stage_times, trigger
 from benchmarks.server import ROOT, Airflow, airflow_command, forks_with, running
@@ -55,17 +55,6 @@ with DAG("stock", schedule=None):
 with DAG("stock_chain", schedule=None):
     chain(*[sleep(name) for name in {names!r}])
 """
-_DEFERRED_DAG = """
-# Airflow reads only files that name it.
-from pathlib import Path
-
-from podline.operators.dags import notebook_dags
-
-for dag in notebook_dags(Path(__file__).with_name("deferred")):
-    for task in dag.tasks:
-        task.deferrable = True
-    globals()[dag.dag_id] = dag
-"""
 
 
 def make_dags(folder: Path, namespace: str) -> None:
@@ -81,7 +70,7 @@ def make_dags(folder: Path, namespace: str) -> None:
         "names": ["first", *chain],
     }
     (folder / "stock.py").write_text(_STOCK_DAG.format(**values))
-    (folder / "deferred.py").write_text(_DEFERRED_DAG)
+    (folder / "deferred.py").write_text(DEFERRED_DAG)
     (folder / "deferred").mkdir()
     notebooks = {"ours": ["sleep"], "ours_chain": chain, "deferred/deferred": ["sleep"]}
     source = f"time.sleep({SLEEP:g})\nx = x + 1"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.namespaces import Relay, own_namespace
-from benchmarks.notebooks import code_cell, notebook_text
+from benchmarks.notebooks import DEFERRED_DAG, code_cell, notebook_text
 from benchmarks.server import ROOT, Airflow, running
 from podline.store import Store, StoreConnection
 from tests.support.latency import lengths, one_try
@@ -48,17 +48,6 @@ with DAG("stock", schedule=None):
         container_security_context=manifest.container_security(),
     )
 """
-DEFERRED = """
-# Airflow reads only files that name it.
-from pathlib import Path
-
-from podline.operators.dags import notebook_dags
-
-for dag in notebook_dags(Path(__file__).with_name("deferred")):
-    for task in dag.tasks:
-        task.deferrable = True
-    globals()[dag.dag_id] = dag
-"""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dags = folder / "dags"
     (dags / "deferred").mkdir(parents=True)
     (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
-    (dags / "deferred.py").write_text(DEFERRED)
+    (dags / "deferred.py").write_text(DEFERRED_DAG)
     (dags / "stock.py").write_text(STOCK)
     text = notebook_text([code_cell("x = 1", "step:one"), code_cell("x + 1", "step:two")])
     (dags / "deferred" / "deferred.ipynb").write_text(text)

@@ -24,8 +24,6 @@ _TRY_FIELDS = (
     "deferred", "adopted_from",
 )  # fmt: skip
 _TRIES_OF_A_DAG = 5000  # that its history looks at, the latest
-
-
 _IPYNB = "application/x-ipynb+json"
 
 
@@ -72,7 +70,7 @@ class Run:
         return {
             **{name: getattr(self, name) for name in ("dag_id", "run_id", "state", "start", "end")},
             "seconds": statistics.run_seconds(self.records),
-            "usual_seconds": _asdict(statistics.percentiles(lengths)) if lengths else None,
+            "usual_seconds": asdict(statistics.percentiles(lengths)) if lengths else None,
             "overhead_share": statistics.overhead_share(self.records),
             "totals": statistics.totals(self.records),
             "where": WHERE,
@@ -120,7 +118,7 @@ class OneTry:
             "overhead": round(record.overhead, 6) if whole else None,
             "where": WHERE,
             "own": OWN,
-            "usual": {name: _asdict(found) for name, found in usual.items()},
+            "usual": {name: asdict(found) for name, found in usual.items()},
             "tries": self.numbers,
         }
 
@@ -208,11 +206,11 @@ def history(session: "Session", dag_id: str, runs: int) -> dict[str, Any]:
         "dag_id": dag_id,
         "runs": len(by_run),
         "last": last,
-        "seconds": _asdict(statistics.percentiles(seconds)) if seconds else None,
-        "overhead_share": _asdict(statistics.percentiles(shares)) if shares else None,
+        "seconds": asdict(statistics.percentiles(seconds)) if seconds else None,
+        "overhead_share": asdict(statistics.percentiles(shares)) if shares else None,
         "run_list": [_run_line(run) for run in by_run],
         "tasks": {
-            task: {name: _asdict(found) for name, found in phases.items()}
+            task: {name: asdict(found) for name, found in phases.items()}
             for task, phases in statistics.usual(records).items()
         },
     }
@@ -334,7 +332,3 @@ def to_csv(rows: Sequence[dict[str, Any]]) -> str:
 def to_json(value: Any) -> bytes:
     """Return JSON; what stands in it is text, whoever shows it."""
     return pydantic_core.to_json(value)
-
-
-def _asdict(found: statistics.Percentiles) -> dict[str, float]:
-    return asdict(found)

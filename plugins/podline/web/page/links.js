@@ -2,7 +2,7 @@
 
 import { part } from "./api.js";
 
-export const NAVIGATION = "podline";
+const NAVIGATION = "podline";
 const RUN_TAB = "podline-run";
 const TASK_TAB = "podline-task";
 
@@ -10,6 +10,7 @@ const TASK_TAB = "podline-task";
 export function links(inNavigation) {
   const query = (fields) => `/plugin/${NAVIGATION}?${new URLSearchParams(fields)}`;
   return {
+    all: `/plugin/${NAVIGATION}`,
     dag: (dag) => query({ dag }),
     run: (dag, run) =>
       inNavigation

@@ -50,7 +50,7 @@ function Trail({ dag, run, task, to }) {
   return h(
     Text,
     { as: "nav", fontSize: "sm", marginBottom: 2, "aria-label": "Breadcrumb" },
-    h(PageLink, { to: "/plugin/podline" }, "All DAGs"),
+    h(PageLink, { to: to.all }, "All DAGs"),
     (run || task) && [" / ", h(PageLink, { key: "dag", to: to.dag(dag) }, dag)],
     task && [" / ", h(PageLink, { key: "run", to: to.run(dag, run) }, run)],
   );
