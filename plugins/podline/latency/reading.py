@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 _KINDS = {"StageOperator": "stage", "NotebookOperator": "notebook", "KubernetesPodOperator": "pod"}
 _OFF = 0.05  # seconds that a record's times may differ from Airflow's
-# Airflow notes the end of these when the task's process exits, which is after the record was made.
+# Airflow notes the end of these when the process exits, which is after the record was made: up to
+# 5 s, for a supervisor that misses it looks again after [workers] min_heartbeat_interval.
 _LATE = frozenset({"failed", "skipped"})
-_BUSY = 5.0  # seconds that this may take on a busy machine, and a supervisor to note a start
+_BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor to note a start
 _SAME = 0.0001  # seconds that make no difference
 _UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
 _MANY = 500  # runs that one query asks for
@@ -158,8 +159,8 @@ def _believed(dag_id: str, row: Known, text: str | None) -> tuple[Record | None,
     id_ = TryId(record.run_id, record.task_id, record.map_index, record.try_number)
     if (record.dag_id, id_) != (dag_id, row.id):
         return None, "its record is of another try"
-    if not _fits(record, row):
-        return None, "its record does not fit the times that Airflow knows"
+    if misfit := _misfit(record, row):
+        return None, f"its record does not fit the times that Airflow knows: {misfit}"
     return record, ""
 
 
@@ -190,24 +191,26 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, about['loc']))}: {about['msg']}"[:200]
 
 
-def _fits(record: Record, row: Known) -> bool:
-    """Whether a record's times are the try's, and its phases contiguous and as long as the try."""
+def _misfit(record: Record, row: Known) -> str:
+    """Why a record's times are not the try's, or its phases not contiguous and as long as it."""
     if record.end is None:  # of a try whose worker died: nobody knew its end
-        return bool(record.partial)
+        return "" if record.partial else "it has no end"
     if record.start is None or row.start is None or row.end is None:
-        return False
+        return "it has no start, or the try has not ended"
     early, late = row.start - record.start, row.end - record.end
     if not -_OFF <= early <= _BUSY:
-        return False
+        return f"it starts {early:.3f} s before the try"
     if not -_OFF <= late <= (_BUSY if row.state in _LATE else _OFF):
-        return False
+        return f"it ends {late:.3f} s before the try"
     at = 0.0
     for phase in record.phases:
         if phase.name not in OUTSIDE:
             if abs(phase.start - at) > _UNSUMMED:
-                return False
+                return f"its phase {phase.name} starts {phase.start - at:.3f} s late"
             at = phase.start + phase.seconds
-    return abs(at - record.duration) <= _UNSUMMED
+    if abs(at - record.duration) > _UNSUMMED:
+        return f"its phases are {at - record.duration:.3f} s longer than the try"
+    return ""
 
 
 # --- what came before ---------------------------------------------------------------------------

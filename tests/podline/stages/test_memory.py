@@ -1,5 +1,7 @@
 """A notebook's objects from stage to stage: what is stored, what stays shared, what is refused."""
 
+import gc
+
 import pytest
 
 from podline.contract import Artifact, Binding, Heap
@@ -292,6 +294,8 @@ def test_what_cannot_be_stored_is_named(chain: Chain, source: str, reason: str) 
     assert text.startswith("cell 1: the variable 'x' (")
     assert reason in text
     assert "fix: " in text
+    del caught
+    gc.collect()  # what is open is closed here, and not in another test
 
 
 def test_what_cannot_be_loaded_is_named(chain: Chain) -> None:

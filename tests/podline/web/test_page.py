@@ -121,7 +121,7 @@ def test_the_overview_filters(visit: Callable[..., Any], server: Server) -> None
         picture(page, "overview-1440-light")
         page.get_by_label("Only DAGs with this in their name").fill("sma")
         page.get_by_role("link", name="plain").wait_for(state="detached")
-        assert page.get_by_role("link", name="small").is_visible()
+        page.get_by_role("link", name="small").wait_for()
         page.get_by_label("Only DAGs with this in their name").fill("nothing")
         page.get_by_text("No DAG with “nothing” has records").wait_for()
 
