@@ -139,6 +139,7 @@ def _of_stage(start: float, end: float, seen: Observed) -> dict[str, Any]:
         "events": seen.events,
         "deferred": seen.deferred,
         "adopted_from": seen.adopted_from,
+        "gone": seen.marks.get("gone"),
         **{name: text for name, text in seen.pod.items() if name != "uid"},
     }
     if (result := seen.result) is not None:

@@ -91,6 +91,7 @@ class Record(_Model):
         adopted_from: the try whose pod it took over.
         executed_notebook: its key in the store.
         peak_memory: bytes.
+        gone: when the stage's own process had ended, where that was seen (epoch).
         failure: why it failed.
     """
 
@@ -122,6 +123,7 @@ class Record(_Model):
     node: _Id = ""
     image: _Id = ""
     peak_memory: _Count | None = None
+    gone: _Time | None = None
     failure: _Text = ""
 
     def seconds(self, *names: str) -> float:

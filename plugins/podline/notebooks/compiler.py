@@ -109,6 +109,15 @@ class _Compiler:
         if not self.stages and not self.problems:
             self.notes.add("has no stage", "tag at least one cell step:NAME")
 
+    def _check_sizes(self) -> None:
+        names = [parameter.name for parameter in self.parameters]
+        sizes = self.settings.sizes.parameters if self.settings.sizes else set()
+        for name in sorted(sizes.difference(names)):
+            self.notes.add(
+                f"names the size {name!r} in its metadata podline.sizes, and has no such parameter",
+                f"name one of its parameters: {', '.join(names) or 'it has none'}",
+            )
+
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
         for node in (node for statement in statements.body for node in ast.walk(statement)):
             match node:
@@ -281,6 +290,7 @@ class _Compiler:
 
     def link(self) -> Pipeline:
         """Join the stages, and return what was compiled."""
+        self._check_sizes()
         unresolved = find_undefined(self.stages, self.carried, self.notes)
         link(self.stages, self.carried, self.notes)
         carried = []

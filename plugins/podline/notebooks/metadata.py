@@ -1,12 +1,31 @@
 """What a notebook's own metadata, under `podline`, says about its DAG."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from podline.notebooks.document import WARNING, Problem
 
 KEY = "podline"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Which of the notebook's parameters say how large its data and its model are.
+
+    Attributes:
+        data, model: a parameter's name; none: that size cannot be chosen.
+        fixed: values that other parameters have wherever sizes are compared.
+    """
+
+    data: str = ""
+    model: str = ""
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> set[str]:
+        """All parameters that are named here."""
+        return {self.data, self.model, *self.fixed} - {""}
 
 
 @dataclass(frozen=True)
@@ -19,6 +38,7 @@ class DagSettings:
         catchup: whether the dates since then are made up for.
         owner, tags, max_active_runs, retries: as Airflow has them.
         files: patterns of files beside the notebook that it reads without naming them.
+        sizes: what the overhead study varies; None: nothing is named.
     """
 
     schedule: str | None = None
@@ -29,6 +49,7 @@ class DagSettings:
     max_active_runs: int = 1
     retries: int = 0
     files: tuple[str, ...] = ()
+    sizes: Sizes | None = None
 
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -40,6 +61,10 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "max_active_runs": ((int,), "a whole number of 1 or more"),
     "retries": ((int,), "a whole number of 0 or more"),
     "files": ((list,), 'a list of patterns such as ["data/*.csv"]'),
+    "sizes": (
+        (dict,),
+        'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',
+    ),
 }
 
 
@@ -64,13 +89,22 @@ def read_settings(metadata: dict[str, Any]) -> tuple[DagSettings, list[Problem]]
         elif not _fits(name, value):
             problems.append(_problem(name, value, _TYPES[name][1]))
         else:
-            values[name] = tuple(value) if isinstance(value, list) else value
+            values[name] = _value(value)
     return DagSettings(**values), problems
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Sizes(**value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _fits(name: str, value: Any) -> bool:
     if not isinstance(value, _TYPES[name][0]):
         return False
+    if isinstance(value, dict):
+        kinds = {"data": str, "model": str, "fixed": dict}
+        return all(isinstance(item, kinds.get(key, ())) for key, item in value.items())
     if isinstance(value, bool):
         return name == "catchup"
     if isinstance(value, list):

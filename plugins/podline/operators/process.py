@@ -74,7 +74,7 @@ class ProcessBackend:
             self.process.stdin.close()
         transcript = Transcript(task.plan.stage, task.nonce, log)
         try:
-            for line in readable_lines(_chunks(self.process)):
+            for line in readable_lines(_chunks(self.process, self.marks)):
                 if stored := transcript.hear(line):
                     self.marks["stored"] = stored.at
                     return stored.digest
@@ -108,6 +108,7 @@ class ProcessBackend:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.marks.setdefault("gone", time.time())
         _end_group(self.process)
         if self.process.stdout:
             self.process.stdout.close()
@@ -134,7 +135,7 @@ def environment(connection: StoreConnection) -> dict[str, str]:
     }
 
 
-def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def _chunks(process: subprocess.Popen[bytes], marks: dict[str, float]) -> Iterator[bytes]:
     """Yield the process's output until its end, or its own: children may hold the pipe open."""
     assert process.stdout
     stream = process.stdout.fileno()
@@ -142,6 +143,7 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
     def wait() -> None:
         process.wait()
+        marks["gone"] = time.time()
         os.close(note)
 
     threading.Thread(target=wait, daemon=True).start()
