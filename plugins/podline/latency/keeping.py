@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from podline.latency.record import Record
+from podline.store.errors import ObjectMissing
 from podline.store.keys import LATENCY, TryKey
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 PREFIX = "latency."  # of the keys in the state store; the number of the try follows
 _LARGEST = 60_000  # bytes; Airflow takes 64 KB
+_LARGEST_FILE = 4_000_000  # bytes; no record that is one is as long
 
 
 def set_in_state(state: Any, record: Record) -> None:
@@ -36,15 +38,33 @@ def put(store: "Store", prefix: str, record: Record) -> None:
 def find(store: "Store", where: TryKey) -> Record | None:
     """The record of a try whose nonce is not known, if there is one.
 
+    A try that took over the pod of an earlier one left it in that one's folder.
+
     Raises:
         StoreError: the store does not answer.
     """
-    folder, _, attempt = where.prefix.rpartition("/")
-    mine = f"{folder}/{attempt.partition('-')[0]}-"
-    keys = [i.key for i in store.list(folder) if i.key.startswith(mine) and i.key.endswith(LATENCY)]
+    task, _, _ = where.prefix.rpartition("/")
+    numbers = {folder: _number(folder) for folder in store.list_folders(task)}
+    for folder in sorted(numbers, key=numbers.__getitem__, reverse=True):
+        if 0 <= numbers[folder] <= where.try_number:
+            record = _read(store, f"{folder}/{LATENCY}")
+            if record is not None and record.try_number == where.try_number:
+                return record
+    return None
+
+
+def _number(folder: str) -> int:
+    """The number of the try whose folder it is; -1: of none."""
+    text = folder.rpartition("/")[2].partition("-")[0]
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
+def _read(store: "Store", key: str) -> Record | None:
     try:
-        return Record.model_validate_json(bytes(store.get(keys[0]))) if keys else None
-    except ValidationError:
+        if store.head(key).size > _LARGEST_FILE:
+            return None
+        return Record.model_validate_json(bytes(store.get(key)))
+    except (ObjectMissing, ValidationError):
         return None
 
 

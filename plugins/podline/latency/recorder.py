@@ -2,13 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
+from podline.latency.aside import aside
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
@@ -50,12 +48,13 @@ def _record(ti: Any, began: float, error: BaseException | str | None) -> None:
     from podline.latency import keeping, making
 
     if (backend := getattr(ti.task, "backend", None)) is not None:
-        _aside("the events of the pod cannot be read", backend.observe)()
+        aside("the events of the pod cannot be read", backend.observe, _PATIENCE)()
     prefix, record = making.prefix_of(ti), making.record_of(ti, began, error)
     store = _store(ti.task)
-    saved = _aside(
+    saved = aside(
         "the object store has no record of this try",
         lambda: keeping.put(store, prefix, record) if store else None,
+        _PATIENCE,
     )
     state = ti.get_template_context()["task_state_store"]
     if record.state != "up_for_retry":  # else Airflow has closed the store to this try by now
@@ -73,7 +72,8 @@ def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:
             break
         where = TryKey.of(ti, number)
         find = partial(keeping.find, store, where) if store else None
-        found = _aside(f"the record of try {number} cannot be found", find)() if find else None
+        trouble = f"the record of try {number} cannot be found"
+        found = aside(trouble, find, _PATIENCE)() if find else None
         if found is None:
             prefix, found = making.lost_record(ti, where)
             if store is not None:
@@ -90,26 +90,3 @@ def _store(task: Any) -> "Store | None":
     except StoreError as error:  # of a task that has nothing to do with us
         _log.info("the latency of this try is in Airflow's state store only: %s", error)
         return None
-
-
-def _aside(trouble: str, function: Callable[[], Any]) -> Callable[[], Any]:
-    """Call a function in a thread; returns what waits for its value, but not for long."""
-    answers: SimpleQueue[tuple[Any, Exception | None]] = SimpleQueue()
-
-    def call() -> None:
-        try:
-            answers.put((function(), None))
-        except Exception as error:
-            answers.put((None, error))
-
-    def wait() -> Any:
-        try:
-            value, error = answers.get(timeout=_PATIENCE)
-        except Empty:
-            value, error = None, TimeoutError(f"no answer within {_PATIENCE:g} s")
-        if error is not None:
-            _log.warning("%s: %s", trouble, error)
-        return value
-
-    Thread(target=call, daemon=True).start()
-    return wait
