@@ -29,6 +29,14 @@ CHAIN = {
 }
 SLOW = {"step:sleep": "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)"}
 FAILING = {"step:fail": "numbers = [1, 2, 3]\nnumbers[7]"}
+# Fails until its file is there, and has then made it.
+AGAIN = """
+from pathlib import Path
+mark = Path({!r})
+was_there = mark.exists()
+mark.touch()
+assert was_there
+"""
 EDITED = {
     "step:first": "first = 1",
     "step:wait": "import time\ntime.sleep(4)\nsecond = first",
@@ -54,6 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "slow", SLOW)
     write(folder, "failing", FAILING, {"retries": 0})
     write(folder, "edited", EDITED)
+    write(folder, "again", {"step:try": AGAIN.format(str(folder / "mark"))}, {"retries": 1})
     write(folder, "every_day", {"step:tick": "x = rows"}, {
         "schedule": "@daily", "start_date": "2026-01-01", "catchup": False,
     })  # fmt: skip
@@ -152,6 +161,32 @@ def test_a_failing_cell_fails_the_task_and_keeps_the_notebook(
     assert "cell 2, line 2: IndexError" in result.failure.message
     assert "-->   2 numbers[7]" in result.failure.message
     assert "IndexError" in bytes(store.get(result.executed_notebook)).decode()
+    found = one_try(airflow, "failing", run_id, "fail")
+    assert {"boot", "code", "store", "finish"} <= lengths(found).keys()
+
+
+def test_a_try_that_waits_for_its_retry_shows_its_phases(airflow: Airflow) -> None:
+    """Airflow keeps nothing of such a try: its record is in the object store, until the next."""
+    run_id = airflow.trigger("again")
+    until(lambda: airflow.tasks("again", run_id)["try"]["state"] == "up_for_retry")
+    first = one_try(airflow, "again", run_id, "try")
+    assert first["state"] == "up_for_retry"
+    assert {"boot", "code", "store", "finish"} <= lengths(first).keys()
+    assert "AssertionError" in first["failure"]
+    assert latencies(airflow, "again", run_id, "try") == []
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["try"], "only_failed": False}
+    airflow.call("POST", "/api/v2/dags/again/clearTaskInstances", body)  # it need not wait
+    assert airflow.wait("again", run_id) == "success"
+    second = one_try(airflow, "again", run_id, "try", 2)
+    assert lengths(second)["code"] > 0
+    assert latencies(airflow, "again", run_id, "try") == ["latency.1", "latency.2"]
+    assert lengths(one_try(airflow, "again", run_id, "try")) == lengths(first)
+
+
+def latencies(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> list[str]:
+    """The keys of the records that Airflow has of a task instance."""
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store"
+    return sorted(entry["key"] for entry in airflow.call("GET", path)["task_state_store"])
 
 
 def test_a_cleared_task_overwrites_nothing(airflow: Airflow, store: Store) -> None:

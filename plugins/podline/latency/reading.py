@@ -4,7 +4,7 @@ A record is no more than a claim: a user may write the state store by REST. What
 Airflow knows of the try is left out, and said.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ _LATE = frozenset({"failed", "skipped"})
 _BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor to note a start
 _SAME = 0.0001  # seconds that make no difference
 _UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
-_MANY = 500  # runs that one query asks for
+_FAILED = frozenset({"failed", "up_for_retry"})
 
 
 class TryId(NamedTuple):
@@ -48,23 +48,45 @@ class Known(NamedTuple):
     operator: str
 
 
-def read_records(session: "Session", dag_id: str, run_ids: Sequence[str]) -> list[Record]:
+# Finds records elsewhere: given a DAG and some of its tries, those there are, as JSON.
+Find = Callable[[str, Sequence[TryId]], Mapping[TryId, str]]
+
+
+def read_records(
+    session: "Session", dag_id: str, run_ids: Sequence[str], find: Find | None = None
+) -> list[Record]:
     """Return a record for each try of some runs: its own, as far as it can be believed.
 
     Args:
         session: of Airflow's database.
         dag_id: the runs' DAG.
         run_ids: the runs.
+        find: is asked for the records of tries that failed and of which Airflow has none.
     """
     known = [row for model in _models() for row in _known(session, model, dag_id, run_ids)]
     texts = _texts(session, dag_id, run_ids)
     starts = _run_starts(session, dag_id, run_ids)
     tries = {row.id: row for row in known}  # the task instance over its history
+    if find is not None and (lacking := _lacking(tries, texts)):
+        texts |= find(dag_id, lacking)
     found = {
         id_: _record(dag_id, row, texts.get(id_), starts.get(id_.run_id))
         for id_, row in tries.items()
     }
     return _with_waiting(found, tries)
+
+
+def _lacking(tries: Mapping[TryId, Known], texts: Mapping[TryId, str]) -> list[TryId]:
+    """Tries that failed and left Airflow no record, the last first.
+
+    One that is to be retried cannot, and one whose worker died did not.
+    """
+    failed = [
+        (row.end, id_)
+        for id_, row in tries.items()
+        if row.state in _FAILED and row.start and row.end and id_ not in texts
+    ]
+    return [id_ for _, id_ in sorted(failed, reverse=True)]
 
 
 # --- from the database --------------------------------------------------------------------------

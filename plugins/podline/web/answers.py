@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pydantic_core
@@ -15,6 +16,7 @@ from podline.latency.keeping import PREFIX
 from podline.latency.phases import OWN, PHASES, WHERE
 from podline.latency.reading import read_records
 from podline.latency.record import Record
+from podline.web import stored
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -43,8 +45,16 @@ class Run:
     records: list[Record]
 
     @classmethod
-    def read(cls, session: "Session", dag_id: str, run_id: str) -> Self:
+    def read(
+        cls, session: "Session", dag_id: str, run_id: str, first: tuple[str, int] | None = None
+    ) -> Self:
         """Read a run.
+
+        Args:
+            session: of Airflow's database.
+            dag_id: the DAG.
+            run_id: the run.
+            first: task and map index of what is wanted most: few records are looked for elsewhere.
 
         Raises:
             NotFound: there is none.
@@ -60,7 +70,8 @@ class Run:
             raise NotFound(f"the DAG {dag_id!r} has no run {run_id!r}")
         state, *times = found
         start, end = (None if time is None else time.timestamp() for time in times)
-        return cls(dag_id, run_id, str(state), start, end, read_records(session, dag_id, [run_id]))
+        records = read_records(session, dag_id, [run_id], partial(stored.find, first=first))
+        return cls(dag_id, run_id, str(state), start, end, records)
 
     def answer(self, session: "Session", runs: int, limit: int, offset: int) -> dict[str, Any]:
         """Return the run with a page of its tries, phases as columns."""
@@ -84,21 +95,6 @@ class Run:
             "offset": offset,
         }
 
-    def one_try(self, task_id: str, map_index: int, try_number: int | None) -> "OneTry":
-        """Return one try, by default the last.
-
-        Raises:
-            NotFound: there is none.
-        """
-        tries = [r for r in self.records if (r.task_id, r.map_index) == (task_id, map_index)]
-        tries.sort(key=lambda record: record.try_number)
-        wanted = [r for r in tries if try_number in (None, r.try_number)]
-        if not wanted:
-            what = task_id if map_index < 0 else f"{task_id}[{map_index}]"
-            which = "" if try_number is None else f", try {try_number}"
-            raise NotFound(f"the run {self.run_id!r} has no task instance {what!r}{which}")
-        return OneTry(self, wanted[-1], [record.try_number for record in tries])
-
 
 @dataclass(frozen=True)
 class OneTry:
@@ -107,6 +103,26 @@ class OneTry:
     run: Run
     record: Record
     numbers: list[int]
+
+    @classmethod
+    def read(
+        cls, session: "Session", dag_id: str, run_id: str, task_id: str, map_index: int,
+        try_number: int | None,
+    ) -> Self:  # fmt: skip
+        """Read one try, by default the last.
+
+        Raises:
+            NotFound: there is none.
+        """
+        run = Run.read(session, dag_id, run_id, (task_id, map_index))
+        tries = [r for r in run.records if (r.task_id, r.map_index) == (task_id, map_index)]
+        tries.sort(key=lambda record: record.try_number)
+        wanted = [r for r in tries if try_number in (None, r.try_number)]
+        if not wanted:
+            what = task_id if map_index < 0 else f"{task_id}[{map_index}]"
+            which = "" if try_number is None else f", try {try_number}"
+            raise NotFound(f"the run {run_id!r} has no task instance {what!r}{which}")
+        return cls(run, wanted[-1], [record.try_number for record in tries])
 
     def answer(self, session: "Session", runs: int) -> dict[str, Any]:
         """Return all that the record says, beside what is usual."""

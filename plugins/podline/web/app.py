@@ -110,7 +110,7 @@ def task(
         map_index: of a mapped task.
         try_number: by default the last.
     """
-    found = answers.Run.read(session, dag_id, run_id).one_try(task_id, map_index, try_number)
+    found = answers.OneTry.read(session, dag_id, run_id, task_id, map_index, try_number)
     if form == "csv":
         return _csv(answers.phase_rows([found.record]))
     return _json(found.answer(session, runs))
@@ -125,7 +125,7 @@ def notebook(
 
     Its text is the notebook's: a browser is told to run none of it.
     """
-    found = answers.Run.read(session, dag_id, run_id).one_try(task_id, map_index, try_number)
+    found = answers.OneTry.read(session, dag_id, run_id, task_id, map_index, try_number)
     content, kind = found.notebook()
     headers = _SAFE | {"Content-Security-Policy": _POLICY}
     return Response(content, media_type=kind, headers=headers)

@@ -104,3 +104,16 @@ def test_a_record_that_does_not_fit_is_left_out(change: dict[str, Any]) -> None:
     found = read(row(), json.dumps(given))
     assert found.partial.startswith("its record")
     assert lengths(found).keys() == {"scheduled", "queued"}
+
+
+def test_tries_that_failed_may_have_a_record_elsewhere_the_last_first() -> None:
+    rows = [
+        row(id=ID, state="failed"),
+        row(id=ID._replace(try_number=2), state="failed", end=1002.0),
+        row(id=ID._replace(try_number=3), state="up_for_retry", end=1003.0),
+        row(id=ID._replace(task_id="b")),
+        row(id=ID._replace(task_id="c"), state="failed", start=None),
+        row(id=ID._replace(task_id="e"), state="running", end=None),
+    ]
+    found = reading._lacking({known.id: known for known in rows}, {ID: "{}"})
+    assert [id_.try_number for id_ in found] == [3, 2]
