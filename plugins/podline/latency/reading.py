@@ -25,6 +25,7 @@ _BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor t
 _SAME = 0.0001  # seconds that make no difference
 _UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
 _FAILED = frozenset({"failed", "up_for_retry"})
+_NOT_YET = frozenset({"", "scheduled", "queued"})  # states before a try begins, or is resumed
 
 
 class TryId(NamedTuple):
@@ -66,7 +67,10 @@ def read_records(
     known = [row for model in _models() for row in _known(session, model, dag_id, run_ids)]
     texts = _texts(session, dag_id, run_ids)
     starts = _run_starts(session, dag_id, run_ids)
-    tries = {row.id: row for row in known}  # the task instance over its history
+    tries: dict[TryId, Known] = {}
+    for row in known:  # the history, and then what goes on
+        if row.id not in tries or row.start is not None:
+            tries[row.id] = row
     if find is not None and (lacking := _lacking(tries, texts)):
         texts |= find(dag_id, lacking)
     found = {
@@ -110,6 +114,8 @@ def _known(session: "Session", model: Any, dag_id: str, run_ids: Sequence[str]) 
     for run_id, task_id, index, number, state, *times, operator in session.execute(query):
         id_ = TryId(run_id, task_id, index, number)
         start, end, scheduled, queued = map(_epoch, times)
+        if end is not None and (state or "") in _NOT_YET:
+            start = end = None  # of the try before
         yield Known(id_, state or "", start, end, scheduled, queued, operator or "")
 
 

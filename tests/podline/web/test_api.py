@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -62,6 +64,37 @@ def test_plain_tasks_their_retries_and_skips(server: Server) -> None:
         assert inside == pytest.approx(fields["end"] - fields["start"], abs=0.01)
         assert {"prepare", "run"} <= phases.keys()
     assert found["skipped", -1, 1][0]["state"] == "skipped"
+
+
+def test_a_try_that_has_not_begun_has_no_times_of_the_try_before(server: Server) -> None:
+    """Airflow leaves them where they are until the next one runs."""
+    path = f"{server.run_path('plain')}/tasks/flaky"
+    before = server.ask(path).json
+    with closing(sqlite3.connect(server.database)) as database, undone(database):
+        database.execute(
+            "UPDATE task_instance SET state = 'queued', try_number = 3 WHERE task_id = 'flaky'"
+        )
+        database.commit()
+        found = server.ask(path).json
+    assert before["try_number"] == 2
+    assert before["start"] is not None
+    assert (found["try_number"], found["state"]) == (3, "queued")
+    assert found["start"] is found["end"] is None
+    assert not found["partial"]
+
+
+@contextmanager
+def undone(database: sqlite3.Connection) -> Iterator[None]:
+    """What is done to the task `flaky` in a database is undone at the end."""
+    query = "SELECT state, try_number FROM task_instance WHERE task_id = 'flaky'"
+    before = database.execute(query).fetchone()
+    try:
+        yield
+    finally:
+        database.execute(
+            "UPDATE task_instance SET state = ?, try_number = ? WHERE task_id = 'flaky'", before
+        )
+        database.commit()
 
 
 def test_a_mapped_task_of_many(server: Server) -> None:
