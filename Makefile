@@ -161,7 +161,7 @@ bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (K
 	$(BIN)/python -m benchmarks.triggerer
 
 .PHONY: bench-recorder
-bench-recorder: install-dev ## Measure what recording costs a try, and showing it a reader (Chromium)
+bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
 
 .PHONY: requirements

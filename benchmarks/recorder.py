@@ -1,7 +1,8 @@
 """What recording costs a try, and what showing a run of a thousand tries costs its reader.
 
 - *begin*: what the listener adds to a try's duration; *end*: what it does after the try's end is
-  recorded. Each for a plain task and for a stage, under Airflow's scheduler.
+  recorded. Each for a plain task, a stage as a process and, where KUBECONFIG names a cluster with
+  the images and the store, a stage as a pod, under Airflow's scheduler.
 - *api*: a request for a run of 1,000 tries with 10 phases and more.
 - *painted*: in Chromium, from that answer to the painted waterfall.
 """
@@ -12,10 +13,13 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from benchmarks import cluster
 from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.records import MANY, Server, serving
 from benchmarks.report import goal, print_last_line, summary
@@ -24,6 +28,13 @@ from benchmarks.server import Airflow, running
 from podline.store import StoreConnection, embedded
 
 BEGIN, END, API, PAINTED = 0.001, 0.040, 0.100, 0.200  # seconds, the issue's goals
+POD = "pod"
+# What is recorded: its DAG, its task, and where that runs.
+_KINDS = {
+    "plain": ("plain", "nothing", {}),
+    "process": ("stage", "one", {"backend": "process"}),
+    POD: ("stage", "one", {"backend": "kubernetes"}),
+}
 
 # Each task's process reads this file: it times the recorder there, and logs what it found.
 _DAG = """
@@ -74,22 +85,33 @@ performance.getEntriesByType("resource").filter(e => e.name.includes("/podline/a
 """
 
 
-def recorder_seconds(n: int, folder: Path, store: dict[str, str]) -> dict[str, list[float]]:
-    """Run a plain task and a stage `n` times in turn; returns what the recorder took in each."""
+def recorder_seconds(
+    n: int, folder: Path, kinds: Iterable[str], variables: Mapping[str, str]
+) -> dict[str, list[float]]:
+    """Run a task of each kind `n` times in turn; returns what the recorder took in each.
+
+    Args:
+        n: how often; a first time is not counted.
+        folder: an empty one.
+        kinds: of `_KINDS`.
+        variables: what Airflow's environment needs for them.
+    """
     dags = folder / "dags"
     dags.mkdir()
     (dags / "plain.py").write_text(_DAG)
     (dags / "stage.ipynb").write_text(notebook_text([code_cell("x = 1", "step:one")]))
+    given = {**variables, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
     found: dict[str, list[float]] = {}
-    with running(folder / "airflow", {**store, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}) as airflow:
+    with running(folder / "airflow", given) as airflow:
         for dag_id in ("plain", "stage"):
             airflow.wait_for_dag(dag_id)
         for number in range(n + 1):
-            for dag_id, task_id in (("plain", "nothing"), ("stage", "one")):
-                run_id = trigger(airflow, dag_id)
+            for kind in kinds:
+                dag_id, task_id, conf = _KINDS[kind]
+                run_id = trigger(airflow, dag_id, conf=conf)
                 taken = _logged(airflow, dag_id, run_id, task_id)
                 for name, seconds in taken.items() if number else ():
-                    found.setdefault(f"{dag_id}_{name}", []).append(seconds)
+                    found.setdefault(f"{kind}_{name}", []).append(seconds)
     return found
 
 
@@ -143,6 +165,17 @@ def _painted(page: Any, url: str) -> float:
     return seconds
 
 
+@contextmanager
+def _kinds(store: StoreConnection) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """What can be recorded here, and what Airflow's environment needs for it."""
+    if os.environ.get("KUBECONFIG"):
+        with cluster.opened() as there:
+            yield list(_KINDS), there.variables
+    else:
+        print("no pods are measured: KUBECONFIG is not set")
+        yield [kind for kind in _KINDS if kind != POD], store.to_env()
+
+
 def main() -> None:
     """Measure, and print the last line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -158,22 +191,29 @@ def main() -> None:
         "recorder",
         n,
         {
-            "begin_s": goal(max(middle["plain_begin"], middle["stage_begin"]), BEGIN),
-            "end_s": goal(max(middle["plain_end"], middle["stage_end"]), END),
+            "begin_s": goal(_worst(middle, "begin"), BEGIN),
+            "end_s": goal(_worst(middle, "end"), END),
             "api_s": goal(middle["api"], API),
             "painted_s": goal(middle["painted"], PAINTED),
         },
         tries=MANY,
+        pods=f"{POD}_end" in found,
         seconds={part: summary(seconds) for part, seconds in found.items()},
         samples={part: [round(s, 6) for s in seconds] for part, seconds in found.items()},
     )
+
+
+def _worst(middle: Mapping[str, float], when: str) -> float:
+    """The largest of the medians, over the kinds of tasks."""
+    return max(seconds for part, seconds in middle.items() if part.endswith(f"_{when}"))
 
 
 def _all(n: int, folder: Path, store: StoreConnection) -> dict[str, list[float]]:
     first, second = folder / "first", folder / "second"
     for each in (first, second):
         each.mkdir()
-    found = recorder_seconds(n, first, store.to_env())
+    with _kinds(store) as (kinds, variables):
+        found = recorder_seconds(n, first, kinds, variables)
     with serving(second, store.to_env()) as server:
         found["api"] = api_seconds(server, n)
         found["painted"] = painted_seconds(server, n)

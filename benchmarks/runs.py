@@ -1,5 +1,6 @@
 """Runs of a notebook's DAG, as its tasks and the stages' own results tell of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +23,11 @@ def array_chain(*names: str, source: str = "x = x + 1") -> list[dict[str, Any]]:
     return [*cells, code_cell("assert x.shape == (125_000,)", "step:check")]
 
 
-def trigger(airflow: Airflow, dag_id: str, seconds: float = 120) -> str:
+def trigger(
+    airflow: Airflow, dag_id: str, seconds: float = 120, conf: Mapping[str, Any] | None = None
+) -> str:
     """Trigger a run and wait for its end; returns its id."""
-    run_id = airflow.trigger(dag_id)
+    run_id = airflow.trigger(dag_id, conf)
     if (state := airflow.wait(dag_id, run_id, seconds)) != "success":
         raise SystemExit(f"{dag_id} {run_id}: {state}\n{_why(airflow, dag_id, run_id)}")
     return run_id
