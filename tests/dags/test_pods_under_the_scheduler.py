@@ -30,6 +30,21 @@ NOTEBOOKS = {
     },
     "delays": {"imports": "import time\ntime.sleep(1.5)", "step:sleep": "time.sleep(1)\nx = 1"},
 }
+# Its first try stays with its pod; the second takes that over, and leaves it to the triggerer.
+ADOPTING = """
+# Airflow reads only files that name it.
+from pathlib import Path
+
+from podline.operators.dags import notebook_dags
+
+def defer_again(context):
+    context["task"].deferrable = context["ti"].try_number > 1
+
+for dag in notebook_dags(Path(__file__).with_name("adopting")):
+    for task in dag.tasks:
+        task._pre_execute_hook = defer_again
+    globals()[dag.dag_id] = dag
+"""
 STOCK = """
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import DAG
@@ -54,17 +69,23 @@ with DAG("stock", schedule=None):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
-        about = {"podline": {"retries": 1}}
-        text = notebook_text([code_cell(source, tag) for tag, source in cells.items()], about)
-        (folder / f"{name}.ipynb").write_text(text)
+        write(folder, name, cells)
     dags = folder / "dags"
-    (dags / "deferred").mkdir(parents=True)
+    for name in ("deferred", "adopting"):
+        (dags / name).mkdir(parents=True)
     (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
     (dags / "deferred.py").write_text(DEFERRED_DAG)
+    (dags / "adopting.py").write_text(ADOPTING)
     (dags / "stock.py").write_text(STOCK)
-    text = notebook_text([code_cell("x = 1", "step:one"), code_cell("x + 1", "step:two")])
-    (dags / "deferred" / "deferred.ipynb").write_text(text)
+    write(dags / "deferred", "deferred", {"step:one": "x = 1", "step:two": "x + 1"})
+    write(dags / "deferred", "deferred_failing", NOTEBOOKS["failing"])
+    write(dags / "adopting", "adopting", NOTEBOOKS["slow"])
     return folder
+
+
+def write(folder: Path, name: str, cells: dict[str, str]) -> None:
+    listed = [code_cell(source, tag) for tag, source in cells.items()]
+    (folder / f"{name}.ipynb").write_text(notebook_text(listed, {"podline": {"retries": 1}}))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +118,7 @@ def airflow(
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
-        for dag_id in ("slow", "deferred", "stock"):
+        for dag_id in ("slow", "deferred_failing", "adopting", "stock"):
             airflow.wait_for_dag(dag_id)
         airflow.wait("chain", airflow.trigger("chain"))  # a first task waits for the server itself
         yield airflow
@@ -230,37 +251,43 @@ def test_a_deferred_pipeline(airflow: Airflow, core: Any, namespace: str) -> Non
     until(lambda: not names(core, namespace), 10)
 
 
-def test_a_failed_stage_is_recorded_each_time(airflow: Airflow) -> None:
-    run_id = airflow.trigger("failing")
-    assert airflow.wait("failing", run_id) == "failed"
+@pytest.mark.parametrize("dag_id", ["failing", "deferred_failing"])
+def test_a_failed_stage_is_recorded_each_time(airflow: Airflow, dag_id: str) -> None:
+    run_id = airflow.trigger(dag_id)
+    assert airflow.wait(dag_id, run_id) == "failed"
     for number in (1, 2):
-        found = until(lambda n=number: _whole(one_try(airflow, "failing", run_id, "fail", n)), 20)
+        found = until(lambda n=number: _whole(one_try(airflow, dag_id, run_id, "fail", n)), 20)
         assert {"start", "boot", "code", "store", "finish"} <= lengths(found).keys()
         assert "cell 1, line 2: IndexError" in found["failure"]
+        assert found["deferred"] == (dag_id != "failing")
 
 
 def _whole(found: dict[str, Any]) -> dict[str, Any] | None:
     return found if not found["partial"] else None
 
 
-@pytest.mark.parametrize("who", ["the task's process", "its supervisor"])
-def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) -> None:
-    run_id = airflow.trigger("slow")
-    until(lambda: '"up"' in log(airflow, "slow", run_id, "sleep", 1))
-    pid = until(lambda: worker(airflow, "slow", run_id, "sleep"))
+@pytest.mark.parametrize(
+    ("dag_id", "who"),
+    [("slow", "the task's process"), ("slow", "its supervisor"), ("adopting", "its supervisor")],
+)
+def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, dag_id: str, who: str) -> None:
+    run_id = airflow.trigger(dag_id)
+    until(lambda: '"up"' in log(airflow, dag_id, run_id, "sleep", 1))
+    pid = until(lambda: worker(airflow, dag_id, run_id, "sleep"))
     os.kill(pid if who == "the task's process" else parent(pid), signal.SIGKILL)
-    assert airflow.wait("slow", run_id) == "success"
-    said = log(airflow, "slow", run_id, "sleep", 2)
+    assert airflow.wait(dag_id, run_id) == "success"
+    said = log(airflow, dag_id, run_id, "sleep", 2)
     assert "adopted from try 1: its worker was lost" in said
     assert '"up"' in said
-    xcom = airflow.call("GET", f"{path('slow', run_id, 'sleep')}/xcomEntries/return_value")
+    xcom = airflow.call("GET", f"{path(dag_id, run_id, 'sleep')}/xcomEntries/return_value")
     assert "'adopted_from_try': 1" in str(xcom["value"]) or xcom["value"]["adopted_from_try"] == 1
-    second = until(lambda: _whole(one_try(airflow, "slow", run_id, "sleep", 2)), 20)
+    second = until(lambda: _whole(one_try(airflow, dag_id, run_id, "sleep", 2)), 20)
     phases = lengths(second)
     assert second["adopted_from"] == 1
+    assert second["deferred"] == (dag_id == "adopting")
     assert phases["adopted"] > 1
     assert phases["boot"] == 0  # that was before this try began
-    first = one_try(airflow, "slow", run_id, "sleep", 1)
+    first = one_try(airflow, dag_id, run_id, "sleep", 1)
     assert "worker died" in first["partial"]
     assert {"start", "run"} <= {phase["name"] for phase in first["phases"]}
     until(lambda: not names(core, namespace), 20)
