@@ -19,6 +19,7 @@ from podline.cli import (
     runs,
     show,
     store,
+    study,
     sweep,
     up,
 )
@@ -78,6 +79,7 @@ app.command("show")(show.command)
 app.command("run")(run.command)
 app.command("runs")(runs.command)
 app.command("latency")(latency.command)
+app.add_typer(study.app)
 app.command("notebook")(notebook.command)
 app.command("clean")(clean.command)
 app.command("sweep-pods")(sweep.command)

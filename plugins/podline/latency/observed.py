@@ -27,8 +27,9 @@ class Observed:
         marks: when something happened, in seconds since the epoch. By the worker's clock:
             ``execute`` was called, the pod or process was ``created`` or ``adopted``, what it
             named as its result was ``heard`` (or its end), the pod was ``deleting`` and
-            ``deleted``, the process ``gone``, the task ``resumed``. As a watch brought it: ``bound`` to a node,
-            ``running``. By the triggerer's clock: ``triggered``. By the stage's: ``stored``.
+            ``deleted``, the process ``gone``, the task ``resumed``. As a watch brought it:
+            ``bound`` to a node, ``running``. By the triggerer's clock: ``triggered``. By the
+            stage's: ``stored``.
         status: when a pod was created, bound, running and ended, as its own status says: in whole
             seconds.
         backend: where the stage runs.

@@ -70,7 +70,8 @@ def _make(pipeline: Pipeline) -> list[DAG]:
             f"{pipeline.document.path.name}: the parameter {BACKEND_PARAM!r} is podline's own. "
             "fix: give the notebook's another name"
         )
-    dags, params = [_pipeline_dag(pipeline), _baseline_dag(pipeline)], _params(pipeline)
+    dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
+    params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
     for dag in dags:
         # Now that it has its tasks: Airflow copies a DAG's params into each new one.
         dag.params = ParamsDict(params)
@@ -120,9 +121,9 @@ def _common(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _params(pipeline: Pipeline) -> dict[str, Param]:
-    params = {parameter.name: _param(parameter) for parameter in pipeline.parameters}
-    return {**params, BACKEND_PARAM: _backend()}
+def notebook_params(pipeline: Pipeline) -> dict[str, Param]:
+    """The notebook's parameters as a DAG's, which the trigger form asks for."""
+    return {parameter.name: _param(parameter) for parameter in pipeline.parameters}
 
 
 def _param(parameter: Parameter) -> Param:

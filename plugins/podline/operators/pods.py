@@ -88,10 +88,17 @@ class PodBackend:
         Raises:
             StageError: the cluster refuses it, or does not answer.
         """
-        secret = self._secret.result() if self._secret else self._have_secret(connection)
-        pod = self.make_pod(task, {TASK_VARIABLE: _passed(task, connection)}, secret)
-        self.pod = self._create(pod)
+        self.pod = self._create(self.planned(task, connection))
         self.marks["created"] = time.time()
+
+    def planned(self, task: StageTask, connection: "StoreConnection") -> "V1Pod":
+        """The pod of a task, which is not created yet; the store's Secret is.
+
+        Raises:
+            StageError: the Secret cannot be made.
+        """
+        secret = self._secret.result() if self._secret else self._have_secret(connection)
+        return self.make_pod(task, {TASK_VARIABLE: _passed(task, connection)}, secret)
 
     def follow(self, task: StageTask, log: Callable[[str], object]) -> str:
         """Follow the pod that was created or adopted; see `run`."""

@@ -90,22 +90,14 @@ class NotebookOperator(KubernetesPodOperator):
         from podline.store import open_store
 
         self.observed = seen = Observed(marks={"execute": time.time()})
-        params = context["params"]
-        given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
-        parameters = launching.check_parameters(self.pipeline, given)
-        name = params.get(BACKEND_PARAM) or settings.backend()
+        name = context["params"].get(BACKEND_PARAM) or settings.backend()
         self.backend = backend = self._open_backend(name, context)
         self.store = store = open_store()
         backend.prepare(store.connection)
-        inputs = self._inputs(context)
-        where = keys.TryKey.of(context["ti"])
-        shipment = self._shipment(store, keys.run_of(where.prefix), inputs)
-        plan = self._plan(parameters, shipment)
-        refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
-        task = launching.make_task(plan, refs, where)
-        seen.backend, seen.prefix = name, where.prefix
+        task = self._make_task(context)
+        seen.backend, seen.prefix = name, task.prefix
         self._say_not_applied(name, backend)
-        self.log.info("%s: runs on the backend %r", plan.stage, name)
+        self.log.info("%s: runs on the backend %r", task.plan.stage, name)
         if name == "kubernetes":
             task = self._prepare_pod(task, store, context)
         self.prefix = task.prefix
@@ -271,6 +263,18 @@ class NotebookOperator(KubernetesPodOperator):
         """End the child or the pod when the task is."""
         if self.backend is not None:
             self.backend.stop()
+
+    def _make_task(self, context: "Context") -> StageTask:
+        """What this try is to do: the plan for the run's parameters, and the inputs."""
+        params = context["params"]
+        given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
+        parameters = launching.check_parameters(self.pipeline, given)
+        inputs = self._inputs(context)
+        where = keys.TryKey.of(context["ti"])
+        shipment = self._shipment(self.store, keys.run_of(where.prefix), inputs)
+        plan = self._plan(parameters, shipment)
+        refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
+        return launching.make_task(plan, refs, where)
 
     def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
         return []

@@ -18,10 +18,11 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Req
 from fastapi.responses import JSONResponse
 
 from podline.exceptions import PodlineError
-from podline.web import answers, page_files
+from podline.web import answers, page_files, studies
 
 # A notebook's page may look as it likes, and do nothing.
 _POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'"
+_HTML = "text/html; charset=utf-8"
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}
 
 Format = Annotated[Literal["json", "csv"], Query(alias="format")]
@@ -145,6 +146,18 @@ def history(dag_id: Id, session: SessionDep, form: Format = "json", runs: Runs =
     return _csv(answers.history_rows(found)) if form == "csv" else _json(found)
 
 
+@_of_dag.get("/studies/{study}")
+def study(dag_id: Id, study: Id) -> Response:
+    """The report of a study that a DAG measured; a browser is told to run nothing of it.
+
+    Args:
+        dag_id: the study's DAG.
+        study: its name.
+    """
+    headers = _SAFE | {"Content-Security-Policy": _POLICY}
+    return Response(studies.report(dag_id, study), media_type=_HTML, headers=headers)
+
+
 # --- all DAGs -----------------------------------------------------------------------------------
 
 
@@ -167,6 +180,18 @@ def dags(
     page = [answers.overview(session, dag_id, runs) for dag_id in allowed[offset : offset + limit]]
     since = answers.recorded_since(session, allowed)
     return _json({"dags": page, "total": len(allowed), "offset": offset, "since": since})
+
+
+@_of_all.get("/api/v1/studies")
+def all_studies(user: GetUserDep) -> Response:
+    """The studies that have a report and that the user may read.
+
+    Args:
+        user: Airflow's.
+    """
+    allowed = [dag_id for dag_id in studies.DAGS if _may(user, dag_id)]
+    found = [{"dag_id": dag, "study": name} for dag in allowed for name in studies.reported(dag)]
+    return _json({"studies": found})
 
 
 def _may(user: Any, dag_id: str) -> bool:

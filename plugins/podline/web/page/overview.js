@@ -1,7 +1,7 @@
 // All DAGs with records, and one DAG's history.
 
-import { part, useAnswer } from "./api.js";
-import { Box, Flex, Fragment, Heading, Input, PageLink, Text, h, useEffect, useState } from "./host.js";
+import { address, part, useAnswer } from "./api.js";
+import { Box, Flex, Fragment, Heading, Input, Link, PageLink, Text, h, useEffect, useState } from "./host.js";
 import { Bar } from "./looks.js";
 import { Figures, Notice, Pager, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { moment, range, seconds, share } from "./words.js";
@@ -39,6 +39,30 @@ export function Overview({ links }) {
     error && h(Trouble, { error, retry }),
     !answer && !error && h(Waiting, { what: "the records" }),
     answer && h(Dags, { answer, links, page, turn, search }),
+    h(Studies),
+  );
+}
+
+function Report({ dag, study }) {
+  const { href } = address(`dags/${part(dag)}/studies/${part(study)}`);
+  return h(Link, { href, target: "_blank", rel: "noopener", color: "fg.info" }, study);
+}
+
+// What the studies found; nothing where there are none.
+function Studies() {
+  const { answer } = useAnswer("studies");
+  if (!answer?.studies.length) return null;
+  return h(
+    Section,
+    { title: "Studies" },
+    h(Rows, {
+      label: "Reports of studies",
+      rows: answer.studies,
+      columns: [
+        ["study", ({ dag_id: dag, study }) => h(Report, { dag, study })],
+        ["measured by", ({ dag_id: dag }) => dag],
+      ],
+    }),
   );
 }
 

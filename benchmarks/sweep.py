@@ -1,0 +1,81 @@
+"""A sweep of the overhead study under a real scheduler, in the cluster that KUBECONFIG names.
+
+It goes on with a study of the same name. Its last line has the report's headline numbers.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import cluster
+from benchmarks.server import Airflow, running
+from podline.studies.keeping import Study
+from podline.studies.tasks import KIND
+
+_DAG = "overhead_sweep"
+
+
+def sweep(folder: Path, variables: dict[str, str], conf: dict[str, Any], hours: float) -> None:
+    """Trigger the sweep and wait for its end, telling of each combination that is measured."""
+    with running(folder / "airflow", variables) as airflow:
+        airflow.wait_for_dag(_DAG)
+        for name in conf["notebooks"]:
+            airflow.wait_for_dag(f"{name}_baseline")
+            airflow.wait_for_dag(f"{name}_stock")
+        airflow.call("PATCH", f"/api/v2/dags/{_DAG}", {"is_paused": False})
+        run_id = airflow.trigger(_DAG, conf)
+        _follow(airflow, run_id, hours)
+
+
+def _follow(airflow: Airflow, run_id: str, hours: float) -> None:
+    path = f"/api/v2/dags/{_DAG}/dagRuns/{run_id}"
+    told: set[int] = set()
+    deadline = time.monotonic() + hours * 3600
+    while time.monotonic() < deadline:
+        tasks = airflow.call("GET", f"{path}/taskInstances?limit=1000")["task_instances"]
+        for task in tasks:
+            if task["map_index"] not in told and task["task_id"] == "measure" and task["end_date"]:
+                told.add(task["map_index"])
+                print(f"{task['rendered_map_index']}: {task['state']}", flush=True)
+        if airflow.call("GET", path)["state"] in ("success", "failed"):
+            return
+        time.sleep(5)
+    raise SystemExit(f"the sweep has not ended within {hours:g} hours; it can be gone on with")
+
+
+def main() -> None:
+    """Sweep, and print the report and the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("preset", choices=["quick", "full"])
+    parser.add_argument("--name", help="of the study (a new one)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--notebook", action="append", help="(household_power)")
+    parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
+    arguments = parser.parse_args()
+    conf = {
+        "preset": arguments.preset,
+        "seed": arguments.seed,
+        "name": arguments.name or f"{arguments.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
+        "notebooks": arguments.notebook or ["household_power"],
+    }
+    os.environ.pop("AIRFLOW_HOME", None)
+    with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
+        sweep(Path(name), there.variables, conf, arguments.hours)
+        study = Study(there.store, KIND, conf["name"])
+        _tell(study)
+
+
+def _tell(study: Study) -> None:
+    from podline.studies import reporting
+
+    made = reporting.make(study)
+    print(made.markdown)
+    print(json.dumps(made.last_line))
+
+
+if __name__ == "__main__":
+    main()

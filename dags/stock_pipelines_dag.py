@@ -1,0 +1,16 @@
+"""NAME_stock, for each notebook that names its sizes: its stages through Airflow's own operator.
+
+The overhead study compares podline's operator with these. Who runs no such study can do without
+this file.
+"""
+
+from airflow.sdk import get_parsing_context
+
+from podline import settings
+from podline.operators.stock import stock_dags
+
+# A task's process needs one DAG only.
+ONLY = get_parsing_context().dag_id
+
+for dag in stock_dags(settings.notebooks_folder(), ONLY):
+    globals()[dag.dag_id] = dag

@@ -1,0 +1,52 @@
+"""`podline report`: what a study found."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from podline.cli import stores
+from podline.cli.console import make_console
+
+app = typer.Typer(name="report", no_args_is_help=True, help="Say what a study found.")
+
+
+@app.command("overhead")
+def overhead(
+    study: Annotated[str, typer.Argument(help="A study's name; by default they are listed.")] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--to", help="Write the report with its figures and tables to this folder."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Only the headline numbers.")] = False,
+) -> None:
+    """Say what Kubernetes and the pipeline cost over running a notebook itself.
+
+    The report is made anew of all that is measured so far.
+    """
+    import json
+
+    from podline.studies import keeping
+    from podline.studies.reporting import make, write
+
+    with stores.opened() as store:
+        if not study:
+            _list(keeping.studies(store, "overhead"))
+            return
+        made = make(keeping.Study(store, "overhead", study))
+    if folder is not None:
+        write(made, folder)
+        typer.echo(f"{folder / 'report.html'}")
+    elif as_json:
+        typer.echo(json.dumps(made.last_line))
+    else:
+        from rich.markdown import Markdown
+
+        make_console().print(Markdown(made.markdown))
+
+
+def _list(names: list[str]) -> None:
+    for name in names:
+        typer.echo(name)
+    if not names:
+        typer.echo("The store has no study yet: trigger the DAG overhead_sweep.", err=True)

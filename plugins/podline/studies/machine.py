@@ -1,0 +1,72 @@
+"""The machine that a study is measured on."""
+
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from podline import __version__
+
+_PACKAGES = (
+    "apache-airflow", "apache-airflow-providers-cncf-kubernetes", "tensorflow", "tensorflow-cpu",
+    "scikit-learn", "pandas", "numpy",
+)  # fmt: skip
+
+
+def boot_id() -> str:
+    """A word for the time since the machine's start; "" where none is known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's name, as far as the machine tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((s.partition(":")[2].strip() for s in lines if s.startswith("model name")), "")
+
+
+def memory_bytes() -> int:
+    """How much memory the machine has, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def versions() -> dict[str, str]:
+    """The versions of what runs and what computes."""
+    found = {"podline": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def busy_share(seconds: float = 1.0) -> float:
+    """Share of the processors' time that was taken, over some seconds; unknown: NaN."""
+    before = _ticks()
+    time.sleep(seconds)
+    after = _ticks()
+    if before is None or after is None or after[1] == before[1]:
+        return float("nan")
+    return 1 - (after[0] - before[0]) / (after[1] - before[1])
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Ticks of idleness (waiting for disks included), and all, since the machine's start."""
+    try:
+        with Path("/proc/stat").open() as file:
+            numbers = [int(word) for word in file.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    return numbers[3] + numbers[4], sum(numbers)

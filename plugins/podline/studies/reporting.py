@@ -1,0 +1,57 @@
+"""Makes a study's report, and keeps it beside the measurements."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podline.studies.keeping import Study, StudyError
+from podline.studies.tables import tables
+
+if TYPE_CHECKING:
+    from podline.reports import Report
+
+FOLDER = "report"  # of the study
+HTML, MARKDOWN = "report.html", "report.md"
+
+
+def make(study: Study) -> "Report":
+    """Return the report of what a study has measured so far.
+
+    Raises:
+        StudyError: there is no such study, or nothing is measured yet.
+    """
+    from podline.reports import make_report
+
+    runs, stages, about = tables(study)
+    if runs.empty:
+        raise StudyError(f"the study {study.name!r} has measured nothing yet")
+    return make_report(runs, stages, about)
+
+
+def keep(study: Study, made: "Report") -> None:
+    """Keep a report in the study, in place of the one before."""
+    for name, data in files_of(made).items():
+        _replace(study, study.key(FOLDER, name), data)
+
+
+def write(made: "Report", folder: Path) -> None:
+    """Write a report, its figures and their data into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files_of(made).items():
+        (folder / name).write_bytes(data)
+
+
+def files_of(made: "Report") -> dict[str, bytes]:
+    """A report as files, by name."""
+    tables = {f"{name}.csv": table.to_csv(index=False) for name, table in made.tables.items()}
+    texts = {HTML: made.html, MARKDOWN: made.markdown, **tables}
+    return {**{name: text.encode() for name, text in texts.items()}, **made.figures}
+
+
+def _replace(study: Study, key: str, data: bytes) -> None:
+    from podline.store import ObjectMissing
+
+    try:
+        etag = study.store.head(key).etag
+    except ObjectMissing:
+        etag = None
+    study.store.swap(key, data, etag)

@@ -1,0 +1,107 @@
+"""A study's measurements as tables, which `podline.reports` reads."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from podline.contract import STAGE_PHASES
+from podline.latency.phases import OUTSIDE, PHASES
+from podline.studies.keeping import Sitting, Study
+from podline.studies.measuring import COUNTS, PARTS, PIPELINE, Measurement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SECONDS = [f"{part}_s" for part in (*PARTS, PIPELINE)]
+_PHASES = [name for name in PHASES if name not in OUTSIDE]
+WHERE = [
+    "notebook", "backend", "data", "model", "repeat", "index", "attempt", "sitting", "way",
+    "warmup",
+]  # fmt: skip
+RUNS = [
+    *WHERE, "state", "failure", "started", "busy", "wall_s", *_SECONDS, "stages", *COUNTS,
+]  # fmt: skip
+STAGES = [
+    *WHERE, "stage", "order", "on_path", "start_s", "gap_s", "duration_s", *_PHASES, "bytes_in",
+    "bytes_out", "peak_memory",
+]  # fmt: skip
+assert set(STAGE_PHASES) <= set(_PHASES)
+
+
+def tables(study: Study) -> tuple["pd.DataFrame", "pd.DataFrame", dict[str, Any]]:
+    """Return a study as two tables and what there is to say about it.
+
+    Returns:
+        The runs, a row each with the columns `RUNS`; their stages, with the columns `STAGES`;
+        and the study's name, design, sittings, interruptions, and what failed or was disturbed.
+    """
+    measured, warm_ups, spoilt = study.measurements(), study.warm_ups(), study.spoilt()
+    design, measuring = study.design(), {m.sitting for m in measured + warm_ups}
+    sat = [sitting for sitting in study.sittings() if sitting.number in measuring]
+    about = {
+        "sweep": study.name,
+        "seed": design.seed,
+        "design": asdict(design),
+        "planned": len(design.combinations()),
+        "sittings": [_sitting(sitting, measured) for sitting in sat],
+        "interruptions": [_interruption(sitting) for sitting in sat[1:]],
+        "failed": [_spoilt(m) for m in spoilt],
+    }
+    rows = [(m, False) for m in measured] + [(m, True) for m in warm_ups]
+    rows += [(m, False) for m in spoilt if m.state == "failed"]
+    return _frame(map(_run, rows), RUNS), _frame(_stages(rows), STAGES), about
+
+
+def _frame(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=pd.Index(columns))
+
+
+def _where(measurement: Measurement, warm_up: bool) -> dict[str, Any]:
+    of = asdict(measurement.combination)
+    about = {"attempt": measurement.attempt, "sitting": measurement.sitting}
+    return {**of, **about, "way": measurement.way, "warmup": warm_up}
+
+
+def _run(row: tuple[Measurement, bool]) -> dict[str, Any]:
+    measurement, warm_up = row
+    return {
+        **_where(measurement, warm_up),
+        "state": measurement.state,
+        "failure": measurement.failure,
+        "started": measurement.started,
+        "busy": measurement.busy,
+        "wall_s": measurement.wall,
+        **{f"{part}_s": seconds for part, seconds in measurement.parts.items()},
+        "stages": sum(stage.on_path for stage in measurement.stages),
+        **measurement.counts,
+    }
+
+
+def _stages(rows: Iterable[tuple[Measurement, bool]]) -> Iterable[dict[str, Any]]:
+    for measurement, warm_up in rows:
+        for stage in measurement.stages:
+            times = {"start_s": stage.start, "gap_s": stage.gap, "duration_s": stage.duration}
+            phases = dict.fromkeys(_PHASES, 0.0) | stage.phases
+            yield {**_where(measurement, warm_up), **asdict(stage), **times, **phases}
+
+
+def _sitting(sitting: Sitting, measured: Iterable[Measurement]) -> dict[str, Any]:
+    ends = [
+        m.started + m.wall for m in measured
+        if m.sitting == sitting.number and m.started is not None and m.wall is not None
+    ]  # fmt: skip
+    ended = max(ends, default=sitting.started)
+    return {
+        "sitting": sitting.number, **sitting.about, "started": sitting.started, "ended": ended,
+    }  # fmt: skip
+
+
+def _interruption(sitting: Sitting) -> dict[str, Any]:
+    return {"started": sitting.started, "after": sitting.after, "sitting": sitting.number}
+
+
+def _spoilt(measurement: Measurement) -> dict[str, Any]:
+    about = {"combination": str(measurement.combination), "attempt": measurement.attempt}
+    return {**about, "index": measurement.combination.index, "failure": measurement.trouble}
