@@ -1,0 +1,1 @@
+"""What measurements say: numbers, figures and a report. Measures nothing itself."""

@@ -1,0 +1,161 @@
+"""Runs, each beside the run of the whole notebook that it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from podline.latency.phases import OWN
+
+BASELINE = "notebook"  # the backend
+
+# The parts of an overhead; they add up to it.
+PARTS = ("kubernetes", "transfer", "libraries", "pipeline", "residual")
+
+# What is compared: the same work, in the same repeat of the design, on the same machine.
+POINT = ["notebook", "way", "data", "model", "repeat", "sitting"]
+# Two ways of running are never compared or taken together.
+PIPELINE = ["notebook", "way", "backend"]
+COMBINATION = [*PIPELINE, "data", "model"]
+
+_SECONDS = ["wall_s", "kubernetes_s", "transfer_s", "libraries_s", "pipeline_s", "code_s"]
+_SIZES = ["stages", "rows_train", "rows_read", "bytes_read", "weights"]
+
+
+class Pipeline(NamedTuple):
+    """A notebook, the way in which it was run (``scheduler`` or ``test``), and its backend."""
+
+    notebook: str
+    way: str
+    backend: str
+
+
+class Cell(NamedTuple):
+    """A pipeline at a size: values of the size parameters, NaN where they are the notebook's."""
+
+    notebook: str
+    way: str
+    backend: str
+    data: float
+    model: float
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return Pipeline(*self[:3])
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the measured runs.
+
+    Attributes:
+        rows: all.
+        warmups: left out.
+        failed: warm-ups apart.
+        repeated: succeeded, but so did a later attempt at the same point.
+        baselines: runs of the whole notebook.
+        paired: runs that have their baseline.
+        unpaired: runs that have none, and that nothing is said of.
+    """
+
+    rows: int
+    warmups: int
+    failed: int
+    repeated: int
+    baselines: int
+    paired: int
+    unpaired: int
+
+
+def by_pipeline(frame: pd.DataFrame) -> Iterator[tuple[Pipeline, pd.DataFrame]]:
+    """Give the rows of each pipeline."""
+    for _, rows in frame.groupby(PIPELINE, dropna=False):
+        yield Pipeline(*rows[PIPELINE].iloc[0]), rows
+
+
+def by_cell(frame: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    """Give the rows of each combination of a pipeline and sizes."""
+    for _, rows in frame.groupby(COMBINATION, dropna=False):
+        yield Cell(*rows[COMBINATION].iloc[0]), rows
+
+
+def successful(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that count: no warm-ups, no failures, a point's last attempt only."""
+    good = runs[~runs["warmup"].astype(bool) & (runs["state"] == "success")]
+    good = good.sort_values(["sitting", "attempt", "started"], kind="stable")
+    again = good.duplicated([*COMBINATION, "repeat"], keep="last")
+    return good[~again].sort_values([*COMBINATION, "repeat"], kind="stable", ignore_index=True)
+
+
+def pair(runs: pd.DataFrame) -> pd.DataFrame:
+    """Put each run beside its baseline.
+
+    Args:
+        runs: a row a run.
+
+    Returns:
+        A row a run that has a baseline, with the run's own columns and, all in seconds but the
+        ratios: `baseline_s` and `baseline_code_s`; `overhead_s`, the difference of the walls;
+        `overhead_PART_s`, the parts that add up to it; `ratio` of the walls and `share`, the
+        overhead's part of the baseline; `code_ratio`, of the code's own time.
+    """
+    good = successful(runs)
+    base = good.loc[good["backend"] == BASELINE, [*POINT, *_SECONDS]]
+    names = {name: f"baseline_{name.removesuffix('_s')}_s" for name in _SECONDS}
+    base = base.rename(columns=names | {"wall_s": "baseline_s"})
+    pairs = good[good["backend"] != BASELINE].merge(base, on=POINT, validate="many_to_one")
+    pairs["overhead_s"] = pairs["wall_s"] - pairs["baseline_s"]
+    for part in ("kubernetes", "transfer", "pipeline"):
+        pairs[f"overhead_{part}_s"] = pairs[f"{part}_s"]
+    pairs["overhead_libraries_s"] = pairs["libraries_s"] - pairs["baseline_libraries_s"]
+    known = pairs[[f"overhead_{part}_s" for part in PARTS[:-1]]].sum(axis=1)
+    pairs["overhead_residual_s"] = pairs["overhead_s"] - known
+    pairs["ratio"] = pairs["wall_s"] / pairs["baseline_s"]
+    pairs["share"] = pairs["ratio"] - 1
+    pairs["code_ratio"] = pairs["code_s"] / pairs["baseline_code_s"].replace(0, np.nan)
+    parts = [f"overhead_{part}_s" for part in PARTS]
+    return pairs[
+        [*COMBINATION, "repeat", "sitting", "index", *_SIZES, "wall_s", "code_s", "baseline_s",
+         "baseline_code_s", "overhead_s", *parts, "ratio", "share", "code_ratio"]
+    ]  # fmt: skip
+
+
+def stages_of(stages: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the stages of the pipelines' runs that count, in order.
+
+    Args:
+        stages: a row a stage of a run.
+        runs: a row a run.
+
+    Returns:
+        The rows with `own_s`, the seconds of the user's own work, and `overhead_s`, all else that
+        the stage took.
+    """
+    key = [*COMBINATION, "repeat", "sitting", "attempt"]
+    good = successful(runs)
+    found = stages.merge(good.loc[good["backend"] != BASELINE, key], on=key)
+    found["own_s"] = found[[name for name in OWN if name in found]].sum(axis=1)
+    found["overhead_s"] = found["duration_s"] - found["own_s"]
+    return found.sort_values([*key, "order"], kind="stable", ignore_index=True)
+
+
+def count(runs: pd.DataFrame) -> Counts:
+    """Count what became of the runs."""
+    warm = runs["warmup"].astype(bool)
+    succeeded = runs[~warm & (runs["state"] == "success")]
+    good = successful(runs)
+    baselines = int((good["backend"] == BASELINE).sum())
+    paired = len(pair(runs))
+    return Counts(
+        rows=len(runs),
+        warmups=int(warm.sum()),
+        failed=int((~warm & (runs["state"] != "success")).sum()),
+        repeated=len(succeeded) - len(good),
+        baselines=baselines,
+        paired=paired,
+        unpaired=len(good) - baselines - paired,
+    )
