@@ -25,7 +25,10 @@ def one_try(
 
 
 def lengths(found: dict[str, Any]) -> dict[str, float]:
-    """The phases of a whole try: contiguous, not negative, and in sum as long as Airflow says."""
+    """The phases of a whole try: contiguous, not negative, and in sum as long as Airflow says.
+
+    Its cells are where its code is, but for those that an adopted pod ran before the try.
+    """
     assert not found["partial"], found["partial"]
     at = 0.0
     for phase in found["phases"]:
@@ -35,4 +38,13 @@ def lengths(found: dict[str, Any]) -> dict[str, float]:
             assert abs(phase["start"] - at) < 1e-5, phase
             at = phase["start"] + phase["seconds"]
     assert abs(at - (found["end"] - found["start"])) < SUM
+    if found["adopted_from"] is None:
+        _assert_in_code(found)
     return {phase["name"]: phase["seconds"] for phase in found["phases"]}
+
+
+def _assert_in_code(found: dict[str, Any]) -> None:
+    for cell in found["cells"]:
+        code = next(phase for phase in found["phases"] if phase["name"] == "code")
+        assert code["start"] - SUM < cell["start"], cell
+        assert cell["start"] + cell["seconds"] < code["start"] + code["seconds"] + SUM, cell

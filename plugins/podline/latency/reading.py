@@ -161,7 +161,7 @@ def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) 
         "run_start": run_start,
     }
     if record is not None:
-        return record.model_copy(update=about | {"phases": _fitted(record, row)})
+        return record.model_copy(update=about | _fitted(record, row))
     over = row.end is not None and row.start is not None
     return Record.model_construct(
         version=VERSION,
@@ -192,16 +192,16 @@ def _believed(dag_id: str, row: Known, text: str | None) -> tuple[Record | None,
     return record, ""
 
 
-def _fitted(record: Record, row: Known) -> tuple[Phase, ...]:
-    """The phases, the first from the start that Airflow knows and the last up to its end."""
+def _fitted(record: Record, row: Known) -> dict[str, Any]:
+    """The phases from the start that Airflow knows to its end, and the cells moved along."""
     inside = [phase for phase in record.phases if phase.name not in OUTSIDE]
     if record.end is None or row.end is None or not inside:
-        return record.phases
+        return {}
     assert record.start is not None
     assert row.start is not None
     moved, first, last = record.start - row.start, inside[0], inside[-1]
     if max(abs(moved), abs(record.end - row.end)) < _SAME:
-        return record.phases
+        return {}
     whole = row.end - row.start
     fitted = []
     for phase in record.phases:
@@ -211,7 +211,8 @@ def _fitted(record: Record, row: Known) -> tuple[Phase, ...]:
             end = whole if phase is last else max(0.0, min(end, whole))
         times = {"start": round(start, 6), "seconds": round(max(0.0, end - start), 6)}
         fitted.append(phase.model_copy(update=times))
-    return tuple(fitted)
+    cells = [c.model_copy(update={"start": round(c.start + moved, 6)}) for c in record.cells]
+    return {"phases": tuple(fitted), "cells": tuple(cells)}
 
 
 def _first(error: ValidationError) -> str:

@@ -50,10 +50,12 @@ def test_airflows_own_times_count() -> None:
 
 
 def test_a_supervisor_that_was_slow_to_note_the_start_is_believed() -> None:
-    found = read(row(start=1000.08), keeping.to_json(record("a")))
+    cell = {"number": 2, "start": 0.1, "seconds": 0.8}
+    found = read(row(start=1000.08), keeping.to_json(record("a", cells=[cell])))
     assert not found.partial
     assert lengths(found)["prepare"] == 0.02
     assert found.duration == pytest.approx(0.92)
+    assert found.cells[0].start == pytest.approx(0.02)
 
 
 def test_a_retry_waits_since_it_was_due() -> None:
