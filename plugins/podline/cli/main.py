@@ -12,6 +12,7 @@ from podline import __version__
 from podline.cli import (
     clean,
     data,
+    join,
     latency,
     lint,
     notebook,
@@ -76,6 +77,7 @@ def _start(
 
 app.command("lint")(lint.command)
 app.command("show")(show.command)
+app.command("join")(join.command)
 app.command("run")(run.command)
 app.command("runs")(runs.command)
 app.command("latency")(latency.command)

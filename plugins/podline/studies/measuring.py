@@ -5,7 +5,7 @@ child process's, from spawn to exit. Either is the sum of `PARTS`, along the cri
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -160,12 +160,15 @@ def _with_stage(record: Record, result: StageResult) -> Record:
     return record.model_copy(update={"phases": tuple(phases), **sizes, **memory})
 
 
-def measure(tasks: Mapping[str, Task], blank: Measurement) -> Measurement:
+def measure(
+    tasks: Mapping[str, Task], blank: Measurement, stage_cells: Collection[int]
+) -> Measurement:
     """Return the measurement of a run.
 
     Args:
         tasks: of `read_tasks`.
         blank: what is known of the run otherwise.
+        stage_cells: the numbers of the notebook's cells that are a stage's own.
 
     Raises:
         MeasuringError: the records of a run that succeeded do not tell.
@@ -187,8 +190,19 @@ def measure(tasks: Mapping[str, Task], blank: Measurement) -> Measurement:
     }  # fmt: skip
     found = replace(blank, counts=counts, tries=tries)
     if blank.combination.backend == BASELINE:
-        return _of_baseline(records[0], found)
+        return _of_baseline(_as_stages_have_it(records[0], stage_cells), found)
     return _of_pipeline(records, found)
+
+
+def _as_stages_have_it(record: Record, stage_cells: Collection[int]) -> Record:
+    """The baseline's record with the time of its cells of imports in that phase, not in `code`."""
+    moved = sum(cell.seconds for cell in record.cells if cell.number not in stage_cells)
+    by = {"imports": moved, "code": -moved}
+    phases = [
+        phase.model_copy(update={"seconds": max(0.0, phase.seconds + by.get(phase.name, 0.0))})
+        for phase in record.phases
+    ]
+    return record.model_copy(update={"phases": tuple(phases)})
 
 
 def _of_baseline(record: Record, blank: Measurement) -> Measurement:

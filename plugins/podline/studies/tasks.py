@@ -135,7 +135,8 @@ def _run(
     stages = [stage.name for stage in pipeline.stages]
     expected = ["notebook"] if combination.backend == BASELINE else stages
     wanted = expected if ended.state == "success" else []
-    return measure(read_tasks(study.store, dag_id, ended.run_id, wanted), blank)
+    tasks = read_tasks(study.store, dag_id, ended.run_id, wanted)
+    return measure(tasks, blank, {c.number for stage in pipeline.stages for c in stage.cells})
 
 
 def _warm_up(study: Study, design: Design, combination: Combination, sitting: Sitting) -> None:

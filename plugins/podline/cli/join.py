@@ -1,0 +1,28 @@
+"""`podline join`: one stage in place of two."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    notebook: Annotated[Path, typer.Argument(help="A notebook.")],
+    first: Annotated[str, typer.Argument(help="A stage of it.")],
+    second: Annotated[str, typer.Argument(help="The stage that comes next.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The new notebook; by default NOTEBOOK_joined.")
+    ] = None,
+) -> None:
+    """Write a notebook with two stages joined, as `podline report overhead` may advise.
+
+    It has the first one's name and settings. Only tags are changed.
+    """
+    from podline.exceptions import NotebookError
+    from podline.notebooks.joining import join_stages
+
+    to = to or notebook.with_stem(f"{notebook.stem}_joined")
+    if to.exists():
+        raise NotebookError(f"{to} exists. fix: remove it, or name another with --to")
+    to.write_text(join_stages(notebook, first, second))
+    typer.echo(to)
