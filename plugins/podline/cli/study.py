@@ -45,6 +45,30 @@ def overhead(
         make_console().print(Markdown(made.markdown))
 
 
+@app.command("export")
+def export(
+    kind: Annotated[str, typer.Argument(help="overhead.")],
+    study: Annotated[str, typer.Argument(help="A study's name.")],
+    file: Annotated[Path, typer.Argument(help="The file to write, such as study.jsonl.gz.")],
+) -> None:
+    """Write a study's measurements to one file, to go on with them in another store."""
+    from podline.studies import archive, keeping
+
+    with stores.opened() as store:
+        many = archive.export(keeping.Study(store, kind, study), file)
+    typer.echo(f"{file}: {many} objects")
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(help="What was exported.")]) -> None:
+    """Put a study that was exported into the store."""
+    from podline.studies import archive
+
+    with stores.opened() as store:
+        study = archive.load(store, file)
+    typer.echo(f"study {study.name}")
+
+
 def _list(names: list[str]) -> None:
     for name in names:
         typer.echo(name)
