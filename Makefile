@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 8080
 PYTEST_ARGS ?=
+SWEEP_ARGS ?=
 
 # The first Python of 3.11 to 3.13 that runs; `make PYTHON=...` names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -163,6 +164,13 @@ bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (K
 .PHONY: bench-recorder
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
+
+.PHONY: sweep-quick sweep-full
+sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECONFIG, and print it
+	$(BIN)/python -m benchmarks.sweep quick $(SWEEP_ARGS)
+
+sweep-full: install-dev ## The same with all sizes, for hours (SWEEP_ARGS="--name NAME" goes on)
+	$(BIN)/python -m benchmarks.sweep full $(SWEEP_ARGS)
 
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
