@@ -42,7 +42,12 @@ def read_events(client: "CoreV1Api", namespace: str, uid: str) -> list[Event]:
         _preload_content=False,
         _request_timeout=(CONNECT_SECONDS, CONNECT_SECONDS),
     )
-    return sorted(json.loads(response.data)["items"], key=time_of)
+    return sorted(json.loads(response.data)["items"], key=_place)
+
+
+def _place(event: Event) -> tuple[int, str]:
+    """Where an event stands: most have whole seconds, but the name ends with when it first came."""
+    return int(time_of(event)), event["metadata"]["name"]
 
 
 def brief(events: Sequence[Event]) -> list[dict[str, Any]]:
