@@ -1,5 +1,6 @@
 """Stages as pods under Airflow's real scheduler: lost workers, stops, sweeps."""
 
+import itertools
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -14,6 +16,7 @@ from benchmarks.namespaces import Relay, own_namespace
 from benchmarks.notebooks import DEFERRED_DAG, code_cell, notebook_text
 from benchmarks.server import ROOT, Airflow, running
 from podline.store import Store, StoreConnection
+from tests.support.browser import PHONE, WIDE, log_in, picture
 from tests.support.latency import lengths, one_try
 
 # One Airflow for all of them; two at once would be slow on a small machine.
@@ -191,7 +194,8 @@ def test_a_pipeline_of_pods(airflow: Airflow, core: Any, namespace: str) -> None
             "scheduled", "queued", "prepare", "submit", "schedule", "pull", "start", "boot",
             "fetch", "imports", "load", "code", "dump", "store", "notice", "finish", "cleanup",
         ]  # fmt: skip
-        assert {event["reason"] for event in found["events"]} >= {"Scheduled", "Started"}
+        reasons = [event["reason"] for event in found["events"]]
+        assert reasons[:4] == ["Scheduled", "Pulled", "Created", "Started"]
         assert found["skew"]["low"] <= 0 <= found["skew"]["high"]
         assert found["node"]
 
@@ -318,3 +322,25 @@ def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str) -
     assert airflow.wait("slow", run_id) == "success"
     xcom = airflow.call("GET", f"{path('slow', run_id, 'sleep')}/xcomEntries/return_value")
     assert "adopted_from_try': 1" not in str(xcom["value"])
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Playwright's own loop
+def test_the_page_of_a_pod(airflow: Airflow, chromium: Any) -> None:
+    run_id = airflow.trigger("chain")
+    assert airflow.wait("chain", run_id) == "success"
+    lengths(one_try(airflow, "chain", run_id, "make"))  # its record is there
+    tab = f"/dags/chain/runs/{quote(run_id, safe='')}/tasks/make/plugin/podline-task"
+    password = json.loads(Path(airflow.environment["AIRFLOW_HOME"], "passwords.json").read_text())
+    page = log_in(chromium.new_context(), airflow.url, tab, "admin", password["admin"])
+    events = page.get_by_role("region", name="Events of the pod")
+    for (width, height), theme in itertools.product((WIDE, PHONE), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
+        page.reload()
+        events.get_by_text("Scheduled", exact=True).wait_for()
+        events.scroll_into_view_if_needed()
+        picture(page, f"task-pod-{width}-{theme}")
+    assert events.get_by_text("Started", exact=True).is_visible()
+    assert page.errors == []
+    page.context.close()

@@ -34,17 +34,17 @@ export const MEANING = {
   scheduled: "ready to run, until the scheduler queues it",
   queued: "queued, until a worker starts it",
   adopted: "what its pod did before this try took it over",
-  prepare: "the task's process starts and reads its DAG",
+  prepare: "the task’s process starts and reads its DAG",
   submit: "plan and inputs are made, and the pod or process",
   schedule: "the cluster finds a node",
   pull: "the image comes to the node",
   start: "the container is made and started",
   boot: "Python and podline start in the stage",
   fetch: "the inputs come from the store",
-  imports: "the notebook's imports and functions",
+  imports: "the notebook’s imports and functions",
   load: "the inputs become objects",
-  code: "the stage's own cells",
-  run: "the task's own work, undivided",
+  code: "the stage’s own cells",
+  run: "the task’s own work, undivided",
   dump: "objects become files",
   store: "the outputs go to the store",
   defer: "until the trigger runs",
@@ -85,7 +85,8 @@ export function Bar({ parts, own, label, height = 22 }) {
 export function Legend({ phases, own }) {
   return h(
     Flex,
-    { as: "ul", wrap: "wrap", columnGap: 4, rowGap: 1, listStyleType: "none", "aria-label": "Colours" },
+    { as: "ul", wrap: "wrap", columnGap: 4, rowGap: 1, listStyleType: "none", marginY: 2,
+      "aria-label": "Colours" },
     phases.map((phase) =>
       h(
         Flex,

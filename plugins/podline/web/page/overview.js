@@ -3,7 +3,7 @@
 import { address, part, useAnswer } from "./api.js";
 import { Box, Flex, Fragment, Heading, Input, Link, PageLink, Text, h, useEffect, useState } from "./host.js";
 import { Bar } from "./looks.js";
-import { Figures, Notice, Pager, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, Pager, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { moment, range, seconds, share } from "./words.js";
 
 const PAGE = 25;
@@ -87,10 +87,10 @@ function Dags({ answer, links, page, turn, search }) {
       columns: [
         ["DAG", (dag) => h(PageLink, { to: links.dag(dag.dag_id) }, dag.dag_id)],
         ["last run", (dag) => moment(dag.last)],
-        ["runs", (dag) => dag.runs, true],
-        ["wall time: median [p10 – p90]", (dag) => range(dag.seconds), true],
-        ["overhead", (dag) => h(Share, { found: dag.overhead_share }), true],
-        ["slowest overhead, by median", (dag) => h(Slowest, { dag })],
+        ["runs", (dag) => dag.runs, NUMBER],
+        ["wall time: median [p10 – p90]", (dag) => range(dag.seconds), NUMBER],
+        ["overhead", (dag) => h(Share, { found: dag.overhead_share }), NUMBER],
+        ["slowest overhead, by median", (dag) => h(Slowest, { dag }), PROSE],
       ],
     }),
     h(Pager, { page, last, turn }),
@@ -101,7 +101,7 @@ function Share({ found }) {
   if (!found) return "–";
   return h(
     Box,
-    { minWidth: "110px" },
+    { width: "160px", marginStart: "auto" },
     h(Bar, {
       parts: [
         ["finish", found.p50],
@@ -147,8 +147,8 @@ export function Dag({ dagId, links }) {
         columns: [
           ["run", (run) => h(PageLink, { to: links.run(dagId, run.run_id) }, run.run_id)],
           ["started", (run) => moment(run.start)],
-          ["took", (run) => seconds(run.seconds), true],
-          ["overhead", (run) => share(run.overhead_share), true],
+          ["took", (run) => seconds(run.seconds), NUMBER],
+          ["overhead", (run) => share(run.overhead_share), NUMBER],
           ["", (run) => (run.failed ? "failed" : "")],
         ],
       }),
@@ -163,7 +163,7 @@ export function Dag({ dagId, links }) {
             columns: [
               ["task", ({ task }) => task],
               ["phase", ({ phase }) => phase],
-              ["median [p10 – p90]", ({ found }) => range(found), true],
+              ["median [p10 – p90]", ({ found }) => range(found), NUMBER],
             ],
           })
         : h(Text, null, "No try of these runs has succeeded yet."),

@@ -43,26 +43,27 @@ export function Trouble({ error, retry }) {
   );
 }
 
-// `columns`: [title, value of a row, is it a number]; a value may be a node.
+// The kinds of columns. A table is as wide as they need, and moves sideways where there is less room.
+const SHORT = { whiteSpace: "nowrap" };
+export const NUMBER = { whiteSpace: "nowrap", textAlign: "end", fontVariantNumeric: "tabular-nums" };
+export const PROSE = { minWidth: "24em", overflowWrap: "anywhere" };
+
+// `columns`: [title, value of a row, kind]; a value may be a node.
 export function Rows({ label, columns, rows, keyOf }) {
   return h(
     Box,
     { overflowX: "auto", tabIndex: 0, role: "region", "aria-label": label },
     h(
       Table.Root,
-      { size: "sm" },
+      { size: "sm", width: "auto" },
       h(
         Table.Header,
         null,
         h(
           Table.Row,
           null,
-          columns.map(([title, , number]) =>
-            h(
-              Table.ColumnHeader,
-              { key: title, scope: "col", textAlign: number ? "end" : "start" },
-              title,
-            ),
+          columns.map(([title, , kind = SHORT]) =>
+            h(Table.ColumnHeader, { key: title, scope: "col", ...kind }, title),
           ),
         ),
       ),
@@ -73,17 +74,8 @@ export function Rows({ label, columns, rows, keyOf }) {
           h(
             Table.Row,
             { key: keyOf ? keyOf(row) : index },
-            columns.map(([title, value, number]) =>
-              h(
-                Table.Cell,
-                {
-                  key: title,
-                  textAlign: number ? "end" : "start",
-                  fontVariantNumeric: number ? "tabular-nums" : undefined,
-                  whiteSpace: number ? "nowrap" : undefined,
-                },
-                value(row),
-              ),
+            columns.map(([title, value, kind = SHORT]) =>
+              h(Table.Cell, { key: title, ...kind }, value(row)),
             ),
           ),
         ),

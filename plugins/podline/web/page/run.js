@@ -3,7 +3,7 @@
 import { part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, PageLink, Text, h, useState } from "./host.js";
 import { Bar, Legend, MEANING, OUTSIDE } from "./looks.js";
-import { Figures, Notice, Pager, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, Pager, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { Waterfall } from "./waterfall.js";
 import { instance, range, seconds, share } from "./words.js";
 
@@ -84,9 +84,9 @@ function Totals({ run }) {
       columns: [
         ["phase", ([name]) => name],
         ["where", ([name]) => run.where[name]],
-        ["seconds", ([, length]) => seconds(length), true],
-        ["share", ([name, length]) => (OUTSIDE.includes(name) ? "–" : share(length / whole)), true],
-        ["what it is", ([name]) => MEANING[name]],
+        ["seconds", ([, length]) => seconds(length), NUMBER],
+        ["share", ([name, length]) => (OUTSIDE.includes(name) ? "–" : share(length / whole)), NUMBER],
+        ["what it is", ([name]) => MEANING[name], PROSE],
       ],
     }),
   );
@@ -127,7 +127,8 @@ function Slow({ run }) {
     return h(Section, { title }, h(Text, null, "There are no earlier runs to compare with."));
   }
   if (!run.slow.length) {
-    return h(Section, { title }, h(Text, null, `Nothing, against ${run.compared_with} earlier runs.`));
+    const runs = run.compared_with === 1 ? "the earlier run" : `${run.compared_with} earlier runs`;
+    return h(Section, { title }, h(Text, null, `Nothing, against ${runs}.`));
   }
   return h(
     Section,
@@ -138,8 +139,8 @@ function Slow({ run }) {
       columns: [
         ["task", (slow) => slow.task_id],
         ["phase", (slow) => slow.phase],
-        ["this run", (slow) => seconds(slow.seconds), true],
-        ["usually: median [p10 – p90]", (slow) => range(slow.usual), true],
+        ["this run", (slow) => seconds(slow.seconds), NUMBER],
+        ["usually: median [p10 – p90]", (slow) => range(slow.usual), NUMBER],
       ],
     }),
   );
@@ -163,12 +164,12 @@ function Tries({ run, linkOf }) {
       rows,
       columns: [
         ["task", (index) => h(PageLink, { to: linkOf(index) }, name(index))],
-        ["try", (index) => tries.try_number[index], true],
+        ["try", (index) => tries.try_number[index], NUMBER],
         ["state", (index) => tries.state[index] || "not started"],
         ["where", (index) => tries.backend[index] || tries.kind[index]],
-        ["took", (index) => seconds(took(index)), true],
-        ["own code", (index) => seconds(own(index)), true],
-        ["note", (index) => noteOf(tries, index)],
+        ["took", (index) => seconds(took(index)), NUMBER],
+        ["own code", (index) => seconds(own(index)), NUMBER],
+        ["note", (index) => noteOf(tries, index), PROSE],
       ],
     }),
     h(Pager, { page, last, turn }),

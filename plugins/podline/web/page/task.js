@@ -3,7 +3,7 @@
 import { address, part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, Link, PageLink, Text, h } from "./host.js";
 import { Bar, Legend, MEANING, OUTSIDE } from "./looks.js";
-import { Figures, Notice, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { bytes, instance, moment, range, seconds } from "./words.js";
 
 export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
@@ -97,11 +97,11 @@ function Phases({ found }) {
     columns: [
       ["phase", (phase) => phase.name],
       ["where", (phase) => found.where[phase.name]],
-      ["from", (phase) => seconds(phase.start), true],
-      ["took", (phase) => seconds(phase.seconds), true],
-      ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), true],
+      ["from", (phase) => seconds(phase.start), NUMBER],
+      ["took", (phase) => seconds(phase.seconds), NUMBER],
+      ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), NUMBER],
       ["measured by", (phase) => `${phase.source}, to ${seconds(phase.precision)}`],
-      ["what it is", (phase) => MEANING[phase.name]],
+      ["what it is", (phase) => MEANING[phase.name], PROSE],
     ],
   });
 }
@@ -115,9 +115,9 @@ function Cells({ found }) {
       label: "Cells of the stage",
       rows: found.cells,
       columns: [
-        ["cell", (cell) => `${cell.number}`, true],
-        ["from", (cell) => seconds(cell.start), true],
-        ["took", (cell) => seconds(cell.seconds), true],
+        ["cell", (cell) => `${cell.number}`, NUMBER],
+        ["from", (cell) => seconds(cell.start), NUMBER],
+        ["took", (cell) => seconds(cell.seconds), NUMBER],
       ],
     }),
     h(Text, { fontSize: "xs", color: "fg.muted" }, "Measured by the stage’s own monotonic clock."),
@@ -139,9 +139,9 @@ function Moved({ found }) {
       rows,
       columns: [
         ["way", ([way]) => way],
-        ["bytes", ([, size]) => bytes(size), true],
-        ["in", ([, , time]) => seconds(time), true],
-        ["throughput", ([, size, time]) => (size && time ? `${bytes(size / time)}/s` : "–"), true],
+        ["bytes", ([, size]) => bytes(size), NUMBER],
+        ["in", ([, , time]) => seconds(time), NUMBER],
+        ["throughput", ([, size, time]) => (size && time ? `${bytes(size / time)}/s` : "–"), NUMBER],
       ],
     }),
   );
@@ -152,24 +152,37 @@ function Pod({ found }) {
   return h(
     Section,
     { title: "Pod" },
-    h(Text, null, `${found.namespace}/${found.pod} on ${found.node || "no node"}, from ${found.image}`),
-    found.skew &&
-      h(
-        Text,
-        { fontSize: "sm", color: "fg.muted" },
-        `Its clock was taken to be ${seconds(found.skew.seconds)} ahead of the worker’s: by what happened ` +
-          `before what, it must be between ${seconds(found.skew.low)} and ${seconds(found.skew.high)}.`,
-      ),
+    h(
+      Text,
+      { overflowWrap: "anywhere" },
+      `${found.namespace}/${found.pod} on ${found.node || "no node"}, from ${found.image}`,
+    ),
+    h(Clock, { skew: found.skew }),
     found.events.length > 0 &&
       h(Rows, {
         label: "Events of the pod",
         rows: found.events,
         columns: [
           ["event", (event) => event.reason],
+          ["what the cluster said", (event) => event.message, PROSE],
+          ["times", (event) => event.count, NUMBER],
           ["last at", (event) => moment(event.at)],
-          ["times", (event) => event.count, true],
-          ["what the cluster said", (event) => event.message],
         ],
       }),
+  );
+}
+
+// Nothing is to be told where the two clocks were not compared.
+function Clock({ skew }) {
+  if ((skew?.low ?? null) === null) return null;
+  const bounds =
+    skew.high === null
+      ? `at least ${seconds(skew.low)}`
+      : `between ${seconds(skew.low)} and ${seconds(skew.high)}`;
+  return h(
+    Text,
+    { fontSize: "sm", color: "fg.muted" },
+    `Its clock was taken to be ${seconds(skew.seconds)} ahead of the worker’s: by what happened ` +
+      `before what, it must be ${bounds}.`,
   );
 }

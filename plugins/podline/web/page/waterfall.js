@@ -81,20 +81,22 @@ function Axis({ over }) {
   return h(
     Box,
     { position: "relative", height: "18px", "aria-hidden": true },
-    ticks(over).map((at) =>
-      h(
+    ticks(over).map((at) => {
+      const place = (100 * at) / (over.to - over.from);
+      return h(
         Text,
         {
           key: at,
           position: "absolute",
-          left: `${(100 * at) / (over.to - over.from)}%`,
+          left: `${place}%`,
+          transform: place > 85 ? "translateX(-100%)" : undefined, // there is no room to its right
           fontSize: "xs",
           color: "fg.muted",
           whiteSpace: "nowrap",
         },
         at === 0 ? "0" : seconds(at),
-      ),
-    ),
+      );
+    }),
   );
 }
 
