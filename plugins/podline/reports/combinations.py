@@ -19,6 +19,7 @@ class Combination:
         cell: which.
         wall, baseline: seconds.
         overhead: seconds.
+        beside_code: the same less the difference of the code's own time.
         ratio: of the walls: `overhead` as a share of the baseline, plus one.
         parts: mean seconds of each of `pairs.PARTS`; they add up to the mean overhead.
         code_ratio: the code's own time over that in the whole notebook.
@@ -28,6 +29,7 @@ class Combination:
     wall: Estimate
     baseline: Estimate
     overhead: Estimate
+    beside_code: Estimate
     ratio: Estimate
     parts: dict[str, float]
     code_ratio: Estimate
@@ -54,6 +56,7 @@ def combine(pairs: pd.DataFrame) -> list[Combination]:
             wall=geometric(rows["wall_s"]),
             baseline=geometric(rows["baseline_s"]),
             overhead=difference(rows["overhead_s"]),
+            beside_code=difference(rows["beside_code_s"]),
             ratio=geometric(rows["ratio"]),
             parts={part: float(rows[f"overhead_{part}_s"].mean()) for part in PARTS},
             code_ratio=geometric(rows["code_ratio"]),
@@ -74,8 +77,8 @@ def _row(combination: Combination) -> dict[str, object]:
     row: dict[str, object] = {**combination.cell._asdict(), "n": combination.n}
     estimates = {
         "wall_s": combination.wall, "baseline_s": combination.baseline,
-        "overhead_s": combination.overhead, "share": combination.share,
-        "code_ratio": combination.code_ratio,
+        "overhead_s": combination.overhead, "beside_code_s": combination.beside_code,
+        "share": combination.share, "code_ratio": combination.code_ratio,
     }  # fmt: skip
     for name, estimate in estimates.items():
         row |= columns(name, estimate)

@@ -6,6 +6,7 @@ regression`), and the overhead is their difference.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from podline.reports.pairs import COMBINATION, Pipeline, by_cell, by_pipeline
+from podline.reports.pairs import COMBINATION, Cell, Pipeline, by_cell, by_pipeline
 from podline.reports.regression import Interval, Prediction, Regression, regress
 from podline.reports.statistics import Array
 
@@ -22,6 +23,9 @@ GB, MILLION = 1e9, 1e6
 _RESPONSES = ("wall_s", "baseline_s", "beside_code_s", "baseline_beside_code_s")
 _OVERHEAD = np.array([1.0, -1.0, 0.0, 0.0])
 _BESIDE_CODE = np.array([0.0, 0.0, 1.0, -1.0])
+# What a term's coefficient is for; and where the parameter stands for it.
+_UNITS = {"stages": "a stage", "bytes": "a GB read", "weights": "a million weights"}
+_PARAMETERS = {"bytes": "10⁹ of the data parameter", "weights": "10⁶ of the model parameter"}
 _BASELINE = np.array([0.0, 1.0, 0.0, 0.0])
 # Of each term: the column, what it falls back to where that is not known, and its unit.
 _SIZES = {"bytes": ("bytes_read", "data", GB), "weights": ("weights", "model", MILLION)}
@@ -60,6 +64,10 @@ class Costs:
     sizes: pd.DataFrame
     regression: Regression
     residuals: pd.DataFrame
+
+    def unit(self, term: str) -> str:
+        """What a term's seconds are for, in words."""
+        return _PARAMETERS[term] if term in self.by_parameter else _UNITS[term]
 
     def overhead(self, term: str) -> Interval:
         """Seconds of overhead for a stage, a GB, or a million weights."""
@@ -104,6 +112,35 @@ class Costs:
                 raise ValueError(f"{parameter} = {value:g} lies outside of what was measured")
             row.append(float(np.interp(value, known.index, known)))
         return self.regression.predict(np.array(row))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a model predicts at a size: the ratio of the walls of pipeline and whole notebook."""
+
+    cell: Cell
+    prediction: Prediction
+
+
+def forecast(model: Costs) -> Iterator[Forecast]:
+    """Predict a model's costs at the sizes it was fitted on, and between each two of the data.
+
+    What it does not reach is left out.
+    """
+    for data in _between(model.sizes["data"]):
+        for weights in sorted(model.sizes["model"].unique()):
+            try:
+                found = model.predict(data, weights)
+            except ValueError:
+                continue
+            yield Forecast(Cell(*model.pipeline, data, weights), found)
+
+
+def _between(sizes: pd.Series) -> list[float]:
+    """The sizes, and between each two their geometric mean to two digits."""
+    known = sorted(set(sizes.dropna())) or [math.nan]
+    means = [math.sqrt(one * other) for one, other in itertools.pairwise(known)]
+    return sorted({*known, *(float(f"{mean:.2g}") for mean in means)})
 
 
 def fit(pairs: pd.DataFrame) -> Iterator[Costs | Unfitted]:

@@ -12,17 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from podline.reports.pairs import BASELINE, COMBINATION, POINT, Cell, by_cell, successful
-from podline.reports.statistics import Estimate, arithmetic, difference
+from podline.reports.statistics import Array, Estimate, arithmetic, difference
 
-_START = (
-    "gap_s", "prepare", "submit", "schedule", "pull", "start", "boot", "defer", "notice", "resume",
-    "finish",
-)  # fmt: skip
-_READ, _WRITTEN = ("fetch", "load"), ("dump", "store")
-_FIELDS = (*_START, *_READ, *_WRITTEN, "imports", "bytes_in", "bytes_out")
+# What a stage has: the time before it and the phases that it would not need as a part of another,
+# what it reads and writes, and imports.
+_FIELDS = {
+    "start": ["gap_s", "prepare", "submit", "schedule", "pull", "start", "boot", "defer", "notice",
+              "resume", "finish"],
+    "read": ["fetch", "load"],
+    "written": ["dump", "store"],
+    "imports": ["imports"],
+    "bytes_in": ["bytes_in"],
+    "bytes_out": ["bytes_out"],
+}  # fmt: skip
 _RUN = ["repeat", "sitting", "attempt"]
 
 
@@ -85,7 +91,7 @@ def advise(stages: pd.DataFrame) -> list[Join]:
         own = rows.groupby("stage")["own_s"].median()
         names, runs = _in_order(rows), _by_stage(rows)
         for pair in itertools.pairwise(names):
-            saving = difference(_saved(runs, names, pair))
+            saving = difference(_saved(runs, names, pair).tolist())
             found.append(Join(cell, pair, saving, float(own[[*pair]].min())))
     return found
 
@@ -94,39 +100,42 @@ def _in_order(rows: pd.DataFrame) -> list[str]:
     return [str(name) for name in rows.sort_values("order", kind="stable")["stage"].unique()]
 
 
-def _by_stage(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a run, a column a field and stage."""
-    fields = [name for name in _FIELDS if name in rows]
-    return rows.pivot(index=_RUN, columns="stage", values=fields).fillna(0.0)
+def _by_stage(rows: pd.DataFrame) -> dict[tuple[str, str], Array]:
+    """The runs' values of each field and stage."""
+    fields = pd.DataFrame({name: rows[columns].sum(axis=1) for name, columns in _FIELDS.items()})
+    wide = rows[["stage", *_RUN]].join(fields).pivot(index=_RUN, columns="stage").fillna(0.0)
+    return {
+        (field, str(stage)): wide[field, stage].to_numpy()
+        for field in _FIELDS for stage in wide[field]
+    }  # fmt: skip
 
 
-def _saved(runs: pd.DataFrame, names: Sequence[str], joined: Sequence[str]) -> pd.Series:
+def _saved(
+    runs: Mapping[tuple[str, str], Array], names: Sequence[str], joined: Sequence[str]
+) -> Array:
     """Seconds saved in each run by joining stages that follow each other."""
-    saved = pd.Series(0.0, index=runs.index)
+    saved = np.zeros_like(runs["start", joined[0]])
     for first, second in itertools.pairwise(joined):
-        saved += _seconds(runs, second, _START + _READ)
-        saved += _seconds(runs, first, _WRITTEN) * (1 - _read_later(runs, first, second, names))
-        imports = _seconds(runs, first, ("imports",))
-        saved += imports.clip(upper=_seconds(runs, second, ("imports",)))
+        saved += runs["start", second] + runs["read", second]
+        saved += runs["written", first] * (1 - _read_later(runs, names, first, second))
+        saved += np.minimum(runs["imports", first], runs["imports", second])
     return saved
 
 
-def _read_later(runs: pd.DataFrame, first: str, second: str, names: Sequence[str]) -> pd.Series:
+def _read_later(
+    runs: Mapping[tuple[str, str], Array], names: Sequence[str], first: str, second: str
+) -> Array:
     """The share of what `first` stores that a stage after `second` reads, at least.
 
     A stage that reads more than was stored since `second` has the rest from before.
     """
     stored, since = runs["bytes_out", first], runs["bytes_out", second]
-    later = stored * 0.0
+    later = np.zeros_like(stored)
     for stage in names[names.index(second) + 1 :]:
-        later = later.clip(lower=runs["bytes_in", stage] - since)
+        later = np.maximum(later, runs["bytes_in", stage] - since)
         since = since + runs["bytes_out", stage]
-    return (later / stored.where(stored > 0)).clip(upper=1.0).fillna(0.0)
-
-
-def _seconds(runs: pd.DataFrame, stage: str, phases: Sequence[str]) -> pd.Series:
-    known = [(phase, stage) for phase in phases if phase in runs]
-    return runs[known].sum(axis=1)
+    share: Array = np.minimum(later, stored) / np.maximum(stored, 1.0)
+    return share
 
 
 def compare(
@@ -161,5 +170,5 @@ def compare(
 def _predicted(stages: pd.DataFrame, cell: Cell, joined: Sequence[str]) -> Estimate | None:
     for other, rows in by_cell(stages):
         if str(other) == str(cell) and set(joined) <= set(rows["stage"]):  # NaN is not NaN
-            return difference(_saved(_by_stage(rows), _in_order(rows), joined))
+            return difference(_saved(_by_stage(rows), _in_order(rows), joined).tolist())
     return None

@@ -85,7 +85,7 @@ def by_cell(frame: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
 
 def successful(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that count: no warm-ups, no failures, a point's last attempt only."""
-    good = runs[~runs["warmup"].astype(bool) & (runs["state"] == "success")]
+    good = runs[~runs["warmup"] & (runs["state"] == "success") & (runs["wall_s"] > 0)]
     good = good.sort_values(["sitting", "attempt", "started"], kind="stable")
     again = good.duplicated([*COMBINATION, "repeat"], keep="last")
     return good[~again].sort_values([*COMBINATION, "repeat"], kind="stable", ignore_index=True)
@@ -101,7 +101,8 @@ def pair(runs: pd.DataFrame) -> pd.DataFrame:
         A row a run that has a baseline, with the run's own columns and, all in seconds but the
         ratios: `baseline_s` and `baseline_code_s`; `overhead_s`, the difference of the walls;
         `overhead_PART_s`, the parts that add up to it; `ratio` of the walls and `share`, the
-        overhead's part of the baseline; `code_ratio`, of the code's own time.
+        overhead's part of the baseline; `beside_code_s`, the overhead less the difference of the
+        code's own time, which is mostly noise; `code_ratio`, of the code's own time.
     """
     good = successful(runs)
     base = good.loc[good["backend"] == BASELINE, [*POINT, *_SECONDS]]
@@ -114,13 +115,15 @@ def pair(runs: pd.DataFrame) -> pd.DataFrame:
     pairs["overhead_libraries_s"] = pairs["libraries_s"] - pairs["baseline_libraries_s"]
     known = pairs[[f"overhead_{part}_s" for part in PARTS[:-1]]].sum(axis=1)
     pairs["overhead_residual_s"] = pairs["overhead_s"] - known
+    own = pairs["code_s"] - pairs["baseline_code_s"]
+    pairs["beside_code_s"] = pairs["overhead_s"] - own
     pairs["ratio"] = pairs["wall_s"] / pairs["baseline_s"]
     pairs["share"] = pairs["ratio"] - 1
     pairs["code_ratio"] = pairs["code_s"] / pairs["baseline_code_s"].replace(0, np.nan)
     parts = [f"overhead_{part}_s" for part in PARTS]
     return pairs[
         [*COMBINATION, "repeat", "sitting", "index", *_SIZES, "wall_s", "code_s", "baseline_s",
-         "baseline_code_s", "overhead_s", *parts, "ratio", "share", "code_ratio"]
+         "baseline_code_s", "overhead_s", "beside_code_s", *parts, "ratio", "share", "code_ratio"]
     ]  # fmt: skip
 
 
@@ -137,7 +140,8 @@ def stages_of(stages: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """
     key = [*COMBINATION, "repeat", "sitting", "attempt"]
     good = successful(runs)
-    found = stages.merge(good.loc[good["backend"] != BASELINE, key], on=key)
+    counted = good.loc[good["backend"] != BASELINE, key]
+    found = stages[~stages["warmup"]].merge(counted, on=key)
     found["own_s"] = found[[name for name in OWN if name in found]].sum(axis=1)
     found["overhead_s"] = found["duration_s"] - found["own_s"]
     return found.sort_values([*key, "order"], kind="stable", ignore_index=True)
@@ -145,8 +149,8 @@ def stages_of(stages: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def count(runs: pd.DataFrame) -> Counts:
     """Count what became of the runs."""
-    warm = runs["warmup"].astype(bool)
-    succeeded = runs[~warm & (runs["state"] == "success")]
+    warm = runs["warmup"]
+    succeeded = runs[~warm & (runs["state"] == "success") & (runs["wall_s"] > 0)]
     good = successful(runs)
     baselines = int((good["backend"] == BASELINE).sum())
     paired = len(pair(runs))

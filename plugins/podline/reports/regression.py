@@ -53,11 +53,11 @@ class MeanSquare:
 class Regression:
     """Responses that are linear in the same terms.
 
-    Each response is fitted by least squares on its logarithm, which is linearised about its group's
-    geometric mean, so that the noise may grow with what is measured. Runs of a group share their terms, and the group is the unit of
-    replication: where there are groups enough, the uncertainty is taken from how groups scatter
-    about the fit, so that a form that fits badly has wide intervals. That is generalised least
-    squares with a random effect of the group, exact for groups of one size.
+    Each response is fitted by least squares on its logarithm, linearised about its group's mean,
+    since the noise grows with what is measured. Runs of a group share their terms, and the group
+    is the unit of replication: where there are groups enough, the uncertainty is taken from how
+    groups scatter about the fit, so that a form that fits badly has wide intervals. That is
+    generalised least squares with a random effect of the group, exact for groups of one size.
 
     Attributes:
         coefficients: responses by terms, in the response's unit for a unit of the term.
@@ -154,27 +154,24 @@ def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> R
     Raises:
         ValueError: the terms cannot be told apart, or no residuals are left.
     """
-    group = _indicators(groups)
-    sizes = group.sum(axis=0)
-    scale = np.exp(group @ ((group.T @ np.log(responses)) / sizes[:, None]))
+    group, block = _indicators(groups), _deviations(blocks)
+    runs = group.sum(axis=0)
+    scale = np.exp(group @ ((group.T @ np.log(responses)) / runs[:, None]))
     relative = 1 + np.log(responses / scale)
-    block = _deviations(blocks)
-    solvers, coefficients, residuals = [], [], []
-    for response in range(responses.shape[1]):
-        design = np.column_stack([terms / scale[:, [response]], block])
-        if np.linalg.matrix_rank(design) < design.shape[1]:
-            raise ValueError("sizes and sittings do not tell the parts of the model apart")
-        solver = np.linalg.pinv(design)
-        solution = solver @ relative[:, response]
-        solvers.append(solver[: terms.shape[1]])
-        coefficients.append(solution[: terms.shape[1]])
-        residuals.append(relative[:, response] - design @ solution)
+    designs = [np.column_stack([terms / column[:, None], block]) for column in scale.T]
+    if any(np.linalg.matrix_rank(design) < design.shape[1] for design in designs):
+        raise ValueError("sizes and sittings do not tell the parts of the model apart")
+    solvers = [np.linalg.pinv(design) for design in designs]
+    solutions = [solver @ column for solver, column in zip(solvers, relative.T, strict=True)]
+    predicted = np.column_stack([d @ s for d, s in zip(designs, solutions, strict=True)])
+    residuals, number = relative - predicted, terms.shape[1]
     between, within, pooled = _mean_squares(
-        np.array(residuals), relative, np.column_stack([group, block]), design.shape[1]
+        residuals, relative, np.column_stack([group, block]), number + block.shape[1]
     )
+    coefficients = np.array(solutions)[:, :number]
     return Regression(
-        np.array(coefficients), between, within, pooled, len(sizes) / float((1 / sizes).sum()),
-        terms @ np.array(coefficients).T, np.array(residuals).T, tuple(solvers),
+        coefficients, between, within, pooled, len(runs) / float((1 / runs).sum()),
+        terms @ coefficients.T, residuals, tuple(solver[:number] for solver in solvers),
     )  # fmt: skip
 
 
@@ -184,7 +181,7 @@ def _mean_squares(
     """Split the residuals' squares into those between groups and those within; whether pooled."""
     rows, rank = len(relative), int(np.linalg.matrix_rank(groups))
     own = relative - groups @ np.linalg.lstsq(groups, relative, rcond=None)[0]
-    whole, inside = residuals @ residuals.T, own.T @ own
+    whole, inside = residuals.T @ residuals, own.T @ own
     if rank - parameters < _SPARE:
         if rows == parameters:
             raise ValueError("there are as many parts of the model as measurements")

@@ -1,0 +1,1 @@
+"""The overhead study in words: a module a question, which makes sections from the numbers."""

@@ -1,0 +1,78 @@
+"""Numbers as a reader wants them."""
+
+import math
+
+import pytest
+
+from podline.reports import wording
+from podline.reports.pairs import Pipeline
+from podline.reports.statistics import arithmetic
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.01234, "0.012"), (1.2345, "1.23"), (12.345, "12.3"), (123.45, "123"),
+     (12345, "12,345"), (-0.5, "−0.500"), (math.nan, "–")],
+)  # fmt: skip
+def test_numbers_have_three_digits(value: float, text: str) -> None:
+    assert wording.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.05, "5.0 %"),
+        (0.1234, "12.3 %"),
+        (1.5, "150 %"),
+        (-0.031, "−3.1 %"),
+        (25, "2,500 %"),
+        (math.nan, "–"),
+    ],
+)
+def test_percentages(share: float, text: str) -> None:
+    assert wording.percent(share) == text.replace(" ", wording.SPACE)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(500, "500"), (10_000, "10 k"), (1_500_000, "1.5 M"), (2e9, "2 G"), (math.nan, "default")],
+)
+def test_sizes(value: float, text: str) -> None:
+    assert wording.size(value) == text.replace(" ", wording.SPACE)
+
+
+def test_bytes_are_in_powers_of_ten() -> None:
+    sizes = [wording.data_bytes(value) for value in (12, 1.2e4, 3.4e6, 8.5e9, math.nan)]
+    assert [size.replace(wording.SPACE, " ") for size in sizes] == [
+        "12 B",
+        "12 kB",
+        "3.4 MB",
+        "8.5 GB",
+        "–",
+    ]
+
+
+def test_an_estimate_has_its_interval_or_all_its_values() -> None:
+    assert wording.estimate(arithmetic([1, 3] * 4), wording.number) == "2.00 (1.11 to 2.89)"
+    assert wording.estimate(arithmetic([1, 3]), wording.number) == "2.00 (each: 1.00, 3.00)"
+    assert wording.estimate(arithmetic([1]), wording.number) == "1.00"
+    assert wording.estimate(arithmetic([]), wording.number) == "not measured"
+
+
+def test_a_way_that_is_not_a_schedulers_is_named() -> None:
+    assert wording.pipeline(Pipeline("n", "scheduler", "process")) == "n on process"
+    assert wording.pipeline(Pipeline("n", "test", "process")) == "n on process, run by test"
+
+
+def test_lists_and_counts() -> None:
+    assert [wording.listed("abc"[:length]) for length in range(4)] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+    assert [wording.count(number, "run") for number in (0, 1, 1200)] == [
+        "0 runs",
+        "1 run",
+        "1,200 runs",
+    ]
