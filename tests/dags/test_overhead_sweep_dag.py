@@ -79,11 +79,18 @@ def sweeping(home: Path, folder: Path, store: Store) -> Iterator[Airflow]:
 
 def kill_all(home: Path) -> None:
     """As when the machine goes down: every process of this Airflow, at once."""
+    while pids := list(processes(home)):  # until none is left that was forked meanwhile
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def processes(home: Path) -> Iterator[int]:
     mine = f"AIRFLOW_HOME={home}".encode()
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may be another's, or gone; a dead one has none
             if mine in (process / "environ").read_bytes().split(b"\0"):
-                os.kill(int(process.name), signal.SIGKILL)
+                yield int(process.name)
 
 
 def test_a_kill_in_the_middle_loses_and_repeats_nothing(
@@ -166,7 +173,8 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
     dags_test(env, conf | {"name": "unlucky"})
     again, _, about = tables(Study(store, "overhead", "unlucky"))
     assert len(about["failed"]) == 8
-    assert len(again[again["state"] == "success"]) == len(runs[runs["state"] == "success"])
+    measured = again[~again["warmup"] & (again["state"] == "success")]
+    assert list(measured["sitting"]) == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from podline.studies.keeping import Study, StudyError
 from podline.studies.tables import tables
 
 if TYPE_CHECKING:
-    from podline.reports import Report
+    from podline.reports.page import Report
 
 FOLDER = "report"  # of the study
 HTML, MARKDOWN = "report.html", "report.md"
@@ -19,7 +19,7 @@ def make(study: Study) -> "Report":
     Raises:
         StudyError: there is no such study, or nothing is measured yet.
     """
-    from podline.reports import make_report
+    from podline.reports.overhead import make_report
 
     runs, stages, about = tables(study)
     if runs.empty:
@@ -44,7 +44,8 @@ def files_of(made: "Report") -> dict[str, bytes]:
     """A report as files, by name."""
     tables = {f"{name}.csv": table.to_csv(index=False) for name, table in made.tables.items()}
     texts = {HTML: made.html, MARKDOWN: made.markdown, **tables}
-    return {**{name: text.encode() for name, text in texts.items()}, **made.figures}
+    figures = {f"{name}.svg": drawn for name, drawn in made.figures.items()}
+    return {**{name: text.encode() for name, text in texts.items()}, **figures}
 
 
 def _replace(study: Study, key: str, data: bytes) -> None:
