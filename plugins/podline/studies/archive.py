@@ -28,7 +28,7 @@ def export(study: Study, path: Path) -> int:
     """
     study.design()
     root = study.key()
-    lines = [{"kind": study.kind, "name": study.name}]
+    lines: list[dict[str, Any]] = [{"kind": study.kind, "name": study.name}]
     for item in sorted(study.store.list(root), key=lambda item: item.key):
         place = keys.split(item.key)[len(keys.split(root)) :]
         if place[0] != FOLDER:
