@@ -30,7 +30,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "/////", "-----", "\\\\\\\\\\", "xxxxx")
 
 _WIDE, _NARROW = 8.6, 3.7  # inches
-_MOST_TICKS = 6
+_LN10 = math.log(10)
 # Ticks of shares, those to keep first.
 _SHARES = (
     0, 1, 10, 100, 0.1, -0.1, 0.5, 5, 2, 0.2, 20, 50, -0.5, 0.05, -0.05, 3, 0.3, 0.7, 30, 7, 0.02,
@@ -115,15 +115,21 @@ def ordered_looks(number: int) -> list[tuple[Any, str]]:
     return [(colours[k], MARKERS[k % len(MARKERS)]) for k in range(number)]
 
 
-def size_axis(axes: Axes, values: pd.Series) -> None:
-    """Make x an axis of positive sizes: logarithmic, with ticks at them, or at round ones."""
-    known = sorted(set(values))
+def size_axis(axes: Axes, values: pd.Series, measured: bool = True) -> None:
+    """Make x an axis of positive sizes: logarithmic.
+
+    Args:
+        axes: of which.
+        values: what is drawn.
+        measured: whether ticks are at the values themselves, or at round ones.
+    """
+    low, high = math.log(values.min()), math.log(values.max())
+    powers = range(math.floor(low / _LN10), math.ceil(high / _LN10) + 1)
+    places = [m * 10.0**e for m in (1, 2, 5, 3, 7, 1.5) for e in powers]
+    if measured:
+        places = sorted(set(values))
     axes.set_xscale("log")
-    if len(known) > _MOST_TICKS:
-        low, high = known[0] * 0.9, known[-1] * 1.1
-        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        known = [m * 10.0**e for e in powers for m in (1, 2, 5) if low <= m * 10.0**e <= high]
-    _ticks(axes.xaxis, known, size)
+    _ticks(axes.xaxis, _apart(map(math.log, places), low, high, 0.14), size)
 
 
 def share_axis(axes: Axes, which: Literal["x", "y"], shares: pd.DataFrame) -> None:
@@ -139,16 +145,23 @@ def share_axis(axes: Axes, which: Literal["x", "y"], shares: pd.DataFrame) -> No
     margin = 0.04 * (high - low)
     limits = math.exp(low - margin), math.exp(high + margin)
     axes.set(**{f"{which}scale": "log", f"{which}lim": limits})
-    apart, ticks = (high - low) * (0.07 if which == "y" else 0.2), list[float]()
-    for at in map(math.log1p, _SHARES):
-        if low <= at <= high and all(abs(at - tick) >= apart for tick in ticks):
-            ticks.append(at)
-    axis = axes.yaxis if which == "y" else axes.xaxis
-    _ticks(axis, map(math.exp, ticks), lambda ratio: round_percent(ratio - 1))
+    axis, least = (axes.yaxis, 0.07) if which == "y" else (axes.xaxis, 0.2)
+    ticks = _apart(map(math.log1p, _SHARES), low, high, least)
+    _ticks(axis, ticks, lambda ratio: round_percent(ratio - 1))
 
 
-def _ticks(axis: Axis, places: Iterable[float], form: Callable[[float], str]) -> None:
-    axis.set_major_locator(FixedLocator(list(places)))
+def _apart(places: Iterable[float], low: float, high: float, least: float) -> list[float]:
+    """The places within the ends that are a share of the whole from those before."""
+    found: list[float] = []
+    for place in places:
+        inside = low - 1e-9 <= place <= high + 1e-9
+        if inside and all(abs(place - other) >= least * (high - low) for other in found):
+            found.append(place)
+    return found
+
+
+def _ticks(axis: Axis, logarithms: Iterable[float], form: Callable[[float], str]) -> None:
+    axis.set_major_locator(FixedLocator([math.exp(place) for place in logarithms]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
 

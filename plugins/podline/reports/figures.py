@@ -166,7 +166,7 @@ def residuals(table: pd.DataFrame, narrow: bool) -> Figure:
             points = rows[rows["wall"] == wall]
             _scatter(axes, points["fitted_s"], points["residual"], look)
         axes.axhline(0, color="0.3", linewidth=0.8)
-        size_axis(axes, rows["fitted_s"])
+        size_axis(axes, rows["fitted_s"], measured=False)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: round_percent(share)))
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     legend(figure, [mark(*look) for look in zip(walls, COLOURS, MARKERS, strict=False)], narrow)

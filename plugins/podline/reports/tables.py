@@ -87,11 +87,11 @@ def stages(found: pd.DataFrame) -> pd.DataFrame:
 def stock(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
     """Return a row a run of podline's operator or Airflow's, with its combination's interval.
 
-    Empty where not both were measured.
+    Notebooks that did not run by both are left out.
     """
     both = pairs[pairs["backend"].isin((OURS, STOCK))]
-    if both["backend"].nunique() < 2:
-        both = both.iloc[:0]
+    operators = both.groupby(["notebook", "way"])["backend"].transform("nunique")
+    both = both[operators == 2]
     return _with_intervals(both, "overhead_s", [(one, one.overhead) for one in combinations])
 
 

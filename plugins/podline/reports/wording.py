@@ -44,6 +44,7 @@ def size(value: float) -> str:
     """A count as it was chosen: ``10 k``, ``1.5 M``; unknown: ``default``."""
     if not math.isfinite(value):
         return "default"
+    value = float(f"{value:.3g}")  # or 999,999 would be 1000 k
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.3g}{SPACE}{name}"

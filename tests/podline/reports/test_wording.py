@@ -35,7 +35,14 @@ def test_percentages(share: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(500, "500"), (10_000, "10 k"), (1_500_000, "1.5 M"), (2e9, "2 G"), (math.nan, "default")],
+    [
+        (500, "500"),
+        (10_000, "10 k"),
+        (999_999.9, "1 M"),
+        (1_500_000, "1.5 M"),
+        (2e9, "2 G"),
+        (math.nan, "default"),
+    ],
 )
 def test_sizes(value: float, text: str) -> None:
     assert wording.size(value) == text.replace(" ", wording.SPACE)

@@ -17,6 +17,7 @@ _EFFECTS = {
     "falls": "that ratio at ten times the data, over itself,",
     "training": "training's time over all other code's",
 }
+_PARTS = {"exists": "combinations", "falls": "model sizes", "training": "combinations"}
 _TEST = (
     "A repeat of the design gives one value of the effect, a ratio; a claim is shown, or refuted,"
     " where the 95 % interval over repeats lies wholly on one side of 1. The last column counts "
@@ -30,15 +31,16 @@ def claims(found: Summary) -> Section:
     title = "Three claims, tested"
     if not found.claims:
         return Section(title)
+    ordered = sorted(found.claims, key=lambda claim: [*_CLAIMS].index(claim.claim))
     rows = tuple(
         (
             _CLAIMS[one.claim], pipeline(one.pipeline), one.verdict.value, str(one.effect.n),
             estimate(one.effect, number), f"{one.holding} of {one.combinations}",
         )
-        for one in sorted(found.claims, key=lambda claim: [*_CLAIMS].index(claim.claim))
+        for one in ordered
     )  # fmt: skip
     head = ("claim", "pipeline", "verdict", "repeats", "effect", "shown in")
-    texts = tuple(map(_verdict, found.claims))
+    texts = tuple(map(_verdict, ordered))
     return Section(title, (Points(texts), Grid(head, rows, 3, "claims"), Paragraph(_TEST)))
 
 
@@ -46,4 +48,5 @@ def _verdict(claim: Claim) -> str:
     name = f"{_CLAIMS[claim.claim]} ({pipeline(claim.pipeline)}): {claim.verdict.value}"
     if claim.verdict is Verdict.UNTESTED:
         return f"{name}, since {claim.reason}."
-    return f"{name}; {_EFFECTS[claim.claim]} is {estimate(claim.effect, number)}."
+    alone = f"{claim.holding} of {claim.combinations} {_PARTS[claim.claim]} show it by themselves"
+    return f"{name}; {_EFFECTS[claim.claim]} is {estimate(claim.effect, number)}. {alone}."

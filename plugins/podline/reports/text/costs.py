@@ -10,7 +10,6 @@ from podline.reports.costs import Costs
 from podline.reports.pairs import PARTS, by_pipeline
 from podline.reports.sections import Grid, Paragraph, Picture, Points, Section
 from podline.reports.statistics import LEAST
-from podline.reports.stock import OURS, STOCK
 from podline.reports.summary import Summary
 from podline.reports.wording import (
     cell_words,
@@ -169,6 +168,6 @@ def operators(found: Summary) -> Section:
         "The same stages as pods, by podline's operator and by a plain KubernetesPodOperator. "
         f"podline's takes {seconds(mean)} less in the mean over {count(len(rows), 'combination')}."
     )
-    drawn = {OURS, STOCK} <= set(found.pairs["backend"])
+    drawn = len(tables.stock(found.pairs, found.combinations)) > 0
     grid = Grid(head, tuple(rows), 1, "operators")
     return Section.of(title, Paragraph(text), _STOCK_PICTURE if drawn else None, grid)
