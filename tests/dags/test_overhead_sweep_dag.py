@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from benchmarks.namespaces import Relay, own_namespace
@@ -77,20 +77,20 @@ def sweeping(home: Path, folder: Path, store: Store) -> Iterator[Airflow]:
         yield airflow
 
 
-def kill_all(home: Path) -> None:
-    """As when the machine goes down: every process of this Airflow, at once."""
-    while pids := list(processes(home)):  # until none is left that was forked meanwhile
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+def kill_all() -> None:
+    """As when the machine goes down: every process but the store, at once."""
+    while running := [p for p in psutil.Process().children(recursive=True) if not _is_store(p)]:
+        for process in running:  # until none is left that was forked meanwhile
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(running, timeout=1)
 
 
-def processes(home: Path) -> Iterator[int]:
-    mine = f"AIRFLOW_HOME={home}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it may be another's, or gone; a dead one has none
-            if mine in (process / "environ").read_bytes().split(b"\0"):
-                yield int(process.name)
+def _is_store(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "weed" or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_kill_in_the_middle_loses_and_repeats_nothing(
@@ -103,7 +103,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
         run_id = airflow.trigger("overhead_sweep", conf)
         until(lambda: _measured(study) >= 3)
         time.sleep(0.7)
-        kill_all(home)
+        kill_all()
     before = {item.key: item.etag for item in store.list(study.key("measurements"))}
     assert 3 <= len(before) < 8
     with sweeping(home, folder, store) as airflow:
