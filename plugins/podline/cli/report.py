@@ -9,6 +9,7 @@ from rich.text import Text
 from podline.cli.console import make_table, print_table
 from podline.cli.history import Run
 from podline.latency.breakdown import Row, phase_names, total_of
+from podline.operators.launching import shown
 
 
 def print_breakdown(console: Console, rows: Sequence[Row], cells: bool = False) -> None:
@@ -61,7 +62,7 @@ def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
     table = make_table("metric", "value")
     table.columns[1].justify = "right"
     for name, value in metrics.items():
-        table.add_row(name, f"{value:.6g}")
+        table.add_row(name, shown(value))
     console.print()
     print_table(console, table)
 

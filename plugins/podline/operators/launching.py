@@ -141,5 +141,11 @@ def check_parameters(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any
 def summary(result: StageResult) -> str:
     """One line for the log: where the stage's time went, and its metrics."""
     phases = ", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in result.phases)
-    metrics = "".join(f"; {name} = {value:g}" for name, value in result.metrics.items())
+    metrics = "".join(f"; {name} = {shown(value)}" for name, value in result.metrics.items())
     return f"{result.stage}: {phases}{metrics}"
+
+
+def shown(value: float) -> str:
+    """A metric as text: a whole number in full, another to six digits."""
+    whole = value.is_integer() and abs(value) < 1e15
+    return f"{value:.0f}" if whole else f"{value:g}"

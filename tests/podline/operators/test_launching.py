@@ -159,6 +159,14 @@ def test_the_summary_for_the_log() -> None:
     assert launching.summary(_result()) == "s0: boot 0.25 s, code 1.50 s; loss = 0.125"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(129_735_456.0, "129735456"), (-2.0, "-2"), (0.4431742, "0.443174"), (1e20, "1e+20")],
+)
+def test_a_metric_as_text(value: float, text: str) -> None:
+    assert launching.shown(value) == text
+
+
 # --- parameters ---------------------------------------------------------------------------------
 
 PARAMETERS = "n = 1\nrate = 0.5\nname = 'a'\non = True\nsizes = [1]\nmore = {'k': 1}\nany = None"
