@@ -81,9 +81,18 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -
     assert manifest["metrics"]["rmse_network"] == pytest.approx(metrics["rmse_network"])
     assert [file["path"] for file in manifest["files"]] == ["model.keras"]
     assert "rmse_network=" in output  # what a cell prints is in the task's log
-    # The Parquet file that ingest wrote went to preprocess, which deleted it.
-    assert "household.parquet" in found["ingest"].heap.files
-    assert found["preprocess"].heap.files["household.parquet"].kind == "deleted"
+    # How much was read, of which the last year is held out, and what learned from it.
+    counts = {**found["ingest"].metrics, **found["train"].metrics}
+    assert counts["rows_train"] == 90_000
+    assert counts["rows_read"] == 90_000 + 525_600
+    assert counts["bytes_read"] == 39_201_006
+    assert 8_000 < counts["weights"] < 12_000
+    # Frames that grow with the rows go on as files, until the stage that needs them last.
+    files = {stage: result.heap.files for stage, result in found.items()}
+    assert "household/000131040.parquet" in files["ingest"]
+    assert files["preprocess"]["household/000131040.parquet"].kind == "deleted"
+    assert files["train"]["hours/000000000.parquet"].kind == "file"
+    assert files["evaluate"]["hours/000000000.parquet"].kind == "deleted"
     # Only where the network is, TensorFlow is loaded.
     assert "tensorflow" not in found["ingest"].versions
     assert "tensorflow" in found["train"].versions
