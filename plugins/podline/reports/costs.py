@@ -18,17 +18,16 @@ from podline.reports.pairs import COMBINATION, Cell, Pipeline, by_cell, by_pipel
 from podline.reports.regression import Interval, Prediction, Regression, regress
 from podline.reports.statistics import Array
 
-GB, MILLION = 1e9, 1e6
 # Walls of pipeline and whole notebook, and what of them is not the code's own time.
 _RESPONSES = ("wall_s", "baseline_s", "beside_code_s", "baseline_beside_code_s")
 _OVERHEAD = np.array([1.0, -1.0, 0.0, 0.0])
+_BASELINE = np.array([0.0, 1.0, 0.0, 0.0])
 _BESIDE_CODE = np.array([0.0, 0.0, 1.0, -1.0])
+# Of each size: the column, the parameter that it falls back to where that is not known, the unit.
+_SIZES = {"bytes": ("bytes_read", "data", 1e9), "weights": ("weights", "model", 1e6)}
 # What a term's coefficient is for; and where the parameter stands for it.
 _UNITS = {"stages": "a stage", "bytes": "a GB read", "weights": "a million weights"}
 _PARAMETERS = {"bytes": "10⁹ of the data parameter", "weights": "10⁶ of the model parameter"}
-_BASELINE = np.array([0.0, 1.0, 0.0, 0.0])
-# Of each term: the column, what it falls back to where that is not known, and its unit.
-_SIZES = {"bytes": ("bytes_read", "data", GB), "weights": ("weights", "model", MILLION)}
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,14 @@ class Costs:
     Attributes:
         pipeline: which.
         stages: of the pipeline.
-        runs, combinations: how many it was fitted on.
+        runs: how many it was fitted on.
+        combinations: of these.
         terms: ``stages``, and ``bytes`` (per GB) and ``weights`` (per million) where they varied.
         by_parameter: the terms whose size no run tells, so that the parameter stands for it.
-        low, high: the sizes that it was fitted on, by term, as in `sizes`.
         sizes: of each combination: data, model, and its terms.
         regression: of the pipeline's wall and the baseline's, in seconds.
-        residuals: a row a run: its combination, its predicted ratio and relative residuals.
+        residuals: a row a run: its combination, its walls as measured and as fitted, in seconds,
+            and how far off they are, as shares.
     """
 
     pipeline: Pipeline
@@ -169,7 +169,7 @@ def _fit(pipeline: Pipeline, rows: pd.DataFrame) -> Costs:
     )
     return Costs(
         pipeline, int(rows["stages"].iloc[0]), len(rows), len(np.unique(groups)),
-        tuple(terms), tuple(t for t in terms[1:] if rows[_SIZES[t][0]].isna().any()),
+        tuple(terms), tuple(term for term in terms[1:] if not _is_told(rows, term)),
         rows[["data", "model"]].join(sizes).drop_duplicates(ignore_index=True), found,
         _residuals(rows, found),
     )  # fmt: skip
@@ -180,9 +180,15 @@ def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
     found = pd.DataFrame({"stages": rows["stages"].astype(float)})
     groups = rows.groupby(COMBINATION, dropna=False)
     for term, (measured, parameter, unit) in _SIZES.items():
-        column = parameter if rows[measured].isna().any() else measured
+        column = measured if _is_told(rows, term) else parameter
         found[term] = (groups[column].transform("median") / unit).fillna(0.0)
     return found
+
+
+def _is_told(rows: pd.DataFrame, term: str) -> bool:
+    """Whether some run of each combination tells a size."""
+    told = rows.groupby(COMBINATION, dropna=False)[_SIZES[term][0]].count()
+    return bool((told > 0).all())
 
 
 def _responses(rows: pd.DataFrame) -> Array:

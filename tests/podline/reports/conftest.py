@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from podline.reports.frames import check_runs, check_stages
+from podline.reports.summary import summarise
+from podline.reports.tables import make_tables
 from tests.support import simulated_sweep
 
 
@@ -42,3 +44,13 @@ def small() -> Sweep:
         data=(10_000, 1_000_000), models=(10_000, 1_000_000), repeats=2
     )
     return Sweep(check_runs(runs), check_stages(stages), simulated_sweep.about(runs))
+
+
+@pytest.fixture(scope="session")
+def tables(sweep: Sweep) -> dict[str, pd.DataFrame]:
+    return make_tables(summarise(sweep.runs, sweep.stages, sweep.about))
+
+
+@pytest.fixture(scope="session")
+def few(small: Sweep) -> dict[str, pd.DataFrame]:
+    return make_tables(summarise(small.runs, small.stages, small.about))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -76,6 +77,20 @@ def test_held_out_combinations_lie_in_their_intervals(sweep: Sweep) -> None:
     assert 0.9 <= table["inside"].mean() <= 0.99
 
 
+def test_a_combination_is_predicted_from_the_others_only(sweep: Sweep) -> None:
+    pairs = pair(sweep.runs)
+    pairs = pairs[(pairs["backend"] == "kubernetes") & (pairs["notebook"] == "household_power")]
+    held = (pairs["data"] == 100_000) & (pairs["model"] == 1_000_000)
+    (others,) = fit(pairs[~held])
+    assert isinstance(others, Costs)
+    terms = np.array([5.0, 100_000 * BYTES_A_ROW / 1e9, 1.0])
+    expected = others.regression.predict(terms).single
+    row = hold_out(pairs)[held.to_numpy()].iloc[0]
+    assert (row["data"], row["model"]) == (100_000, 1_000_000)
+    found = row[["predicted", "low", "high"]].astype(float).to_numpy() + 1
+    assert found == pytest.approx([expected.value, expected.low, expected.high])
+
+
 def test_a_combination_off_the_line_is_not_predicted() -> None:
     runs, _ = simulate(truth=QUIET)
     odd = (runs["data"] == 1_000_000) & (runs["model"] == 10_000) & (runs["backend"] != "notebook")
@@ -100,6 +115,15 @@ def test_bytes_that_no_run_tells_are_those_of_the_parameter() -> None:
     assert model.by_parameter == ("bytes",)
     assert model.unit("bytes") == "10⁹ of the data parameter"
     assert model.overhead("bytes").value == pytest.approx(3.0 * BYTES_A_ROW, rel=0.1)
+
+
+def test_a_run_that_does_not_tell_its_bytes_has_those_of_its_combination() -> None:
+    runs, _ = simulate(truth=QUIET)
+    known = fitted(runs)["kubernetes"].overhead("bytes")
+    runs.loc[runs["repeat"] == 2, "bytes_read"] = None
+    model = fitted(runs)["kubernetes"]
+    assert model.by_parameter == ()
+    assert model.overhead("bytes") == known
 
 
 def test_why_there_is_no_model() -> None:

@@ -13,24 +13,11 @@ from matplotlib.transforms import Bbox
 
 from podline.reports import drawing, figures
 from podline.reports.drawing import Drawing, draw
-from podline.reports.summary import summarise
-from podline.reports.tables import make_tables
-from tests.podline.reports.conftest import Sweep
 
 FIGURES: dict[str, Drawing] = {
     "share": figures.share, "parts": figures.parts, "stock": figures.stock,
     "residuals": figures.residuals, "held-out": figures.held_out,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def tables(sweep: Sweep) -> dict[str, pd.DataFrame]:
-    return make_tables(summarise(sweep.runs, sweep.stages, sweep.about))
-
-
-@pytest.fixture(scope="module")
-def few(small: Sweep) -> dict[str, pd.DataFrame]:
-    return make_tables(summarise(small.runs, small.stages, small.about))
 
 
 def drawn(name: str, table: pd.DataFrame, narrow: bool) -> Figure:

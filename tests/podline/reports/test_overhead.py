@@ -1,4 +1,4 @@
-"""The whole report, from whatever was measured."""
+"""The whole report, from whatever was measured; the figures' own tests are in test_figures."""
 
 import json
 import re
@@ -8,12 +8,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from podline.reports import overhead
 from podline.reports.overhead import make_report
 from podline.reports.page import Report
 from tests.podline.reports.conftest import Sweep
 from tests.support.simulated_sweep import about, simulate
 
 NOTHING = pd.DataFrame()
+
+
+@pytest.fixture
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is said only, which is the same, and sooner, without the pictures."""
+    monkeypatch.setattr(overhead, "draw", lambda *of: b"<svg/>")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,7 @@ def test_the_last_line_has_the_numbers(report: Report) -> None:
     assert line["joins_advised"] > 0
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_one_run_a_combination_is_reported_without_intervals() -> None:
     text = plain(made(*simulate(repeats=1)))
     assert "not tested, since an interval needs 8 repeats, and there are 1" in text
@@ -100,12 +108,14 @@ def test_one_run_a_combination_is_reported_without_intervals() -> None:
     assert "24 combinations with fewer than 8 runs have no interval." in text
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_a_quick_sweep_shows_all_its_values(small: Sweep) -> None:
     text = plain(made(small.runs, small.stages))
     assert re.search(r"took [\d.]+ % \(each: [\d.]+ %, [\d.]+ %\) longer", text)
     assert "too few to see whether the form is right" in text
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_one_size_has_no_model() -> None:
     report = made(*simulate(data=(10_000,), models=(10_000,)))
     text = plain(report)
@@ -115,6 +125,7 @@ def test_one_size_has_no_model() -> None:
     assert "held-out" not in report.figures
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_without_the_whole_notebook_operators_are_compared_all_the_same() -> None:
     report = made(*simulate(backends=("kubernetes", "stock"), models=(10_000,)))
     text = plain(report)
@@ -124,6 +135,7 @@ def test_without_the_whole_notebook_operators_are_compared_all_the_same() -> Non
     assert report.figures == {}
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_failures_and_interruptions_are_told_not_hidden(small: Sweep) -> None:
     runs = small.runs.copy()
     failed = (runs["backend"] == "kubernetes") & (runs["data"] == 1_000_000)
@@ -151,12 +163,14 @@ def test_nothing_measured_is_said_so() -> None:
     json.dumps(report.last_line, allow_nan=False)
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_runs_without_stages_have_costs_but_no_advice(small: Sweep) -> None:
     text = plain(made(small.runs, NOTHING))
     assert "## What a run costs" in text
     assert "## Advice" not in text
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_two_ways_of_running_are_two_pipelines(small: Sweep) -> None:
     other = small.runs.assign(way="test", sitting=5)
     runs = pd.concat([small.runs, other], ignore_index=True)

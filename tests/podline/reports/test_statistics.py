@@ -26,7 +26,8 @@ def holds(estimate: Estimate, truth: float) -> bool:
 
 
 def lognormal(seed: int, sd: float, *shape: int) -> Array:
-    return np.exp(sd * np.random.default_rng(seed).standard_normal(shape))
+    random = np.random.default_rng([seed, int(100 * sd)])
+    return np.exp(sd * random.standard_normal(shape))
 
 
 def test_students_t_interval() -> None:

@@ -123,7 +123,7 @@ def _limits(found: Summary) -> Iterator[str]:
     if found.counts.failed:
         yield "Runs that failed count nowhere else: if long ones fail more, means are too low."
     if found.runs["sitting"].nunique() > 1:
-        yield "Sittings differ; comparisons are within a sitting, but no sitting is yours."
+        yield "Comparisons are within a sitting: another day may differ as sittings do."
 
 
 def _time(moment: Any) -> str:

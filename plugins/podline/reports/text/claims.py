@@ -19,8 +19,8 @@ _EFFECTS = {
 }
 _PARTS = {"exists": "combinations", "falls": "model sizes", "training": "combinations"}
 _TEST = (
-    "A repeat of the design gives one value of the effect, a ratio; a claim is shown, or refuted,"
-    " where the 95 % interval over repeats lies wholly on one side of 1. The last column counts "
+    "A repeat of the design gives one value of the effect, a ratio; a claim is shown, or refuted, "
+    "where the 95 % interval over repeats lies wholly on one side of 1. The last column counts "
     "combinations of sizes, of the second claim model sizes. Each test is for itself: of twenty "
     "intervals, one may miss."
 )

@@ -31,8 +31,8 @@ _DEFINITIONS = (
 )
 _PARTS = (
     "Mean seconds, which add up: Kubernetes (scheduling, pulling, starting), transfer (fetching, "
-    "loading, dumping, storing), libraries (imports beyond the notebook's own), the pipeline (all"
-    " else within and between tasks), and a residual: the difference of the code itself, less "
+    "loading, dumping, storing), libraries (imports beyond the notebook's own), the pipeline (all "
+    "else within and between tasks), and a residual: the difference of the code itself, less "
     "what the notebook's own process takes to start."
 )
 _STAGES = (
@@ -42,8 +42,8 @@ _STAGES = (
 _COLUMNS = ("between", "kubernetes", "transfer", "libraries", "own", "rest", "total")
 _CODE = (
     "The code itself should take as long in either, so that its difference is mostly noise: "
-    "beside it the overhead is known best. The last column is the ratio of the code's time in the"
-    " pipeline to that in the notebook: well above 1, the pipeline had less of the machine; well "
+    "beside it the overhead is known best. The last column is the ratio of the code's time in the "
+    "pipeline to that in the notebook: well above 1, the pipeline had less of the machine; well "
     "below, more."
 )
 _SHARE_PICTURE = Picture(

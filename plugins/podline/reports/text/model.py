@@ -20,8 +20,8 @@ from podline.reports.wording import (
 
 _FORM = (
     "Pipeline and notebook each take a fixed time, a time for each byte read and one for each "
-    "weight; the overhead is the difference. The notebook's figure for a stage is its whole fixed"
-    " part. Noise is taken to grow with the time, and each sitting to be faster or slower by a "
+    "weight; the overhead is the difference. The notebook's figure for a stage is its whole fixed "
+    "part. Noise is taken to grow with the time, and each sitting to be faster or slower by a "
     "share of its own."
 )
 _RESIDUALS = Picture("residuals", "How far runs are from the model, over the model's time.")
