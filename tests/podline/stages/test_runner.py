@@ -85,6 +85,12 @@ def test_a_stage_that_succeeds(stages: Stages) -> None:
     assert result.executed_notebook == f"{ran.task.prefix}/{EXECUTED}"
 
 
+def test_the_peak_memory_is_the_stage_s_own(stages: Stages) -> None:
+    held = bytearray(400_000_000)
+    held[::4096] = b"x" * len(held[::4096])  # in memory, not only promised
+    assert 10_000_000 < stages.run("x = 1").ok.peak_memory < 200_000_000
+
+
 def test_the_executed_notebook_is_one(stages: Stages) -> None:
     import nbformat
 
