@@ -14,9 +14,11 @@ def command(
         Path | None, typer.Option("--to", help="The new notebook; by default NOTEBOOK_joined.")
     ] = None,
 ) -> None:
-    """Write a notebook with two stages joined, as `podline report overhead` may advise.
+    """Write a notebook with two of its stages joined.
 
-    It has the first one's name and settings. Only tags are changed.
+    The report of an overhead study advises it where that saves more than a stage does.
+
+    The joined stage has the first one's name and settings. Only tags are changed.
     """
     from podline.exceptions import NotebookError
     from podline.notebooks.joining import join_stages
