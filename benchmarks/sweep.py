@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks import cluster
 from benchmarks.server import Airflow, running
+from podline import datasets
 from podline.studies.keeping import Study
 from podline.studies.tasks import KIND
 
@@ -64,9 +65,10 @@ def main() -> None:
     }
     os.environ.pop("AIRFLOW_HOME", None)
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
+        for data in set(conf["notebooks"]) & datasets.DATASETS.keys():
+            there.store.put_if_absent(datasets.store_key(data), datasets.fetch(data))
         sweep(Path(name), there.variables, conf, arguments.hours)
-        study = Study(there.store, KIND, conf["name"])
-        _tell(study)
+        _tell(Study(there.store, KIND, conf["name"]))
 
 
 def _tell(study: Study) -> None:
