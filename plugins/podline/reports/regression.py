@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import fdtrc
 
 from podline.reports.statistics import Array, quantile_t
 
@@ -138,7 +138,7 @@ class Regression:
             return None
         between, within = self.between.of_ratio(), self.within.of_ratio()
         off = math.sqrt(max(0.0, between - within) / self.replicates)
-        return off, float(stats.f.sf(between / within, self.between.df, self.within.df))
+        return off, float(fdtrc(self.between.df, self.within.df, between / within))
 
 
 def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> Regression:

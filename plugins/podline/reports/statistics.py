@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit
 
 Array = npt.NDArray[np.float64]
 
@@ -135,4 +135,4 @@ def slope_weights(positions: Array, strata: Array) -> Array:
 
 def quantile_t(df: float) -> float:
     """Return the quantile of Student's t that bounds 95 % on both sides."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, df))
+    return float(stdtrit(df, (1 + LEVEL) / 2))

@@ -15,6 +15,7 @@ from tests.podline.reports.conftest import Sweep
 from tests.support.simulated_sweep import about, simulate
 
 NOTHING = pd.DataFrame()
+BOTH = ("notebook", "kubernetes")
 
 
 @pytest.fixture
@@ -83,8 +84,9 @@ def test_each_figure_has_its_data_beside_it_and_a_narrow_form(report: Report) ->
         assert (f'download="{name}.csv"' in report.html) == (name != "pairs")
 
 
-def test_the_same_frames_give_the_same_report(small: Sweep) -> None:
-    first, again = (made(small.runs, small.stages) for _ in range(2))
+def test_the_same_frames_give_the_same_report() -> None:
+    runs, stages = simulate(data=(10_000, 1_000_000), models=(10_000,), backends=BOTH, repeats=2)
+    first, again = (made(runs, stages) for _ in range(2))
     assert first.html == again.html
     assert first.markdown == again.markdown
     assert first.figures == again.figures
