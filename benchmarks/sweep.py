@@ -6,6 +6,7 @@ It goes on with a study of the same name. Its last line has the report's headlin
 import argparse
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 from benchmarks import cluster
 from benchmarks.server import Airflow, running
-from podline import datasets
+from podline import datasets, settings
+from podline.notebooks.joining import JOINED, join_stages
 from podline.studies.keeping import Study
 from podline.studies.tasks import KIND
 
@@ -55,20 +57,47 @@ def main() -> None:
     parser.add_argument("--name", help="of the study (a new one)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--notebook", action="append", help="(household_power)")
+    parser.add_argument("--data", type=int, action="append", help="a data size of one's own")
+    parser.add_argument("--model", type=int, action="append", help="a model size of one's own")
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--backend", action="append", help="(all four)")
+    parser.add_argument(
+        "--join", nargs=2, metavar="STAGE", help="compare with a notebook that has these joined"
+    )
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     arguments = parser.parse_args()
+    given = {
+        "data": arguments.data, "models": arguments.model, "repeats": arguments.repeats,
+        "backends": arguments.backend,
+    }  # fmt: skip
     conf = {
         "preset": arguments.preset,
         "seed": arguments.seed,
         "name": arguments.name or f"{arguments.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
         "notebooks": arguments.notebook or ["household_power"],
+        **{name: value for name, value in given.items() if value},
     }
     os.environ.pop("AIRFLOW_HOME", None)
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
         for data in set(conf["notebooks"]) & datasets.DATASETS.keys():
             there.store.put_if_absent(datasets.store_key(data), datasets.fetch(data))
-        sweep(Path(name), there.variables, conf, arguments.hours)
+        variables = dict(there.variables)
+        if arguments.join:
+            folder = _joined(Path(name), conf["notebooks"], *arguments.join)
+            variables["AIRFLOW__PODLINE__NOTEBOOKS_FOLDER"] = str(folder)
+        sweep(Path(name), variables, conf, arguments.hours)
         _tell(Study(there.store, KIND, conf["name"]))
+
+
+def _joined(home: Path, notebooks: list[str], first: str, second: str) -> Path:
+    """A folder with a notebook, and beside it the same with two stages joined."""
+    path = settings.notebooks_folder() / f"{notebooks[0]}.ipynb"
+    folder = home / "notebooks"
+    folder.mkdir()
+    shutil.copy(path, folder)
+    notebooks.append(path.stem + JOINED)
+    (folder / f"{notebooks[-1]}.ipynb").write_text(join_stages(path, first, second))
+    return folder
 
 
 def _tell(study: Study) -> None:

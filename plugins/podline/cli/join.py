@@ -21,9 +21,9 @@ def command(
     The joined stage has the first one's name and settings. Only tags are changed.
     """
     from podline.exceptions import NotebookError
-    from podline.notebooks.joining import join_stages
+    from podline.notebooks.joining import JOINED, join_stages
 
-    to = to or notebook.with_stem(f"{notebook.stem}_joined")
+    to = to or notebook.with_stem(notebook.stem + JOINED)
     if to.exists():
         raise NotebookError(f"{to} exists. fix: remove it, or name another with --to")
     to.write_text(join_stages(notebook, first, second))

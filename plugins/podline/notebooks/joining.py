@@ -7,6 +7,7 @@ from typing import Any
 from podline.exceptions import NotebookError
 from podline.notebooks.compiler import compile_notebook
 
+JOINED = "_joined"  # ends the new notebook's name
 _STEPS = ("step:", "block:")
 
 

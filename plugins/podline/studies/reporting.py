@@ -42,7 +42,7 @@ def write(made: "Report", folder: Path) -> None:
 
 def files_of(made: "Report") -> dict[str, bytes]:
     """A report as files, by name."""
-    tables = {f"{name}.csv": table.to_csv(index=False) for name, table in made.tables.items()}
+    tables = {f"{name}.csv": made.csv(name) for name in made.tables}
     texts = {HTML: made.html, MARKDOWN: made.markdown, **tables}
     figures = {f"{name}.svg": drawn for name, drawn in made.figures.items()}
     return {**{name: text.encode() for name, text in texts.items()}, **figures}

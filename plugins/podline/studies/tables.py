@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from podline.contract import STAGE_PHASES
 from podline.latency.phases import OUTSIDE, PHASES
+from podline.notebooks.joining import JOINED
+from podline.studies.design import BASELINE
 from podline.studies.keeping import Sitting, Study
 from podline.studies.measuring import COUNTS, PARTS, PIPELINE, Measurement
 
@@ -47,9 +49,26 @@ def tables(study: Study) -> tuple["pd.DataFrame", "pd.DataFrame", dict[str, Any]
         "interruptions": [_interruption(sitting) for sitting in sat[1:]],
         "failed": [_spoilt(m) for m in spoilt],
     }
+    if joined := _joined(measured):
+        about["joined"] = joined
     rows = [(m, False) for m in measured] + [(m, True) for m in warm_ups]
     rows += [(m, False) for m in spoilt if m.state == "failed"]
     return _frame(map(_run, rows), RUNS), _frame(_stages(rows), STAGES), about
+
+
+def _joined(measured: Iterable[Measurement]) -> dict[str, Any] | None:
+    """Which notebook is another one with two stages joined, as `podline join` makes it."""
+    stages: dict[str, list[str]] = {}
+    for one in measured:
+        if one.combination.backend != BASELINE:
+            stages.setdefault(one.combination.notebook, [stage.stage for stage in one.stages])
+    for notebook, names in stages.items():
+        of = stages.get(notebook.removesuffix(JOINED), [])
+        gone = [name for name in of if name not in names]
+        if notebook.endswith(JOINED) and len(gone) == 1 and of.index(gone[0]) > 0:
+            pair = [of[of.index(gone[0]) - 1], gone[0]]
+            return {"notebook": notebook, "of": notebook.removesuffix(JOINED), "stages": pair}
+    return None
 
 
 def _frame(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> "pd.DataFrame":
