@@ -78,7 +78,7 @@ def interval(found: Interval, form: Format) -> str:
 
 def pipeline(found: Pipeline) -> str:
     """``household_power on kubernetes``; the way only where it is not a scheduler's."""
-    way = "" if found.way == "scheduler" else f", run by {found.way}"
+    way = "" if found.way == "scheduler" else f", by dags {found.way}"
     return f"{found.notebook} on {found.backend}{way}"
 
 

@@ -1,7 +1,7 @@
 """What a study measures: combinations of sizes and backends, in an order that a seed makes."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,13 @@ class Combination(Json):
     repeat: int
 
     def __str__(self) -> str:
-        sizes = " × ".join("default" if s is None else f"{s:,}" for s in (self.data, self.model))
+        sizes = in_words((self.data, self.model))
         return f"{self.notebook}, {self.backend}, {sizes}, repeat {self.repeat}"
+
+
+def in_words(sizes: Iterable[int | None]) -> str:
+    """A data size and a model size, for people."""
+    return " × ".join("default" if size is None else f"{size:,}" for size in sizes)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from podline.contract import STAGE_PHASES
 from podline.latency.phases import OUTSIDE, PHASES
 from podline.notebooks.joining import JOINED
-from podline.studies.design import BASELINE
+from podline.studies.design import BASELINE, in_words
 from podline.studies.keeping import Sitting, Study
 from podline.studies.measuring import COUNTS, PARTS, PIPELINE, Measurement
 
@@ -43,7 +43,7 @@ def tables(study: Study) -> tuple["pd.DataFrame", "pd.DataFrame", dict[str, Any]
     about = {
         "sweep": study.name,
         "seed": design.seed,
-        "design": asdict(design),
+        "design": asdict(design) | {"sizes": [in_words(pair) for pair in design.sizes]},
         "planned": len(design.combinations()),
         "sittings": [_sitting(sitting, measured) for sitting in sat],
         "interruptions": [_interruption(sitting) for sitting in sat[1:]],

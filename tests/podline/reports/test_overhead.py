@@ -177,7 +177,7 @@ def test_two_ways_of_running_are_two_pipelines(small: Sweep) -> None:
     other = small.runs.assign(way="test", sitting=5)
     runs = pd.concat([small.runs, other], ignore_index=True)
     text = plain(made(runs, small.stages))
-    assert "household_power on kubernetes, run by test took" in text
+    assert "household_power on kubernetes, by dags test took" in text
     assert "without a scheduler; they are never compared with others" in text
 
 

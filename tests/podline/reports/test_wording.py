@@ -68,7 +68,7 @@ def test_an_estimate_has_its_interval_or_all_its_values() -> None:
 
 def test_a_way_that_is_not_a_schedulers_is_named() -> None:
     assert wording.pipeline(Pipeline("n", "scheduler", "process")) == "n on process"
-    assert wording.pipeline(Pipeline("n", "test", "process")) == "n on process, run by test"
+    assert wording.pipeline(Pipeline("n", "test", "process")) == "n on process, by dags test"
 
 
 def test_lists_and_counts() -> None:

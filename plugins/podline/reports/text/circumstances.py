@@ -47,7 +47,7 @@ def _design(found: Summary) -> Iterator[str]:
         yield f"Interrupted: {_plain(interruption)}."
     if "test" in set(found.runs["way"]):
         yield (
-            "Runs by test are of airflow dags test, without a scheduler; they are never compared "
+            "Runs by dags test are of airflow dags test, without a scheduler; they are never compared "
             "with others."
         )
 
