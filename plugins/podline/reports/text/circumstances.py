@@ -46,10 +46,7 @@ def _design(found: Summary) -> Iterator[str]:
     for interruption in interruptions:
         yield f"Interrupted: {_plain(interruption)}."
     if "test" in set(found.runs["way"]):
-        yield (
-            "Runs by dags test are of airflow dags test, without a scheduler; they are never compared "
-            "with others."
-        )
+        yield ("Runs by dags test had no scheduler: they are never compared with others.")
 
 
 def _sitting(sitting: Mapping[str, Any], found: Summary) -> tuple[str, ...]:
