@@ -10,7 +10,7 @@ The notebook says in its metadata which of its parameters are its sizes, as `pod
 `podline report overhead NAME` prints what was found.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
@@ -21,8 +21,8 @@ SIZES = {"type": ["null", "array"], "items": {"type": "integer"}, "default": Non
 
 with DAG(
     "overhead_sweep",
-    schedule=CronTriggerTimetable("@weekly", timezone="UTC"),  # not at once when it is unpaused
-    start_date=datetime(2026, 1, 1),
+    # Without a start date: not at once when it is unpaused.
+    schedule=CronTriggerTimetable("@weekly", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
