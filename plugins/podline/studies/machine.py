@@ -5,6 +5,7 @@ import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from podline import __version__
 
@@ -22,13 +23,23 @@ def boot_id() -> str:
         return ""
 
 
-def processors() -> int:
+def about() -> dict[str, Any]:
+    """What there is to say of it: processor, memory (bytes), kernel, versions of packages."""
+    return {
+        "machine": _processor(),
+        "processors": _processors(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "kernel": platform.release(),
+        "versions": _versions(),
+    }
+
+
+def _processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def processor() -> str:
-    """The processor's name, as far as the machine tells."""
+def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -36,13 +47,7 @@ def processor() -> str:
     return next((s.partition(":")[2].strip() for s in lines if s.startswith("model name")), "")
 
 
-def memory_bytes() -> int:
-    """How much memory the machine has, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def versions() -> dict[str, str]:
-    """The versions of what runs and what computes."""
+def _versions() -> dict[str, str]:
     found = {"podline": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -52,14 +57,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def busy_share(seconds: float = 1.0) -> float:
-    """Share of the processors' time that was taken, over some seconds; unknown: NaN."""
+def busy_share(seconds: float = 1.0) -> float | None:
+    """Share of the processors' time that was taken, over some seconds; None: not known."""
     before = _ticks()
     time.sleep(seconds)
     after = _ticks()
     if before is None or after is None or after[1] == before[1]:
-        return float("nan")
-    return 1 - (after[0] - before[0]) / (after[1] - before[1])
+        return None
+    return round(1 - (after[0] - before[0]) / (after[1] - before[1]), 4)
 
 
 def _ticks() -> tuple[int, int] | None:

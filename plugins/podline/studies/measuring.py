@@ -73,7 +73,8 @@ class Measurement(Json):
         way: how it ran: ``scheduler`` or ``test`` (`podline.studies.running`).
         sitting: which one it was measured in.
         attempt: from 1; more where a run before was disturbed or failed.
-        busy: share of the machine's processors that was taken in the second before it.
+        busy: share of the machine's processors that was taken in the second before it; None:
+            not known.
         started: the run's start (epoch).
         wall: seconds; None: it failed.
         parts: seconds of each of `PARTS` and of the pipeline; their sum is `wall`.
@@ -85,7 +86,7 @@ class Measurement(Json):
     way: str
     sitting: int
     attempt: int
-    busy: float
+    busy: float | None
     dag_id: str
     run_id: str
     state: str

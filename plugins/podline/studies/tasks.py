@@ -1,7 +1,6 @@
 """The tasks of the overhead study's DAG: plan, measure a combination, report."""
 
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -128,9 +127,8 @@ def _run(
     ended = running.run(dag_id, f"{study.name}__{name}", conf)
     blank = Measurement(
         combination=combination, way=running.way(), sitting=sitting.number, attempt=attempt,
-        busy=0.0 if math.isnan(busy) else round(busy, 4), dag_id=dag_id, run_id=ended.run_id,
-        state=ended.state, failure="", started=None, wall=None, parts={}, counts={}, stages=(),
-        tries=0,
+        busy=busy, dag_id=dag_id, run_id=ended.run_id, state=ended.state, failure="", started=None,
+        wall=None, parts={}, counts={}, stages=(), tries=0,
     )  # fmt: skip
     stages = [stage.name for stage in pipeline.stages]
     expected = ["notebook"] if combination.backend == BASELINE else stages
@@ -150,28 +148,19 @@ def _warm_up(study: Study, design: Design, combination: Combination, sitting: Si
 
 def _sit_down(study: Study, context: Mapping[str, Any]) -> Sitting:
     """The sitting that this is a part of, or a new one: another machine, run, or a lost worker."""
-    ti, known = context["ti"], study.sittings()
+    ti, known, boot = context["ti"], study.sittings(), machine.boot_id()
     lost = (str(ti.map_index), str(ti.try_number)) if ti.try_number > 1 else ("", "")
-    began, boot = (ti.run_id, *lost), machine.boot_id()
-    for sitting in reversed(known):
-        goes_on = sitting.began[0] == ti.run_id and lost == ("", "")
-        if sitting is known[-1] and sitting.boot == boot and (goes_on or sitting.began == began):
-            return sitting
-    about = {
-        "machine": machine.processor(), "processors": machine.processors(),
-        "memory_bytes": machine.memory_bytes(), "kernel": _kernel(), "versions": machine.versions(),
-    }  # fmt: skip
+    began = (ti.run_id, *lost)
+    last = known[-1] if known else None
+    if last is not None and last.boot == boot:
+        goes_on = last.began[0] == ti.run_id and ti.try_number == 1
+        if goes_on or last.began == began:
+            return last
     done = len(study.measured())
-    new = Sitting(len(known) + 1, began, boot, round(time.time(), 3), done, about)
+    new = Sitting(len(known) + 1, began, boot, round(time.time(), 3), done, machine.about())
     study.add_sitting(new)
     _log.info("sitting %s begins, with %s measured", new.number, done)
     return new
-
-
-def _kernel() -> str:
-    import platform
-
-    return platform.release()
 
 
 def _check_sizes(pipeline: Pipeline) -> None:
