@@ -1,9 +1,6 @@
-"""The overhead study's DAG: under a scheduler that is killed meanwhile, and under `dags test`."""
+"""The overhead study's DAG under a scheduler that is killed meanwhile."""
 
 import contextlib
-import json
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,30 +9,19 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmarks.namespaces import Relay, own_namespace
-from benchmarks.notebooks import code_cell, notebook_text
-from benchmarks.server import ROOT, Airflow, running
+from benchmarks.server import Airflow, running
 from podline.store import Store, StoreConnection
 from podline.studies.keeping import Study
 from podline.studies.tables import tables
+from tests.support.sweep import SMALL, variables, write_notebook
 
 pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
-
-CELLS = [
-    code_cell("rows = 10\nwidth = 1", "parameters"),
-    code_cell("import time", "imports"),
-    code_cell("assert rows != 13, 'bad luck'\ntime.sleep(0.3)\nx = list(range(rows))", "step:make"),
-    code_cell("time.sleep(0.3)\nrows_train = len(x)\nweights = width", "step:train"),
-    code_cell("rows_train = rows_train", "pipeline-metrics"),
-]
-SIZES = {"podline": {"sizes": {"data": "rows", "model": "width"}}}
-SMALL = {"notebooks": ["sized"], "models": [1], "seed": 3}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
-    (folder / "sized.ipynb").write_text(notebook_text(CELLS, SIZES))
+    write_notebook(folder)
     return folder
 
 
@@ -46,17 +32,14 @@ def store(store_server: StoreConnection) -> Store:
     return store
 
 
-def variables(folder: Path, store: Store) -> dict[str, str]:
-    return store.connection.to_env() | {
-        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
-        "AIRFLOW__PODLINE__HTML": "never",
-        # A worker or scheduler that was killed is missed soon.
-        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
-        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    }
+# A worker or scheduler that was killed is missed soon.
+ALERT = {
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+}
 
 
 def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
@@ -70,7 +53,7 @@ def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
 
 @contextlib.contextmanager
 def sweeping(home: Path, folder: Path, store: Store) -> Iterator[Airflow]:
-    with running(home, variables(folder, store)) as airflow:
+    with running(home, variables(folder, store) | ALERT) as airflow:
         for dag in ("overhead_sweep", "sized_baseline"):
             airflow.wait_for_dag(dag)
         airflow.call("PATCH", "/api/v2/dags/overhead_sweep", {"is_paused": False})
@@ -126,93 +109,3 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
 
 def _measured(study: Study) -> int:
     return len(list(study.store.list(study.key("measurements"))))
-
-
-# --- under `airflow dags test` ------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("airflow")
-    env = os.environ | environment(home)
-    subprocess.run(["airflow", "db", "migrate"], env=env, check=True, capture_output=True)
-    return home
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    }
-
-
-def dags_test(env: dict[str, str], conf: dict[str, Any]) -> str:
-    command = ["airflow", "dags", "test", "overhead_sweep", "--conf", json.dumps(conf)]
-    run = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
-    return run.stdout + run.stderr
-
-
-def test_under_dags_test_a_combination_that_fails_is_reported(
-    home: Path, folder: Path, store: Store
-) -> None:
-    env = environment(home) | variables(folder, store)
-    conf = SMALL | {"data": [10, 13], "repeats": 1, "backends": ["notebook", "process"]}
-    output = dags_test(env, conf | {"name": "unlucky"})
-    runs, _, about = tables(Study(store, "overhead", "unlucky"))
-    counted = runs[~runs["warmup"]]
-    assert set(counted["way"]) == {"test"}
-    assert set(counted.loc[counted["state"] == "success", "data"]) == {10}
-    assert set(counted.loc[counted["state"] == "failed", "data"]) == {13}
-    assert len(about["failed"]) == 4  # two combinations, each tried twice
-    assert "bad luck" in about["failed"][0]["failure"]
-    assert "2 combinations of the study 'unlucky' are not measured" in output
-    # Again, it measures what is missing, and nothing else.
-    dags_test(env, conf | {"name": "unlucky"})
-    again, _, about = tables(Study(store, "overhead", "unlucky"))
-    assert len(about["failed"]) == 8
-    measured = again[~again["warmup"] & (again["state"] == "success")]
-    assert list(measured["sitting"]) == [1, 1]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"notebooks": ["nowhere"]}, "notebooks: there is no nowhere.ipynb; there are: sized"),
-        ({"data": [0]}, "data = 0: give a whole number of 1 or more"),
-    ],
-)
-def test_parameters_that_cannot_be_used(
-    home: Path, folder: Path, store: Store, change: dict[str, Any], message: str
-) -> None:
-    env = environment(home) | variables(folder, store)
-    assert message in dags_test(env, SMALL | {"name": "none"} | change)
-
-
-@pytest.mark.cluster
-def test_all_backends_on_the_cluster(core: Any, home: Path, folder: Path, store: Store) -> None:
-    relay = Relay(core, store.connection.endpoint_url or "")
-    conf = SMALL | {"data": [10], "repeats": 1, "name": "pods"}
-    with own_namespace(core) as namespace:
-        pods = {
-            "AIRFLOW__PODLINE__BACKEND": "kubernetes",
-            "AIRFLOW__PODLINE__NAMESPACE": namespace,
-            "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
-        }
-        output = dags_test(environment(home) | variables(folder, store) | pods, conf)
-    relay.cut()
-    runs, stages, about = tables(Study(store, "overhead", "pods"))
-    assert about["failed"] == [], output[-4000:]
-    counted = runs[~runs["warmup"]].set_index("backend")
-    assert set(counted.index) == {"notebook", "process", "kubernetes", "stock"}
-    parts = ["kubernetes_s", "transfer_s", "libraries_s", "code_s", "pipeline_s"]
-    assert (counted[parts].sum(axis=1) - counted["wall_s"]).abs().max() < 0.001
-    assert (counted["code_s"] > 0.6).all()  # the cells sleep
-    assert (counted["kubernetes_s"] > 0.05).to_dict() == {
-        "notebook": False, "process": False, "kubernetes": True, "stock": True,
-    }  # fmt: skip
-    # The stock operator's stages have the phases of the stage in the pod.
-    stock = stages[stages["backend"] == "stock"]
-    assert (stock[["boot", "code", "store"]] > 0).all(axis=None)

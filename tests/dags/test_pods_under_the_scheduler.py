@@ -306,9 +306,8 @@ def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what:
     else:
         airflow.call("PATCH", f"/api/v2/dags/endless/dagRuns/{run_id}", {"state": "failed"})
     until(lambda: not names(core, namespace), 5 + 6)  # a heartbeat tells the task
-    found = one_try(airflow, "endless", run_id, "sleep")
-    assert found["end"] is not None
-    assert "left no record" in found["partial"]
+    # The task goes on until it is told: its record is longer than the try, and is cut.
+    assert lengths(one_try(airflow, "endless", run_id, "sleep"))["code"] > 0
 
 
 def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str) -> None:

@@ -148,7 +148,7 @@ def test_a_schedule_makes_a_run(airflow: Airflow) -> None:
         runs = airflow.call("GET", "/api/v2/dags/every_day/dagRuns")["dag_runs"]
         return [run for run in runs if run["state"] == "success"]
 
-    assert until(scheduled)[0]["run_type"] == "scheduled"
+    assert until(scheduled, 180)[0]["run_type"] == "scheduled"
 
 
 def test_a_failing_cell_fails_the_task_and_keeps_the_notebook(

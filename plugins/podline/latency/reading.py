@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _KINDS = {"StageOperator": "stage", "NotebookOperator": "notebook", "KubernetesPodOperator": "pod"}
 _OFF = 0.05  # seconds that a record's times may differ from Airflow's
 # Airflow notes the end of these when the process exits, which is after the record was made: up to
-# 5 s, for a supervisor that misses it looks again after [workers] min_heartbeat_interval.
+# 5 s, for a supervisor that misses it looks again after [workers] min_heartbeat_interval. Of a task
+# that somebody marks failed it notes the end at once, and tells the task with its next heartbeat.
 _LATE = frozenset({"failed", "skipped"})
 _BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor to note a start
 _SAME = 0.0001  # seconds that make no difference
@@ -211,7 +212,11 @@ def _fitted(record: Record, row: Known) -> dict[str, Any]:
             end = whole if phase is last else max(0.0, min(end, whole))
         times = {"start": round(start, 6), "seconds": round(max(0.0, end - start), 6)}
         fitted.append(phase.model_copy(update=times))
-    cells = [c.model_copy(update={"start": round(c.start + moved, 6)}) for c in record.cells]
+    cells = []
+    for cell in record.cells:
+        start, end = (min(at + moved, whole) for at in (cell.start, cell.start + cell.seconds))
+        times = {"start": round(start, 6), "seconds": round(end - start, 6)}
+        cells.append(cell.model_copy(update=times))
     return {"phases": tuple(fitted), "cells": tuple(cells)}
 
 
@@ -229,7 +234,8 @@ def _misfit(record: Record, row: Known) -> str:
     early, late = row.start - record.start, row.end - record.end
     if not -_OFF <= early <= _BUSY:
         return f"it starts {early:.3f} s before the try"
-    if not -_OFF <= late <= (_BUSY if row.state in _LATE else _OFF):
+    off = _BUSY if row.state in _LATE else _OFF
+    if not -off <= late <= off:
         return f"it ends {late:.3f} s before the try"
     at = 0.0
     for phase in record.phases:

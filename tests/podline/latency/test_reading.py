@@ -49,6 +49,17 @@ def test_airflows_own_times_count() -> None:
     assert found.duration == pytest.approx(1.52)
 
 
+def test_the_record_of_a_task_that_somebody_marked_failed_is_cut() -> None:
+    """It went on until its next heartbeat."""
+    cell = {"number": 2, "start": 0.1, "seconds": 0.8}
+    text = keeping.to_json(record("a", state="failed", cells=[cell]))
+    found = read(row(state="failed", end=1000.5), text)
+    assert not found.partial
+    inside = {name: lengths(found)[name] for name in ("prepare", "code", "finish")}
+    assert inside == {"prepare": 0.1, "code": 0.4, "finish": 0.0}
+    assert found.cells[0].seconds == pytest.approx(0.4)
+
+
 def test_a_supervisor_that_was_slow_to_note_the_start_is_believed() -> None:
     cell = {"number": 2, "start": 0.1, "seconds": 0.8}
     found = read(row(start=1000.08), keeping.to_json(record("a", cells=[cell])))

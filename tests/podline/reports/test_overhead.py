@@ -178,7 +178,7 @@ def test_two_ways_of_running_are_two_pipelines(small: Sweep) -> None:
     runs = pd.concat([small.runs, other], ignore_index=True)
     text = plain(made(runs, small.stages))
     assert "household_power on kubernetes, by dags test took" in text
-    assert "without a scheduler; they are never compared with others" in text
+    assert "had no scheduler: they are never compared with others" in text
 
 
 def test_a_missing_column_is_an_error(small: Sweep) -> None:

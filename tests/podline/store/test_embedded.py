@@ -209,7 +209,7 @@ def test_restarted_while_it_is_asked(server_folder: Path) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_damaged_data_is_an_error(server_folder: Path, tmp_path: Path) -> None:
-    text = secrets.token_hex(1024).encode()
+    text = secrets.token_bytes(2048)  # which the server does not compress
     with embedded.running(server_folder) as connection:
         Store(connection).put("a", text)
     damaged = 0

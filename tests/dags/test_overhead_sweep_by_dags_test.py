@@ -1,0 +1,119 @@
+"""The overhead study's DAG under `airflow dags test`: failures, parameters, all backends."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.namespaces import Relay, own_namespace
+from benchmarks.server import ROOT
+from podline.store import Store, StoreConnection
+from podline.studies.keeping import Study
+from podline.studies.tables import tables
+from tests.support.sweep import SMALL, variables, write_notebook
+
+pytestmark = [pytest.mark.xdist_group("dags test"), pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebooks")
+    write_notebook(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(store_server: StoreConnection) -> Store:
+    store = Store(store_server)
+    store.ensure_bucket()
+    return store
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("airflow")
+    env = os.environ | environment(home)
+    subprocess.run(["airflow", "db", "migrate"], env=env, check=True, capture_output=True)
+    return home
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    }
+
+
+def dags_test(env: dict[str, str], conf: dict[str, Any]) -> str:
+    command = ["airflow", "dags", "test", "overhead_sweep", "--conf", json.dumps(conf)]
+    run = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
+    return run.stdout + run.stderr
+
+
+def test_under_dags_test_a_combination_that_fails_is_reported(
+    home: Path, folder: Path, store: Store
+) -> None:
+    env = environment(home) | variables(folder, store)
+    conf = SMALL | {"data": [10, 13], "repeats": 1, "backends": ["notebook", "process"]}
+    output = dags_test(env, conf | {"name": "unlucky"})
+    runs, _, about = tables(Study(store, "overhead", "unlucky"))
+    counted = runs[~runs["warmup"]]
+    assert set(counted["way"]) == {"test"}
+    assert set(counted.loc[counted["state"] == "success", "data"]) == {10}
+    assert set(counted.loc[counted["state"] == "failed", "data"]) == {13}
+    assert len(about["failed"]) == 4  # two combinations, each tried twice
+    assert "bad luck" in about["failed"][0]["failure"]
+    assert "2 combinations of the study 'unlucky' are not measured" in output
+    # Again, it measures what is missing, and nothing else.
+    dags_test(env, conf | {"name": "unlucky"})
+    again, _, about = tables(Study(store, "overhead", "unlucky"))
+    assert len(about["failed"]) == 8
+    measured = again[~again["warmup"] & (again["state"] == "success")]
+    assert list(measured["sitting"]) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"notebooks": ["nowhere"]}, "notebooks: there is no nowhere.ipynb; there are: sized"),
+        ({"data": [0]}, "data = 0: give a whole number of 1 or more"),
+    ],
+)
+def test_parameters_that_cannot_be_used(
+    home: Path, folder: Path, store: Store, change: dict[str, Any], message: str
+) -> None:
+    env = environment(home) | variables(folder, store)
+    assert message in dags_test(env, SMALL | {"name": "none"} | change)
+
+
+@pytest.mark.cluster
+def test_all_backends_on_the_cluster(core: Any, home: Path, folder: Path, store: Store) -> None:
+    relay = Relay(core, store.connection.endpoint_url or "")
+    conf = SMALL | {"data": [10], "repeats": 1, "name": "pods"}
+    with own_namespace(core) as namespace:
+        pods = {
+            "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+            "AIRFLOW__PODLINE__NAMESPACE": namespace,
+            "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
+        }
+        output = dags_test(environment(home) | variables(folder, store) | pods, conf)
+    relay.cut()
+    runs, stages, about = tables(Study(store, "overhead", "pods"))
+    assert about["failed"] == [], output[-4000:]
+    counted = runs[~runs["warmup"]].set_index("backend")
+    assert set(counted.index) == {"notebook", "process", "kubernetes", "stock"}
+    parts = ["kubernetes_s", "transfer_s", "libraries_s", "code_s", "pipeline_s"]
+    assert (counted[parts].sum(axis=1) - counted["wall_s"]).abs().max() < 0.001
+    assert (counted["code_s"] > 0.6).all()  # the cells sleep
+    assert (counted["kubernetes_s"] > 0.05).to_dict() == {
+        "notebook": False, "process": False, "kubernetes": True, "stock": True,
+    }  # fmt: skip
+    # The stock operator's stages have the phases of the stage in the pod.
+    stock = stages[stages["backend"] == "stock"]
+    assert (stock[["boot", "code", "store"]] > 0).all(axis=None)

@@ -1,0 +1,29 @@
+"""A notebook that names its sizes, for tests of the overhead study."""
+
+from pathlib import Path
+
+from benchmarks.notebooks import code_cell, notebook_text
+from podline.store import Store
+
+CELLS = [
+    code_cell("rows = 10\nwidth = 1", "parameters"),
+    code_cell("import time", "imports"),
+    code_cell("assert rows != 13, 'bad luck'\ntime.sleep(0.3)\nx = list(range(rows))", "step:make"),
+    code_cell("time.sleep(0.3)\nrows_train = len(x)\nweights = width", "step:train"),
+    code_cell("rows_train = rows_train", "pipeline-metrics"),
+]
+SIZES = {"podline": {"sizes": {"data": "rows", "model": "width"}}}
+SMALL = {"notebooks": ["sized"], "models": [1], "seed": 3}  # of a sweep's conf
+
+
+def write_notebook(folder: Path) -> None:
+    """Write the notebook `sized`; it fails where there are 13 rows."""
+    (folder / "sized.ipynb").write_text(notebook_text(CELLS, SIZES))
+
+
+def variables(folder: Path, store: Store) -> dict[str, str]:
+    """What Airflow's environment has for the notebooks of a folder."""
+    return store.connection.to_env() | {
+        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
+        "AIRFLOW__PODLINE__HTML": "never",
+    }
