@@ -141,6 +141,10 @@ bench-compile: install-dev ## Measure how long a notebook takes to become a DAG
 bench-process: install-dev ## Measure what the pipeline costs over running the notebook itself
 	$(BIN)/python -m benchmarks.process
 
+.PHONY: bench-preprocess
+bench-preprocess: install-dev ## Measure two stages over 2 and 21 million rows, beside one plain process
+	$(BIN)/python -m benchmarks.preprocess
+
 .PHONY: bench-images
 bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
 	$(BIN)/python -m benchmarks.images
@@ -243,4 +247,4 @@ clean: clean-store clean-airflow clean-venv ## All of these
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
