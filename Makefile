@@ -8,6 +8,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 8080
 PYTEST_ARGS ?=
 SWEEP_ARGS ?=
+STUDY_ARGS ?=
+BENCH_ARGS ?=
 
 # The first Python of 3.11 to 3.13 that runs; `make PYTHON=...` names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -176,12 +178,30 @@ sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECON
 sweep-full: install-dev ## The same with all sizes, for hours (SWEEP_ARGS="--name NAME" goes on)
 	$(BIN)/python -m benchmarks.sweep full $(SWEEP_ARGS)
 
+.PHONY: bench-upload
+bench-upload: install-dev ## Measure clients over a slow link against what it allows (root, Linux)
+	$(BIN)/python -m benchmarks.upload $(BENCH_ARGS)
+
+.PHONY: vm-image
+vm-image: build/vm/kernel ## Build the image of the virtual machine with a store (Debian's apt)
+build/vm/kernel: images/vm/build.py images/vm/init helm-values/object-store.yaml | $(VENV)/.installed
+	$(BIN)/python images/vm/build.py build/vm
+
+.PHONY: upload-study-quick upload-study-full
+upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and to a virtual machine
+	$(BIN)/python -m benchmarks.upload_study quick $(STUDY_ARGS)
+
+upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
+	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt
 	$(RESOLVE) --group dev -c requirements.txt -o requirements-dev.txt
 	$(RESOLVE_STAGE) --group stage-base -o images/stage/requirements-base.txt
 	$(RESOLVE_STAGE) --group stage-tensorflow -o images/stage/requirements-tensorflow.txt
+	$(RESOLVE_STAGE) --group stage-uploads -o images/stage/requirements-uploads.txt
+	$(RESOLVE) --group mlflow-server -o tests/support/requirements-mlflow.txt
 
 # For every platform and Python, the same version of a package on each.
 RESOLVE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -204,9 +224,13 @@ $(VENV)/.installed: requirements.txt pyproject.toml $(VENV)/bin/uv
 	@$(INSTALL) --no-deps -e .
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt tests/support/requirements-mlflow.txt $(VENV)/.installed
 	@echo "Installing requirements-dev.txt"
 	@$(INSTALL) -r requirements-dev.txt
+	@echo "Installing MLflow's server, which wants other versions, for the tests"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/mlflow
+	@$(BIN)/uv pip install --quiet --python $(VENV)/mlflow/bin/python --compile-bytecode \
+		-r tests/support/requirements-mlflow.txt
 	@touch $@
 
 # pip of a new environment may be missing too, hence ensurepip.

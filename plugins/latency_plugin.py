@@ -1,4 +1,4 @@
-"""podline's latency plugin: each try is recorded, and Airflow's UI shows where its time went."""
+"""podline's pages in Airflow's UI: where the time of each try went, and the published models."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -7,6 +7,7 @@ from podline.latency import listener
 from podline.web.page_files import address
 
 _PAGE = {"name": web.NAME, "bundle_url": address()}
+_MODELS = {"name": web.MODELS, "bundle_url": address()}
 
 
 class LatencyPlugin(AirflowPlugin):
@@ -19,4 +20,5 @@ class LatencyPlugin(AirflowPlugin):
         {**_PAGE, "destination": "dag_run", "url_route": "podline-run"},
         {**_PAGE, "destination": "task_instance", "url_route": "podline-task"},
         {**_PAGE, "destination": "nav", "url_route": "podline", "category": "browse"},
+        {**_MODELS, "destination": "nav", "url_route": "podline-models", "category": "browse"},
     )

@@ -34,7 +34,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is there (CI), a skipped cluster or browser test is a failure."""
     report = yield
-    marked = any(item.get_closest_marker(name) for name in ("cluster", "cluster_faults", "browser"))
+    marked = any(
+        item.get_closest_marker(name) for name in ("cluster", "cluster_faults", "browser", "vm")
+    )
     if report.skipped and marked and os.environ.get("PODLINE_REFUSE_SKIPS"):
         report.outcome = "failed"
     return report

@@ -14,7 +14,7 @@ from typing import Any, Self, get_args, get_type_hints
 from podline.exceptions import ContractError
 
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
@@ -283,8 +283,19 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class PublishedVersion:
+    """A version of a model that a stage published."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True)
 class StageResult(Json):
-    """What a try of a stage did."""
+    """What a try of a stage did.
+
+    `data`: the sha256 of each data set that was read by then in the run, by its name.
+    """
 
     stage: str
     nonce: str
@@ -303,6 +314,8 @@ class StageResult(Json):
     started: float  # wall clock, seconds since the epoch
     failure: Failure | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    published: tuple[PublishedVersion, ...] = ()
 
     def seconds(self, phase: str) -> float:
         """The length of a phase, in seconds."""

@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 
 from podline import settings
 from podline.exceptions import PodlineError
+from podline.models import origin
 
 _MIB = 1024 * 1024
 _SILENCE = 60  # seconds without a byte from a server
@@ -163,6 +164,12 @@ def fetch(name: str, source: str = "", cache: Path | None = None) -> Path:
             something else.
         StoreError: the object store does not answer, or refuses.
     """
+    path = _fetched(name, source, cache)
+    origin.note_data(name, _named(name).text_sha256)
+    return path
+
+
+def _fetched(name: str, source: str, cache: Path | None) -> Path:
     dataset = _named(name)
     if source and urlsplit(source).scheme not in ("s3", "http", "https"):
         return verify(_local(source), name)

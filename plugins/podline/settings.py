@@ -69,6 +69,12 @@ def store_conn_id() -> str:
     return _get("store_conn_id", "podline_store")
 
 
+def stores() -> list[str]:
+    """Airflow connections (type aws) of other stores, to compare with ours, as JSON."""
+    found: list[str] = _get_json("stores", list, '["vm_store"]')
+    return found
+
+
 def store_bucket() -> str:
     """Bucket for runs, files and models, unless the connection names one."""
     return _get("store_bucket", "podline")
@@ -107,6 +113,14 @@ def files_limit() -> int:
     return _get_int("files_limit_mb", 4096) * _MIB
 
 
+def mlflow_tracking_uri() -> str:
+    """Address of an MLflow server that published versions are logged to as well; none by default.
+
+    MLflow's own variable counts where the setting is missing.
+    """
+    return _get("mlflow_tracking_uri", os.environ.get("MLFLOW_TRACKING_URI", ""))
+
+
 # --- pods (the backend `kubernetes`) ---------------------------------------------------------
 
 
@@ -121,8 +135,14 @@ def namespace() -> str:
 
 
 def image(target: str) -> str:
-    """Image of a stage: ``image_base``, or ``image_tensorflow`` where its notebook needs that."""
-    default = {"base": "podline-stage", "tensorflow": "podline-stage-tensorflow"}[target]
+    """Image of a stage: ``image_base``, or ``image_tensorflow`` where its notebook needs that.
+
+    The upload study's is ``image_uploads``.
+    """
+    default = {
+        "base": "podline-stage", "tensorflow": "podline-stage-tensorflow",
+        "uploads": "podline-uploads",
+    }[target]  # fmt: skip
     return _get(f"image_{target}", f"{default}:{__version__}")
 
 

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.server import Airflow, running
 from podline.contract import StageResult
+from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys
 from tests.support.latency import lengths, one_try
 
@@ -37,6 +38,10 @@ was_there = mark.exists()
 mark.touch()
 assert was_there
 """
+PUBLISHING = {
+    "step:train": "from pathlib import Path\nPath('model.tflite').write_bytes(b'weights')",
+    "step:publish": "import podline\nversion = podline.publish('model.tflite', 'scheduled', metrics={'rmse': 0.5})",
+}
 EDITED = {
     "step:first": "first = 1",
     "step:wait": "import time\ntime.sleep(4)\nsecond = first",
@@ -62,6 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "slow", SLOW)
     write(folder, "failing", FAILING, {"retries": 0})
     write(folder, "edited", EDITED)
+    write(folder, "publishing", PUBLISHING)
     write(folder, "again", {"step:try": AGAIN.format(str(folder / "mark"))}, {"retries": 1})
     write(folder, "every_day", {"step:tick": "x = rows"}, {
         "schedule": "@daily", "start_date": "2026-01-01", "catchup": False,
@@ -249,3 +255,20 @@ def _stage_pid(airflow: Airflow, run_id: str) -> int | None:
         return None  # no log yet
     found = re.search(r'"pid (\d+)"', log)
     return int(found[1]) if found else None
+
+
+def test_a_published_version_is_an_event_of_its_asset(airflow: Airflow, store: Store) -> None:
+    run_id = airflow.trigger("publishing")
+    assert airflow.wait("publishing", run_id) == "success"
+    events = airflow.call("GET", "/api/v2/assets/events?source_dag_id=publishing")["asset_events"]
+    (event,) = [event for event in events if event["source_run_id"] == run_id]
+    assert (event["uri"], event["source_task_id"]) == ("x-podline://models/scheduled", "publish")
+    found = Model(store, "scheduled").version("latest")
+    assert event["extra"] == {
+        "model": "scheduled",
+        "version": found.version,
+        "manifest": f"models/scheduled/versions/{found.version}/manifest.json",
+        "sha256": found.digest,
+    }
+    assert (found.origin.run_id, found.origin.task_id) == (run_id, "publish")
+    assert found.origin.notebook == "publishing"

@@ -62,13 +62,14 @@ def test_all_that_the_project_names_is_pinned(target: str) -> None:
 
 def test_what_the_runner_imports_is_inside() -> None:
     imported = set()
-    for folder in ("stages", "store", "models"):
+    outside = ("html.py", "in_cluster.py", "tracking.py")  # these never run in a pod
+    for folder in ("stages", "store", "models", "uploads"):
         for path in (ROOT / "plugins" / "podline" / folder).glob("*.py"):
-            if path.name not in ("html.py", "in_cluster.py"):  # these never run in a pod
+            if path.name not in outside:
                 imported |= modules(path)
     names = {"IPython": "ipython", "sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}
     needed = {names.get(name, name) for name in imported - sys.stdlib_module_names}
-    needed -= {"podline", "airflow", "__main__"}
+    needed -= {"podline", "airflow", "__main__", "boto3", "botocore"}  # of the image for uploads
     assert {"ipython", "obstore", "cloudpickle"} < needed
     assert needed <= pins(STAGE / "requirements-tensorflow.txt").keys()
     assert needed - {"keras", "tensorflow-cpu"} <= pins(STAGE / "requirements-base.txt").keys()

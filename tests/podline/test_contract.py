@@ -18,6 +18,7 @@ from podline.contract import (
     Failure,
     Heap,
     Phase,
+    PublishedVersion,
     ResultRef,
     StagePlan,
     StageResult,
@@ -53,6 +54,7 @@ RESULT = StageResult(
     cells=(CellTime(3, 0.25, 0.1),), metrics={"loss": 0.5, "bad": float("inf")},
     bytes_in=1, bytes_out=2, executed_notebook="e", peak_memory=3, started=4.5,
     failure=Failure("why", 3, "trace"), versions={"python": "3.11"},
+    data={"household_power": "c" * 64}, published=(PublishedVersion("power", 3),),
 )  # fmt: skip
 
 

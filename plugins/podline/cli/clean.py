@@ -26,14 +26,21 @@ def command(
 ) -> None:
     """Remove what old runs left in the store.
 
+    So it does with versions of models whose publisher did not come to an end.
     What a published model refers to stays, and the records of where the time went.
     """
     from podline.cli.values import read_duration
+    from podline.models.registry import Model, models
     from podline.store.cleaning import clean
 
     age = read_duration(older_than)
     with stores.opened() as store:
         removed = clean(store, age, dry_run)
+        abandoned = [
+            f"{name} version {number}"
+            for name in models(store)
+            for number in Model(store, name).abandon(age, dry_run)
+        ]
     table = make_table("dag", "run", "last wrote", "objects", "size", "kept")
     for column in table.columns:
         column.no_wrap = True
@@ -49,3 +56,5 @@ def command(
     size = readable_size(sum(run.size for run in removed))
     verb = "would be removed" if dry_run else "removed"
     console.print(f"{counted(len(removed), 'run')} {verb}, {size}")
+    for version in abandoned:
+        console.print(f"{version}, whose publisher did not come to its end, {verb}")

@@ -15,6 +15,7 @@ from podline.cli import (
     join,
     latency,
     lint,
+    models,
     notebook,
     run,
     runs,
@@ -85,6 +86,7 @@ app.add_typer(study.app)
 app.command("notebook")(notebook.command)
 app.command("clean")(clean.command)
 app.command("sweep-pods")(sweep.command)
+app.add_typer(models.app)
 app.add_typer(data.app)
 app.add_typer(store.app)
 app.command("up")(up.command)

@@ -1,19 +1,26 @@
 """Publishing a model: one call in a notebook makes an immutable version in the object store."""
 
 import json
+import math
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from podline.exceptions import PodlineError
-from podline.store import AlreadyExists, Store, keys, open_store
+from podline.models import formats as forms
+from podline.models import origin
+from podline.models.aliases import CHAMPION, LATEST, Alias, now
+from podline.models.manifest import Manifest
+from podline.models.registry import Model, RegistryError, VersionGone, check_name
+from podline.store import keys, open_store
 
-_MOST_RACES = 100  # other publishers that may take a number before us
+Mode = Literal["min", "max"]
+
+_LIBRARIES = ("keras", "tensorflow", "sklearn", "skops", "numpy", "pandas", "tf2onnx", "skl2onnx")
 
 
 class PublishError(PodlineError):
@@ -32,99 +39,159 @@ class Version:
         return f"{self.name} version {self.number} ({self.manifest})"
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """A file of a version: its path in it, its bytes and its hash."""
-
-    path: str
-    bytes: int
-    sha256: str
-
-
 def publish(
     model: Any,
     name: str,
     *,
     metrics: Mapping[str, float] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    formats: Sequence[str] = (),
+    example: Any = None,
+    monitor: str = "",
+    mode: Mode = "min",
+    worse: Literal["refuse", "allow"] = "refuse",
+    promote: bool = False,
 ) -> Version:
-    """Publish a model as the next version of its name.
+    """Publish a model as the next version of its name, which the alias ``latest`` then means.
 
     The files go first and the manifest last, by a conditional put: a version is complete or not
     there. Of two publishers at once each gets a number of its own.
 
     Args:
-        model: a Keras model (stored as ``.keras``) or a scikit-learn estimator (as skops).
+        model: a Keras model, a scikit-learn estimator, or the path of a file that is a model:
+            ``.keras``, ``.tflite``, ``.onnx``, ``.skops``, or the folder of a SavedModel.
         name: the model's name.
         metrics: numbers that say how good it is.
         parameters: what it was made from; plain values.
+        formats: of a Keras model ``keras`` (the default), ``savedmodel``, ``tflite`` and ``onnx``,
+            of an estimator ``skops`` (the default) and ``onnx``: all that are named.
+        example: rows of the model's input, where ONNX needs them: of columns of several types.
+        monitor: the metric by which it is compared with the version that is the champion.
+        mode: whether that is better when smaller (``min``) or greater (``max``).
+        worse: what to do with a model that is worse: ``refuse`` or ``allow``.
+        promote: whether the model, unless it is worse, becomes the champion.
 
     Raises:
-        PublishError: the model is of a type that has no safe format, or a value is not plain.
+        PublishError: the model is worse than the champion, a value is not plain, or an argument
+            cannot be used.
+        FormatError: the model has no such format, or none that is safe.
         StoreError: the store cannot be used.
     """
-    store = open_store()
+    check_name("a model", name)
+    bar = _Bar(monitor, mode, dict(metrics or {})) if monitor or promote else None
+    entry = Model(open_store(), name)
+    if bar and worse == "refuse":
+        bar.check(entry)
     with tempfile.TemporaryDirectory(prefix="podline-publish-") as folder:
-        path = _write(model, Path(folder))
-        first = _next_number(store, name)
-        for number in range(first, first + _MOST_RACES):
-            try:
-                digest = store.upload(keys.version_key(name, number, path.name), path)
-            except AlreadyExists:
-                continue
-            file = ModelFile(path.name, path.stat().st_size, digest)
-            manifest = _manifest(name, number, [file], metrics or {}, parameters or {}, model)
-            key = keys.manifest_key(name, number)
-            store.put(key, manifest)
-            return Version(name, number, key)
-    raise PublishError(f"{_MOST_RACES} other publishers of {name!r} were faster: try again")
+        written = forms.write(model, Path(folder), formats, example)
+        draft = _draft(name, written, metrics or {}, parameters or {}, model)
+        made = _store(entry, draft, Path(folder))
+    version = Version(name, made.version, keys.manifest_key(name, made.version))
+    origin.published.append((name, made.version))
+    _move_aliases(entry, made.version, bar if promote else None)
+    if not origin.in_stage():  # there the operator does it, who knows the run
+        from podline.models import tracking
+
+        tracking.log(made, entry.store)
+    return version
 
 
-def _next_number(store: Store, name: str) -> int:
-    """One more than any version that was begun, complete or not."""
-    folders = store.list_folders(keys.join(keys.MODELS, name, "versions"))
-    return 1 + max((int(keys.split(folder)[-1]) for folder in folders), default=0)
+class _Bar:
+    """What a model must reach: the champion, by one metric."""
 
+    def __init__(self, monitor: str, mode: Mode, metrics: dict[str, float]) -> None:
+        if not monitor:
+            raise PublishError("promote=True needs a metric to compare with: give monitor=")
+        if mode not in ("min", "max"):
+            raise PublishError(f"mode={mode!r}: give 'min' or 'max'")
+        if monitor not in metrics:
+            known = ", ".join(metrics) or "none"
+            raise PublishError(f"monitor={monitor!r} is none of the metrics: there are {known}")
+        self.monitor, self.mode, self.value = monitor, mode, float(metrics[monitor])
 
-def _write(model: Any, folder: Path) -> Path:
-    from podline.stages.artifacts import store_typed
-
-    stored = store_typed(model, folder, "model")
-    if stored is None or stored[0].name not in ("keras", "skops"):
-        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    def check(self, entry: Model) -> None:
+        """Refuse a model that does not reach it."""
+        champion = entry.aliases.get(CHAMPION)
+        if champion is None or self.reached(entry, champion):
+            return
+        best = entry.version(champion.version)
+        found = f"version {champion.version} has {best.metrics.get(self.monitor, 'none')}"
         raise PublishError(
-            f"a {kind} cannot be published: it has no format but a pickle, and loading one runs "
-            "its code. fix: publish a Keras model or a scikit-learn estimator"
+            f"{entry.name} would be worse than its champion: {self.monitor} is {self.value}, and "
+            f"{found}. fix: publish it with worse='allow', or promote another champion"
         )
-    return stored[1]
+
+    def reached(self, entry: Model, champion: Alias | None) -> bool:
+        """Whether the model is no worse than a champion; where there is none, it is not."""
+        if champion is None:
+            return True
+        try:
+            best = entry.version(champion.version).metrics.get(self.monitor, math.nan)
+        except VersionGone:
+            return True
+        return self.value <= best if self.mode == "min" else self.value >= best
 
 
-def _manifest(
+def _move_aliases(entry: Model, number: int, bar: _Bar | None) -> None:
+    def later(now: Alias | None) -> bool:
+        return now is None or now.version < number
+
+    entry.promote_if(LATEST, number, later)
+    if bar:
+        entry.promote_if(CHAMPION, number, lambda champion: bar.reached(entry, champion))
+
+
+def _store(entry: Model, draft: Manifest, folder: Path) -> Manifest:
+    """Store the files and then the manifest, under a number of their own."""
+    number = entry.claim()
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = entry.add_files(number, folder, paths)
+    made = replace(draft, version=number, files=tuple(files))
+    entry.complete(made)
+    return made
+
+
+def _draft(
     name: str,
-    number: int,
-    files: list[ModelFile],
+    written: dict[str, str],
     metrics: Mapping[str, float],
     parameters: Mapping[str, Any],
     model: Any,
-) -> bytes:
-    manifest = {
-        "name": name,
-        "version": number,
-        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "type": f"{type(model).__module__}.{type(model).__qualname__}",
-        "files": [asdict(file) for file in files],
-        "metrics": {key: float(value) for key, value in metrics.items()},
-        "parameters": dict(parameters),
-        "libraries": _libraries(),
-        "references": [],
-    }
+) -> Manifest:
+    """The manifest but for its number and files."""
+    return Manifest(
+        name=name,
+        version=0,
+        created=now(),
+        type=forms.type_of(model),
+        formats=written,
+        files=(),
+        metrics=_numbers(name, metrics),
+        parameters=_plain_values(name, parameters),
+        origin=origin.current(),
+        libraries=_libraries(),
+    )
+
+
+def _numbers(name: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    found = {key: float(value) for key, value in metrics.items()}
+    if wrong := [key for key, value in found.items() if not math.isfinite(value)]:
+        raise PublishError(
+            f"the metric {wrong[0]!r} of {name!r} is {found[wrong[0]]}: a metric is a finite "
+            "number. fix: find out why, or leave it out"
+        )
+    return found
+
+
+def _plain_values(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return json.dumps(manifest, indent=1, default=_plain).encode()
+        found: dict[str, Any] = json.loads(json.dumps(dict(parameters), default=_plain))
     except TypeError as error:
         raise PublishError(
             f"the parameters of {name!r} hold what is no plain value: {error}. fix: give numbers, "
             "texts, lists and dicts"
         ) from None
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -136,8 +203,11 @@ def _plain(value: Any) -> Any:
 
 def _libraries() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for library in ("keras", "tensorflow", "sklearn", "numpy", "pandas"):
+    for library in _LIBRARIES:
         version = getattr(sys.modules.get(library), "__version__", None)
         if version:
             found[library] = str(version)
     return found
+
+
+__all__ = ["PublishError", "RegistryError", "Version", "publish"]

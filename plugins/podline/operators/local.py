@@ -8,6 +8,7 @@ from typing import Any
 
 from podline.contract import ResultRef, StagePlan, StageResult
 from podline.exceptions import StageError
+from podline.models import tracking
 from podline.notebooks.pipeline import Pipeline, Stage
 from podline.operators import launching
 from podline.operators.backends import ending
@@ -80,6 +81,7 @@ class LocalRun:
             self.seconds[name] = time.monotonic() - start
         self.results[name] = result
         self._refs[name] = ResultRef(name, f"{task.prefix}/{RESULT}", digest)
+        tracking.log_published(result.published, self.store)
         if result.failure:
             raise StageError(result.failure.message)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from podline import settings
+from podline.assets import PUBLISHED
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.latency.observed import Observed
@@ -61,6 +63,7 @@ class NotebookOperator(KubernetesPodOperator):
             kwargs[end] = [*_listed(kwargs.get(end)), *mine]
         ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
         ours["deferrable"] = None  # the setting says, when the task runs
+        kwargs["outlets"] = [*_listed(kwargs.get("outlets")), PUBLISHED]
         super().__init__(**ours | kwargs)
         self.pipeline = pipeline
         self.stage = stage
@@ -151,6 +154,10 @@ class NotebookOperator(KubernetesPodOperator):
         where, _ = keys.TryKey.parse(f"{self.prefix}/{RESULT}")
         adopted = where.try_number != context["ti"].try_number
         self.log.info("%s", launching.summary(result))
+        if result.published:
+            from podline.operators import announcing
+
+            announcing.announce(result.published, self.store, context)
         return {
             "stage": result.stage,
             "key": f"{self.prefix}/{RESULT}",
@@ -158,6 +165,7 @@ class NotebookOperator(KubernetesPodOperator):
             "version": result.notebook_sha256,
             "files": result.files,
             "metrics": result.metrics,
+            "published": [asdict(version) for version in result.published],
             "phases": {phase.name: phase.seconds for phase in result.phases},
             "executed_notebook": result.executed_notebook,
             "adopted_from_try": where.try_number if adopted else None,
@@ -329,10 +337,10 @@ class StageOperator(NotebookOperator):
             )
 
 
-def _listed(callbacks: Any) -> list[Any]:
-    if callbacks is None:
+def _listed(given: Any) -> list[Any]:
+    if given is None:
         return []
-    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _close(context: "Context") -> None:

@@ -320,7 +320,8 @@ def _seed_generators(model: Any) -> list[Any]:
     return [g for layer in model._flatten_layers() for g in layer._seed_generators]
 
 
-def _is_estimator(value: Any) -> bool:
+def is_estimator(value: Any) -> bool:
+    """Whether an object is an estimator of scikit-learn's kind."""
     return any(
         base.__name__ == "BaseEstimator" and base.__module__ == "sklearn.base"
         for base in type(value).__mro__
@@ -355,7 +356,7 @@ FORMATS = (
     ),
     Format("arrow", ".parquet", _is_table, _dump_table, _load_table, ("pyarrow.parquet",)),
     Format("keras", ".keras", is_keras_model, _dump_keras, _load_keras, ("keras", "tensorflow")),
-    Format("skops", ".skops", _is_estimator, _dump_skops, _load_skops, ("skops.io",)),
+    Format("skops", ".skops", is_estimator, _dump_skops, _load_skops, ("skops.io",)),
 )  # fmt: skip
 
 

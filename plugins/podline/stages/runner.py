@@ -21,10 +21,12 @@ from podline.contract import (
     Artifact,
     Failure,
     Heap,
+    PublishedVersion,
     StageResult,
     StageTask,
 )
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.models import origin
 from podline.stages import EXECUTED, RESULT, files, last_words, memory, siblings, state
 from podline.stages.clock import Clock
 from podline.stages.executed import executed_notebook
@@ -71,6 +73,7 @@ class Runner:
             StoreError: the result cannot be stored.
         """
         self.clock.end("boot")
+        origin.begin_stage(self.task.prefix, self.plan.notebook, self.plan.notebook_sha256)
         failure, heap = None, Heap()
         try:
             heap = self._run()
@@ -161,7 +164,11 @@ class Runner:
         return needs, {key: path for key, (_, _, path) in wanted.items()}
 
     def _results(self) -> list[StageResult]:
-        return [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
+        results = [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
+        for result in results:
+            for name, digest in result.data.items():
+                origin.note_data(name, digest)
+        return results
 
     def _result(self, key: str, digest: str) -> StageResult:
         data = self.store.get(key)
@@ -337,6 +344,8 @@ class Runner:
             started=self.clock.started,
             failure=failure,
             versions=_versions(),
+            data=origin.data(),
+            published=tuple(PublishedVersion(*version) for version in origin.published),
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)

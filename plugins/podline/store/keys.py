@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 RUNS = "runs"
 MODELS = "models"
 MANIFEST = "manifest.json"
+CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
 LATENCY = "latency.json"  # the record of a try, in its folder
 
 _LONGEST = 1024  # bytes that S3 allows in a key
@@ -145,6 +146,11 @@ def version_key(model: str, version: int, name: str) -> str:
 def manifest_key(model: str, version: int) -> str:
     """The key of a published version's manifest."""
     return version_key(model, version, MANIFEST)
+
+
+def claim_key(model: str, version: int) -> str:
+    """The key of what takes a version's number."""
+    return version_key(model, version, CLAIM)
 
 
 def alias_key(model: str, alias: str) -> str:

@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any
 
 PREFIX = "/podline"
-NAME = "Latency"  # the tabs' label, and the global under which the page is found
+# The pages' labels, and the globals under which the host finds them.
+NAME = "Latency"
+MODELS = "Models"
 
 _App = Callable[..., Awaitable[None]]
 

@@ -4,6 +4,7 @@ Every route asks Airflow's own authorisation for the DAG in its path. There is n
 no static folder to be read without it.
 """
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -11,6 +12,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import (
     GetUserDep,
+    requires_access_asset,
     requires_access_dag,
     requires_authenticated,
 )
@@ -18,7 +20,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Req
 from fastapi.responses import JSONResponse
 
 from podline.exceptions import PodlineError
-from podline.web import answers, page_files, studies
+from podline.web import answers, models, page_files, studies
 
 # A notebook's page may look as it likes, and do nothing.
 _POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'"
@@ -61,6 +63,7 @@ def make_app() -> FastAPI:
     )
     app.include_router(_of_dag)
     app.include_router(_of_all)
+    app.include_router(_of_models)
     app.add_exception_handler(PodlineError, _explain)
     return app
 
@@ -192,6 +195,29 @@ def all_studies(user: GetUserDep) -> Response:
     allowed = [dag_id for dag_id in studies.DAGS if _may(user, dag_id)]
     found = [{"dag_id": dag, "study": name} for dag in allowed for name in studies.reported(dag)]
     return _json({"studies": found})
+
+
+# A model is an asset of Airflow's: who may read those may read what is published.
+_of_models = APIRouter(
+    prefix="/api/v1/models", dependencies=[Depends(requires_access_asset("GET"))]
+)
+
+
+@_of_models.get("")
+def all_models() -> Response:
+    """The models, and what their aliases mean."""
+    return _json({"models": models.listed()})
+
+
+@_of_models.get("/{name}")
+def model(name: Id, user: GetUserDep) -> Response:
+    """A model's versions with their metrics, files and origins, and what its aliases mean.
+
+    Args:
+        name: the model's.
+        user: Airflow's; of a run of a DAG that they may not read, nothing is said.
+    """
+    return _json(models.one(name, partial(_may, user)))
 
 
 def _may(user: Any, dag_id: str) -> bool:

@@ -33,7 +33,8 @@ export async function ask(path, query, signal) {
     location.assign(login);
   }
   if (answer.status === 403) {
-    throw new Error("You may not see this DAG’s task instances: ask for that right in Airflow.");
+    const what = path.startsWith("models") ? "assets" : "this DAG’s task instances";
+    throw new Error(`You may not see ${what}: ask for that right in Airflow.`);
   }
   throw new Error(words || `Airflow answers ${answer.status}.`);
 }

@@ -2,6 +2,7 @@
 
 import { Box, Button, PageLink, React, Text, h, useEffect, useRef, useSearchParams } from "./host.js";
 import { links } from "./links.js";
+import { Models } from "./models.js";
 import { Dag, Overview } from "./overview.js";
 import { Notice } from "./parts.js";
 import { Run } from "./run.js";
@@ -57,7 +58,7 @@ function Trail({ dag, run, task, to }) {
 }
 
 // A DAG's pages are wider than a phone: bring this one into view, no wider than the window.
-function Podline(props) {
+function Frame({ children }) {
   const place = useRef(null);
   const narrow = window.innerWidth < 700;
   useEffect(() => {
@@ -73,9 +74,10 @@ function Podline(props) {
       background: "bg",
       maxWidth: { base: "calc(100vw - 72px)", md: "none" },
     },
-    h(Boundary, null, h(View, props)),
+    h(Boundary, null, children),
   );
 }
 
-globalThis.Latency = Podline;
-export default Podline;
+// The host finds a page by its name.
+globalThis.Latency = (props) => h(Frame, null, h(View, props));
+globalThis.Models = () => h(Frame, null, h(Models));

@@ -36,6 +36,17 @@ export function moment(epoch) {
   return new Date(epoch * 1000).toLocaleString();
 }
 
+// Of a moment in ISO 8601.
+export function day(text) {
+  return new Date(text).toLocaleString();
+}
+
+// A metric: four digits that count.
+export function number(value) {
+  if (value === null || value === undefined) return "–";
+  return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(4)).toString();
+}
+
 export function instance(taskId, mapIndex) {
   return mapIndex >= 0 ? `${taskId}[${mapIndex}]` : taskId;
 }

@@ -1,0 +1,65 @@
+"""Where the work of this process comes from: what a model that it publishes says of itself."""
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from podline.models.manifest import Origin
+
+_stage: Origin | None = None  # in a stage of a pipeline
+_data: dict[str, str] = {}
+published: list[tuple[str, int]] = []  # models and versions, by this process
+
+
+def begin_stage(prefix: str, notebook: str, notebook_sha256: str) -> None:
+    """Say that this process runs a stage.
+
+    Args:
+        prefix: the try's folder in the store.
+        notebook: the notebook's name.
+        notebook_sha256: its hash, with the files shipped with it.
+    """
+    from podline.store.keys import TryKey
+
+    global _stage
+    where, _ = TryKey.parse(f"{prefix}/")
+    _stage = Origin(
+        dag_id=where.dag_id,
+        run_id=where.run_id,
+        task_id=where.task_id,
+        map_index=where.map_index,
+        try_number=where.try_number,
+        prefix=prefix,
+        notebook=notebook,
+        notebook_sha256=notebook_sha256,
+    )
+
+
+def note_data(name: str, sha256: str) -> None:
+    """Note that a data set was read."""
+    _data[name] = sha256
+
+
+def data() -> dict[str, str]:
+    """The sha256 of each data set that was read by now, here or in a stage before."""
+    return dict(_data)
+
+
+def in_stage() -> bool:
+    """Whether this process runs a stage."""
+    return _stage is not None
+
+
+def current() -> Origin:
+    """Where what this process makes comes from."""
+    return replace(_stage or _by_hand(), data=data())
+
+
+def _by_hand() -> Origin:
+    """In Jupyter: the notebook as it was last saved, where the server says which it is."""
+    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
+    if path.suffix != ".ipynb" or not path.is_file():
+        return Origin()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Origin(notebook=path.stem, notebook_sha256=digest)
