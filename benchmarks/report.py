@@ -24,6 +24,11 @@ def goal(value: float, limit: float) -> dict[str, Any]:
     return {"value": round(value, 4), "goal": limit, "met": value <= limit}
 
 
+def goal_at_least(value: float, limit: float) -> dict[str, Any]:
+    """A goal of at least `limit`, and whether `value` meets it."""
+    return {"value": round(value, 4), "goal": limit, "met": value >= limit}
+
+
 def print_last_line(bench: str, n: int, goals: dict[str, dict[str, Any]], **details: Any) -> None:
     """Print the benchmark's one JSON object."""
     print(json.dumps({"bench": bench, "n": n, "goals": goals, **details}))

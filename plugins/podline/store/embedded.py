@@ -36,6 +36,8 @@ from podline.store.objects import Store
 
 _SERVICES = ("s3", "filer", "volume", "master", "admin")
 _PORTS = range(21_000, 32_000)  # below the ports that the system gives to outgoing connections
+_PORT_TRIES = 3
+_PORT_TAKEN = "Port allocation failed"  # in the server's log
 _READY_SECONDS = 60
 _STOP_SECONDS = 20
 
@@ -170,11 +172,16 @@ def _start(folder: Path) -> _Server:
             return server
     (folder / "keep").unlink(missing_ok=True)
     server = _with_free_ports(server)
-    server.save(folder)
-    _spawn(folder, server)
-    if not _answers(folder, server):
-        raise EmbeddedStoreError(f"The store's server ended at once. {_log_end(folder)}")
-    return server
+    for _ in range(_PORT_TRIES):
+        server.save(folder)
+        _spawn(folder, server)
+        if _answers(folder, server):
+            return server
+        if _PORT_TAKEN not in _log_end(folder):
+            break
+        # Somebody took a port between our look and the server's.
+        server = _Server(_free_ports(), server.access_key, server.secret_key)
+    raise EmbeddedStoreError(f"The store's server ended at once. {_log_end(folder)}")
 
 
 def _stop(folder: Path) -> bool:

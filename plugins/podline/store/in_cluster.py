@@ -9,17 +9,19 @@ import secrets
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from podline import settings
 from podline.store.connection import StoreConnection
-from podline.store.errors import StoreConnectionError
+from podline.store.errors import StoreConnectionError, StoreError
 
 SERVER_SECRET = "object-store"
 CONNECTION_SECRET = "object-store-connection"
 _SERVICE = "object-store"
 _PORT = 8333
+_MANIFEST = Path(__file__).parents[3] / "helm-values" / "object-store.yaml"
 
 
 def new_secrets(namespace: str) -> dict[str, Any]:
@@ -52,6 +54,24 @@ def new_secrets(namespace: str) -> dict[str, Any]:
             for name, content in contents.items()
         ],
     }
+
+
+def server_arguments(**instead: str) -> list[str]:
+    """The server's arguments, as the cluster's store has them: for one like it elsewhere.
+
+    Args:
+        instead: options to have other values, by their names with ``_`` for each dot.
+    """
+    import yaml
+
+    options = {f"-{name.replace('_', '.')}": value for name, value in instead.items()}
+    for document in yaml.safe_load_all(_MANIFEST.read_text()):
+        if document["kind"] == "StatefulSet":
+            (container,) = document["spec"]["template"]["spec"]["containers"]
+            given = [argument.partition("=") for argument in container["args"]]
+            values = [options.get(name, value) for name, _, value in given]
+            return [f"{n}={v}" if v else n for (n, _, _), v in zip(given, values, strict=True)]
+    raise StoreError(f"{_MANIFEST} has no StatefulSet")
 
 
 def connection(namespace: str, endpoint: str = "") -> StoreConnection:

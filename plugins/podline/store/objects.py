@@ -39,10 +39,12 @@ if TYPE_CHECKING:  # obstore has these names for type checkers only
     from obstore import GetOptions, ObjectMeta, PutMode
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
+    from podline.uploads.client import Uploader
+
 Data = bytes | bytearray | memoryview
 
 _MIB = 1024 * 1024
-_LARGE = 8 * _MIB
+_LARGE = 1 * _MIB
 _LARGEST = 5 * 1024 * _MIB  # of one PUT in S3
 _CONNECT = timedelta(seconds=5)
 _SILENCE = timedelta(seconds=15)
@@ -72,7 +74,8 @@ class ObjectInfo:
 class Store:
     """The objects of one bucket. Safe to use from several threads, not across a fork.
 
-    A store that is down is an error after about 10 s. Every method can raise StoreUnavailable,
+    A store that is down is an error after about 10 s, after a minute where a large write had begun:
+    by then it may be back, and nothing is lost. Every method can raise StoreUnavailable,
     BucketMissing, AccessDenied, and StoreError for anything else that the store says.
     """
 
@@ -91,12 +94,17 @@ class Store:
 
         Raises:
             AlreadyExists: the key is taken.
-            StoreError: `data` is larger than the 5 GiB that S3 takes in one request.
+            StoreError: `data` is larger than the 5 GiB that S3 takes in one request, and the
+                connection has no keys of its own.
         """
         if isinstance(data, Path):
             self.upload(key, data)
             return
         view = memoryview(data).cast("B")
+        if view.nbytes >= _LARGE and self.connection.access_key:
+            _refuse_fork()
+            self._uploader.put(key, view)
+            return
         if view.nbytes > _LARGEST:
             raise StoreError(
                 f"Object {key!r} of {view.nbytes} bytes is larger than the {_LARGEST} that "
@@ -266,12 +274,19 @@ class Store:
     # --- the clients -------------------------------------------------------------------------
 
     @cached_property
+    def _uploader(self) -> Uploader:
+        """For large writes, where a connection's keys can sign them."""
+        from podline.uploads.client import Uploader
+
+        return Uploader(self.connection)
+
+    @cached_property
     def _client(self) -> S3Store:
         return self._make_client({"read_timeout": _SILENCE, "timeout": timedelta(hours=6)})
 
     @cached_property
     def _patient_client(self) -> S3Store:
-        """For large writes: reqwest's read timeout runs on while a body is being sent."""
+        """For large writes without keys: reqwest's read timeout runs on while a body is sent."""
         return self._make_client({"timeout": timedelta(hours=1)})
 
     def _make_client(self, options: ClientConfig) -> S3Store:

@@ -21,6 +21,7 @@ from podline.store import (
     embedded,
     objects,
 )
+from podline.uploads import client
 
 MIB = 1024 * 1024
 
@@ -30,6 +31,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after a second or two: the wait itself is tested with the objects."""
     monkeypatch.setattr(objects, "_SILENCE", timedelta(seconds=2))
     monkeypatch.setitem(objects._RETRY, "retry_timeout", timedelta(seconds=1))
+    monkeypatch.setattr(client, "_PATIENCE_LATER", 1.0)
 
 
 def pid(folder: Path) -> int:

@@ -1,0 +1,40 @@
+"""Links with a latency, a rate and losses of their own, the same for every store."""
+
+from dataclasses import dataclass
+
+from podline.contract import Json
+from podline.exceptions import PodlineError
+
+
+class LinkError(PodlineError):
+    """A link cannot be made here, or is not what it was said to be."""
+
+
+@dataclass(frozen=True)
+class LinkSpec(Json):
+    """What a link is to be like, the same in both directions.
+
+    Attributes:
+        rtt: round trip, in seconds.
+        rate: bits a second; 0: as fast as the machine is.
+        loss: share of segments that are lost, from 0 to 1.
+        jitter: how much longer a way may take, in seconds, evenly drawn; order is kept.
+    """
+
+    rtt: float = 0.0
+    rate: float = 0.0
+    loss: float = 0.0
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("rtt", 0, 10), ("rate", 0, 1e11), ("loss", 0, 0.9), ("jitter", 0, 10),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise LinkError(f"{name} = {value!r} of a link: give {least} to {most:g}")
+
+    @property
+    def queue(self) -> float:
+        """Bytes that wait in front of the link: one bandwidth-delay product, 64 KiB at least."""
+        return max(self.rate / 8 * self.rtt, 65536.0) if self.rate else float("inf")

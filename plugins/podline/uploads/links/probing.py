@@ -1,0 +1,140 @@
+"""What a link is like right now: its round trip, and how fast plain TCP is over it."""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from podline.contract import Json
+from podline.uploads import tcp
+from podline.uploads.links import LinkError, LinkSpec, sink, topology
+
+PORT = 9099
+_SILENCE = 60.0  # seconds
+_CONNECTS = 5
+_SECONDS = 0.5  # that the measurement of the throughput takes, about
+_LEAST, _MOST = 1 << 20, 64 << 20  # bytes of it
+_ROUNDS = 12  # to warm up, at most
+_OFF = 0.1  # relative: a link that is further from what was asked for is not it
+_LATE = 0.002  # seconds that a machine may add to a round trip
+
+
+@dataclass(frozen=True)
+class Probe(Json):
+    """A link as it was measured.
+
+    Attributes:
+        rtt: seconds that a connection took to open, the median of some.
+        goodput: bytes a second of plain TCP over a connection that has sent data before.
+        congestion: the algorithm of congestion control.
+        window: bytes that the connection could have had under way: the send buffer's limit.
+    """
+
+    rtt: float
+    goodput: float
+    congestion: str
+    window: int
+
+
+class Prober:
+    """Measures the link to a sink, over a connection that is kept."""
+
+    def __init__(self, address: str, port: int = PORT) -> None:
+        self.address, self.port = address, port
+        self._warm: socket.socket | None = None
+        self._data = memoryview(bytes(_MOST))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._warm is not None:
+            self._warm.close()
+
+    def measure(self) -> Probe:
+        """Measure the link now; takes a second or two.
+
+        Raises:
+            LinkError: nobody answers.
+        """
+        try:
+            rtt = statistics.median(self._connect_seconds() for _ in range(_CONNECTS))
+            goodput = self._goodput(rtt)
+        except OSError as error:
+            raise LinkError(f"nothing answers over the link to {self.address}: {error}") from None
+        assert self._warm is not None
+        info = tcp.read(self._warm)
+        limit = Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()[2]
+        return Probe(rtt, goodput, info.congestion if info else "", int(limit))
+
+    def _connect_seconds(self) -> float:
+        began = time.perf_counter()
+        with socket.create_connection((self.address, self.port), _SILENCE):
+            return time.perf_counter() - began
+
+    def _goodput(self, rtt: float) -> float:
+        """Send more and more until a round takes long enough and is no faster than the last."""
+        size, best = _LEAST, 0.0
+        for _ in range(_ROUNDS):
+            seconds = max(self._send(size) - rtt, 1e-6)
+            rate = size / seconds
+            if seconds > _SECONDS and rate < best * 1.05:
+                return max(best, rate)
+            best = max(best, rate)
+            size = int(min(_MOST, max(size, rate * _SECONDS * 1.2)))
+        return best
+
+    def _send(self, size: int) -> float:
+        if self._warm is None:
+            self._warm = socket.create_connection((self.address, self.port), _SILENCE)
+            self._warm.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        began = time.perf_counter()
+        self._warm.sendall(sink.LENGTH.pack(size))
+        self._warm.sendall(self._data[:size])
+        if self._warm.recv(1) != sink.DONE:
+            raise OSError("the sink has ended")
+        return time.perf_counter() - began
+
+
+def check(spec: LinkSpec, found: Probe) -> None:
+    """Refuse a link that is not what it was said to be.
+
+    Raises:
+        LinkError: its round trip or its rate is more than a tenth off.
+    """
+    if abs(found.rtt - spec.rtt) > spec.rtt * _OFF + _LATE + spec.jitter:
+        raise LinkError(
+            f"the link's round trip is {found.rtt * 1000:.1f} ms, and {spec.rtt * 1000:.1f} were "
+            "asked for: the machine is busy, or the link's process is late"
+        )
+    if spec.rate and not spec.loss and found.goodput * 8 < spec.rate * (1 - _OFF):
+        raise LinkError(
+            f"plain TCP reaches {found.goodput * 8 / 1e6:.0f} Mbit/s, and the link has "
+            f"{spec.rate / 1e6:.0f}: the machine is busy, or its TCP buffers are small"
+        )
+
+
+@contextmanager
+def sinking(address: str = topology.SINK, port: int = PORT) -> Iterator[None]:
+    """A sink in the namespace behind the link."""
+    module = [sys.executable, "-m", "podline.uploads.links.sink", address, str(port)]
+    path = os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])
+    server = subprocess.Popen(
+        topology.inside(*module), stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    try:
+        assert server.stdout
+        if server.stdout.readline() != "ready\n":
+            raise LinkError("the sink behind the link did not start")
+        yield
+    finally:
+        with server:  # its pipe is closed
+            server.terminate()
