@@ -14,8 +14,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
-from podline.studies import tasks
-from podline.studies.design import BACKENDS, PRESETS
+from podline.studies.overhead.design import BACKENDS, PRESETS
+from podline.studies.overhead.tasks import TASKS, default_backends
 
 SIZES = {"type": ["null", "array"], "items": {"type": "integer"}, "default": None}
 
@@ -33,16 +33,22 @@ with DAG(
         "notebooks": Param(["household_power"], type="array", items={"type": "string"}),
         "preset": Param("quick", enum=list(PRESETS), description="Sizes and repeats."),
         "backends": Param(
-            tasks.default_backends(), type="array", items={"type": "string", "enum": list(BACKENDS)}
+            default_backends(), type="array", items={"type": "string", "enum": list(BACKENDS)}
         ),
         "data": Param(**SIZES, description="Data sizes, instead of the preset's."),
         "models": Param(**SIZES, description="Model sizes, instead of the preset's."),
         "repeats": Param(None, type=["null", "integer"], minimum=1),
         "seed": Param(1, type="integer", description="Of the order."),
         "name": Param("", type=["null", "string"], description="Of a study to go on with."),
+        "most": Param(
+            40, type="integer", minimum=1, description="Measured in one run; the next goes on."
+        ),
+        "sitting": Param(
+            "", type=["null", "string"], description="The run that this one goes on at once."
+        ),
     },
 ):
-    left = task(task_id="plan")(tasks.plan)()
+    left = task(task_id="plan")(TASKS.plan)()
     # One at a time, and again where its worker was lost; a combination that failed is not.
     measured = task(
         task_id="measure",
@@ -50,5 +56,5 @@ with DAG(
         retries=3,
         retry_delay=timedelta(seconds=5),
         map_index_template="{{ combination }}",
-    )(tasks.measure_next).expand(index=left)
-    measured >> task(task_id="report", trigger_rule="all_done")(tasks.report)()
+    )(TASKS.measure_next).expand(index=left)
+    measured >> task(task_id="report", trigger_rule="all_done")(TASKS.report)()

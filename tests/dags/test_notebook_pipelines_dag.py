@@ -57,7 +57,9 @@ def test_every_notebook_gives_a_dag_and_its_baseline(tmp_path: Path) -> None:
     found = load_dags(tmp_path)
     assert found["errors"] == {}
     names = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    expected = names | {f"{name}_baseline" for name in names} | {"pod_sweep", "overhead_sweep"}
+    expected = names | {f"{name}_baseline" for name in names} | {
+        "pod_sweep", "overhead_sweep", "upload_benchmark",
+    }  # fmt: skip
     expected.add("household_power_stock")  # it names its sizes
     assert set(found["dags"]) == expected
     assert all(dag["doc"] and "podline" in dag["tags"] for dag in found["dags"].values())

@@ -12,7 +12,8 @@ from benchmarks.namespaces import Relay, own_namespace
 from benchmarks.server import ROOT
 from podline.store import Store, StoreConnection
 from podline.studies.keeping import Study
-from podline.studies.tables import tables
+from podline.studies.kinds import OVERHEAD
+from podline.studies.overhead.tables import tables
 from tests.support.sweep import SMALL, variables, write_notebook
 
 pytestmark = [pytest.mark.xdist_group("dags test"), pytest.mark.timeout(400)]
@@ -62,17 +63,17 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
     env = environment(home) | variables(folder, store)
     conf = SMALL | {"data": [10, 13], "repeats": 1, "backends": ["notebook", "process"]}
     output = dags_test(env, conf | {"name": "unlucky"})
-    runs, _, about = tables(Study(store, "overhead", "unlucky"))
+    runs, _, about = tables(Study(store, OVERHEAD, "unlucky"))
     counted = runs[~runs["warmup"]]
     assert set(counted["way"]) == {"test"}
     assert set(counted.loc[counted["state"] == "success", "data"]) == {10}
     assert set(counted.loc[counted["state"] == "failed", "data"]) == {13}
     assert len(about["failed"]) == 4  # two combinations, each tried twice
     assert "bad luck" in about["failed"][0]["failure"]
-    assert "2 combinations of the study 'unlucky' are not measured" in output
+    assert "2 measurements of 'unlucky' are missing" in output
     # Again, it measures what is missing, and nothing else.
     dags_test(env, conf | {"name": "unlucky"})
-    again, _, about = tables(Study(store, "overhead", "unlucky"))
+    again, _, about = tables(Study(store, OVERHEAD, "unlucky"))
     assert len(about["failed"]) == 8
     measured = again[~again["warmup"] & (again["state"] == "success")]
     assert list(measured["sitting"]) == [1, 1]
@@ -104,7 +105,7 @@ def test_all_backends_on_the_cluster(core: Any, home: Path, folder: Path, store:
         }
         output = dags_test(environment(home) | variables(folder, store) | pods, conf)
     relay.cut()
-    runs, stages, about = tables(Study(store, "overhead", "pods"))
+    runs, stages, about = tables(Study(store, OVERHEAD, "pods"))
     assert about["failed"] == [], output[-4000:]
     counted = runs[~runs["warmup"]].set_index("backend")
     assert set(counted.index) == {"notebook", "process", "kubernetes", "stock"}

@@ -12,7 +12,8 @@ import pytest
 from benchmarks.server import Airflow, running
 from podline.store import Store, StoreConnection
 from podline.studies.keeping import Study
-from podline.studies.tables import tables
+from podline.studies.kinds import OVERHEAD
+from podline.studies.overhead.tables import tables
 from tests.support.sweep import SMALL, variables, write_notebook
 
 pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
@@ -81,7 +82,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
 ) -> None:
     conf = SMALL | {"data": [10, 20], "repeats": 2, "backends": ["notebook", "process"]}
     conf |= {"name": "killed"}
-    study, home = Study(store, "overhead", "killed"), tmp_path / "airflow"
+    study, home = Study(store, OVERHEAD, "killed"), tmp_path / "airflow"
     with sweeping(home, folder, store) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)
         until(lambda: _measured(study) >= 3)

@@ -11,29 +11,44 @@ from podline.cli.console import make_console
 app = typer.Typer(name="report", no_args_is_help=True, help="Say what a study found.")
 
 
+Name = Annotated[str, typer.Argument(help="A study's name; by default they are listed.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--to", help="Write the report with its figures and tables to this folder."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Only the headline numbers.")]
+
+
 @app.command("overhead")
-def overhead(
-    study: Annotated[str, typer.Argument(help="A study's name; by default they are listed.")] = "",
-    folder: Annotated[
-        Path | None,
-        typer.Option("--to", help="Write the report with its figures and tables to this folder."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Only the headline numbers.")] = False,
-) -> None:
+def overhead(study: Name = "", folder: Folder = None, as_json: AsJson = False) -> None:
     """Say what Kubernetes and the pipeline cost over running a notebook itself.
 
     The report is made anew of all that is measured so far.
     """
+    _report("overhead", study, folder, as_json)
+
+
+@app.command("uploads")
+def uploads(study: Name = "", folder: Folder = None, as_json: AsJson = False) -> None:
+    """Say whether a model uploads as fast to a store in the cluster as to one in a machine.
+
+    The report is made anew of all that is measured so far.
+    """
+    _report("uploads", study, folder, as_json)
+
+
+def _report(kind: str, study: str, folder: Path | None, as_json: bool) -> None:
     import json
 
     from podline.studies import keeping
+    from podline.studies.kinds import kind_of
     from podline.studies.reporting import make, write
 
     with stores.opened() as store:
         if not study:
-            _list(keeping.studies(store, "overhead"))
+            _list(kind, keeping.studies(store, kind))
             return
-        made = make(keeping.Study(store, "overhead", study))
+        made = make(keeping.Study(store, kind_of(kind), study))
     if folder is not None:
         write(made, folder)
         typer.echo(f"{folder / 'report.html'}")
@@ -47,15 +62,16 @@ def overhead(
 
 @app.command("export")
 def export(
-    kind: Annotated[str, typer.Argument(help="overhead.")],
+    kind: Annotated[str, typer.Argument(help="overhead or uploads.")],
     study: Annotated[str, typer.Argument(help="A study's name.")],
     file: Annotated[Path, typer.Argument(help="The file to write, such as study.jsonl.gz.")],
 ) -> None:
     """Write a study's measurements to one file, to go on with them in another store."""
     from podline.studies import archive, keeping
+    from podline.studies.kinds import kind_of
 
     with stores.opened() as store:
-        many = archive.export(keeping.Study(store, kind, study), file)
+        many = archive.export(keeping.Study(store, kind_of(kind), study), file)
     typer.echo(f"{file}: {many} objects")
 
 
@@ -69,8 +85,11 @@ def import_(file: Annotated[Path, typer.Argument(help="What was exported.")]) ->
     typer.echo(f"study {study.name}")
 
 
-def _list(names: list[str]) -> None:
+_DAGS = {"overhead": "overhead_sweep", "uploads": "upload_benchmark"}
+
+
+def _list(kind: str, names: list[str]) -> None:
     for name in names:
         typer.echo(name)
     if not names:
-        typer.echo("The store has no study yet: trigger the DAG overhead_sweep.", err=True)
+        typer.echo(f"The store has no study yet: trigger the DAG {_DAGS[kind]}.", err=True)

@@ -12,7 +12,6 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from podline.reports.sections import Section
-from podline.reports.tables import csv
 
 # What would be markup in Markdown; an underscore within a word is not.
 _MARKUP = re.compile(r"[\\`*\[\]|~#]|(?<!\w)_|_(?!\w)")
@@ -75,6 +74,11 @@ def escape_markdown(text: Any) -> str:
     """Return text that stands for itself in Markdown, on one line."""
     plain = re.sub(r"[&<>]", lambda found: _ENTITIES[found[0]], " ".join(str(text).split("\n")))
     return _MARKUP.sub(lambda found: "\\" + found[0], plain)
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """Return a table as CSV, numbers to nine digits."""
+    return frame.to_csv(index=False, float_format="%.9g", lineterminator="\n")
 
 
 def _environment(**options: Any) -> Environment:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from podline.reports.pairs import Cell, Pipeline
 from podline.reports.regression import Interval
 from podline.reports.statistics import Estimate
 
@@ -74,17 +73,6 @@ def estimate(found: Estimate, form: Format) -> str:
 def interval(found: Interval, form: Format) -> str:
     """A value with the ends of its interval."""
     return f"{form(found.value)} ({form(found.low)} to {form(found.high)})"
-
-
-def pipeline(found: Pipeline) -> str:
-    """``household_power on kubernetes``; the way only where it is not a scheduler's."""
-    way = "" if found.way == "scheduler" else f", by dags {found.way}"
-    return f"{found.notebook} on {found.backend}{way}"
-
-
-def cell_words(cell: Cell) -> tuple[str, str, str]:
-    """A combination as a table's first cells: pipeline, data, model."""
-    return pipeline(cell.pipeline), size(cell.data), size(cell.model)
 
 
 def listed(texts: Sequence[str]) -> str:

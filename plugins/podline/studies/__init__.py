@@ -1,5 +1,5 @@
-"""Studies: a design of combinations, measured one at a time, and kept as it grows.
+"""Studies: a seeded design, measured one thing at a time in sittings, and kept as it grows.
 
-design → running (a combination as a run of the notebook's own DAG) → measuring (from the records of
-its tries) → keeping (in the store) → tables, which `podline.reports` reads.
+``overhead`` and ``uploads`` each have a design, what a measurement is, and the tasks of their DAG;
+keeping, sittings, the machine, the archive and the report's keeping are the same for both.
 """

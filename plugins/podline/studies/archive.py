@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from podline.store import keys
 from podline.studies.keeping import Study, StudyError
+from podline.studies.kinds import kind_of
 from podline.studies.reporting import FOLDER
 
 if TYPE_CHECKING:
     from podline.store import Store
 
 
-def export(study: Study, path: Path) -> int:
+def export(study: Study[Any, Any], path: Path) -> int:
     """Write what a study has, but its report, as lines of JSON packed by gzip.
 
     Args:
@@ -28,7 +29,7 @@ def export(study: Study, path: Path) -> int:
     """
     study.design()
     root = study.key()
-    lines: list[dict[str, Any]] = [{"kind": study.kind, "name": study.name}]
+    lines: list[dict[str, Any]] = [{"kind": study.kind.name, "name": study.name}]
     for item in sorted(study.store.list(root), key=lambda item: item.key):
         place = keys.split(item.key)[len(keys.split(root)) :]
         if place[0] != FOLDER:
@@ -39,7 +40,7 @@ def export(study: Study, path: Path) -> int:
     return len(lines) - 1
 
 
-def load(store: "Store", path: Path) -> Study:
+def load(store: "Store", path: Path) -> Study[Any, Any]:
     """Put a study that was exported into a store; what is there already stays.
 
     Args:
@@ -50,7 +51,7 @@ def load(store: "Store", path: Path) -> Study:
         StudyError: the file is no study, or the store has one of its name with another design.
     """
     about, *objects = _read(path)
-    study = Study(store, about["kind"], about["name"])
+    study = Study(store, kind_of(about["kind"]), about["name"])
     for entry in sorted(objects, key=lambda entry: entry["place"] != ["design.json"]):
         text = json.dumps(entry["value"], sort_keys=True, separators=(",", ":")).encode()
         key = study.key(*entry["place"])

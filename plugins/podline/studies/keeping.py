@@ -4,21 +4,20 @@
 ``studies/{kind}/{name}/design.json``          what is to be measured
 ``…/sittings/{number}.json``                   when and where it was gone on with
 ``…/measurements/{index}.json``                a combination's measurement
-``…/warm-ups/{sitting}-{notebook}-{backend}``  runs that are left out
-``…/spoilt/{index}-{attempt}.json``            runs that failed or were disturbed
+``…/warm-ups/{sitting}-{what}.json``           what is left out
+``…/spoilt/{index}-{attempt}.json``            what failed or was disturbed
 ``…/report/…``                                 what `podline.reports` made of it
 =============================================  ==============================================
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.store import keys
-from podline.studies.design import Combination, Design
-from podline.studies.measuring import Measurement
 
 if TYPE_CHECKING:
     from podline.store import Store
@@ -52,25 +51,61 @@ class Sitting(Json):
     about: dict[str, Any] = field(default_factory=dict)
 
 
-class Study:
+class Measured(Protocol):
+    """What a measurement of any kind has.
+
+    Attributes:
+        index: which of the design's it is.
+        attempt: at it, from 1.
+        sitting: in which.
+        ended: when (epoch); None: it failed.
+    """
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def sitting(self) -> int: ...
+    @property
+    def ended(self) -> float | None: ...
+    def to_json(self) -> str: ...
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self: ...
+
+
+DesignT = TypeVar("DesignT", bound=Json)
+MeasuredT = TypeVar("MeasuredT", bound=Measured)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[DesignT, MeasuredT]):
+    """A kind of studies: its name, and the types of its designs and measurements."""
+
+    name: str
+    design: type[DesignT]
+    measurement: type[MeasuredT]
+
+
+class Study(Generic[DesignT, MeasuredT]):
     """A study in the store.
 
     Args:
         store: where it is.
-        kind: ``overhead`` or ``uploads``.
+        kind: of which kind.
         name: which.
     """
 
-    def __init__(self, store: "Store", kind: str, name: str) -> None:
+    def __init__(self, store: "Store", kind: Kind[DesignT, MeasuredT], name: str) -> None:
         self.store, self.kind, self.name = store, kind, name
 
     def key(self, *parts: str) -> str:
         """The key of an object of the study."""
-        return keys.join(STUDIES, self.kind, self.name, *parts)
+        return keys.join(STUDIES, self.kind.name, self.name, *parts)
 
     # --- the design
 
-    def begin(self, design: Design) -> None:
+    def begin(self, design: DesignT) -> None:
         """Keep the design, or go on with the one that is there.
 
         Raises:
@@ -84,7 +119,7 @@ class Study:
                 "give those parameters to go on with it, or another name to begin a new one"
             )
 
-    def design(self) -> Design:
+    def design(self) -> DesignT:
         """The design that the study was begun with.
 
         Raises:
@@ -93,51 +128,51 @@ class Study:
         from podline.store import ObjectMissing
 
         try:
-            return Design.from_json(bytes(self.store.get(self.key("design.json"))))
+            return self.kind.design.from_json(bytes(self.store.get(self.key("design.json"))))
         except ObjectMissing:
             raise StudyError(
-                f"the store has no study {self.name!r} of {self.kind}. `podline report "
-                f"{self.kind}` lists what it has"
+                f"the store has no study {self.name!r} of {self.kind.name}. `podline report "
+                f"{self.kind.name}` lists what it has"
             ) from None
 
     # --- what was measured
 
-    def add(self, measurement: Measurement) -> None:
-        """Keep the measurement of a combination."""
-        self._add(measurement, "measurements", f"{measurement.combination.index:04d}")
+    def add(self, measurement: MeasuredT) -> None:
+        """Keep a measurement."""
+        self._add(measurement, "measurements", f"{measurement.index:04d}")
 
     def measured(self) -> set[int]:
-        """The indices of the combinations that have a measurement."""
+        """The indices of what has a measurement."""
         return {int(name.removesuffix(".json")) for name in self._names("measurements")}
 
-    def measurements(self) -> list[Measurement]:
+    def measurements(self) -> list[MeasuredT]:
         """The measurements, in the order of the design."""
         return self._read("measurements")
 
-    def add_spoilt(self, measurement: Measurement) -> None:
-        """Keep a run that failed or was disturbed."""
-        name = f"{measurement.combination.index:04d}-{measurement.attempt}"
+    def add_spoilt(self, measurement: MeasuredT) -> None:
+        """Keep what failed or was disturbed."""
+        name = f"{measurement.index:04d}-{measurement.attempt}"
         self._add(measurement, "spoilt", name)
 
-    def spoilt(self) -> list[Measurement]:
-        """The runs that failed or were disturbed."""
+    def spoilt(self) -> list[MeasuredT]:
+        """What failed or was disturbed."""
         return self._read("spoilt")
 
-    def attempts(self, combination: Combination) -> int:
-        """How often a combination was run in vain."""
-        mine = f"{combination.index:04d}-"
+    def attempts(self, index: int) -> int:
+        """How often something of the design was measured in vain."""
+        mine = f"{index:04d}-"
         return sum(name.startswith(mine) for name in self._names("spoilt"))
 
-    def add_warm_up(self, measurement: Measurement) -> None:
-        """Keep a run that warmed up its backend."""
-        self._add(measurement, "warm-ups", _warm(measurement.combination, measurement.sitting))
+    def add_warm_up(self, measurement: MeasuredT, what: str) -> None:
+        """Keep what was measured to warm up."""
+        self._add(measurement, "warm-ups", f"{measurement.sitting:03d}-{what}")
 
-    def is_warm(self, combination: Combination, sitting: int) -> bool:
-        """Whether a combination's notebook and backend were warmed up in a sitting."""
-        return self.store.exists(self.key("warm-ups", f"{_warm(combination, sitting)}.json"))
+    def is_warm(self, what: str, sitting: int) -> bool:
+        """Whether something was warmed up in a sitting."""
+        return self.store.exists(self.key("warm-ups", f"{sitting:03d}-{what}.json"))
 
-    def warm_ups(self) -> list[Measurement]:
-        """The runs that warmed up."""
+    def warm_ups(self) -> list[MeasuredT]:
+        """What was measured to warm up."""
         return self._read("warm-ups")
 
     def sittings(self) -> list[Sitting]:
@@ -151,7 +186,7 @@ class Study:
 
     # --- objects
 
-    def _add(self, measurement: Measurement, folder: str, name: str) -> None:
+    def _add(self, measurement: MeasuredT, folder: str, name: str) -> None:
         key = self.key(folder, f"{name}.json")
         self.store.put_if_absent(key, measurement.to_json().encode())
 
@@ -163,14 +198,37 @@ class Study:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(lambda n: bytes(self.store.get(self.key(folder, n))), names))
 
-    def _read(self, folder: str) -> list[Measurement]:
-        return [Measurement.from_json(text) for text in self._texts(folder)]
-
-
-def _warm(combination: Combination, sitting: int) -> str:
-    return f"{sitting:03d}-{combination.notebook}-{combination.backend}"
+    def _read(self, folder: str) -> list[MeasuredT]:
+        return [self.kind.measurement.from_json(text) for text in self._texts(folder)]
 
 
 def studies(store: "Store", kind: str) -> list[str]:
     """The names of the studies of a kind."""
     return [keys.split(path)[-1] for path in store.list_folders(keys.join(STUDIES, kind))]
+
+
+def circumstances(study: Study[Any, MeasuredT], measured: Sequence[MeasuredT]) -> dict[str, Any]:
+    """What a report says of how a study was measured: its name, sittings and interruptions.
+
+    Args:
+        study: which.
+        measured: all that was measured in it, to warm up as well.
+    """
+    measuring = {one.sitting for one in measured}
+    sat = [sitting for sitting in study.sittings() if sitting.number in measuring]
+    return {
+        "sweep": study.name,
+        "sittings": [
+            {
+                "sitting": one.number, **one.about, "started": one.started,
+                "ended": max(
+                    (m.ended for m in measured if m.sitting == one.number and m.ended is not None),
+                    default=one.started,
+                ),
+            }
+            for one in sat
+        ],
+        "interruptions": [
+            {"started": one.started, "after": one.after, "sitting": one.number} for one in sat[1:]
+        ],
+    }  # fmt: skip

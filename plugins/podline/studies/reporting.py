@@ -1,10 +1,11 @@
 """Makes a study's report, and keeps it beside the measurements."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from podline.studies.keeping import Study, StudyError
-from podline.studies.tables import tables
+from podline.studies.kinds import OVERHEAD, UPLOADS
 
 if TYPE_CHECKING:
     from podline.reports.page import Report
@@ -13,21 +14,39 @@ FOLDER = "report"  # of the study
 HTML, MARKDOWN = "report.html", "report.md"
 
 
-def make(study: Study) -> "Report":
+def make(study: Study[Any, Any]) -> "Report":
     """Return the report of what a study has measured so far.
 
     Raises:
         StudyError: there is no such study, or nothing is measured yet.
     """
-    from podline.reports.overhead import make_report
-
-    runs, stages, about = tables(study)
-    if runs.empty:
+    if not study.measured():
+        study.design()  # says whether there is such a study
         raise StudyError(f"the study {study.name!r} has measured nothing yet")
-    return make_report(runs, stages, about)
+    return _MAKERS[study.kind.name](study)
 
 
-def keep(study: Study, made: "Report") -> None:
+def _make_overhead(study: Study[Any, Any]) -> "Report":
+    from podline.reports.overhead.report import make_report
+    from podline.studies.overhead.tables import tables
+
+    return make_report(*tables(study))
+
+
+def _make_uploads(study: Study[Any, Any]) -> "Report":
+    from podline.reports.uploads.report import make_report
+    from podline.studies.uploads.tables import tables
+
+    return make_report(*tables(study))
+
+
+_MAKERS: dict[str, Callable[[Study[Any, Any]], "Report"]] = {
+    OVERHEAD.name: _make_overhead,
+    UPLOADS.name: _make_uploads,
+}
+
+
+def keep(study: Study[Any, Any], made: "Report") -> None:
     """Keep a report in the study, in place of the one before."""
     for name, data in files_of(made).items():
         _replace(study, study.key(FOLDER, name), data)
@@ -48,7 +67,7 @@ def files_of(made: "Report") -> dict[str, bytes]:
     return {**{name: text.encode() for name, text in texts.items()}, **figures}
 
 
-def _replace(study: Study, key: str, data: bytes) -> None:
+def _replace(study: Study[Any, Any], key: str, data: bytes) -> None:
     from podline.store import ObjectMissing
 
     try:

@@ -2,7 +2,8 @@
 
 from podline.exceptions import PodlineError
 
-DAGS = {"overhead_sweep": "overhead"}  # what measures studies, and their kind
+# What measures studies, and their kind.
+DAGS = {"overhead_sweep": "overhead", "upload_benchmark": "uploads"}
 
 
 def reported(dag_id: str) -> list[str]:
@@ -13,12 +14,13 @@ def reported(dag_id: str) -> list[str]:
     """
     from podline.store import StoreError, open_store
     from podline.studies.keeping import Study, studies
+    from podline.studies.kinds import kind_of
     from podline.studies.reporting import FOLDER, HTML
 
     try:
         store, kind = open_store(), DAGS[dag_id]
         names = studies(store, kind)
-        return [n for n in names if store.exists(Study(store, kind, n).key(FOLDER, HTML))]
+        return [n for n in names if store.exists(Study(store, kind_of(kind), n).key(FOLDER, HTML))]
     except StoreError:
         return []
 
@@ -31,6 +33,7 @@ def report(dag_id: str, name: str) -> bytes:
     """
     from podline.store import ObjectMissing, open_store
     from podline.studies.keeping import Study
+    from podline.studies.kinds import kind_of
     from podline.studies.reporting import FOLDER, HTML
 
     missing = PodlineError(f"the DAG {dag_id!r} has no report of a study {name!r}")
@@ -38,6 +41,6 @@ def report(dag_id: str, name: str) -> bytes:
         raise missing
     store = open_store()
     try:
-        return bytes(store.get(Study(store, DAGS[dag_id], name).key(FOLDER, HTML)))
+        return bytes(store.get(Study(store, kind_of(DAGS[dag_id]), name).key(FOLDER, HTML)))
     except (ObjectMissing, ValueError):
         raise missing from None

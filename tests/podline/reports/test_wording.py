@@ -5,7 +5,6 @@ import math
 import pytest
 
 from podline.reports import wording
-from podline.reports.pairs import Pipeline
 from podline.reports.statistics import arithmetic
 
 
@@ -64,11 +63,6 @@ def test_an_estimate_has_its_interval_or_all_its_values() -> None:
     assert wording.estimate(arithmetic([1, 3]), wording.number) == "2.00 (each: 1.00, 3.00)"
     assert wording.estimate(arithmetic([1]), wording.number) == "1.00"
     assert wording.estimate(arithmetic([]), wording.number) == "not measured"
-
-
-def test_a_way_that_is_not_a_schedulers_is_named() -> None:
-    assert wording.pipeline(Pipeline("n", "scheduler", "process")) == "n on process"
-    assert wording.pipeline(Pipeline("n", "test", "process")) == "n on process, by dags test"
 
 
 def test_lists_and_counts() -> None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from podline.latency.record import Record
-from podline.studies.design import Combination
-from podline.studies.measuring import Measurement, Task
+from podline.studies.overhead.design import Combination
+from podline.studies.overhead.measuring import Measurement, Task
 
 POD = {
     "prepare": 0.05, "submit": 0.05, "schedule": 0.01, "pull": 0.0, "start": 0.2, "boot": 0.15,

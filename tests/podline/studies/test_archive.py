@@ -8,9 +8,11 @@ import pytest
 
 from podline.store import Store
 from podline.studies import archive
-from podline.studies.design import Design
 from podline.studies.keeping import Sitting, Study, StudyError
-from podline.studies.measuring import measure
+from podline.studies.kinds import OVERHEAD
+from podline.studies.overhead.design import Design
+from podline.studies.overhead.measuring import measure
+from podline.studies.overhead.tasks import OverheadStudy
 
 from .examples import blank, chain
 
@@ -18,8 +20,8 @@ DESIGN = Design(("n",), ("kubernetes",), ((1000, 10),), repeats=3, seed=1)
 
 
 @pytest.fixture
-def study(store: Store) -> Study:
-    study = Study(store, "overhead", "one/first")
+def study(store: Store) -> OverheadStudy:
+    study: OverheadStudy = Study(store, OVERHEAD, "one/first")
     study.begin(DESIGN)
     study.add_sitting(Sitting(1, ("r", "", ""), "b", 900.0, 0, {"processors": 2}))
     study.add(measure(chain(), blank(), ()))
@@ -27,11 +29,11 @@ def study(store: Store) -> Study:
     return study
 
 
-def _emptied(study: Study) -> None:
+def _emptied(study: OverheadStudy) -> None:
     study.store.delete([item.key for item in study.store.list(study.key())])
 
 
-def test_it_is_the_same_there(study: Study, tmp_path: Path) -> None:
+def test_it_is_the_same_there(study: OverheadStudy, tmp_path: Path) -> None:
     before = (study.design(), study.sittings(), study.measurements())
     assert archive.export(study, tmp_path / "a.gz") == 3
     _emptied(study)
@@ -42,7 +44,7 @@ def test_it_is_the_same_there(study: Study, tmp_path: Path) -> None:
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
 
 
-def test_two_studies_of_one_name_are_not_mixed(study: Study, tmp_path: Path) -> None:
+def test_two_studies_of_one_name_are_not_mixed(study: OverheadStudy, tmp_path: Path) -> None:
     archive.export(study, tmp_path / "a.gz")
     _emptied(study)
     study.begin(replace(DESIGN, seed=2))
@@ -50,7 +52,11 @@ def test_two_studies_of_one_name_are_not_mixed(study: Study, tmp_path: Path) -> 
         archive.load(study.store, tmp_path / "a.gz")
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b"[")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b"[")],
+    ids=["empty", "no gzip", "no head", "no JSON"],  # not by content, which has its time
+)
 def test_what_is_no_study(store: Store, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.gz").write_bytes(content)
     with pytest.raises(StudyError, match="is not a study that was exported"):
@@ -59,4 +65,4 @@ def test_what_is_no_study(store: Store, tmp_path: Path, content: bytes) -> None:
 
 def test_a_study_that_is_not_there(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="the store has no study 'x'"):
-        archive.export(Study(store, "overhead", "x"), tmp_path / "x.gz")
+        archive.export(Study(store, OVERHEAD, "x"), tmp_path / "x.gz")

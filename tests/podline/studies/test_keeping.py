@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from podline.store import Store
-from podline.studies.design import Design
 from podline.studies.keeping import Sitting, Study, StudyError, studies
-from podline.studies.measuring import Measurement, measure
+from podline.studies.kinds import OVERHEAD
+from podline.studies.overhead.design import Design
+from podline.studies.overhead.measuring import Measurement, measure
+from podline.studies.overhead.tasks import OverheadStudy
 
 from .examples import blank, chain
 
@@ -15,8 +17,8 @@ DESIGN = Design(("n",), ("notebook", "kubernetes"), ((1000, 10),), repeats=2, se
 
 
 @pytest.fixture
-def study(store: Store) -> Study:
-    study = Study(store, "overhead", "weekly 2026/7")
+def study(store: Store) -> OverheadStudy:
+    study: OverheadStudy = Study(store, OVERHEAD, "weekly 2026/7")
     study.begin(DESIGN)
     return study
 
@@ -26,8 +28,10 @@ def measured(index: int, **changes: object) -> Measurement:
     return replace(found, combination=replace(found.combination, index=index), **changes)
 
 
-def test_a_study_is_gone_on_with_by_the_same_design_only(store: Store, study: Study) -> None:
-    Study(store, "overhead", study.name).begin(DESIGN)
+def test_a_study_is_gone_on_with_by_the_same_design_only(
+    store: Store, study: OverheadStudy
+) -> None:
+    Study(store, OVERHEAD, study.name).begin(DESIGN)
     assert study.design() == DESIGN
     assert studies(store, "overhead") == [study.name]
     with pytest.raises(StudyError) as caught:
@@ -38,10 +42,10 @@ def test_a_study_is_gone_on_with_by_the_same_design_only(store: Store, study: St
 
 def test_a_study_that_is_not_there(store: Store) -> None:
     with pytest.raises(StudyError, match="the store has no study 'nothing' of overhead"):
-        Study(store, "overhead", "nothing").design()
+        Study(store, OVERHEAD, "nothing").design()
 
 
-def test_a_measurement_is_kept_once(study: Study) -> None:
+def test_a_measurement_is_kept_once(study: OverheadStudy) -> None:
     study.add(measured(1))
     study.add(measured(1, run_id="another"))
     study.add(measured(0))
@@ -49,25 +53,25 @@ def test_a_measurement_is_kept_once(study: Study) -> None:
     assert [(m.combination.index, m.run_id) for m in study.measurements()] == [(0, "r"), (1, "r")]
 
 
-def test_what_came_to_nothing_is_kept_too(study: Study) -> None:
+def test_what_came_to_nothing_is_kept_too(study: OverheadStudy) -> None:
     failed = measured(1, state="failed", failure="first: no memory")
     study.add_spoilt(failed)
     study.add_spoilt(replace(failed, attempt=2))
-    assert study.attempts(failed.combination) == 2
-    assert study.attempts(measured(0).combination) == 0
+    assert study.attempts(failed.index) == 2
+    assert study.attempts(0) == 0
     assert [m.trouble for m in study.spoilt()] == ["first: no memory"] * 2
     assert study.measured() == set()
 
 
-def test_each_sitting_warms_up(study: Study) -> None:
+def test_each_sitting_warms_up(study: OverheadStudy) -> None:
     warm = measured(0)
-    study.add_warm_up(warm)
-    assert study.is_warm(warm.combination, 1)
-    assert not study.is_warm(warm.combination, 2)
-    assert not study.is_warm(replace(warm.combination, backend="stock"), 1)
+    study.add_warm_up(warm, "n-kubernetes")
+    assert study.is_warm("n-kubernetes", 1)
+    assert not study.is_warm("n-kubernetes", 2)
+    assert not study.is_warm("n-stock", 1)
 
 
-def test_sittings(study: Study) -> None:
+def test_sittings(study: OverheadStudy) -> None:
     sitting = Sitting(1, ("r", "", ""), "boot", 1000.0, 0, {"processors": 2})
     study.add_sitting(sitting)
     study.add_sitting(replace(sitting, number=2, after=3))

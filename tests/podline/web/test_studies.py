@@ -7,6 +7,7 @@ import pytest
 from benchmarks.records import Server
 from podline.store import Store, StoreConnection
 from podline.studies.keeping import Study
+from podline.studies.kinds import OVERHEAD
 from podline.studies.reporting import FOLDER, HTML
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
@@ -16,10 +17,10 @@ PATH = "/podline/api/v1/dags/overhead_sweep/studies/weekly%20one"
 
 @pytest.fixture(scope="module")
 def study(server: Server, store_server: StoreConnection) -> Iterator[Study]:
-    study = Study(Store(store_server), "overhead", "weekly one")
+    study = Study(Store(store_server), OVERHEAD, "weekly one")
     key = study.key(FOLDER, HTML)
     study.store.put(key, b"<h1>What it costs</h1><script>alert(1)</script>")
-    study.store.put(Study(study.store, "overhead", "no report yet").key("design.json"), b"{}")
+    study.store.put(Study(study.store, OVERHEAD, "no report yet").key("design.json"), b"{}")
     yield study
     study.store.delete([key])
 

@@ -1,0 +1,83 @@
+"""Remakes the pages of docs/ that have results, with figures and their data, from the raw data.
+
+The raw data are what `podline report export` writes: docs/overhead/study.jsonl.gz; beside it
+join.jsonl.gz, of a notebook with two stages joined; and docs/uploads/study.jsonl.gz.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+
+from podline.reports.page import Report
+from podline.store import Store, embedded
+from podline.studies import archive, reporting
+
+DOCS = Path(__file__).parents[1] / "docs"
+STUDY, JOIN = "study.jsonl.gz", "join.jsonl.gz"
+OVERHEAD, UPLOADS = "overhead", "uploads"
+_LARGE = ("pairs", "uploads")  # tables that say no more than the raw data
+
+
+def overhead(store: Store) -> dict[str, bytes]:
+    """Return the files below docs/ that the overhead study's raw data make.
+
+    Args:
+        store: a store that the raw data are put into.
+
+    Raises:
+        StudyError: the raw data are not there.
+    """
+    study, join = (_report(store, OVERHEAD, name) for name in (STUDY, JOIN))
+    made = re.search(r"^## Advice.*?(?=^## )", join.markdown, re.MULTILINE | re.DOTALL)
+    assert made is not None
+    text = made[0].replace("## Advice: stages to join", "## A join that was made")
+    files = _files(study, OVERHEAD, f"{_linked(study.markdown, OVERHEAD)}\n{text}")
+    return files | {f"{OVERHEAD}/joined.csv": join.csv("joins").encode()}
+
+
+def uploads(store: Store) -> dict[str, bytes]:
+    """The same of the upload study's."""
+    study = _report(store, UPLOADS, STUDY)
+    return _files(study, UPLOADS, _linked(study.markdown, UPLOADS))
+
+
+PAGES = {OVERHEAD: overhead, UPLOADS: uploads}
+
+
+def known() -> list[str]:
+    """The pages whose raw data are there."""
+    return [name for name in PAGES if (DOCS / name / STUDY).is_file()]
+
+
+def _report(store: Store, folder: str, name: str) -> Report:
+    return reporting.make(archive.load(store, DOCS / folder / name))
+
+
+def _files(study: Report, folder: str, text: str) -> dict[str, bytes]:
+    files = {f"{folder}.md": text.encode()}
+    for name, drawn in study.figures.items():
+        if not name.endswith("-narrow"):
+            files[f"{folder}/{name}.svg"] = drawn
+    for name in study.tables.keys() - set(_LARGE):
+        files[f"{folder}/{name}.csv"] = study.csv(name).encode()
+    return files
+
+
+def _linked(markdown: str, folder: str) -> str:
+    """The page's links, which are of files beside it, as those of the folder."""
+    return re.sub(r"\]\(([\w-]+\.(?:svg|csv))\)", rf"]({folder}/\1)", markdown)
+
+
+def main() -> None:
+    """Write the files."""
+    with tempfile.TemporaryDirectory() as name, embedded.running(Path(name)) as connection:
+        store = Store(connection)
+        store.ensure_bucket()
+        for page in known():
+            for path, content in PAGES[page](store).items():
+                (DOCS / path).write_bytes(content)
+                print(DOCS / path)
+
+
+if __name__ == "__main__":
+    main()

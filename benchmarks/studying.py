@@ -1,0 +1,82 @@
+"""A study's DAG under a real scheduler, followed until its end."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import print_last_line
+from benchmarks.server import Airflow, running
+from podline.studies.keeping import Study
+
+_PAGE = 100
+_OVER = ("success", "failed")
+
+
+def run(
+    folder: Path,
+    variables: Mapping[str, str],
+    dag_id: str,
+    conf: Mapping[str, Any],
+    hours: float,
+    others: Iterable[str] = (),
+) -> None:
+    """Trigger a study's DAG and wait for its end, telling of each thing that is measured.
+
+    Args:
+        folder: for Airflow's home.
+        variables: of Airflow's environment.
+        dag_id: the study's DAG.
+        conf: its parameters.
+        hours: to wait.
+        others: DAGs that it triggers, and that must be known before.
+    """
+    os.environ.pop("AIRFLOW_HOME", None)
+    with running(folder / "airflow", variables) as airflow:
+        for name in (dag_id, *others):
+            airflow.wait_for_dag(name)
+        airflow.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        _follow(airflow, dag_id, airflow.trigger(dag_id, conf), hours)
+
+
+def _follow(airflow: Airflow, dag_id: str, run_id: str, hours: float) -> None:
+    """Follow a run, and those that go on after it."""
+    deadline, told = time.monotonic() + hours * 3600, set[str]()
+    while time.monotonic() < deadline:
+        for task in _measured(airflow, dag_id, run_id):
+            if task["id"] not in told and task["end_date"]:
+                told.add(task["id"])
+                print(f"{task['rendered_map_index']}: {task['state']}", flush=True)
+        if airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"] in _OVER:
+            query = "state=queued&state=running"
+            runs = airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
+            if not runs:
+                return
+            run_id = runs[0]["dag_run_id"]
+        time.sleep(5)
+    raise SystemExit(f"the study has not ended within {hours:g} hours; it can be gone on with")
+
+
+def _measured(airflow: Airflow, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
+    """The task instances that measure, page by page: Airflow gives no more than 100 at once."""
+    offset = 0
+    while True:
+        query = f"task_id=measure&limit={_PAGE}&offset={offset}"
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?{query}"
+        page = airflow.call("GET", path)["task_instances"]
+        yield from page
+        offset += _PAGE
+        if len(page) < _PAGE:
+            return
+
+
+def tell(
+    study: Study[Any, Any], bench: str, n: int, goals: dict[str, dict[str, Any]], **details: Any
+) -> None:
+    """Print a study's report, and the last line with its headline numbers."""
+    from podline.studies import reporting
+
+    made = reporting.make(study)
+    print(made.markdown)
+    print_last_line(bench, n, goals, **details, **made.last_line)

@@ -1,0 +1,77 @@
+"""The upload study under a real scheduler: the cluster's store, and one in a virtual machine.
+
+Both are behind one delay link of this machine (root, Linux). It goes on with a study of the same
+name. Its last line has the report's headline numbers.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks import cluster, studying, virtual_machine
+from podline import settings
+from podline.studies.keeping import Study
+from podline.studies.kinds import UPLOADS
+from podline.uploads.links import topology
+from podline.uploads.links.probing import sinking
+
+_DAG = "upload_benchmark"
+_VM = "vm_store"
+_IMAGE = Path(__file__).parents[1] / "build" / "vm"
+
+
+def main() -> None:
+    """Run the study, and print the report and the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("preset", choices=["quick", "full"])
+    parser.add_argument("--name", help="of the study (a new one)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--place", choices=["pod", "process"], default="pod")
+    parser.add_argument("--client", action="append", help="(podline and boto3)")
+    parser.add_argument("--size", type=int, action="append", help="in bytes")
+    parser.add_argument("--rtt", type=float, action="append", help="in ms")
+    parser.add_argument("--model", action="append", help="NAME/VERSION of a published model")
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
+    given = parser.parse_args()
+    asked = {
+        "clients": given.client, "sizes": given.size, "rtts_ms": given.rtt, "models": given.model,
+        "repeats": given.repeats,
+    }  # fmt: skip
+    conf = {
+        "preset": given.preset,
+        "seed": given.seed,
+        "place": given.place,
+        "name": given.name or f"{given.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
+        **{name: value for name, value in asked.items() if value},
+    }
+    with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
+        folder = Path(name)
+        home = urlsplit(there.store.connection.endpoint_url or "").hostname or ""
+        stores = {settings.store_conn_id(): home, _VM: virtual_machine.ADDRESS}
+        with (
+            topology.laid(stores, folder / "link.log"),
+            sinking(),
+            virtual_machine.running(_IMAGE, folder / "vm") as machine,
+        ):
+            kind = "KVM" if machine.accelerated else "emulated"
+            print(f"the virtual machine ({kind}) serves after {machine.ready:.1f} s", flush=True)
+            variables = {
+                **there.variables,
+                **replace(machine.store, conn_id=_VM).to_env(),
+                "AIRFLOW__PODLINE__STORES": f'["{_VM}"]',
+            }
+            os.environ.update(variables)
+            studying.run(folder, variables, _DAG, conf, given.hours)
+            study = Study(there.store, UPLOADS, conf["name"])
+            n = min(point.pairs for point in study.design().points)
+            about = {"machine_ready_s": round(machine.ready, 1), "accelerated": machine.accelerated}
+            studying.tell(study, f"upload-study-{given.preset}", n, {}, **about)
+
+
+if __name__ == "__main__":
+    main()

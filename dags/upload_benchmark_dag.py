@@ -1,0 +1,67 @@
+"""Whether a model uploads as fast to a store in the cluster as to one in a virtual machine.
+
+Pairs of uploads of the same bytes, one to each store, cold and warm, over a link with the latency
+of an edge: store × size × round trip × client × repeats, in an order that the seed makes, from pods
+as a publish stage would, or from processes. Each upload is read back, around the link and not
+timed. The link is a delay link that lies on this machine (`podline.uploads.links.topology`), or
+netem within the pods; it is measured at each visit, too.
+
+The stores are `[podline] store_conn_id` and the first of `[podline] stores`. What is measured is
+kept in the object store, so an interrupted study goes on where it was: clear what failed, or
+trigger a run with the same `name`. `podline report uploads NAME` prints what was found.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+
+from podline.studies.uploads.design import PLACES, PRESETS
+from podline.studies.uploads.tasks import TASKS
+from podline.uploads.clients import CLIENTS
+
+NUMBERS = {"type": ["null", "array"], "items": {"type": "number"}, "default": None}
+
+with DAG(
+    "upload_benchmark",
+    # Without a start date: not at once when it is unpaused.
+    schedule=CronTriggerTimetable("@weekly", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=True,
+    default_args={"owner": "podline", "retries": 0},
+    doc_md=__doc__,
+    tags={"podline", "study"},
+    params={
+        "preset": Param("quick", enum=list(PRESETS), description="Sizes, round trips, repeats."),
+        "clients": Param(
+            ["podline", "boto3"], type="array", items={"type": "string", "enum": list(CLIENTS)}
+        ),
+        "place": Param("process", enum=list(PLACES), description="Where uploads come from."),
+        "rate": Param(100, type="number", minimum=0, description="Of the link, in Mbit/s."),
+        "loss": Param(0.0, type="number", minimum=0, maximum=0.5, description="A share."),
+        "jitter_ms": Param(0.0, type="number", minimum=0),
+        "sizes": Param(**NUMBERS, description="Bytes, instead of the preset's."),
+        "rtts_ms": Param(**NUMBERS, description="Round trips, instead of the preset's."),
+        "models": Param([], type="array", items={"type": "string"}, description="NAME/VERSION."),
+        "repeats": Param(None, type=["null", "integer"], minimum=1, description="Pairs a point."),
+        "pairs": Param(5, type="integer", minimum=1, description="Pairs a visit."),
+        "seed": Param(1, type="integer", description="Of the order."),
+        "name": Param("", type=["null", "string"], description="Of a study to go on with."),
+        "most": Param(
+            40, type="integer", minimum=1, description="Measured in one run; the next goes on."
+        ),
+        "sitting": Param(
+            "", type=["null", "string"], description="The run that this one goes on at once."
+        ),
+    },
+):
+    left = task(task_id="plan")(TASKS.plan)()
+    # One at a time, and again where its worker was lost; a visit that failed is not.
+    measured = task(
+        task_id="measure",
+        max_active_tis_per_dagrun=1,
+        retries=3,
+        retry_delay=timedelta(seconds=5),
+        map_index_template="{{ combination }}",
+    )(TASKS.measure_next).expand(index=left)
+    measured >> task(task_id="report", trigger_rule="all_done")(TASKS.report)()

@@ -1,0 +1,118 @@
+"""Whether two ways of doing a thing take as long: shown, not only not refuted.
+
+Two one-sided tests (D. J. Schuirmann 1987, "A comparison of the two one-sided tests procedure and
+the power approach for assessing the equivalence of average bioavailability"): equivalent at 5 %
+where the 90 % interval of the ratio lies within the margin. On logarithms, by Student's t, of pairs
+that were measured close together; the sitting is a block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+MARGIN = 0.10  # by which the ratio may differ from 1 either way
+ERROR = 0.05  # probability of calling equivalent what is at the margin
+LEAST = 4  # pairs
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """What pairs of times say of their ratio.
+
+    Attributes:
+        n: pairs.
+        ratio: the geometric mean of the first over the second; NaN without pairs.
+        low, high: the ends of its 95 % interval; None: too few pairs.
+        inner_low, inner_high: of its 90 % interval, which the test goes by.
+        spread: the standard deviation of the ratio's logarithm within a sitting.
+        p: of the two one-sided tests; None: too few pairs.
+        margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
+    """
+
+    n: int
+    ratio: float
+    low: float | None
+    high: float | None
+    inner_low: float | None
+    inner_high: float | None
+    spread: float
+    p: float | None
+    margin: float
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether equivalence is shown."""
+        return self.p is not None and self.p < ERROR
+
+    @property
+    def different(self) -> bool:
+        """Whether it is shown that the ratio lies beyond the margin."""
+        if self.low is None or self.high is None:
+            return False
+        return self.low > 1 + self.margin or self.high < 1 / (1 + self.margin)
+
+
+def equivalence(
+    first: Sequence[float],
+    second: Sequence[float],
+    sittings: Sequence[object],
+    margin: float = MARGIN,
+) -> Equivalence:
+    """Test whether two take as long.
+
+    Args:
+        first: times in seconds, pair by pair.
+        second: of the other.
+        sittings: the sitting of each pair.
+        margin: by which the ratio may differ.
+
+    Raises:
+        ValueError: they are not of one length, or a time is not positive.
+    """
+    if not len(first) == len(second) == len(sittings):
+        raise ValueError("pairs have two times and a sitting each")
+    if any(time <= 0 for time in (*first, *second)):
+        raise ValueError("a time is not positive")
+    logs = np.log(np.asarray(first, float)) - np.log(np.asarray(second, float))
+    blocks = np.unique(np.asarray(sittings, dtype=str), return_inverse=True)[1]
+    free = len(logs) - (int(blocks.max()) + 1 if len(logs) else 0)
+    if len(logs) < LEAST or free < 1:
+        mean = float(logs.mean()) if len(logs) else math.nan
+        return Equivalence(
+            len(logs), math.exp(mean), None, None, None, None, math.nan, None, margin
+        )
+    mean, spread = float(logs.mean()), _spread(logs, blocks, free)
+    error = spread / math.sqrt(len(logs))
+    outer, inner = (float(stdtrit(free, level)) * error for level in (0.975, 1 - ERROR))
+    return Equivalence(
+        n=len(logs),
+        ratio=math.exp(mean),
+        low=math.exp(mean - outer),
+        high=math.exp(mean + outer),
+        inner_low=math.exp(mean - inner),
+        inner_high=math.exp(mean + inner),
+        spread=spread,
+        p=_p(mean, error, free, math.log1p(margin)),
+        margin=margin,
+    )
+
+
+def _spread(logs: np.ndarray, blocks: np.ndarray, free: int) -> float:
+    """Within sittings: each has a mean of its own."""
+    means = np.bincount(blocks, logs) / np.bincount(blocks)
+    rest = logs - means[blocks]
+    return math.sqrt(float(rest @ rest) / free)
+
+
+def _p(mean: float, error: float, free: int, margin: float) -> float:
+    """The greater of the two tests' p values."""
+    if not error:
+        return 0.0 if abs(mean) < margin else 1.0
+    above = 1 - float(stdtr(free, (mean + margin) / error))
+    below = float(stdtr(free, (mean - margin) / error))
+    return max(above, below)

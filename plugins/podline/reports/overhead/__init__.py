@@ -1,0 +1,1 @@
+"""The overhead study's report: from two frames to a page."""

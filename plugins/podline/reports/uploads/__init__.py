@@ -1,0 +1,1 @@
+"""The upload study's report: from a frame of uploads to a page."""

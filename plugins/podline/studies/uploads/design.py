@@ -1,0 +1,166 @@
+"""What the upload study measures: visits of points, in an order that a seed makes."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podline.contract import Json
+from podline.exceptions import PodlineError
+from podline.uploads.clients import CLIENTS
+
+KB, MB = 1000, 1_000_000
+MOST = 1000  # visits: Airflow maps a task 1,024 times at most
+PLACES = ("pod", "process")
+
+
+class DesignError(PodlineError):
+    """A study's parameters do not make a design."""
+
+
+@dataclass(frozen=True)
+class Visit(Json):
+    """Some pairs of uploads at one point: the same bytes to both stores, one after the other.
+
+    Attributes:
+        index: its place in the order, from 0.
+        size: bytes; of a real model, of its file.
+        model: ``NAME/VERSION`` of a published model; empty: bytes of chance.
+        rtt: of the link, in seconds.
+        client: one of `podline.uploads.clients.CLIENTS`.
+        round: which of the visits to this point, from 0.
+        pairs: how many.
+    """
+
+    index: int
+    size: int
+    model: str
+    rtt: float
+    client: str
+    round: int
+    pairs: int
+
+    def __str__(self) -> str:
+        what = self.model or in_bytes(self.size)
+        return f"{what}, {self.rtt * 1000:g} ms, {self.client}, round {self.round}"
+
+
+@dataclass(frozen=True)
+class Point(Json):
+    """What is uploaded, how often, and over which round trips (seconds)."""
+
+    size: int
+    model: str
+    rtts: tuple[float, ...]
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Design(Json):
+    """All points, visited in rounds.
+
+    Attributes:
+        points: what is uploaded.
+        clients: by which.
+        stores: the two that are compared, by the ids of their connections: cluster and machine.
+        rate: of the link, in bits a second.
+        loss: share of segments that the link loses.
+        jitter: of the link, in seconds.
+        place: where uploads come from: ``pod`` or ``process``.
+        pairs: of a visit, at most.
+        seed: of the order.
+    """
+
+    points: tuple[Point, ...]
+    clients: tuple[str, ...]
+    stores: tuple[str, ...]
+    rate: float
+    loss: float
+    jitter: float
+    place: str
+    pairs: int
+    seed: int
+
+    def items(self) -> list[Visit]:
+        """Return the visits in order: each round has each point that is not done, shuffled."""
+        rounds: dict[int, list[tuple[Point, float, str, int]]] = {}
+        for point in self.points:
+            for rtt in point.rtts:
+                for client in self.clients:
+                    for number, first in enumerate(range(0, point.pairs, self.pairs)):
+                        pairs = min(self.pairs, point.pairs - first)
+                        rounds.setdefault(number, []).append((point, rtt, client, pairs))
+        found: list[Visit] = []
+        for number, cells in sorted(rounds.items()):
+            random.Random(f"{self.seed}/{number}").shuffle(cells)
+            for point, rtt, client, pairs in cells:
+                found.append(Visit(len(found), point.size, point.model, rtt, client, number, pairs))
+        return found
+
+
+_ALL = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+PRESETS: dict[str, tuple[Point, ...]] = {
+    "quick": tuple(Point(size, "", (0.02, 0.1), 10) for size in (MB, 8 * MB)),
+    "full": (
+        *(Point(size, "", _ALL, 30) for size in (KB, 64 * KB, MB, 8 * MB)),
+        Point(64 * MB, "", _ALL, 10),
+        Point(500 * MB, "", (0.02, 0.1), 5),
+    ),
+}
+_OWN = 30  # pairs of sizes of one's own
+
+
+def from_params(
+    params: Mapping[str, Any], models: Mapping[str, int], stores: Sequence[str]
+) -> Design:
+    """Return the design that a DAG run's parameters ask for.
+
+    Args:
+        params: `preset`, `clients`, `rate` (Mbit/s), `loss`, `jitter_ms`, `place`, `pairs`, `seed`;
+            `sizes` (bytes), `rtts_ms` and `repeats`, where given, instead of the preset's.
+        models: the bytes of each published model that is uploaded too, by ``NAME/VERSION``.
+        stores: the ids of the two connections.
+
+    Raises:
+        DesignError: a value cannot be used; the message names the parameter.
+    """
+    points = PRESETS.get(params["preset"])
+    if points is None:
+        raise DesignError(f"preset = {params['preset']!r}: give one of {', '.join(PRESETS)}")
+    unknown = [name for name in params["clients"] if name not in CLIENTS]
+    if unknown or not params["clients"]:
+        raise DesignError(f"clients = {params['clients']!r}: give some of {', '.join(CLIENTS)}")
+    if params["place"] not in PLACES:
+        raise DesignError(f"place = {params['place']!r}: give one of {', '.join(PLACES)}")
+    rtts = [ms / 1000 for ms in params.get("rtts_ms") or ()]
+    if sizes := params.get("sizes"):
+        points = tuple(Point(size, "", _ALL, _OWN) for size in dict.fromkeys(sizes))
+    points += tuple(Point(size, name, _ALL, _OWN) for name, size in models.items())
+    repeats = params.get("repeats")
+    design = Design(
+        points=tuple(
+            Point(p.size, p.model, tuple(rtts or p.rtts), repeats or p.pairs) for p in points
+        ),
+        clients=tuple(dict.fromkeys(params["clients"])),
+        stores=tuple(stores),
+        rate=params["rate"] * 1e6,
+        loss=params["loss"],
+        jitter=params["jitter_ms"] / 1000,
+        place=params["place"],
+        pairs=params["pairs"],
+        seed=int(params["seed"]),
+    )
+    if (many := len(design.items())) > MOST:
+        raise DesignError(
+            f"this makes {many:,} visits, and Airflow maps a task {MOST:,} times at most: give "
+            "fewer sizes, round trips or clients, or more `pairs` a visit"
+        )
+    return design
+
+
+def in_bytes(size: int) -> str:
+    """A size for people: ``8 MB``."""
+    for unit, name in ((MB, "MB"), (KB, "KB")):
+        if size >= unit:
+            return f"{size / unit:g} {name}"
+    return f"{size} B"

@@ -1,0 +1,69 @@
+"""The upload study's report: what it says, and what it must not."""
+
+import json
+import re
+
+import pytest
+
+from podline.reports.page import Report
+from podline.reports.uploads.report import make_report
+from tests.support.simulated_uploads import about, uploads
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return make_report(uploads(), about())
+
+
+def test_the_verdicts_come_first(report: Report) -> None:
+    first = report.markdown.split("##")[0]
+    assert "Of 16 points, the whole upload: 16 equivalent." in first
+    assert "Of 16 points, until the last byte: 16 equivalent." in first
+    assert "that no difference is seen is not enough" in first
+
+
+def test_each_point_has_a_row(report: Report) -> None:
+    rows = re.findall(r"^\| 1 MB \|.*\|$", report.markdown, re.MULTILINE)
+    assert len(rows) == 2 * 8  # of ratios, and of shares
+    assert "equivalent" in rows[0]
+
+
+def test_figures_and_tables_are_there(report: Report) -> None:
+    names = {"times", "ratios", "shares"}
+    assert report.figures.keys() == names | {f"{name}-narrow" for name in names}
+    assert all(b"<svg" in drawn for drawn in report.figures.values())
+    assert names | {"uploads", "pairs"} == report.tables.keys()
+    assert len(report.tables["ratios"]) == 32
+    assert report.csv("ratios").startswith("what,size,rtt,client,warm,kind,n,ratio")
+
+
+def test_the_page_asks_for_nothing(report: Report) -> None:
+    addresses = re.findall(r'(?:src|href)="([^"#][^"]{0,20})', report.html)
+    assert all(address.startswith("data:") for address in addresses)
+
+
+def test_what_cannot_be_claimed_is_said() -> None:
+    limited = make_report(uploads(machine_rate=1e6), about()).markdown
+    assert "Of 16 points, the whole upload: 16 limited by the machine's own speed." in limited
+    assert "what is seen there is its processor, not the link" in limited
+
+
+def test_failed_visits_are_told() -> None:
+    failed = [
+        {"visit": "1 MB, 20 ms, boto3, round 0", "attempt": 1, "failure": "the link was late"}
+    ]
+    text = make_report(uploads(), about(failed=failed)).markdown
+    assert "## What failed" in text
+    assert "the link was late" in text
+
+
+def test_the_last_line_has_the_numbers(report: Report) -> None:
+    line = json.loads(json.dumps(report.last_line, allow_nan=False))
+    assert line["verdicts"]["whole"] == {"equivalent": 16}
+    assert line["points"][0]["whole"]["n"] == 10
+    assert line["pairs"] == 160
+
+
+def test_the_same_frame_makes_the_same_report(report: Report) -> None:
+    again = make_report(uploads(), about())
+    assert (again.html, again.figures) == (report.html, report.figures)
