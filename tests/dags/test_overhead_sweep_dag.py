@@ -110,3 +110,21 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
 
 def _measured(study: Study) -> int:
     return len(list(study.store.list(study.key("measurements"))))
+
+
+def test_a_run_leaves_the_rest_to_the_next(tmp_path: Path, folder: Path, store: Store) -> None:
+    """So that few task instances wait while others are measured; it stays one sitting."""
+    conf = SMALL | {"data": [10], "repeats": 2, "backends": ["notebook", "process"]}
+    study = Study(store, OVERHEAD, "chained")
+    with sweeping(tmp_path / "airflow", folder, store) as airflow:
+        first = airflow.trigger("overhead_sweep", conf | {"name": "chained", "most": 3})
+        assert airflow.wait("overhead_sweep", first, 300) == "success"
+        assert _measured(study) == 3
+        assert airflow.wait("overhead_sweep", "chained__from-0003", 300) == "success"
+        runs = airflow.call("GET", "/api/v2/dags/overhead_sweep/dagRuns")["dag_runs"]
+    assert {run["dag_run_id"] for run in runs} == {first, "chained__from-0003"}
+    found, _, about = tables(study)
+    assert sorted(found[~found["warmup"]]["index"]) == [0, 1, 2, 3]
+    assert set(found["sitting"]) == {1}
+    assert about["interruptions"] == []
+    assert len(found[found["warmup"]]) == 2
