@@ -140,7 +140,9 @@ class Rclone:
         if shutil.which("rclone") is None:
             raise ClientMissing("rclone is not installed: apt-get install rclone")
         self._bucket = store.bucket
-        self._environment = os.environ | {
+        # What the environment says to AWS' own clients is not for this store.
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._environment = ours | {
             "RCLONE_CONFIG": os.devnull,
             "RCLONE_CONFIG_STORE_TYPE": "s3",
             "RCLONE_CONFIG_STORE_PROVIDER": "SeaweedFS",
