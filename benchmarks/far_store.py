@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from podline.store import Store, StoreConnection, StoreError
@@ -27,23 +26,18 @@ def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnect
         address: one that the namespace has.
     """
     (folder / "data").mkdir(parents=True)
-    connection = StoreConnection(
-        conn_id="far", bucket="uploads", endpoint_url=f"http://{address}:{PORT}",
-        access_key=secrets.token_hex(10), secret_key=secrets.token_urlsafe(30),
-    )  # fmt: skip
-    keys = {
-        "AWS_ACCESS_KEY_ID": connection.access_key or "",
-        "AWS_SECRET_ACCESS_KEY": connection.secret_key or "",
-    }
+    connection = new_store("far", address)
     weed = str(Path(sys.executable).with_name("weed"))
     arguments = server_arguments(dir=str(folder / "data"), s3_ip_bind="0.0.0.0")
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
-            topology.inside(weed, *arguments), env=os.environ | keys, cwd=folder,
+            topology.inside(weed, *arguments), env=os.environ | keys_of(connection), cwd=folder,
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        _wait(server, connection, folder / "log")
+        if not has_served(server, connection, _READY):
+            said = (folder / "log").read_text()[-3000:]
+            raise RuntimeError(f"the store does not answer:\n{said}")
         yield connection
     finally:
         server.terminate()
@@ -54,15 +48,33 @@ def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnect
             server.wait()
 
 
-def _wait(server: subprocess.Popen[bytes], connection: StoreConnection, log: Path) -> None:
-    """Wait until the bucket is there and takes an object."""
-    deadline = time.monotonic() + _READY
+def new_store(conn_id: str, address: str, bucket: str = "uploads") -> StoreConnection:
+    """The connection of a store that is to be started, with keys of its own."""
+    return StoreConnection(
+        conn_id=conn_id, bucket=bucket, endpoint_url=f"http://{address}:{PORT}",
+        access_key=secrets.token_hex(10), secret_key=secrets.token_urlsafe(30),
+    )  # fmt: skip
+
+
+def keys_of(store: StoreConnection) -> dict[str, str]:
+    """The keys of a store, as its server's environment has them."""
+    return {
+        "AWS_ACCESS_KEY_ID": store.access_key or "",
+        "AWS_SECRET_ACCESS_KEY": store.secret_key or "",
+    }
+
+
+def has_served(
+    server: subprocess.Popen[bytes], connection: StoreConnection, seconds: float
+) -> bool:
+    """Wait until the bucket is there and takes an object; False: it does not, or has ended."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
-        store = Store(replace(connection))
+        store = Store(connection)
         try:
             store.ensure_bucket()
             store.put(f"ready/{secrets.token_hex(8)}", b"ready")
-            return
+            return True
         except StoreError:
             time.sleep(0.2)
-    raise RuntimeError(f"the store does not answer:\n{log.read_text()[-3000:]}")
+    return False

@@ -4,7 +4,6 @@ QEMU runs the image of images/vm, with KVM where that works, and under emulation
 """
 
 import os
-import secrets
 import shutil
 import subprocess
 import time
@@ -13,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import far_store
 from podline.exceptions import PodlineError
-from podline.store import Store, StoreConnection, StoreError
+from podline.store import StoreConnection
 from podline.uploads.links import topology
 
 ADDRESS = str(topology.TAP_NETWORK[2])
-PORT = 8333
 BOOTED = "podline: booted"
 _BOOT = 20.0  # seconds in which KVM must have booted, or it does not work
 _READY = 120.0  # seconds in which the store must serve
@@ -64,14 +63,13 @@ def running(image: Path, folder: Path, bucket: str = "uploads") -> Iterator[Mach
         )
     if not (image / "kernel").is_file():
         raise MachineError(f"there is no image in {image}: make vm-image")
-    store = StoreConnection(
-        conn_id="vm", bucket=bucket, endpoint_url=f"http://{ADDRESS}:{PORT}",
-        access_key=secrets.token_hex(10), secret_key=secrets.token_urlsafe(30),
-    )  # fmt: skip
+    store = far_store.new_store("vm", ADDRESS, bucket)
     began = time.monotonic()
     process, accelerated = _boot(image, folder, store)
     try:
-        _wait(process, store, folder / "console")
+        if not far_store.has_served(process, store, _READY):
+            said = _end_of(folder / "console")
+            raise MachineError(f"the machine's store does not serve:\n{said}")
         yield Machine(store, accelerated, time.monotonic() - began)
     finally:
         process.terminate()
@@ -83,8 +81,7 @@ def _boot(
 ) -> tuple[subprocess.Popen[bytes], bool]:
     """Start it; returns its process, and whether KVM runs it."""
     folder.mkdir(parents=True, exist_ok=True)
-    keys = {"AWS_ACCESS_KEY_ID": store.access_key, "AWS_SECRET_ACCESS_KEY": store.secret_key}
-    text = "".join(f"{name}={value}\n" for name, value in keys.items())
+    text = "".join(f"{name}={value}\n" for name, value in far_store.keys_of(store).items())
     (folder / "keys").write_bytes(text.encode().ljust(4096, b"\0"))
     (folder / "keys").chmod(0o600)
     for kvm in (True, False) if os.access("/dev/kvm", os.W_OK) else (False,):
@@ -124,19 +121,6 @@ def _has_booted(process: subprocess.Popen[bytes], console: Path, seconds: float)
             return True
         time.sleep(0.1)
     return False
-
-
-def _wait(process: subprocess.Popen[bytes], store: StoreConnection, console: Path) -> None:
-    deadline = time.monotonic() + _READY
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            there = Store(store)
-            there.ensure_bucket()
-            there.put(f"ready/{secrets.token_hex(8)}", b"ready")
-            return
-        except StoreError:
-            time.sleep(0.2)
-    raise MachineError(f"the machine's store does not serve:\n{_end_of(console)}")
 
 
 def _end_of(path: Path) -> str:

@@ -10,25 +10,18 @@ The notebook says in its metadata which of its parameters are its sizes, as `pod
 `podline report overhead NAME` prints what was found.
 """
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk import DAG, Param
 
 from podline.studies.overhead.design import BACKENDS, PRESETS
 from podline.studies.overhead.tasks import TASKS, default_backends
+from podline.studies.wiring import WEEKLY, common_params, wire
 
 SIZES = {"type": ["null", "array"], "items": {"type": "integer"}, "default": None}
 
 with DAG(
     "overhead_sweep",
-    # Without a start date: not at once when it is unpaused.
-    schedule=CronTriggerTimetable("@weekly", timezone="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=True,
-    default_args={"owner": "podline", "retries": 0},
+    **WEEKLY,
     doc_md=__doc__,
-    tags={"podline", "study"},
     params={
         "notebooks": Param(["household_power"], type="array", items={"type": "string"}),
         "preset": Param("quick", enum=list(PRESETS), description="Sizes and repeats."),
@@ -38,23 +31,7 @@ with DAG(
         "data": Param(**SIZES, description="Data sizes, instead of the preset's."),
         "models": Param(**SIZES, description="Model sizes, instead of the preset's."),
         "repeats": Param(None, type=["null", "integer"], minimum=1),
-        "seed": Param(1, type="integer", description="Of the order."),
-        "name": Param("", type=["null", "string"], description="Of a study to go on with."),
-        "most": Param(
-            40, type="integer", minimum=1, description="Measured in one run; the next goes on."
-        ),
-        "sitting": Param(
-            "", type=["null", "string"], description="The run that this one goes on at once."
-        ),
+        **common_params(),
     },
 ):
-    left = task(task_id="plan")(TASKS.plan)()
-    # One at a time, and again where its worker was lost; a combination that failed is not.
-    measured = task(
-        task_id="measure",
-        max_active_tis_per_dagrun=1,
-        retries=3,
-        retry_delay=timedelta(seconds=5),
-        map_index_template="{{ combination }}",
-    )(TASKS.measure_next).expand(index=left)
-    measured >> task(task_id="report", trigger_rule="all_done")(TASKS.report)()
+    wire(TASKS)

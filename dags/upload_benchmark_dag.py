@@ -11,26 +11,19 @@ kept in the object store, so an interrupted study goes on where it was: clear wh
 trigger a run with the same `name`. `podline report uploads NAME` prints what was found.
 """
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk import DAG, Param
 
 from podline.studies.uploads.design import PLACES, PRESETS
 from podline.studies.uploads.tasks import TASKS
+from podline.studies.wiring import WEEKLY, common_params, wire
 from podline.uploads.clients import CLIENTS
 
 NUMBERS = {"type": ["null", "array"], "items": {"type": "number"}, "default": None}
 
 with DAG(
     "upload_benchmark",
-    # Without a start date: not at once when it is unpaused.
-    schedule=CronTriggerTimetable("@weekly", timezone="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=True,
-    default_args={"owner": "podline", "retries": 0},
+    **WEEKLY,
     doc_md=__doc__,
-    tags={"podline", "study"},
     params={
         "preset": Param("quick", enum=list(PRESETS), description="Sizes, round trips, repeats."),
         "clients": Param(
@@ -45,23 +38,7 @@ with DAG(
         "models": Param([], type="array", items={"type": "string"}, description="NAME/VERSION."),
         "repeats": Param(None, type=["null", "integer"], minimum=1, description="Pairs a point."),
         "pairs": Param(5, type="integer", minimum=1, description="Pairs a visit."),
-        "seed": Param(1, type="integer", description="Of the order."),
-        "name": Param("", type=["null", "string"], description="Of a study to go on with."),
-        "most": Param(
-            40, type="integer", minimum=1, description="Measured in one run; the next goes on."
-        ),
-        "sitting": Param(
-            "", type=["null", "string"], description="The run that this one goes on at once."
-        ),
+        **common_params(),
     },
 ):
-    left = task(task_id="plan")(TASKS.plan)()
-    # One at a time, and again where its worker was lost; a visit that failed is not.
-    measured = task(
-        task_id="measure",
-        max_active_tis_per_dagrun=1,
-        retries=3,
-        retry_delay=timedelta(seconds=5),
-        map_index_template="{{ combination }}",
-    )(TASKS.measure_next).expand(index=left)
-    measured >> task(task_id="report", trigger_rule="all_done")(TASKS.report)()
+    wire(TASKS)

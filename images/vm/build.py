@@ -17,16 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podline.store.in_cluster import server_arguments
+from podline.uploads.links.topology import BUFFERS
 
 HERE = Path(__file__).parent
 DISK = "16G"  # sparse
 MODULES = ("virtio_net", "virtio_blk", "ext4", "sch_fq", "tcp_bbr")
-SYSCTL = {
-    "net.core.rmem_max": "67108864",
-    "net.core.wmem_max": "67108864",
-    "net.ipv4.tcp_rmem": "4096 131072 67108864",
-    "net.ipv4.tcp_wmem": "4096 65536 67108864",
-}
 
 
 def build(target: Path) -> None:
@@ -73,7 +68,7 @@ def make_root(root: Path, unpacked: Path) -> None:
             (root / "bin" / command).symlink_to("busybox")
     shutil.copy(HERE / "init", root / "init")
     (root / "init").chmod(0o755)
-    lines = [f"{name} {value}\n" for name, value in SYSCTL.items()]
+    lines = [f"{name} {value}\n" for name, value in BUFFERS.items()]
     (root / "etc" / "sysctl.conf").write_text("".join(lines))
     arguments = server_arguments(dir="/disk/data")
     (root / "etc" / "arguments").write_text("".join(f"{each}\n" for each in arguments))

@@ -85,11 +85,11 @@ def import_(file: Annotated[Path, typer.Argument(help="What was exported.")]) ->
     typer.echo(f"study {study.name}")
 
 
-_DAGS = {"overhead": "overhead_sweep", "uploads": "upload_benchmark"}
-
-
 def _list(kind: str, names: list[str]) -> None:
     for name in names:
         typer.echo(name)
     if not names:
-        typer.echo(f"The store has no study yet: trigger the DAG {_DAGS[kind]}.", err=True)
+        from podline.web.studies import DAGS
+
+        (dag_id,) = (dag_id for dag_id, of in DAGS.items() if of == kind)
+        typer.echo(f"The store has no study yet: trigger the DAG {dag_id}.", err=True)

@@ -15,7 +15,7 @@ from podline.models import formats as forms
 from podline.models import origin
 from podline.models.aliases import CHAMPION, LATEST, Alias, now
 from podline.models.manifest import Manifest
-from podline.models.registry import Model, RegistryError, VersionGone, check_name
+from podline.models.registry import Model, VersionGone, check_name
 from podline.store import keys, open_store
 
 Mode = Literal["min", "max"]
@@ -210,4 +210,4 @@ def _libraries() -> dict[str, str]:
     return found
 
 
-__all__ = ["PublishError", "RegistryError", "Version", "publish"]
+__all__ = ["PublishError", "Version", "publish"]

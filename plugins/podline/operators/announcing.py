@@ -26,4 +26,4 @@ def announce(published: Sequence[PublishedVersion], store: "Store", context: "Co
     for version in published:
         manifest = Model(store, version.name).version(version.number)
         events.add(model_asset(version.name), extra=event(manifest))
-    tracking.log_published(published, store)
+        tracking.log(manifest, store)

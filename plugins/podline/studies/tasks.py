@@ -23,23 +23,6 @@ class StudyFailed(PodlineError):
     """Not everything of the design could be measured."""
 
 
-class Item(Protocol):
-    """One thing of a design that is measured; its text is for people."""
-
-    @property
-    def index(self) -> int: ...
-
-
-class Plan(Protocol):
-    """What all designs have."""
-
-    def items(self) -> Sequence[Any]:
-        """What is measured, in order."""
-        ...
-
-    def to_json(self) -> str: ...
-
-
 class Troubled(Measured, Protocol):
     """A measurement that says what went wrong; empty: nothing."""
 

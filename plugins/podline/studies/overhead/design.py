@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from podline.contract import Json
-from podline.exceptions import PodlineError
+from podline.studies.limits import DesignError, refuse_too_many
 
 BASELINE = "notebook"  # the whole notebook in one process: what the others are compared with
 BACKENDS = (BASELINE, "process", "kubernetes", "stock")
-MOST = 1000  # combinations: Airflow maps a task 1,024 times at most
-
-
-class DesignError(PodlineError):
-    """A study's parameters do not make a design."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +128,7 @@ def from_params(params: Mapping[str, Any]) -> Design:
         seed=int(params["seed"]),
     )
     many = len(design.notebooks) * len(design.backends) * len(design.sizes) * design.repeats
-    if many > MOST:
-        raise DesignError(
-            f"this makes {many:,} combinations, and Airflow maps a task {MOST:,} times at most: "
-            "give fewer sizes, backends or repeats"
-        )
+    refuse_too_many(many, "combinations", "fewer sizes, backends or repeats")
     return design
 
 

@@ -11,13 +11,13 @@ from podline.notebooks.pipeline import Pipeline
 from podline.studies import machine
 from podline.studies.keeping import Sitting, Study
 from podline.studies.kinds import OVERHEAD
+from podline.studies.limits import DesignError
 from podline.studies.overhead import running
 from podline.studies.overhead.design import (
     BACKENDS,
     BASELINE,
     Combination,
     Design,
-    DesignError,
     from_params,
 )
 from podline.studies.overhead.measuring import Measurement, measure, read_tasks

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from podline.contract import Json
-from podline.exceptions import PodlineError
+from podline.studies.limits import DesignError, refuse_too_many
 from podline.uploads.clients import CLIENTS
 
 KB, MB = 1000, 1_000_000
-MOST = 1000  # visits: Airflow maps a task 1,024 times at most
 PLACES = ("pod", "process")
-
-
-class DesignError(PodlineError):
-    """A study's parameters do not make a design."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +145,8 @@ def from_params(
         pairs=params["pairs"],
         seed=int(params["seed"]),
     )
-    if (many := len(design.items())) > MOST:
-        raise DesignError(
-            f"this makes {many:,} visits, and Airflow maps a task {MOST:,} times at most: give "
-            "fewer sizes, round trips or clients, or more `pairs` a visit"
-        )
+    fewer = "fewer sizes, round trips or clients, or more `pairs` a visit"
+    refuse_too_many(len(design.items()), "visits", fewer)
     return design
 
 

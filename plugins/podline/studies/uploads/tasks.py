@@ -16,9 +16,10 @@ from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys, open_store
 from podline.studies.keeping import Sitting, Study
 from podline.studies.kinds import UPLOADS
+from podline.studies.limits import DesignError
 from podline.studies.tasks import StudyTasks
 from podline.studies.uploads import pods, visiting
-from podline.studies.uploads.design import Design, DesignError, Visit, from_params
+from podline.studies.uploads.design import Design, Visit, from_params
 from podline.studies.uploads.measuring import Measurement
 from podline.studies.uploads.visiting import Target, Visited, VisitTask
 from podline.uploads.links import LinkSpec, probing, topology
@@ -74,6 +75,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             network.link.set(spec)
             network.link.stats()
         task = _task(study, design, item, name, network)
+        stores = {name: Store(_direct(name)) for name in design.stores}
         began = round(time.time(), 3)
         blank = Measurement(
             visit=item, sitting=sitting.number, attempt=attempt, started=began, ended=began,
@@ -84,11 +86,11 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             stats = network.link.stats() if network is not None else {}
             probing.check(spec, visited.before)
             probing.check(spec, visited.after)
-            _verify(visited)
+            _verify(visited, stores)
         except (PodlineError, subprocess.SubprocessError) as error:
             return replace(blank, failure=str(error))
         finally:
-            _remove(task)
+            _remove(task, stores)
         return replace(
             blank, uploads=visited.uploads, before=visited.before, after=visited.after,
             link=stats, busy=visited.busy, ended=round(time.time(), 3),
@@ -147,17 +149,16 @@ class VisitFailed(PodlineError):
     """A visit came to nothing."""
 
 
-def _verify(visited: Visited) -> None:
+def _verify(visited: Visited, stores: Mapping[str, Store]) -> None:
     """Read what was uploaded back, around the link."""
     for upload in visited.uploads:
-        found = hashlib.sha256(Store(_direct(upload.store)).get(upload.key)).hexdigest()
+        found = hashlib.sha256(stores[upload.store].get(upload.key)).hexdigest()
         if found != visited.sha256:
             raise VisitFailed(f"{upload.key} in {upload.store} is not what was uploaded")
 
 
-def _remove(task: VisitTask) -> None:
-    for target in task.targets:
-        store = Store(_direct(target.conn_id))
+def _remove(task: VisitTask, stores: Mapping[str, Store]) -> None:
+    for store in stores.values():
         store.delete([item.key for item in store.list(task.prefix)])
 
 

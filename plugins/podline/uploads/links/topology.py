@@ -37,7 +37,7 @@ _VETH_HERE, _VETH_FAR = "10.99.2.1", "10.99.2.2"
 _NEAR, _FAR, _VETH = "podline-near", "podline-far0", "podline-veth"
 _PROGRAMS = ("ip", "iptables", "sysctl")
 # A flow's window is the buffer's limit: 64 MiB fill 1 Gbit/s at half a second.
-_BUFFERS = {
+BUFFERS = {
     "net.core.rmem_max": "67108864",
     "net.core.wmem_max": "67108864",
     "net.ipv4.tcp_rmem": "4096 131072 67108864",
@@ -188,8 +188,8 @@ def _connect(stores: Mapping[str, str], addresses: Mapping[str, str]) -> None:
 @contextmanager
 def _buffers() -> Iterator[None]:
     """The kernel's limits of TCP buffers raised, for connections made meanwhile."""
-    before = {name: _sysctl(name) for name in _BUFFERS}
-    for name, value in _BUFFERS.items():
+    before = {name: _sysctl(name) for name in BUFFERS}
+    for name, value in BUFFERS.items():
         _run("sysctl", "-qw", f"{name}={value}")
     try:
         yield

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from podline.studies.overhead.design import BACKENDS, Design, DesignError, from_params
+from podline.studies.limits import DesignError
+from podline.studies.overhead.design import BACKENDS, Design, from_params
 
 PARAMS = {
     "preset": "quick", "notebooks": ["n"], "backends": ["notebook", "process"], "seed": 1,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from podline.studies.uploads.design import MB, Design, DesignError, from_params
+from podline.studies.limits import DesignError
+from podline.studies.uploads.design import MB, Design, from_params
 
 PARAMS: dict[str, Any] = {
     "preset": "quick", "clients": ["podline", "boto3"], "place": "process", "rate": 100,
