@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -17,6 +17,18 @@ def versions(sittings: Sequence[Mapping[str, Any]]) -> str:
         return f"Versions: {plain(known[0])}."
     each = (f"sitting {s.get('sitting')}: {plain(v)}" for s, v in zip(sittings, known, strict=True))
     return f"Versions differ: {'; '.join(each)}."
+
+
+def interruptions(about: Mapping[str, Any]) -> Iterator[str]:
+    """When measuring was interrupted, and gone on with."""
+    found = about.get("interruptions") or ()
+    if not found:
+        yield "There was no interruption."
+    for one in found:
+        yield (
+            f"Interrupted after {one['after']:,} measurements; sitting {one['sitting']} went on at "
+            f"{when(one['started'])}."
+        )
 
 
 def when(moment: Any) -> str:

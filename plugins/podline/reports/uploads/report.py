@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from podline.reports.circumstances import plain, versions, when
+from podline.reports.circumstances import interruptions, plain, versions, when
 from podline.reports.drawing import Drawing, draw
 from podline.reports.equivalence import MARGIN, Equivalence
 from podline.reports.page import Report, to_html, to_markdown
@@ -213,8 +213,7 @@ def _measured(found: Summary) -> Section:
         f"{count(len(visits), 'visit')}{of}, {count(len(found.uploads), 'upload')}, each of them "
         f"read back; {count(len(about.get('failed') or ()), 'visit')} failed or disturbed."
     )
-    interruptions = about.get("interruptions") or ()
-    points += [f"Interrupted: {plain(one)}." for one in interruptions] or ["No interruption."]
+    points += interruptions(about)
     points.append(
         f"Congestion control: {listed(sorted(set(found.uploads['congestion'].dropna())))}."
     )

@@ -143,7 +143,7 @@ def test_failures_and_interruptions_are_told_not_hidden(small: Sweep) -> None:
     failed = (runs["backend"] == "kubernetes") & (runs["data"] == 1_000_000)
     runs.loc[failed, ["state", "failure"]] = ["failed", "the pod <died> | of memory"]
     runs.loc[failed, "wall_s"] = None
-    report = made(runs, small.stages, interruptions=[{"at": "combination 7", "reason": "power cut"}],
+    report = made(runs, small.stages, interruptions=[{"after": 7, "sitting": 2, "started": 1.8e9}],
                   failed=["kubernetes at 1,000,000"])  # fmt: skip
     text = plain(report)
     assert "4 failed" in text
@@ -151,7 +151,7 @@ def test_failures_and_interruptions_are_told_not_hidden(small: Sweep) -> None:
         "| household_power on kubernetes | 1 M | 10 k | 2 | the pod &lt;died&gt; \\| of memory |"
         in text
     )
-    assert "Interrupted: at combination 7, reason power cut." in text
+    assert "Interrupted after 7 measurements; sitting 2 went on at 2027-01-15 08:00 UTC." in text
     assert "- kubernetes at 1,000,000." in text
     assert "the pod &lt;died&gt; | of memory" in report.html
     assert report.last_line["failed"] == 4

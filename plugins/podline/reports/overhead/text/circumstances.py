@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podline.reports.circumstances import plain, versions, when
+from podline.reports.circumstances import interruptions, plain, versions, when
 from podline.reports.overhead.naming import cell_words
 from podline.reports.overhead.pairs import BASELINE
 from podline.reports.overhead.summary import Summary
@@ -40,11 +40,7 @@ def _design(found: Summary) -> Iterator[str]:
         f"{counts.warmups} to warm up, which are left out"
         + (f", {counts.repeated} measured again later." if counts.repeated else ".")
     )
-    interruptions = list(about.get("interruptions") or ())
-    if not interruptions:
-        yield "There was no interruption."
-    for interruption in interruptions:
-        yield f"Interrupted: {plain(interruption)}."
+    yield from interruptions(about)
     if "test" in set(found.runs["way"]):
         yield ("Runs by dags test had no scheduler: they are never compared with others.")
 
