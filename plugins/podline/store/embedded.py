@@ -37,7 +37,8 @@ from podline.store.objects import Store
 _SERVICES = ("s3", "filer", "volume", "master", "admin")
 _PORTS = range(21_000, 32_000)  # below the ports that the system gives to outgoing connections
 _PORT_TRIES = 3
-_PORT_TAKEN = "Port allocation failed"  # in the server's log
+# In the server's log, where it looked itself, and where it listened at once.
+_PORT_TAKEN = ("Port allocation failed", "address already in use")
 _READY_SECONDS = 60
 _STOP_SECONDS = 20
 
@@ -177,7 +178,8 @@ def _start(folder: Path) -> _Server:
         _spawn(folder, server)
         if _answers(folder, server):
             return server
-        if _PORT_TAKEN not in _log_end(folder):
+        said = _log_end(folder)
+        if not any(words in said for words in _PORT_TAKEN):
             break
         # Somebody took a port between our look and the server's.
         server = _Server(_free_ports(), server.access_key, server.secret_key)

@@ -74,7 +74,23 @@ class Measured(Protocol):
     def from_json(cls, text: str | bytes) -> Self: ...
 
 
-DesignT = TypeVar("DesignT", bound=Json)
+class Planned(Protocol):
+    """What a design of any kind has."""
+
+    def items(self) -> Sequence[Any]:
+        """What is to be measured, in order."""
+        ...
+
+    def adds_to(self, begun: Self) -> bool:
+        """Whether it has all that another has, at the same place, and more after that."""
+        ...
+
+    def to_json(self) -> str: ...
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self: ...
+
+
+DesignT = TypeVar("DesignT", bound=Planned)
 MeasuredT = TypeVar("MeasuredT", bound=Measured)
 
 
@@ -106,18 +122,24 @@ class Study(Generic[DesignT, MeasuredT]):
     # --- the design
 
     def begin(self, design: DesignT) -> None:
-        """Keep the design, or go on with the one that is there.
+        """Keep the design, or go on with the one that is there, or with what adds to it.
 
         Raises:
             StudyError: the study was begun with another design.
         """
-        if self.store.put_if_absent(self.key("design.json"), design.to_json().encode()):
+        key, text = self.key("design.json"), design.to_json().encode()
+        if self.store.put_if_absent(key, text):
             return
-        if (begun := self.design()) != design:
+        etag = self.store.head(key).etag
+        if (begun := self.design()) == design:
+            return
+        if not design.adds_to(begun):
             raise StudyError(
                 f"the study {self.name!r} was begun with another design: {begun.to_json()}. fix: "
-                "give those parameters to go on with it, or another name to begin a new one"
+                "give those parameters, or more repeats, to go on with it, or another name to "
+                "begin a new one"
             )
+        self.store.swap(key, text, etag)
 
     def design(self) -> DesignT:
         """The design that the study was begun with.

@@ -5,12 +5,11 @@ Each kind of studies says how it measures.
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from podline.contract import Json
 from podline.exceptions import PodlineError
-from podline.studies.keeping import Kind, Measured, Sitting, Study
+from podline.studies.keeping import Kind, Measured, Planned, Sitting, Study
 from podline.studies.sittings import SITTING_PARAM, sit_down
 from podline.studies.triggering import SCHEDULER, trigger, way
 
@@ -30,7 +29,7 @@ class Troubled(Measured, Protocol):
     def trouble(self) -> str: ...
 
 
-DesignT = TypeVar("DesignT", bound=Json)
+DesignT = TypeVar("DesignT", bound=Planned)
 MeasuredT = TypeVar("MeasuredT", bound=Troubled)
 
 
@@ -70,7 +69,7 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
         design = self.design(context["params"])
         study = self._study(context)
         study.begin(design)
-        planned, measured = self._items(design), study.measured()
+        planned, measured = design.items(), study.measured()
         _log.info("study %s: %s of %s are measured", study.name, len(measured), len(planned))
         left = [item.index for item in planned if item.index not in measured]
         return left[: context["params"][MOST_PARAM]] if way() == SCHEDULER else left
@@ -124,15 +123,11 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
             next_run = f"{study.name}__from-{len(measured):04d}"
             trigger(context["dag"].dag_id, next_run, {**context["params"], **conf})
             return
-        missing = [item for item in self._items(design) if item.index not in measured]
+        missing = [item for item in design.items() if item.index not in measured]
         if missing:
             raise StudyFailed(f"{len(missing)} measurements of {study.name!r} are missing")
 
     # --- within
-
-    def _items(self, design: Any) -> Sequence[Any]:
-        found: Sequence[Any] = design.items()
-        return found
 
     def _next(
         self, study: Study[DesignT, MeasuredT], design: DesignT, sitting: Sitting
@@ -140,7 +135,7 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
         """The first that is not measured, and was not tried in vain in this sitting."""
         passed = {found.index for found in study.spoilt() if found.sitting == sitting.number}
         passed |= study.measured()
-        return next((item for item in self._items(design) if item.index not in passed), None)
+        return next((item for item in design.items() if item.index not in passed), None)
 
     def _measure(self, study: Study[DesignT, MeasuredT], item: Any, sitting: Sitting) -> str:
         """Measure until that was not disturbed, twice at most; returns why it failed."""

@@ -40,6 +40,15 @@ def test_a_study_is_gone_on_with_by_the_same_design_only(
     assert "another name to begin a new one" in str(caught.value)
 
 
+def test_a_study_is_gone_on_with_by_more_repeats(study: OverheadStudy) -> None:
+    more = replace(DESIGN, repeats=3)
+    study.begin(more)
+    assert study.design() == more
+    assert more.items()[: len(DESIGN.items())] == DESIGN.items()
+    with pytest.raises(StudyError, match="begun with another design"):
+        study.begin(DESIGN)  # what is measured meanwhile has no place in it
+
+
 def test_a_study_that_is_not_there(store: Store) -> None:
     with pytest.raises(StudyError, match="the store has no study 'nothing' of overhead"):
         Study(store, OVERHEAD, "nothing").design()

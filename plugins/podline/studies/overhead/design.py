@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from podline.contract import Json
@@ -73,6 +73,10 @@ class Design(Json):
                 Combination(len(found) + place, *cell, repeat) for place, cell in enumerate(cells)
             ]
         return found
+
+    def adds_to(self, begun: "Design") -> bool:
+        """Whether it is another design with more repeats."""
+        return replace(self, repeats=begun.repeats) == begun and self.repeats > begun.repeats
 
     @property
     def warm_up(self) -> tuple[int | None, ...]:

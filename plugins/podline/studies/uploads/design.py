@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from podline.contract import Json
@@ -91,6 +91,12 @@ class Design(Json):
             for point, rtt, client, pairs in cells:
                 found.append(Visit(len(found), point.size, point.model, rtt, client, number, pairs))
         return found
+
+    def adds_to(self, begun: "Design") -> bool:
+        """Whether it is another design with more pairs, in later rounds."""
+        mine, theirs = self.items(), begun.items()
+        more = mine[: len(theirs)] == theirs and len(mine) > len(theirs)
+        return replace(self, points=begun.points) == begun and more
 
 
 _ALL = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)

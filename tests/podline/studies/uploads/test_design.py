@@ -38,6 +38,13 @@ def test_a_round_has_each_point_once_in_an_order_of_chance() -> None:
     assert design(seed=2).items() != found
 
 
+def test_more_pairs_add_rounds_to_a_design() -> None:
+    assert design(repeats=15).adds_to(design())
+    assert not design(repeats=13, pairs=3).adds_to(design(pairs=3))  # round 3 was of one pair
+    assert not design(repeats=15, loss=0.1).adds_to(design())
+    assert not design().adds_to(design())
+
+
 def test_the_full_preset_is_the_one_that_was_planned() -> None:
     found = design(preset="full").items()
     pairs = Counter[int]()
