@@ -64,6 +64,23 @@ def test_another_program_on_a_port_moves_the_server(server_folder: Path) -> None
             assert bytes(Store(second).get("a")) == b"1"
 
 
+@pytest.mark.parametrize(("service", "which"), [("filer", 1), ("volume", 0)])
+def test_a_port_that_is_taken_after_it_was_looked_at(
+    server_folder: Path, monkeypatch: pytest.MonkeyPatch, service: str, which: int
+) -> None:
+    free_ports = embedded._free_ports
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        first = {name: list(pair) for name, pair in free_ports().items()}
+        first[service][which] = other.getsockname()[1]
+        found = iter([first])
+        monkeypatch.setattr(embedded, "_free_ports", lambda: next(found, None) or free_ports())
+        connection = embedded.start(server_folder)
+    assert not list(found)
+    assert Store(connection).exists("nothing") is False
+
+
 def test_it_is_private(server_folder: Path) -> None:
     with embedded.running(server_folder) as connection:
         assert stat.S_IMODE((server_folder / "server.json").stat().st_mode) == 0o600
