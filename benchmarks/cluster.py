@@ -89,9 +89,10 @@ def _store(core: "CoreV1Api") -> StoreConnection:
         raise SystemExit(f"The cluster's namespace {home!r} has no store: {error.reason}") from None
     for key, value in secret.data.items():
         os.environ[key] = base64.b64decode(value).decode()
-    connection = StoreConnection.from_env(settings.store_conn_id())
     address = f"http://{service.spec.cluster_ip}:{service.spec.ports[0].port}"
-    return replace(connection, endpoint_url=address)
+    connection = replace(StoreConnection.from_env(settings.store_conn_id()), endpoint_url=address)
+    os.environ.update(connection.to_env())  # the service's name is none here
+    return connection
 
 
 class PodTimes(threading.Thread):
