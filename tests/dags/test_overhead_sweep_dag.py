@@ -77,12 +77,13 @@ def _is_store(process: psutil.Process) -> bool:
         return True
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same Airflow", "another Airflow"])
 def test_a_kill_in_the_middle_loses_and_repeats_nothing(
-    tmp_path: Path, folder: Path, store: Store
+    tmp_path: Path, folder: Path, store: Store, elsewhere: bool
 ) -> None:
     conf = SMALL | {"data": [10, 20], "repeats": 2, "backends": ["notebook", "process"]}
-    conf |= {"name": "killed"}
-    study, home = Study(store, OVERHEAD, "killed"), tmp_path / "airflow"
+    conf |= {"name": f"killed {elsewhere}"}
+    study, home = Study(store, OVERHEAD, conf["name"]), tmp_path / "airflow"
     with sweeping(home, folder, store) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)
         until(lambda: _measured(study) >= 3)
@@ -90,7 +91,9 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
         kill_all()
     before = {item.key: item.etag for item in store.list(study.key("measurements"))}
     assert 3 <= len(before) < 8
-    with sweeping(home, folder, store) as airflow:
+    with sweeping(tmp_path / "other" if elsewhere else home, folder, store) as airflow:
+        if elsewhere:  # which has no run, while the store has what was left of one
+            run_id = airflow.trigger("overhead_sweep", conf)
         assert airflow.wait("overhead_sweep", run_id, 300) == "success"
     after = {item.key: item.etag for item in store.list(study.key("measurements"))}
     assert before.items() <= after.items()
@@ -105,6 +108,8 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     assert about["interruptions"][0]["after"] == len(before)
     assert sorted(counted["sitting"].unique()) == [1, 2]
     assert len(runs[runs["warmup"]]) == 4  # each backend in each sitting
+    # No stage began before what it waits for had ended: its records are of one run.
+    assert all(stage.gap > -0.1 for one in study.measurements() for stage in one.stages)
     assert store.exists(study.key("report", "report.html"))
 
 

@@ -1,5 +1,6 @@
 """How the overhead study measures a combination: as a run of the notebook's own DAG."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -76,7 +77,7 @@ def _run(
     conf = running.conf_of(combination, pipeline.settings.sizes)
     busy = machine.busy_share()
     _log.info("%s: %s with %s", combination, dag_id, conf)
-    ended = running.run(dag_id, f"{study.name}__{name}", conf)
+    ended = running.run(dag_id, f"{study.name}__{name}__{_token()}", conf)
     blank = Measurement(
         combination=combination, way=way(), sitting=sitting.number, attempt=attempt,
         busy=busy, dag_id=dag_id, run_id=ended.run_id, state=ended.state, failure="", started=None,
@@ -87,6 +88,17 @@ def _run(
     wanted = expected if ended.state == "success" else []
     tasks = read_tasks(study.store, dag_id, ended.run_id, wanted)
     return measure(tasks, blank, {c.number for stage in pipeline.stages for c in stage.cells})
+
+
+def _token() -> str:
+    """A word for the study's own run.
+
+    In another Airflow that goes on with the study it is another: a run that was cut off has left
+    records in the store, which those of its next try must not be mixed with.
+    """
+    from airflow.sdk import get_current_context
+
+    return hashlib.sha256(get_current_context()["run_id"].encode()).hexdigest()[:6]
 
 
 def _check_sizes(pipeline: Pipeline) -> None:
