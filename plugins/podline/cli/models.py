@@ -197,6 +197,7 @@ def _facts(found: "Manifest", aliases: list[str]) -> list[tuple[str, str]]:
         *((name, _word(value)) for name, value in found.metrics.items()),
         *((name, _word(value)) for name, value in found.parameters.items()),
         *((name, version) for name, version in found.libraries.items()),
+        *((f"took to {step}", f"{took:.3f} s") for step, took in found.seconds.items()),
     ]
 
 

@@ -6,6 +6,7 @@ from podline.contract import Json
 from podline.exceptions import PodlineError
 
 SCHEMA = 1  # raised where an older podline would misread a manifest
+SERIALISE, UPLOAD = "serialise", "upload"  # steps of publishing
 
 
 class ManifestError(PodlineError):
@@ -59,6 +60,7 @@ class Manifest(Json):
         parameters: what it was made from.
         origin: where it comes from.
         libraries: versions, by name.
+        seconds: what publishing took: to `SERIALISE` the model, and to `UPLOAD` its files.
         references: keys of the store that it refers to, which must stay.
     """
 
@@ -72,6 +74,7 @@ class Manifest(Json):
     parameters: dict[str, object]
     origin: Origin
     libraries: dict[str, str]
+    seconds: dict[str, float] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     schema: int = SCHEMA
 

@@ -5,6 +5,7 @@ import math
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from podline.exceptions import PodlineError
 from podline.models import formats as forms
 from podline.models import origin
 from podline.models.aliases import CHAMPION, LATEST, Alias, now
-from podline.models.manifest import Manifest
+from podline.models.manifest import SERIALISE, UPLOAD, Manifest
 from podline.models.registry import Model, VersionGone, check_name
 from podline.store import keys, open_store
 
@@ -83,8 +84,10 @@ def publish(
     if bar and worse == "refuse":
         bar.check(entry)
     with tempfile.TemporaryDirectory(prefix="podline-publish-") as folder:
+        began = time.perf_counter()
         written = forms.write(model, Path(folder), formats, example)
-        draft = _draft(name, written, metrics or {}, parameters or {}, model)
+        seconds = {SERIALISE: _since(began)}
+        draft = _draft(name, written, metrics or {}, parameters or {}, model, seconds)
         made = _store(entry, draft, Path(folder))
     version = Version(name, made.version, keys.manifest_key(name, made.version))
     origin.published.append((name, made.version))
@@ -145,8 +148,10 @@ def _store(entry: Model, draft: Manifest, folder: Path) -> Manifest:
     """Store the files and then the manifest, under a number of their own."""
     number = entry.claim()
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    began = time.perf_counter()
     files = entry.add_files(number, folder, paths)
-    made = replace(draft, version=number, files=tuple(files))
+    seconds = {**draft.seconds, UPLOAD: _since(began)}
+    made = replace(draft, version=number, files=tuple(files), seconds=seconds)
     entry.complete(made)
     return made
 
@@ -157,6 +162,7 @@ def _draft(
     metrics: Mapping[str, float],
     parameters: Mapping[str, Any],
     model: Any,
+    seconds: Mapping[str, float],
 ) -> Manifest:
     """The manifest but for its number and files."""
     return Manifest(
@@ -170,7 +176,12 @@ def _draft(
         parameters=_plain_values(name, parameters),
         origin=origin.current(),
         libraries=_libraries(),
+        seconds=dict(seconds),
     )
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 6)
 
 
 def _numbers(name: str, metrics: Mapping[str, float]) -> dict[str, float]:

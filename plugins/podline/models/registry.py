@@ -99,13 +99,7 @@ class Model:
         Raises:
             RegistryError: there is no such version or alias.
         """
-        number = self._number(which)
-        found = self._read(number)
-        if isinstance(found, Manifest):
-            return found
-        if isinstance(found, Tombstone):
-            raise VersionGone(f"{self.name} version {number} was {found.why} at {found.removed}")
-        raise RegistryError(f"{self.name} has no version {number}: {self._known()}")
+        return self._version(self._number(which))[0]
 
     def download(self, which: int | str, folder: Path) -> Manifest:
         """Write the files of a version into a folder, each checked by its hash.
@@ -237,8 +231,7 @@ class Model:
             RegistryError: an alias means it, or there is no such version.
         """
         self._refuse_aliased(which)
-        etag = self._etag(which)
-        manifest = self.version(which)
+        manifest, etag = self._version(which)
         key = keys.manifest_key(self.name, which)
         tombstone = Tombstone(now(), "deleted").to_json().encode()
         try:
@@ -302,18 +295,28 @@ class Model:
     def _is_live(self, number: int) -> bool:
         return isinstance(self._read(number), Manifest)
 
+    def _version(self, number: int) -> tuple[Manifest, str]:
+        """A version and its manifest's ETag."""
+        found, etag = self._entry(number)
+        if isinstance(found, Manifest):
+            return found, etag
+        if isinstance(found, Tombstone):
+            raise VersionGone(f"{self.name} version {number} was {found.why} at {found.removed}")
+        raise RegistryError(f"{self.name} has no version {number}: {self._known()}")
+
     def _read(self, number: int) -> Manifest | Tombstone | None:
+        return self._entry(number)[0]
+
+    def _entry(self, number: int) -> tuple[Manifest | Tombstone | None, str]:
+        """What stands in a manifest's place, and its ETag."""
         key = keys.manifest_key(self.name, number)
         try:
-            return manifests.read(key, bytes(self.store.get(key)))
+            found = self.store.get_version(key)
         except ObjectMissing:
-            return None
-
-    def _etag(self, number: int) -> str:
-        try:
-            return self.store.head(keys.manifest_key(self.name, number)).etag
-        except ObjectMissing:
-            return ""  # what asks next says so
+            return None, ""
+        assert found is not None
+        data, etag = found
+        return manifests.read(key, bytes(data)), etag
 
     def _put(self, number: int, what: Manifest | Tombstone) -> None:
         self.store.put_same(keys.manifest_key(self.name, number), what.to_json().encode())

@@ -50,6 +50,8 @@ def test_what_is_published(store: Store, ridge: Ridge) -> None:
         {"rmse": 0.5}, {"alpha": 1.0, "features": ["a", "b"]},
     )  # fmt: skip
     assert {"python", "sklearn", "numpy"} <= found.libraries.keys()
+    assert found.seconds.keys() == {"serialise", "upload"}
+    assert all(0 < took < 60 for took in found.seconds.values())
     assert Model(store, "power").verify(1) == []
 
 

@@ -1,38 +1,12 @@
 """The published models: shown to those who may read assets, with nothing of DAGs they may not."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from benchmarks.records import Server
-from podline.models import origin
-from podline.models.publishing import publish
-from podline.store import StoreConnection
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 
 PATH = "/podline/api/v1/models"
-
-
-@pytest.fixture(scope="module")
-def power(
-    server: Server, store_server: StoreConnection, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Two versions of a model: one by hand, one by a run of the DAG `small`."""
-    path: Path = tmp_path_factory.mktemp("model") / "model.tflite"
-    path.write_bytes(b"weights")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in store_server.to_env().items():
-            patch.setenv(name, value)
-        patch.setattr(origin, "_stage", None)
-        patch.setattr(origin, "_data", {})
-        patch.setattr(origin, "published", [])
-        publish(path, "power", metrics={"rmse": 0.5})
-        run = server.runs["small"].replace("+", "%2B")
-        origin.begin_stage(f"runs/small/{run}/second/-1/1-ab12", "small", "c0ffee")
-        publish(path, "power", metrics={"rmse": 0.4, "mae": 0.2}, monitor="rmse", promote=True)
-    return
 
 
 @pytest.mark.usefixtures("power")

@@ -134,6 +134,28 @@ def test_who_may_see_nothing_is_told_so(visit: Callable[..., Any], server: Serve
         picture(page, "refused")
 
 
+@pytest.mark.usefixtures("power")
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_from_a_model_to_the_run_that_made_it(
+    visit: Callable[..., Any], server: Server, size: tuple[int, int]
+) -> None:
+    with no_errors(visit("/plugin/podline-models", size=size)) as page:
+        page.get_by_role("heading", name="Published models").wait_for()
+        page.get_by_role("link", name="power", exact=True).click()
+        versions = page.get_by_role("region", name="Versions")
+        versions.get_by_text("rmse").first.wait_for()
+        picture(page, f"versions-{size[0]}-light")
+        versions.get_by_role("link", name="2", exact=True).click()
+        page.get_by_role("heading", name="power version 2").wait_for()
+        origin = page.get_by_role("region", name="Origin")
+        for said in ("took to serialise", "took to upload"):
+            assert origin.get_by_text(said).is_visible()
+        picture(page, f"version-{size[0]}-light")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        origin.get_by_role("link", name="second, try 1").click()
+        page.get_by_role("heading", name="second", level=1).wait_for()
+
+
 def test_by_keyboard(visit: Callable[..., Any], server: Server) -> None:
     with no_errors(visit(run_tab(server, "small"))) as page:
         link = page.get_by_role("region", name="Tries of the run").get_by_role("link").first

@@ -4,7 +4,7 @@ import { address, part, useAnswer } from "./api.js";
 import { Badge, Flex, Fragment, Heading, Link, PageLink, Text, h, useSearchParams } from "./host.js";
 import { links } from "./links.js";
 import { Figures, Notice, NUMBER, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
-import { bytes, day, number } from "./words.js";
+import { bytes, day, number, seconds } from "./words.js";
 
 const PAGE = "/plugin/podline-models";
 const to = (fields) => `${PAGE}?${new URLSearchParams(fields)}`;
@@ -126,7 +126,7 @@ function Version({ found }) {
 const texts = (values) =>
   Object.entries(values).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
 
-function lineage({ created, type, origin }) {
+function lineage({ created, type, origin, seconds: took }) {
   const here = [
     ["published", day(created)],
     ["type", type],
@@ -146,7 +146,8 @@ function lineage({ created, type, origin }) {
   }
   if (origin.notebook) here.push(["notebook", `${origin.notebook}, sha256 ${origin.notebook_sha256}`]);
   const data = Object.entries(origin.data).map(([name, digest]) => [`data ${name}`, `sha256 ${digest}`]);
-  return [...here, ...data];
+  const steps = Object.entries(took).map(([step, value]) => [`took to ${step}`, seconds(value)]);
+  return [...here, ...data, ...steps];
 }
 
 function Facts({ label, facts }) {
