@@ -1,11 +1,8 @@
 """Uploads over a real delay link: what the client makes of it, and of its being cut."""
 
-import os
 import random
-import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,15 +12,9 @@ from podline.uploads.client import Uploader
 from podline.uploads.links import LinkSpec, topology
 from podline.uploads.links.control import Link
 from podline.uploads.planning import MIB
+from tests.support import delay_link
 
-pytestmark = [
-    pytest.mark.xdist_group("link"),
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not shutil.which("iptables") or not Path("/dev/net/tun").exists(),
-        reason="a delay link needs root, iptables and /dev/net/tun",
-    ),
-]
+pytestmark = [*delay_link.MARKS, pytest.mark.timeout(180)]
 
 BY_LOSS = ("cubic", "reno")
 DATA = random.Random(1).randbytes(16 * MIB)

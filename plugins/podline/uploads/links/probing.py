@@ -1,13 +1,9 @@
 """What a link is like right now: its round trip, and how fast plain TCP is over it."""
 
-import os
+import contextlib
 import socket
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +11,7 @@ from typing import Self
 from podline.contract import Json
 from podline.uploads import tcp
 from podline.uploads.links import LinkError, LinkSpec, sink, topology
+from podline.uploads.links.children import running
 
 PORT = 9099
 _SILENCE = 60.0  # seconds
@@ -121,20 +118,8 @@ def check(spec: LinkSpec, found: Probe) -> None:
         )
 
 
-@contextmanager
-def sinking(address: str = topology.SINK, port: int = PORT) -> Iterator[None]:
+def sinking(
+    address: str = topology.SINK, port: int = PORT
+) -> contextlib.AbstractContextManager[None]:
     """A sink in the namespace behind the link."""
-    module = [sys.executable, "-m", "podline.uploads.links.sink", address, str(port)]
-    path = os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])
-    server = subprocess.Popen(
-        topology.inside(*module), stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
-    try:
-        assert server.stdout
-        if server.stdout.readline() != "ready\n":
-            raise LinkError("the sink behind the link did not start")
-        yield
-    finally:
-        with server:  # its pipe is closed
-            server.terminate()
+    return running(sink.__name__, address, str(port), within=topology.inside())

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,20 +20,23 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from podline.uploads.links import LinkError
+from podline.uploads.links.children import running
 from podline.uploads.links.control import Link
 
 NAMESPACE = "podline-far"
 TAP = "podline-tap"
 TAP_NETWORK = ipaddress.ip_network("10.99.3.0/30")  # the namespace has .1, the virtual machine .2
 SINK = "10.99.0.9"  # the namespace itself, for probes
+AROUND = "10.99.2.2"  # the namespace itself, around the link
 CONTROL = Path("/run/podline-link.sock")
 _FACTS = Path("/run/podline-link.json")  # the stores' addresses on it
 
 _NETWORK = "10.99.0.0/24"
 _FIRST = ipaddress.ip_address("10.99.0.10")
 _HERE = "10.99.1.1"
-_VETH_HERE, _VETH_FAR = "10.99.2.1", "10.99.2.2"
+_VETH_HERE = "10.99.2.1"
 _NEAR, _FAR, _VETH = "podline-near", "podline-far0", "podline-veth"
+_LINK = "podline.uploads.links.tun"
 _PROGRAMS = ("ip", "iptables", "sysctl")
 # A flow's window is the buffer's limit: 64 MiB fill 1 Gbit/s at half a second.
 BUFFERS = {
@@ -93,7 +95,7 @@ def laid(stores: Mapping[str, str], log: Path | None = None) -> Iterator[Delayed
         stack.callback(take_away)
         stack.enter_context(_buffers())
         _make_namespace()
-        stack.enter_context(_link_process(log))
+        stack.enter_context(running(_LINK, _NEAR, _FAR, str(CONTROL), log=log))
         addresses = {name: str(_FIRST + place) for place, name in enumerate(stores)}
         _connect(stores, addresses)
         _FACTS.write_text(json.dumps(addresses))
@@ -116,9 +118,9 @@ def take_away() -> None:
     _FACTS.unlink(missing_ok=True)
 
 
-def inside(*command: str) -> list[str]:
+def inside(*command: str) -> tuple[str, ...]:
     """A command as it runs in the namespace."""
-    return ["ip", "netns", "exec", NAMESPACE, *command]
+    return ("ip", "netns", "exec", NAMESPACE, *command)
 
 
 def _check() -> None:
@@ -140,7 +142,7 @@ def _make_namespace() -> None:
     _run("ip", "link", "add", _VETH, "type", "veth", "peer", "name", "eth0", "netns", NAMESPACE)
     _run("ip", "addr", "add", f"{_VETH_HERE}/30", "dev", _VETH)
     _run("ip", "link", "set", _VETH, "up")
-    _far("ip", "addr", "add", f"{_VETH_FAR}/30", "dev", "eth0")
+    _far("ip", "addr", "add", f"{AROUND}/30", "dev", "eth0")
     _far("ip", "link", "set", "eth0", "up")
     _far("ip", "route", "add", "default", "via", _VETH_HERE)
     _far("sysctl", "-qw", "net.ipv4.ip_forward=1")
@@ -149,31 +151,11 @@ def _make_namespace() -> None:
     _far("ip", "addr", "add", f"{TAP_NETWORK[1]}/30", "dev", TAP)
     _far("ip", "link", "set", TAP, "up")
     # A way around the link, for what is not measured.
-    _run("ip", "route", "add", str(TAP_NETWORK), "via", _VETH_FAR, "dev", _VETH)
-
-
-@contextmanager
-def _link_process(log: Path | None) -> Iterator[None]:
-    command = [sys.executable, "-m", "podline.uploads.links.tun", _NEAR, _FAR, str(CONTROL)]
-    path = os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])
-    with (log or Path(os.devnull)).open("w") as errors:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-            env=os.environ | {"PYTHONPATH": path},
-        )  # fmt: skip
-    try:
-        assert process.stdout
-        if process.stdout.readline() != "ready\n":
-            said = log.read_text()[-500:] if log else ""
-            raise LinkError(f"the delay link's process did not start: {said}")
-        _run("ip", "link", "set", _FAR, "netns", NAMESPACE)
-        yield
-    finally:
-        with process:  # its pipes are closed
-            process.terminate()
+    _run("ip", "route", "add", str(TAP_NETWORK), "via", AROUND, "dev", _VETH)
 
 
 def _connect(stores: Mapping[str, str], addresses: Mapping[str, str]) -> None:
+    _run("ip", "link", "set", _FAR, "netns", NAMESPACE)
     device = ["up", "txqueuelen", _QUEUE, "mtu", "1500"]
     _run("ip", "addr", "add", f"{_HERE}/32", "dev", _NEAR)
     _run("ip", "link", "set", _NEAR, *device)

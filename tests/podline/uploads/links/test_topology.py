@@ -1,7 +1,5 @@
 """A real delay link: its round trip, its rate, its losses, and what goes wrong."""
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -13,15 +11,9 @@ import pytest
 from podline.uploads.links import LinkError, LinkSpec, topology
 from podline.uploads.links.control import Link
 from podline.uploads.links.probing import PORT, Probe, Prober, check, sinking
+from tests.support import delay_link
 
-# Devices and a namespace of fixed names: one at a time.
-pytestmark = [
-    pytest.mark.xdist_group("link"),
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not shutil.which("iptables") or not Path("/dev/net/tun").exists(),
-        reason="a delay link needs root, iptables and /dev/net/tun",
-    ),
-]
+pytestmark = delay_link.MARKS
 
 
 @pytest.fixture(scope="module")
