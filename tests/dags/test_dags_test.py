@@ -1,9 +1,7 @@
 """`airflow dags test`: the real applications end to end, and two runs for one date."""
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ from benchmarks.namespaces import Relay, own_namespace
 from podline import datasets
 from podline.contract import STAGE_PHASES, StageResult
 from podline.store import Store, keys
+from tests.support.dags_test import ROOT, dags_test, environment, migrate
 
 pytestmark = pytest.mark.xdist_group("dags test")
 
-ROOT = Path(__file__).parents[2]
 DATE = "2026-01-01T00:00:00+00:00"
 
 # A slice: two months to learn from, and few steps; the held-out year is the whole one.
@@ -27,29 +25,19 @@ FEW = {"held_out": [1, 6, 7], "overlap": 0.0, "trees": 10, "epochs": 1, "seed": 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("airflow")
-    subprocess.run(["airflow", "db", "migrate"], env=_env(home), check=True, capture_output=True)
-    return home
+    return migrate(tmp_path_factory.mktemp("airflow"))
 
 
 def _env(home: Path, **more: str) -> dict[str, str]:
-    return os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        "AIRFLOW__PODLINE__HTML": "never",  # a page may come when the next test has begun
-        **more,
-    }
+    # A page may come when the next test has begun.
+    return environment(home) | {"AIRFLOW__PODLINE__HTML": "never", **more}
 
 
-def dags_test(dag_id: str, env: dict[str, str], conf: dict[str, Any] | None = None) -> str:
+def run_dag(dag_id: str, env: dict[str, str], conf: dict[str, Any] | None = None) -> str:
     """Run a DAG; returns what Airflow printed."""
-    command = ["airflow", "dags", "test", dag_id, DATE, "--conf", json.dumps(conf or {})]
-    run = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
-    return run.stdout + run.stderr
+    code, said = dags_test(dag_id, env, conf or {}, DATE)
+    assert code == 0, said[-4000:]
+    return said
 
 
 def results(store: Store, dag_id: str) -> dict[str, list[StageResult]]:
@@ -64,7 +52,7 @@ def results(store: Store, dag_id: str) -> dict[str, list[StageResult]]:
 
 @pytest.mark.timeout(400)
 def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -> None:
-    output = dags_test("household_power", _env(home), SLICE)
+    output = run_dag("household_power", _env(home), SLICE)
     found = {stage: tries[0] for stage, tries in results(store, "household_power").items()}
     assert set(found) == {"ingest", "preprocess", "train", "evaluate", "publish"}
     assert all(result.succeeded for result in found.values())
@@ -100,7 +88,7 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -
 
 @pytest.mark.timeout(400)
 def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: Path) -> None:
-    dags_test("activity_recognition", _env(home), FEW)
+    run_dag("activity_recognition", _env(home), FEW)
     found = {stage: tries[0] for stage, tries in results(store, "activity_recognition").items()}
     assert set(found) == {
         "ingest", "preprocess", "train_forest", "train_cnn", "evaluate", "publish",
@@ -120,7 +108,7 @@ def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: 
     assert "tensorflow" not in found["train_forest"].versions
     assert "tensorflow" in found["train_cnn"].versions
 
-    dags_test("activity_recognition_baseline", _env(home), FEW)
+    run_dag("activity_recognition_baseline", _env(home), FEW)
     ((baseline,),) = results(store, "activity_recognition_baseline").values()
     assert baseline.metrics == metrics
 
@@ -139,7 +127,7 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
     core: Any, store: Store, home: Path, dag_id: str, data: str, conf: dict[str, Any]
 ) -> None:
     store.put(datasets.store_key(data), datasets.fetch(data))
-    dags_test(dag_id, _env(home, AIRFLOW__PODLINE__BACKEND="process"), conf)
+    run_dag(dag_id, _env(home, AIRFLOW__PODLINE__BACKEND="process"), conf)
     relay = Relay(core, store.connection.endpoint_url or "")
     with own_namespace(core) as namespace:
         pods = {
@@ -147,7 +135,7 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
             "AIRFLOW__PODLINE__NAMESPACE": namespace,
             "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
         }
-        dags_test(dag_id, _env(home, **pods), conf)
+        run_dag(dag_id, _env(home, **pods), conf)
     relay.cut()
     found = sorted(results(store, dag_id)["evaluate"], key=lambda result: result.started)
     by_process, by_pod = found
@@ -160,9 +148,9 @@ def test_two_runs_for_one_date_overwrite_nothing(store: Store, home: Path, tmp_p
     shutil.copy(ROOT / "tests" / "notebooks" / "alias_changed_in_later_stage.ipynb", tmp_path)
     env = _env(home, AIRFLOW__PODLINE__NOTEBOOKS_FOLDER=str(tmp_path))
     dag_id = "alias_changed_in_later_stage"
-    dags_test(dag_id, env)
+    run_dag(dag_id, env)
     before = {item.key: item.etag for item in store.list(keys.RUNS)}
-    dags_test(dag_id, env)
+    run_dag(dag_id, env)
     after = {item.key: item.etag for item in store.list(keys.RUNS)}
     assert before.items() <= after.items()
     for tries in results(store, dag_id).values():

@@ -1,19 +1,16 @@
 """The overhead study's DAG under `airflow dags test`: failures, parameters, all backends."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.namespaces import Relay, own_namespace
-from benchmarks.server import ROOT
 from podline.store import Store, StoreConnection
 from podline.studies.keeping import Study
 from podline.studies.kinds import OVERHEAD
 from podline.studies.overhead.tables import tables
+from tests.support.dags_test import dags_test, environment, migrate
 from tests.support.sweep import SMALL, variables, write_notebook
 
 pytestmark = [pytest.mark.xdist_group("dags test"), pytest.mark.timeout(400)]
@@ -35,26 +32,11 @@ def store(store_server: StoreConnection) -> Store:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("airflow")
-    env = os.environ | environment(home)
-    subprocess.run(["airflow", "db", "migrate"], env=env, check=True, capture_output=True)
-    return home
+    return migrate(tmp_path_factory.mktemp("airflow"))
 
 
-def environment(home: Path) -> dict[str, str]:
-    return {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    }
-
-
-def dags_test(env: dict[str, str], conf: dict[str, Any]) -> str:
-    command = ["airflow", "dags", "test", "overhead_sweep", "--conf", json.dumps(conf)]
-    run = subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
-    return run.stdout + run.stderr
+def sweep(env: dict[str, str], conf: dict[str, Any]) -> str:
+    return dags_test("overhead_sweep", env, conf)[1]
 
 
 def test_under_dags_test_a_combination_that_fails_is_reported(
@@ -62,7 +44,7 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
 ) -> None:
     env = environment(home) | variables(folder, store)
     conf = SMALL | {"data": [10, 13], "repeats": 1, "backends": ["notebook", "process"]}
-    output = dags_test(env, conf | {"name": "unlucky"})
+    output = sweep(env, conf | {"name": "unlucky"})
     runs, _, about = tables(Study(store, OVERHEAD, "unlucky"))
     counted = runs[~runs["warmup"]]
     assert set(counted["way"]) == {"test"}
@@ -72,7 +54,7 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
     assert "bad luck" in about["failed"][0]["failure"]
     assert "2 measurements of 'unlucky' are missing" in output
     # Again, it measures what is missing, and nothing else.
-    dags_test(env, conf | {"name": "unlucky"})
+    sweep(env, conf | {"name": "unlucky"})
     again, _, about = tables(Study(store, OVERHEAD, "unlucky"))
     assert len(about["failed"]) == 8
     measured = again[~again["warmup"] & (again["state"] == "success")]
@@ -90,7 +72,7 @@ def test_parameters_that_cannot_be_used(
     home: Path, folder: Path, store: Store, change: dict[str, Any], message: str
 ) -> None:
     env = environment(home) | variables(folder, store)
-    assert message in dags_test(env, SMALL | {"name": "none"} | change)
+    assert message in sweep(env, SMALL | {"name": "none"} | change)
 
 
 @pytest.mark.cluster
@@ -103,7 +85,7 @@ def test_all_backends_on_the_cluster(core: Any, home: Path, folder: Path, store:
             "AIRFLOW__PODLINE__NAMESPACE": namespace,
             "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
         }
-        output = dags_test(environment(home) | variables(folder, store) | pods, conf)
+        output = sweep(environment(home) | variables(folder, store) | pods, conf)
     relay.cut()
     runs, stages, about = tables(Study(store, OVERHEAD, "pods"))
     assert about["failed"] == [], output[-4000:]
