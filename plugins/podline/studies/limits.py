@@ -1,5 +1,8 @@
 """What no design of a study can be."""
 
+from collections.abc import Collection, Iterable
+from typing import Any
+
 from podline.exceptions import PodlineError
 
 MOST = 1000  # things to measure: Airflow maps a task 1,024 times at most
@@ -25,3 +28,43 @@ def refuse_too_many(many: int, things: str, fix: str) -> None:
             f"this makes {many:,} {things}, and Airflow maps a task {MOST:,} times at most: give "
             f"{fix}"
         )
+
+
+def some_of(name: str, given: Collection[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Return a parameter's values, each once.
+
+    Args:
+        name: of the parameter.
+        given: its values.
+        known: what they may be.
+
+    Raises:
+        DesignError: there are none, or one is unknown.
+    """
+    known = list(known)
+    if not given or not set(given) <= set(known):
+        raise DesignError(f"{name} = {given!r}: give some of {', '.join(known)}")
+    return tuple(dict.fromkeys(given))
+
+
+def one_of(name: str, given: str, known: Iterable[str]) -> str:
+    """Return a parameter's value.
+
+    Raises:
+        DesignError: it is unknown.
+    """
+    known = list(known)
+    if given not in known:
+        raise DesignError(f"{name} = {given!r}: give one of {', '.join(known)}")
+    return given
+
+
+def positive(name: str, value: Any) -> int:
+    """Return a parameter's value, or one of its values.
+
+    Raises:
+        DesignError: it is no whole number, or less than 1.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise DesignError(f"{name} = {value!r}: give a whole number of 1 or more")
+    return value

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podline.contract import Json
-from podline.studies.limits import DesignError, refuse_too_many
+from podline.studies.limits import DesignError, one_of, positive, refuse_too_many, some_of
 
 BASELINE = "notebook"  # the whole notebook in one process: what the others are compared with
 BACKENDS = (BASELINE, "process", "kubernetes", "stock")
@@ -116,19 +116,14 @@ def from_params(params: Mapping[str, Any]) -> Design:
     Raises:
         DesignError: a value cannot be used; the message names the parameter.
     """
-    preset = PRESETS.get(params["preset"])
-    if preset is None:
-        raise DesignError(f"preset = {params['preset']!r}: give one of {', '.join(PRESETS)}")
-    unknown = [name for name in params["backends"] if name not in BACKENDS]
-    if unknown or not params["backends"]:
-        raise DesignError(f"backends = {params['backends']!r}: give some of {', '.join(BACKENDS)}")
+    preset = PRESETS[one_of("preset", params["preset"], PRESETS)]
     if not params["notebooks"]:
         raise DesignError("notebooks = []: name at least one notebook")
     design = Design(
         notebooks=tuple(dict.fromkeys(params["notebooks"])),
-        backends=tuple(dict.fromkeys(params["backends"])),
+        backends=some_of("backends", params["backends"], BACKENDS),
         sizes=_sizes(preset, params.get("data"), params.get("models")),
-        repeats=_positive("repeats", params.get("repeats") or preset.repeats),
+        repeats=positive("repeats", params.get("repeats") or preset.repeats),
         seed=int(params["seed"]),
     )
     many = len(design.notebooks) * len(design.backends) * len(design.sizes) * design.repeats
@@ -144,13 +139,7 @@ def _sizes(
     own_data = dict.fromkeys(pair[0] for pair in preset.sizes)
     own_models = dict.fromkeys(pair[1] for pair in preset.sizes)
     return tuple(
-        (_positive("data", one), _positive("models", other))
+        (positive("data", one), positive("models", other))
         for one in dict.fromkeys(data or own_data)
         for other in dict.fromkeys(models or own_models)
     )
-
-
-def _positive(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise DesignError(f"{name} = {value!r}: give a whole number of 1 or more")
-    return value
