@@ -70,15 +70,17 @@ IMAGE_PREFIX ?=
 BUILDER ?= $(shell for builder in buildah podman docker; do \
 	command -v $$builder >/dev/null && echo $$builder && break; done)
 
-IMAGES = $(foreach name,stage stage-tensorflow store,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
+IMAGES = $(foreach name,stage stage-tensorflow store uploads,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
 
 .PHONY: images
-images: ## Build the images of stages and store (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
+images: ## Build the images of stages, store and uploads (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
 	$(BUILD) -f images/stage/Dockerfile --target base -t $(word 1,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py base) .
 	$(BUILD) -f images/stage/Dockerfile --target tensorflow -t $(word 2,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py tensorflow) .
 	$(BUILD) -f images/store/Dockerfile -t $(word 3,$(IMAGES)) .
+	$(BUILD) -f images/stage/Dockerfile --target uploads -t $(word 4,$(IMAGES)) \
+		$$($(PYTHON) images/stage/labels.py uploads) .
 
 .PHONY: image-names
 image-names: ## Print the images' names, for the command that loads or pushes them

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+_ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
 def connect() -> Any | None:
@@ -24,10 +24,12 @@ def connect() -> Any | None:
 
 
 @contextmanager
-def own_namespace(core: Any, prefix: str = "podline-test") -> Iterator[str]:
-    """A new namespace that enforces Pod Security "restricted"; deleted at the end."""
+def own_namespace(
+    core: Any, prefix: str = "podline-test", security: str = "restricted"
+) -> Iterator[str]:
+    """A new namespace that enforces a level of Pod Security; deleted at the end."""
     name = f"{prefix}-{secrets.token_hex(4)}"
-    core.create_namespace({"metadata": {"name": name, "labels": RESTRICTED}})
+    core.create_namespace({"metadata": {"name": name, "labels": {_ENFORCE: security}}})
     while not core.list_namespaced_service_account(name).items:  # no pod is admitted before
         time.sleep(0.02)
     try:

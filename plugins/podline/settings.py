@@ -134,6 +134,11 @@ def namespace() -> str:
     return _get("namespace", "podline")
 
 
+def link_namespace() -> str:
+    """Namespace of pods with a link of their own by netem; it admits "privileged" ones."""
+    return _get("link_namespace", "podline-links")
+
+
 def image(target: str) -> str:
     """Image of a stage: ``image_base``, or ``image_tensorflow`` where its notebook needs that.
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 VALUES = ROOT / "helm-values"
 BASE = f"podline-stage:{__version__}"
 TENSORFLOW = f"podline-stage-tensorflow:{__version__}"
+UPLOADS = f"podline-uploads:{__version__}"
 
 
 def manifests(name: str) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def pins(path: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("target", ["base", "tensorflow"])
+@pytest.mark.parametrize("target", ["base", "tensorflow", "uploads"])
 def test_pins_are_those_of_airflows_side(target: str) -> None:
     inside = pins(STAGE / f"requirements-{target}.txt")
     outside = pins(ROOT / "requirements.txt")
@@ -53,7 +53,7 @@ def test_tensorflow_is_base_and_more() -> None:
     assert not [name for name in tensorflow if "airflow" in name or name == "pip"]
 
 
-@pytest.mark.parametrize("target", ["base", "tensorflow"])
+@pytest.mark.parametrize("target", ["base", "tensorflow", "uploads"])
 def test_all_that_the_project_names_is_pinned(target: str) -> None:
     group = PROJECT["dependency-groups"][f"stage-{target}"]
     names = {Requirement(item).name for item in group if isinstance(item, str)}

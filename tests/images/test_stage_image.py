@@ -8,12 +8,12 @@ from packaging.utils import canonicalize_name
 
 from podline.contract import CONTRACT_VERSION
 
-from .conftest import BASE, TENSORFLOW, pod
+from .conftest import BASE, TENSORFLOW, UPLOADS, pod
 from .test_requirements import STAGE, pins
 
 pytestmark = pytest.mark.cluster
 
-IMAGES = {"base": BASE, "tensorflow": TENSORFLOW}
+IMAGES = {"base": BASE, "tensorflow": TENSORFLOW, "uploads": UPLOADS}
 every_image = pytest.mark.parametrize("target", IMAGES)
 
 
@@ -47,6 +47,14 @@ def test_tensorflow_computes(python: Any) -> None:
     assert python(TENSORFLOW, code) == 6
 
 
+def test_the_upload_studys_visits_find_all_they_need(run: Any) -> None:
+    code = "import podline.studies.uploads.visiting as v, boto3; print(*v.CLIENTS)"
+    script = f"python -W error -c '{code}' && tc -V && ip -V"
+    found = run(UPLOADS, "sh", "-c", script)
+    assert found.startswith("podline boto3 ")
+    assert "tc utility, iproute2" in found
+
+
 @every_image
 def test_nothing_is_writable_but_the_users_own_folder(target: str, run: Any) -> None:
     script = (
@@ -67,7 +75,7 @@ def test_all_is_compiled_and_nothing_depends_on_times(target: str, python: Any) 
         flags = {}
         for folder in ("/opt/podline", sysconfig.get_path("stdlib") + "/json"):
             for path in pathlib.Path(folder).rglob("*.py"):
-                if path.suffix == ".py":
+                if path.suffix == ".py" and path.parent.name != "bin":  # programs are not kept
                     found = pathlib.Path(importlib.util.cache_from_source(str(path)))
                     flag = found.read_bytes()[4] if found.exists() else None
                     flags.setdefault(str(flag), []).append(str(path))

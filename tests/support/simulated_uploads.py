@@ -59,7 +59,7 @@ def _row(
         "failure": "", "store": store, "pair": pair, "warm": warm, "direct": direct,
         "seconds": seconds, "transfer_s": seconds * 0.95, "commit_s": seconds * 0.05,
         "exact": client == "podline", "link_rtt": rtt, "goodput": 12e6, "congestion": "bbr",
-        "busy": 0.3, "late_p99_s": 0.0001,
+        "window": 67_108_864, "busy": 0.3, "late_p99_s": 0.0001,
     }  # fmt: skip
 
 

@@ -1,8 +1,6 @@
 """The backend `kubernetes`: a stage as a pod, watched and followed, never polled."""
 
-import base64
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -19,6 +17,7 @@ from podline.operators import diagnosis, events, following
 from podline.operators.diagnosis import STAGE_LABEL, Pod
 from podline.operators.following import CONNECT_SECONDS, Follower
 from podline.operators.output import Transcript
+from podline.operators.secrets import have_secret
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api, V1Pod
@@ -279,23 +278,14 @@ class PodBackend:
             return name
         if settings.store_endpoint():
             connection = replace(connection, endpoint_url=settings.store_endpoint())
-        content = connection.to_env()
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        name = f"podline-store-{digest[:16]}"
-        data = {key: base64.b64encode(text.encode()).decode() for key, text in content.items()}
-        body = {"metadata": {"name": name, "labels": {"podline": "store"}}, "data": data}
         try:
-            self.client.create_namespaced_secret(
-                settings.namespace(), body, _preload_content=False, _request_timeout=_REQUEST
-            ).drain_conn()
+            return have_secret(self.client, settings.namespace(), connection.to_env())
         except following.failures() as error:
-            if getattr(error, "status", None) != 409:
-                raise StageError(
-                    f"the store's Secret cannot be made in the namespace {settings.namespace()!r}: "
-                    f"{following.explain(error)}. fix: allow that, or name a Secret in [podline] "
-                    "store_secret"
-                ) from None
-        return name
+            raise StageError(
+                f"the store's Secret cannot be made in the namespace {settings.namespace()!r}: "
+                f"{following.explain(error)}. fix: allow that, or name a Secret in [podline] "
+                "store_secret"
+            ) from None
 
 
 def left_by(pod: Pod) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def make_report(uploads: pd.DataFrame, about: Mapping[str, Any]) -> Report:
         uploads: a row an upload, as `podline.reports.uploads.points.check_uploads` says.
         about: ``sweep``, ``seed``, ``stores`` (two ids of connections: cluster and machine),
             ``rate`` (bits a second), ``design``, ``sittings``, ``planned``, ``interruptions``,
-            ``failed``; what is missing is said to be unknown.
+            ``failed``, ``models`` (``model``, ``bytes``, ``serialise_s`` of each); what is missing
+            is said to be unknown.
 
     Raises:
         ValueError: a column is missing.
@@ -202,6 +203,30 @@ def _shares(found: Summary) -> Section:
     )
 
 
+def _before(found: Summary) -> Section:
+    models = list(found.about.get("models") or ())
+    if not models:
+        return Section("Before the upload")
+    rows = [
+        (one["model"], data_bytes(float(one["bytes"])), _known(one["serialise_s"]))
+        for one in models
+    ]
+    return Section(
+        "Before the upload",
+        (
+            Paragraph(
+                "A model is serialised before it is uploaded. What that took when these versions "
+                "were published is not within the times above."
+            ),
+            Grid(("model", "bytes", "to serialise"), tuple(rows), 1),
+        ),
+    )
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else seconds(value)
+
+
 def _measured(found: Summary) -> Section:
     about, sittings = found.about, list(found.about.get("sittings") or ())
     points = [f"Study {about.get('sweep', 'without a name')}; seed {about.get('seed', 'unknown')}."]
@@ -214,8 +239,10 @@ def _measured(found: Summary) -> Section:
         f"read back; {count(len(about.get('failed') or ()), 'visit')} failed or disturbed."
     )
     points += interruptions(about)
+    windows = sorted(set(found.uploads["window"].dropna()))
     points.append(
-        f"Congestion control: {listed(sorted(set(found.uploads['congestion'].dropna())))}."
+        f"Congestion control: {listed(sorted(set(found.uploads['congestion'].dropna())))}; send "
+        f"buffers of up to {listed([data_bytes(float(window)) for window in windows])}."
     )
     blocks: list[Block] = [Points(tuple(points))]
     if sittings:
@@ -280,4 +307,4 @@ def _cannot(found: Summary) -> Iterator[str]:
     )
 
 
-_SECTIONS = (_headlines, _ratios, _shares, _measured, _failures, _limits)
+_SECTIONS = (_headlines, _ratios, _shares, _before, _measured, _failures, _limits)

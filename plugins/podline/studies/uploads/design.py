@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podline.contract import Json
-from podline.studies.limits import DesignError, refuse_too_many
+from podline.models.manifest import SERIALISE, Manifest
+from podline.studies.limits import one_of, positive, refuse_too_many, some_of
 from podline.uploads.clients import CLIENTS
+from podline.uploads.links import LinkSpec
 
 KB, MB = 1000, 1_000_000
 PLACES = ("pod", "process")
@@ -42,12 +44,19 @@ class Visit(Json):
 
 @dataclass(frozen=True)
 class Point(Json):
-    """What is uploaded, how often, and over which round trips (seconds)."""
+    """What is uploaded, how often, and over which round trips (seconds).
+
+    Attributes:
+        size, model: as a visit's.
+        serialise: seconds that the model took to become files when it was published; None: it is
+            no model, or its version does not say.
+    """
 
     size: int
     model: str
     rtts: tuple[float, ...]
     pairs: int
+    serialise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,14 @@ class Design(Json):
                 found.append(Visit(len(found), point.size, point.model, rtt, client, number, pairs))
         return found
 
+    def link(self, visit: Visit) -> LinkSpec:
+        """What the link is to be like at a visit.
+
+        Raises:
+            LinkError: no link can be that.
+        """
+        return LinkSpec(visit.rtt, self.rate, self.loss, self.jitter)
+
     def adds_to(self, begun: "Design") -> bool:
         """Whether it is another design with more pairs, in later rounds."""
         mine, theirs = self.items(), begun.items()
@@ -112,45 +129,47 @@ _OWN = 30  # pairs of sizes of one's own
 
 
 def from_params(
-    params: Mapping[str, Any], models: Mapping[str, int], stores: Sequence[str]
+    params: Mapping[str, Any], models: Mapping[str, Manifest], stores: Sequence[str]
 ) -> Design:
     """Return the design that a DAG run's parameters ask for.
 
     Args:
         params: `preset`, `clients`, `rate` (Mbit/s), `loss`, `jitter_ms`, `place`, `pairs`, `seed`;
             `sizes` (bytes), `rtts_ms` and `repeats`, where given, instead of the preset's.
-        models: the bytes of each published model that is uploaded too, by ``NAME/VERSION``.
+        models: the published models that are uploaded too, by ``NAME/VERSION``; of each its first
+            file.
         stores: the ids of the two connections.
 
     Raises:
-        DesignError: a value cannot be used; the message names the parameter.
+        DesignError, LinkError: a value cannot be used; the message names the parameter.
     """
-    points = PRESETS.get(params["preset"])
-    if points is None:
-        raise DesignError(f"preset = {params['preset']!r}: give one of {', '.join(PRESETS)}")
-    unknown = [name for name in params["clients"] if name not in CLIENTS]
-    if unknown or not params["clients"]:
-        raise DesignError(f"clients = {params['clients']!r}: give some of {', '.join(CLIENTS)}")
-    if params["place"] not in PLACES:
-        raise DesignError(f"place = {params['place']!r}: give one of {', '.join(PLACES)}")
+    points = PRESETS[one_of("preset", params["preset"], PRESETS)]
     rtts = [ms / 1000 for ms in params.get("rtts_ms") or ()]
     if sizes := params.get("sizes"):
-        points = tuple(Point(size, "", _ALL, _OWN) for size in dict.fromkeys(sizes))
-    points += tuple(Point(size, name, _ALL, _OWN) for name, size in models.items())
+        points = tuple(
+            Point(positive("sizes", size), "", _ALL, _OWN) for size in dict.fromkeys(sizes)
+        )
+    points += tuple(
+        Point(found.files[0].bytes, name, _ALL, _OWN, found.seconds.get(SERIALISE))
+        for name, found in models.items()
+    )
     repeats = params.get("repeats")
     design = Design(
         points=tuple(
-            Point(p.size, p.model, tuple(rtts or p.rtts), repeats or p.pairs) for p in points
+            replace(point, rtts=tuple(rtts or point.rtts), pairs=repeats or point.pairs)
+            for point in points
         ),
-        clients=tuple(dict.fromkeys(params["clients"])),
+        clients=some_of("clients", params["clients"], CLIENTS),
         stores=tuple(stores),
         rate=params["rate"] * 1e6,
         loss=params["loss"],
         jitter=params["jitter_ms"] / 1000,
-        place=params["place"],
+        place=one_of("place", params["place"], PLACES),
         pairs=params["pairs"],
         seed=int(params["seed"]),
     )
+    for visit in design.items():
+        design.link(visit)
     fewer = "fewer sizes, round trips or clients, or more `pairs` a visit"
     refuse_too_many(len(design.items()), "visits", fewer)
     return design

@@ -1,18 +1,25 @@
-"""A visit in a pod, as a publish stage would upload; over netem where the link is none of ours."""
+"""A visit in a pod, as a publish stage would upload; over netem where no delay link lies."""
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.exceptions import PodlineError
+from podline.operators import following
+from podline.operators.secrets import have_secret
 from podline.uploads.links import LinkSpec
+from podline.uploads.links.probing import PORT
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
 
 NETEM_QUEUE = 100_000  # packets: a link's delay must not lose any
+_VISIT, _LINK = "visit", "link"  # containers
 _START = 120.0  # seconds
 _POLL = 0.1
-_GRACE = 0
 
 
 class PodError(PodlineError):
@@ -20,7 +27,10 @@ class PodError(PodlineError):
 
 
 def run(
-    core: Any, variables: Mapping[str, str], secrets: Mapping[str, str], link: LinkSpec | None
+    core: "CoreV1Api",
+    variables: Mapping[str, str],
+    secrets: Mapping[str, str],
+    link: LinkSpec | None = None,
 ) -> str:
     """Run a visit in a new pod, which is deleted at the end.
 
@@ -28,7 +38,8 @@ def run(
         core: the cluster's API.
         variables: the environment that is no secret.
         secrets: connections, by their variables' names.
-        link: what the pod's own network is to be like, by netem; None: it is left as it is.
+        link: what the pod's own network is to be like, by netem, for which it is in a namespace
+            that allows that; None: it is left as it is.
 
     Returns:
         What it printed.
@@ -36,38 +47,59 @@ def run(
     Raises:
         PodError: it did not start, or failed.
     """
+    namespace = settings.namespace() if link is None else settings.link_namespace()
+    with _explained(namespace):
+        secret = have_secret(core, namespace, secrets)
+    with _pod(core, namespace, manifest(variables, secrets, secret, link)) as name:
+        phase = _wait(core, namespace, name, ("Succeeded", "Failed")).phase
+        printed = _log_of(core, namespace, name, _VISIT)
+        if phase == "Succeeded":
+            return printed
+        if link is not None and not printed:
+            raise PodError(
+                "the pod's init container could make no link: "
+                f"{_log_of(core, namespace, name, _LINK).strip() or phase}. Its node's kernel "
+                "needs the modules sch_netem, ifb and act_mirred"
+            )
+    raise PodError(f"the visit's pod failed: {printed.strip()[-1000:] or phase}")
+
+
+@contextmanager
+def sinking(core: "CoreV1Api") -> Iterator[str]:
+    """A pod that takes what probes send; yields its address.
+
+    Raises:
+        PodError: it does not start.
+    """
     namespace = settings.namespace()
-    made = core.create_namespaced_secret(
-        namespace, {"metadata": {"generateName": "podline-uploads-"}, "stringData": dict(secrets)}
-    )
-    secret = made.metadata.name
-    try:
-        pod = core.create_namespaced_pod(namespace, manifest(variables, secrets, secret, link))
-        name = pod.metadata.name
-        try:
-            phase = _wait(core, namespace, name)
-            printed: str = core.read_namespaced_pod_log(name, namespace, container="visit")
-        finally:
-            core.delete_namespaced_pod(name, namespace, grace_period_seconds=_GRACE)
-    finally:
-        core.delete_namespaced_secret(secret, namespace)
-    if phase != "Succeeded":
-        raise PodError(f"the visit's pod failed: {printed.strip()[-1000:] or phase}")
-    return printed
+    command = ["python", "-m", "podline.uploads.links.sink", "0.0.0.0", str(PORT)]
+    with _pod(core, namespace, _manifest("sink", command, [])) as name:
+        status = _wait(core, namespace, name, ("Running", "Succeeded", "Failed"))
+        if status.phase != "Running":
+            said = _log_of(core, namespace, name, "sink").strip()
+            raise PodError(f"the pod of the probes' other end failed: {said or status.phase}")
+        while not _log_of(core, namespace, name, "sink"):  # it says when it is ready
+            time.sleep(_POLL)
+        yield str(status.pod_ip)
+
+
+# --- manifests
 
 
 def manifest(
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
     secret: str,
-    link: LinkSpec | None,
+    link: LinkSpec | None = None,
 ) -> dict[str, Any]:
-    """The pod of a visit; see `run`."""
-    from kubernetes.client import ApiClient
+    """The pod of a visit.
 
-    from podline.operators.manifest import container_security, pod_security
-
-    plain = ApiClient().sanitize_for_serialization
+    Args:
+        variables: the environment that is no secret.
+        secrets: connections, by their variables' names.
+        link: of the pod; see `run`.
+        secret: name of the Secret that has the connections.
+    """
     environment: list[dict[str, Any]] = [
         {"name": name, "value": value} for name, value in variables.items()
     ]
@@ -75,7 +107,21 @@ def manifest(
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
         for name in secrets
     ]
-    image = settings.image("uploads")
+    pod = _manifest(_VISIT, ["python", "-m", "podline.studies.uploads.visiting"], environment)
+    if link is not None:
+        pod["spec"]["initContainers"] = [_netem(link)]
+    return pod
+
+
+def _manifest(
+    name: str, command: Sequence[str], environment: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A pod of one container, which "restricted" admits."""
+    from kubernetes.client import ApiClient
+
+    from podline.operators.manifest import container_security, pod_security
+
+    plain = ApiClient().sanitize_for_serialization
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "enableServiceLinks": False,
@@ -85,25 +131,20 @@ def manifest(
         "securityContext": plain(pod_security()),
         "containers": [
             {
-                "name": "visit",
-                "image": image,
-                "command": ["python", "-m", "podline.studies.uploads.visiting"],
+                "name": name,
+                "image": settings.image("uploads"),
+                "command": list(command),
                 "env": environment,
                 "securityContext": plain(container_security()),
                 "resources": {"requests": settings.requests(), "limits": settings.limits()},
             }
         ],
     }
-    if link is not None:
-        spec["initContainers"] = [_netem(image, link)]
-    return {"metadata": {"generateName": "podline-visit-"}, "spec": spec}
+    return {"metadata": {"generateName": f"podline-{name}-"}, "spec": spec}
 
 
-def _netem(image: str, link: LinkSpec) -> dict[str, Any]:
-    """Delays what the pod sends, and by an intermediate device what it gets, each by half.
-
-    The namespace must admit it: Pod Security "privileged".
-    """
+def _netem(link: LinkSpec) -> dict[str, Any]:
+    """Delays what the pod sends, and by an intermediate device what it gets, each by half."""
     half = f"{link.rtt / 2 * 1000:g}ms"
     jitter = f" {link.jitter * 1000:g}ms" if link.jitter else ""
     rate = f" rate {link.rate:.0f}bit" if link.rate else ""
@@ -118,8 +159,8 @@ def _netem(image: str, link: LinkSpec) -> dict[str, Any]:
         f"tc qdisc add dev ifb0 root {netem}"
     )
     return {
-        "name": "link",
-        "image": image,
+        "name": _LINK,
+        "image": settings.image("uploads"),
         "command": ["sh", "-c", script],
         "securityContext": {
             "runAsUser": 0,
@@ -130,17 +171,61 @@ def _netem(image: str, link: LinkSpec) -> dict[str, Any]:
     }
 
 
-def _wait(core: Any, namespace: str, name: str) -> str:
-    """Wait until the pod has ended; returns its phase."""
+# --- the cluster's answers
+
+
+@contextmanager
+def _pod(core: "CoreV1Api", namespace: str, body: dict[str, Any]) -> Iterator[str]:
+    """A new pod, which is deleted at the end; yields its name."""
+    with _explained(namespace):
+        name: str = core.create_namespaced_pod(namespace, body).metadata.name
+    try:
+        yield name
+    finally:
+        with suppress(*following.failures()):  # it is gone already
+            core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
+
+
+@contextmanager
+def _explained(namespace: str) -> Iterator[None]:
+    try:
+        yield
+    except following.failures() as error:
+        status, why = getattr(error, "status", None), following.explain(error)
+        fix = ""
+        if status in (403, 404) and namespace == settings.link_namespace():
+            fix = (
+                ". fix: kubectl apply -f helm-values/links-namespace.yaml, which admits "
+                '"privileged" pods, or name another namespace in [podline] link_namespace'
+            )
+        raise PodError(
+            f"the cluster refused a visit's pod in the namespace {namespace!r}: {why}{fix}"
+        ) from None
+
+
+def _log_of(core: "CoreV1Api", namespace: str, name: str, container: str) -> str:
+    """What a container printed; the client's own way gives the repr of bytes."""
+    try:
+        response = core.read_namespaced_pod_log(
+            name, namespace, container=container, _preload_content=False
+        )
+    except following.failures():  # it never ran
+        return ""
+    text: str = response.data.decode(errors="replace")
+    return text
+
+
+def _wait(core: "CoreV1Api", namespace: str, name: str, phases: Sequence[str]) -> Any:
+    """Wait until the pod is in one of some phases; returns its status."""
     began, started = time.monotonic(), False
     while True:
-        status = core.read_namespaced_pod_status(name, namespace).status
-        if status.phase in ("Succeeded", "Failed"):
-            return str(status.phase)
+        status = core.read_namespaced_pod(name, namespace).status
+        if status.phase in phases:
+            return status
         started = started or status.phase == "Running"
         if not started and time.monotonic() - began > _START:
             why = _waiting(status)
-            raise PodError(f"the visit's pod did not start within {_START:.0f} s: {why}")
+            raise PodError(f"the pod {name} did not start within {_START:.0f} s: {why}")
         time.sleep(_POLL)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 UPLOADS = [
     "index", "sitting", "attempt", "warmup", "what", "size", "rtt", "client", "round", "failure",
     "store", "pair", "warm", "direct", "seconds", "transfer_s", "commit_s", "exact", "link_rtt",
-    "goodput", "congestion", "busy", "late_p99_s",
+    "goodput", "congestion", "window", "busy",
+    "late_p99_s",
 ]  # fmt: skip
 
 
@@ -35,8 +36,12 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", dict[str,
         "rate": design.rate,
         "design": _design(design),
         "planned": len(design.items()),
+        "models": [
+            {"model": point.model, "bytes": point.size, "serialise_s": point.serialise}
+            for point in design.points if point.model
+        ],
         "failed": [_spoilt(one) for one in spoilt],
-    }
+    }  # fmt: skip
     rows = [row for one in measured for row in _rows(one, warm_up=False)]
     rows += [row for one in warm_ups for row in _rows(one, warm_up=True)]
     return pd.DataFrame(rows, columns=pd.Index(UPLOADS)), about
@@ -52,7 +57,7 @@ def _rows(one: Measurement, warm_up: bool) -> Iterable[dict[str, Any]]:
         "client": visit.client, "round": visit.round, "failure": one.failure,
         "link_rtt": (one.before.rtt + one.after.rtt) / 2,
         "goodput": max(one.before.goodput, one.after.goodput),
-        "congestion": one.before.congestion, "busy": one.busy,
+        "congestion": one.before.congestion, "window": one.before.window, "busy": one.busy,
         "late_p99_s": one.link.get("late_p99_s"),
     }  # fmt: skip
     for upload in one.uploads:

@@ -1,17 +1,19 @@
 """How the upload study makes a visit: the link set, the uploads made, read back, and removed."""
 
-import hashlib
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from podline import settings
 from podline.exceptions import PodlineError
+from podline.models.manifest import Manifest
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys, open_store
 from podline.studies.keeping import Sitting, Study
@@ -45,8 +47,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
         design = from_params(params, _models(params.get("models") or ()), names)
         for store in names:
             Store(_direct(store)).ensure_bucket()
-        slow = any(visit.rtt for visit in design.items())
-        if slow and topology.lying() is None and design.place != "pod":
+        if topology.lying() is None and design.place != "pod":
             raise DesignError(
                 "no delay link lies on this machine, and a process has none of its own: lay one, "
                 "or give place = 'pod' in a cluster whose kernel has netem"
@@ -70,7 +71,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
         self, study: UploadStudy, item: Visit, sitting: Sitting, attempt: int, name: str
     ) -> Measurement:
         design, network = study.design(), topology.lying()
-        spec = LinkSpec(item.rtt, design.rate, design.loss, design.jitter)
+        spec = design.link(item)
         if network is not None:
             network.link.set(spec)
             network.link.stats()
@@ -82,7 +83,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             uploads=(), before=None, after=None, link={}, busy=None, failure="",
         )  # fmt: skip
         try:
-            visited = _make(design.place, task, spec if network is None else None)
+            visited = _make(design.place, task, None if network is not None else spec)
             stats = network.link.stats() if network is not None else {}
             probing.check(spec, visited.before)
             probing.check(spec, visited.after)
@@ -90,7 +91,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
         except (PodlineError, subprocess.SubprocessError) as error:
             return replace(blank, failure=str(error))
         finally:
-            _remove(task, stores)
+            _remove(task.prefix, stores)
         return replace(
             blank, uploads=visited.uploads, before=visited.before, after=visited.after,
             link=stats, busy=visited.busy, ended=round(time.time(), 3),
@@ -114,13 +115,24 @@ def _task(
         targets.append(Target(store, through, around))
     return VisitTask(
         targets=tuple(targets), client=item.client, size=item.size, model=_file_of(item.model),
-        pairs=item.pairs, prefix=keys.join("uploads", study.name, name), sink=topology.SINK,
-        seed=design.seed * 10_000 + item.index,
+        pairs=item.pairs, prefix=keys.join("uploads", study.name, name), around=True,
+        sink=topology.SINK, seed=design.seed * 10_000 + item.index,
     )  # fmt: skip
 
 
 def _make(place: str, task: VisitTask, link: LinkSpec | None) -> Visited:
-    """Make a visit in a pod or in a process of its own."""
+    """Make a visit, by netem where a pod is to have a link of its own."""
+    if link is None:
+        return _run(place, task)
+    with pods.sinking(_core()) as sink:
+        # All that such a pod sends takes the link; so what goes around it comes from another.
+        around = _run(place, replace(task, sink=sink, pairs=0))
+        over = _run(place, replace(task, sink=sink, around=False), link)
+    return replace(over, uploads=around.uploads + over.uploads)
+
+
+def _run(place: str, task: VisitTask, link: LinkSpec | None = None) -> Visited:
+    """Run a visit in a pod or in a process of its own."""
     secrets = {
         name: value
         for target in task.targets
@@ -151,28 +163,29 @@ class VisitFailed(PodlineError):
 
 def _verify(visited: Visited, stores: Mapping[str, Store]) -> None:
     """Read what was uploaded back, around the link."""
-    for upload in visited.uploads:
-        found = hashlib.sha256(stores[upload.store].get(upload.key)).hexdigest()
-        if found != visited.sha256:
-            raise VisitFailed(f"{upload.key} in {upload.store} is not what was uploaded")
+    with tempfile.TemporaryDirectory() as folder:
+        for upload in visited.uploads:
+            found = stores[upload.store].download(upload.key, Path(folder, "data"))
+            if found != visited.sha256:
+                raise VisitFailed(f"{upload.key} in {upload.store} is not what was uploaded")
 
 
-def _remove(task: VisitTask, stores: Mapping[str, Store]) -> None:
+def _remove(prefix: str, stores: Mapping[str, Store]) -> None:
     for store in stores.values():
-        store.delete([item.key for item in store.list(task.prefix)])
+        store.delete([item.key for item in store.list(prefix)])
 
 
 def _direct(conn_id: str) -> StoreConnection:
     return StoreConnection.read(conn_id)
 
 
-def _models(names: Iterable[str]) -> dict[str, int]:
-    """The bytes of published models, each by NAME/VERSION with its version's number."""
+def _models(names: Iterable[str]) -> dict[str, Manifest]:
+    """Published models, each by NAME/VERSION with its version's number."""
     found = {}
     for name in names:
         model, _, which = name.partition("/")
         manifest = Model(open_store(), model).version(which or "latest")
-        found[f"{model}/{manifest.version}"] = manifest.files[0].bytes
+        found[f"{model}/{manifest.version}"] = manifest
     return found
 
 

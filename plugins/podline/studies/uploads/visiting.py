@@ -5,8 +5,10 @@ and the stores' keys from connections in the environment; its last line is a mar
 JSON.
 """
 
+import hashlib
 import os
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from podline.contract import Json
+from podline.exceptions import PodlineError
 from podline.store.connection import StoreConnection
 from podline.studies.machine import busy_share
 from podline.uploads.clients import CLIENTS, COLD_ONLY, Client
@@ -21,6 +24,7 @@ from podline.uploads.links.probing import Probe, Prober
 
 VARIABLE = "PODLINE_VISIT"
 MARK = "podline-visited"
+_CHUNK = 8 << 20  # bytes that are made at once
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class VisitTask(Json):
         size: bytes of chance to upload, unless `model` names an object of the first store.
         pairs: how many, each to both stores.
         prefix: of the keys.
+        around: whether to upload once to each store around the link, too.
         sink: the address of the probe's other end.
         seed: of the bytes, and of the order in each pair.
     """
@@ -52,6 +57,7 @@ class VisitTask(Json):
     model: str
     pairs: int
     prefix: str
+    around: bool
     sink: str
     seed: int
 
@@ -94,18 +100,17 @@ class Visited(Json):
 
 def visit(task: VisitTask) -> Visited:
     """Upload pairs, each in an order of chance, and measure the link around them."""
-    import hashlib
-
     order = random.Random(task.seed)
     with tempfile.TemporaryDirectory() as folder, Prober(task.sink) as prober:
         path = _data(task, Path(folder))
         before = prober.measure()
-        uploads = list(_direct(task, path))
+        uploads = list(_direct(task, path)) if task.around else []
         for pair in range(task.pairs):
             for target in order.sample(task.targets, len(task.targets)):
                 uploads += _upload(task, target, path, pair)
         busy = busy_share(0.5)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Visited(tuple(uploads), before, prober.measure(), digest, busy)
 
 
@@ -115,8 +120,11 @@ def _data(task: VisitTask, folder: Path) -> Path:
         from podline.store import open_store
 
         open_store(_connection(task.targets[0], task.targets[0].direct)).download(task.model, path)
-    else:
-        path.write_bytes(random.Random(task.seed).randbytes(task.size))
+        return path
+    chance = random.Random(task.seed)
+    with path.open("wb") as file:
+        for first in range(0, task.size, _CHUNK):
+            file.write(chance.randbytes(min(_CHUNK, task.size - first)))
     return path
 
 
@@ -163,7 +171,10 @@ def _connection(target: Target, address: str) -> StoreConnection:
 def main() -> None:
     """Make the visit that the environment asks for."""
     task = VisitTask.from_json(os.environ[VARIABLE])
-    print(MARK, visit(task).to_json())
+    try:
+        print(MARK, visit(task).to_json())
+    except PodlineError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,21 @@ def test_failed_visits_are_told() -> None:
     assert "the link was late" in text
 
 
+def test_what_a_model_takes_before_its_upload() -> None:
+    models = [
+        {"model": "power/3", "bytes": 120_000, "serialise_s": 0.5},
+        {"model": "older/1", "bytes": 7, "serialise_s": None},
+    ]
+    text = make_report(uploads(), about(models=models)).markdown.replace("\xa0", " ")
+    assert "| power/3 | 120 kB | 0.500 s |" in text
+    assert "| older/1 | 7 B | unknown |" in text
+
+
+def test_the_circumstances_are_told(report: Report) -> None:
+    text = report.markdown.replace("\xa0", " ")
+    assert "Congestion control: bbr; send buffers of up to 67.1 MB." in text
+
+
 def test_the_last_line_has_the_numbers(report: Report) -> None:
     line = json.loads(json.dumps(report.last_line, allow_nan=False))
     assert line["verdicts"]["whole"] == {"equivalent": 16}

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from podline.models.manifest import Manifest, ModelFile, Origin
 from podline.studies.limits import DesignError
 from podline.studies.uploads.design import MB, Design, from_params
+from podline.uploads.links import LinkError
 
 PARAMS: dict[str, Any] = {
     "preset": "quick", "clients": ["podline", "boto3"], "place": "process", "rate": 100,
@@ -56,10 +58,20 @@ def test_the_full_preset_is_the_one_that_was_planned() -> None:
     assert len(found) == 316
 
 
+def test_a_link_that_cannot_be() -> None:
+    with pytest.raises(LinkError, match=r"rtt = -0\.02 of a link: give 0 to 10"):
+        design(rtts_ms=[-20])
+
+
 def test_sizes_of_ones_own_and_models() -> None:
+    model = Manifest(
+        "power", 3, "2026-01-01T00:00:00+00:00", "a.Model", {"tflite": "model.tflite"},
+        (ModelFile("model.tflite", 123_456, "ab12"),), {}, {}, Origin(), {}, {"serialise": 0.5},
+    )  # fmt: skip
     found = from_params(
-        PARAMS | {"sizes": [5000], "rtts_ms": [20], "repeats": 7}, {"power/3": 123_456}, STORES
+        PARAMS | {"sizes": [5000], "rtts_ms": [20], "repeats": 7}, {"power/3": model}, STORES
     )
+    assert [point.serialise for point in found.points] == [None, 0.5]
     assert {(v.size, v.model, v.rtt) for v in found.items()} == {
         (5000, "", 0.02), (123_456, "power/3", 0.02),
     }  # fmt: skip
@@ -73,6 +85,7 @@ def test_sizes_of_ones_own_and_models() -> None:
         ({"clients": ["scp"]}, r"clients = \['scp'\]: give some of podline, boto3"),
         ({"clients": []}, r"clients = \[\]: give some of"),
         ({"place": "moon"}, "place = 'moon': give one of pod, process"),
+        ({"sizes": [0]}, "sizes = 0: give a whole number of 1 or more"),
         ({"preset": "full", "pairs": 1}, "this makes 1,580 visits, and Airflow maps a task 1,000"),
     ],
 )

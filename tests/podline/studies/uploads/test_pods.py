@@ -1,6 +1,17 @@
 """The pod of a visit, and its own link by netem."""
 
-from podline.studies.uploads.pods import manifest
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.namespaces import Relay, own_namespace
+from podline.store import Store
+from podline.studies.uploads import pods
+from podline.studies.uploads.pods import PodError, manifest
+from podline.studies.uploads.visiting import MARK, VARIABLE, Target, Visited, VisitTask
 from podline.uploads.links import LinkSpec
 
 
@@ -30,3 +41,68 @@ def test_netem_delays_both_ways_by_half() -> None:
     assert link["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
     (container,) = pod["spec"]["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.fixture
+def task(core: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[VisitTask]:
+    """A visit of the session's store, whose namespaces are the test's own."""
+    relay = Relay(core, store.connection.endpoint_url or "")
+    with own_namespace(core) as namespace, own_namespace(core, security="privileged") as links:
+        monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
+        monkeypatch.setenv("AIRFLOW__PODLINE__LINK_NAMESPACE", links)
+        yield VisitTask(
+            targets=(Target("podline_store", relay.url, relay.url),), client="podline",
+            size=100_000, model="", pairs=1, prefix="uploads/s/0001", around=True, sink="", seed=7,
+        )  # fmt: skip
+    relay.cut()
+
+
+def run(core: Any, store: Store, task: VisitTask, link: LinkSpec | None = None) -> Visited:
+    printed = pods.run(core, {VARIABLE: task.to_json()}, store.connection.to_env(), link)
+    (line,) = (line for line in printed.splitlines() if line.startswith(MARK))
+    return Visited.from_json(line.removeprefix(MARK))
+
+
+@pytest.mark.cluster
+def test_a_visit_in_a_pod(core: Any, store: Store, task: VisitTask) -> None:
+    with pods.sinking(core) as sink:
+        found = run(core, store, replace(task, sink=sink))
+    assert [(u.direct, u.warm) for u in found.uploads] == [
+        (True, False), (False, False), (False, True),
+    ]  # fmt: skip
+    assert found.before.rtt < 0.1
+    for upload in found.uploads:
+        assert hashlib.sha256(store.get(upload.key)).hexdigest() == found.sha256
+
+
+@pytest.mark.cluster
+def test_a_link_by_netem_where_the_kernel_has_it(core: Any, store: Store, task: VisitTask) -> None:
+    found, said = None, ""
+    with pods.sinking(core) as sink:
+        try:
+            found = run(core, store, replace(task, sink=sink), LinkSpec(0.1))
+        except PodError as error:
+            said = str(error)
+    if found is not None:
+        assert found.before.rtt == pytest.approx(0.1, abs=0.01)
+    else:
+        assert "could make no link" in said
+        assert "needs the modules sch_netem, ifb and act_mirred" in said
+
+
+@pytest.mark.cluster
+def test_a_visit_that_fails_says_what_it_printed(core: Any, store: Store, task: VisitTask) -> None:
+    with pytest.raises(PodError, match="the visit's pod failed: nothing answers over the link"):
+        run(core, store, replace(task, sink="127.0.0.1"))
+
+
+@pytest.mark.cluster
+def test_a_namespace_that_refuses_the_link(
+    core: Any, store: Store, task: VisitTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_namespace(core) as restricted:
+        monkeypatch.setenv("AIRFLOW__PODLINE__LINK_NAMESPACE", restricted)
+        with pytest.raises(PodError) as caught:
+            run(core, store, task, LinkSpec(0.1))
+    assert "violates PodSecurity" in str(caught.value)
+    assert "kubectl apply -f helm-values/links-namespace.yaml" in str(caught.value)

@@ -32,7 +32,7 @@ def task(store: Store, sinking: str, monkeypatch: pytest.MonkeyPatch) -> VisitTa
     targets = (Target("podline_store", address, address), Target("vm_store", address, address))
     return VisitTask(
         targets=targets, client="podline", size=100_000, model="", pairs=2, prefix="uploads/s/0001",
-        sink=sinking, seed=7,
+        around=True, sink=sinking, seed=7,
     )  # fmt: skip
 
 
@@ -55,6 +55,11 @@ def test_each_store_gets_each_pair_cold_and_warm(store: Store, task: VisitTask) 
         assert 0 < upload.transfer + upload.commit <= upload.seconds
     assert found.before.rtt < 0.1
     assert found.before.goodput > 1e6
+
+
+def test_what_is_not_asked_for_is_not_uploaded(task: VisitTask) -> None:
+    assert {u.direct for u in visit(replace(task, pairs=0)).uploads} == {True}
+    assert {u.direct for u in visit(replace(task, around=False)).uploads} == {False}
 
 
 @pytest.mark.parametrize("client", [name for name in CLIENTS if name != "rclone"])
