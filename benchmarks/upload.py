@@ -26,6 +26,7 @@ from benchmarks.report import goal, goal_at_least, print_last_line
 from podline.reports.statistics import Estimate, geometric
 from podline.store import StoreConnection
 from podline.studies.machine import busy_share
+from podline.studies.uploads.visiting import write_chance
 from podline.uploads.clients import CLIENTS, COLD_ONLY, Client
 from podline.uploads.links import LinkSpec, topology
 from podline.uploads.links.control import Link
@@ -102,7 +103,7 @@ def measure(
 ) -> tuple[list[Upload], list[dict[str, Any]]]:
     """Upload at all points; returns the uploads, and each point's link as it was."""
     order = random.Random(seed)
-    files = {size: _file(folder / f"{size}", size) for size in sizes}
+    files = {size: write_chance(folder / f"{size}", size * MIB, size) for size in sizes}
     found: list[Upload] = []
     probes: list[dict[str, Any]] = []
     keys = (f"{seed}/{number}" for number in itertools.count())
@@ -141,11 +142,6 @@ def _pair(
     finally:
         client.close()
     return times
-
-
-def _file(path: Path, size: int) -> Path:
-    path.write_bytes(random.Random(size).randbytes(size * MIB))
-    return path
 
 
 # --- what it comes to

@@ -28,7 +28,7 @@ from podline.store.errors import (
     StoreError,
     StoreUnavailable,
 )
-from podline.uploads.planning import Network, Plan, plan
+from podline.uploads.planning import Network, Plan, is_lossy, plan
 from podline.uploads.wire import Answer, Interrupted, Progress, Times, Wire
 
 _PATIENCE = 10.0  # seconds that a store may be away before the first byte of an upload
@@ -242,7 +242,7 @@ class Uploader:
     @contextmanager
     def _wire(self) -> Iterator[Wire]:
         """A connection, kept for the next one who asks; the one used last comes first."""
-        wire = self._kept() or Wire(self.store, self.exact)
+        wire = self._kept() or Wire(self.store, self.exact, is_lossy(self.network))
         try:
             yield wire
         except BaseException:

@@ -69,6 +69,11 @@ def plan(size: int, network: Network) -> Plan:
     return Plan(parts, part, min(connections, parts))
 
 
+def is_lossy(network: Network) -> bool:
+    """Whether so many segments are lost that a flow is held back."""
+    return network.loss >= _LOSS
+
+
 def _connections_for(network: Network) -> int:
     """How many connections it takes to fill a link of which each loses some.
 
@@ -76,7 +81,7 @@ def _connections_for(network: Network) -> int:
     behavior of the TCP congestion avoidance algorithm", 1997); together they are to reach eight
     times that, beyond which they crowd each other out.
     """
-    if network.rtt is None or network.loss < _LOSS or network.congestion not in _BY_LOSS:
+    if network.rtt is None or not is_lossy(network) or network.congestion not in _BY_LOSS:
         return 1
     one = network.mss / network.rtt * math.sqrt(1.5 / network.loss)
     wanted = network.throughput or _MOST_CONNECTIONS * one

@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 # struct tcp_info: 8 bytes of state, 24 numbers of 32 bits, 4 of 64, 6 of 32, delivery_rate.
 _INFO = struct.Struct("=8x24I4Q6IQ")
-_MSS, _CWND, _RETRANSMITTED, _MIN_RTT, _SENT, _DELIVERY = 2, 18, 23, 31, 33, 34  # which of them
+# Which of them.
+_MSS, _RTT, _CWND, _RETRANSMITTED, _MIN_RTT, _SENT, _DELIVERY = 2, 15, 18, 23, 31, 33, 34
 _POLL = 0.0005  # seconds
+# Its packets leave as fast as the window lets them, and no delay ends its slow start; any process
+# may take it.
+_UNPACED = b"reno"
+_QUEUED = 1.25  # times the shortest round trip: packets wait in a queue
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class TcpInfo:
     """A connection so far.
 
     Attributes:
-        rtt: the shortest round trip, in seconds.
+        rtt: the shortest round trip, in seconds; `rtt_now`: the latest, smoothed.
         sent: segments with data that were sent; `retransmitted`: of them, again.
         cwnd: congestion window, in segments of `mss` bytes.
         delivery_rate: the latest, in bytes a second; 0: none is known.
@@ -29,12 +34,23 @@ class TcpInfo:
     """
 
     rtt: float
+    rtt_now: float
     sent: int
     retransmitted: int
     cwnd: int
     mss: int
     delivery_rate: int
     congestion: str
+
+    @property
+    def full(self) -> bool:
+        """Whether the way has held no more at some time: packets wait, or were lost."""
+        return self.retransmitted > 0 or self.rtt_now > self.rtt * _QUEUED
+
+    @property
+    def held(self) -> int:
+        """Bytes that the way was seen to hold without a queue."""
+        return int(self.delivery_rate * self.rtt)
 
 
 def read(connection: socket.socket) -> TcpInfo | None:
@@ -49,6 +65,7 @@ def read(connection: socket.socket) -> TcpInfo | None:
     numbers = _INFO.unpack(data)
     return TcpInfo(
         rtt=numbers[_MIN_RTT] / 1e6,
+        rtt_now=numbers[_RTT] / 1e6,
         sent=numbers[_SENT],
         retransmitted=numbers[_RETRANSMITTED],
         cwnd=numbers[_CWND],
@@ -73,19 +90,108 @@ def corked(connection: socket.socket) -> Iterator[None]:
             connection.setsockopt(socket.IPPROTO_TCP, option, 0)
 
 
+def connect_unpaced(address: tuple[str, int], timeout: float, *_: object) -> socket.socket:
+    """Open a connection whose packets leave as fast as the window lets them.
+
+    What is paced, as by BBR, takes a good part of a round trip longer for what would fit into the
+    window. That cannot be changed once a connection is open; `pace` takes it back.
+    """
+    last: OSError | None = None
+    for family, kind, protocol, _name, where in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(timeout)
+            _take_algorithm(connection, _UNPACED)
+            connection.connect(where)
+        except OSError as error:
+            connection.close()
+            last = error
+        else:
+            return connection
+    raise last or OSError(f"{address[0]} has no address")
+
+
+def pace(connection: socket.socket) -> None:
+    """Have the connection go by the system's own algorithm."""
+    with socket.socket() as other:
+        own = _algorithm(other)
+    if own and own != _algorithm(connection):
+        _take_algorithm(connection, own)
+
+
+def bound(connection: socket.socket, room: int) -> bool:
+    """Have no more than twice as many bytes under way; False: so many may not be asked for.
+
+    The kernel doubles the buffer that is asked for, and enlarges it no more.
+    """
+    if room > _largest_buffer():
+        return False
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
+    return True
+
+
+def _largest_buffer() -> int:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, (1 << 30) - 1)
+        return other.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
+
+
+def _algorithm(connection: socket.socket) -> bytes:
+    option = getattr(socket, "TCP_CONGESTION", None)
+    if option is None:
+        return b""
+    return connection.getsockopt(socket.IPPROTO_TCP, option, 16).split(b"\0")[0]
+
+
+def _take_algorithm(connection: socket.socket, name: bytes) -> None:
+    with suppress(OSError, AttributeError):  # the system does not allow it, or is not Linux
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name)
+
+
 def unacknowledged(connection: socket.socket) -> int:
     """Bytes that were written and that the other side has not acknowledged."""
     found = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
     return int(struct.unpack("=i", found)[0])
 
 
-def wait_until_acknowledged(connection: socket.socket) -> float:
-    """Wait until all that was written is acknowledged, or the other side answers.
+def wait_for_room(connection: socket.socket, seconds: float) -> None:
+    """Wait until all that was written has left, or the other side answers.
+
+    The kernel enlarges the buffer of those who wait for room, and of nobody else: without it the
+    end of what is sent next would wait there for a round trip.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is None:
+        return
+    connection.setsockopt(socket.IPPROTO_TCP, option, 1)
+    try:
+        select.select([connection], [connection], [], seconds)
+    finally:
+        connection.setsockopt(socket.IPPROTO_TCP, option, 0)  # as the system has it
+
+
+def has_answer(connection: socket.socket, seconds: float) -> bool:
+    """Whether there is something to read within some time."""
+    return bool(select.select([connection], [], [], seconds)[0])
+
+
+def wait_until_acknowledged(connection: socket.socket, written: int) -> float:
+    """Wait until what was written is acknowledged, or the other side answers.
+
+    All but the last two segments: the receiver may keep their ACK back, to have it with its answer
+    (RFC 1122, 4.2.3.2), and they leave right after the others. What is no longer is waited for.
+
+    Args:
+        connection: what it was written to.
+        written: bytes.
 
     Returns:
         When that was, on the clock of `time.perf_counter`.
     """
-    while unacknowledged(connection):
+    info = read(connection)
+    last = 2 * info.mss if info is not None else 0
+    left = last if written > last else 0
+    while unacknowledged(connection) > left:
         if select.select([connection], [], [], _POLL)[0]:
             break
     return time.perf_counter()

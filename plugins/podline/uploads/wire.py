@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from podline.store.connection import StoreConnection
 from podline.uploads import tcp
+from podline.uploads.pacing import Pacing
 from podline.uploads.signing import (
     UNSIGNED,
     UNSIGNED_WITH_TRAILER,
@@ -21,6 +22,7 @@ from podline.uploads.signing import (
 Progress = Callable[[int], object]  # gets the bytes that were sent since it was called before
 
 _CONNECT = 10.0  # seconds
+_LOOK = 0.02  # seconds between two looks at what was lost
 _SILENCE = 60.0  # seconds without a byte sent or received
 _STEP = 256 * 1024  # bytes between two looks at the checksum and the progress
 _CHUNK = 4 * _STEP  # bytes of aws-chunked; some servers take no more than 16 MiB
@@ -70,13 +72,14 @@ class Wire:
     Args:
         store: the server's address, the bucket and the keys.
         exact: whether to note when a body was acknowledged, which takes some of the processor.
+        lossy: whether the way is known to lose segments.
 
     Attributes:
         noted: for the one who uses it.
     """
 
-    def __init__(self, store: StoreConnection, exact: bool = False) -> None:
-        self.store, self.exact = store, exact
+    def __init__(self, store: StoreConnection, exact: bool = False, lossy: bool = False) -> None:
+        self.store, self.exact, self.lossy = store, exact, lossy
         self.noted: tcp.TcpInfo | None = None  # what was known of it after its last request
         url = store.endpoint_url or f"https://s3.{store.region}.amazonaws.com"
         parts = urlsplit(url)
@@ -84,6 +87,7 @@ class Wire:
         secure = parts.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         self._http = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
+        self._pacing = Pacing(None, lossy)
 
     def __enter__(self) -> Self:
         return self
@@ -134,8 +138,8 @@ class Wire:
         """
         times = Times(started=time.perf_counter())
         try:
-            self._open()
             size = None if body is None else len(body)
+            self._open(size)
             with tcp.corked(self._http.sock):
                 self._send_head(method, key, query or {}, headers or {}, size, len(text))
                 if body is None:
@@ -144,8 +148,11 @@ class Wire:
                     self._send_body(body, progress)
             if body is not None:
                 times.sent = time.perf_counter()
+                tcp.wait_for_room(self._http.sock, _SILENCE)
                 if self.exact:
-                    times.acknowledged = tcp.wait_until_acknowledged(self._http.sock)
+                    times.acknowledged = tcp.wait_until_acknowledged(self._http.sock, len(body))
+                while self._pacing.unpaced and not tcp.has_answer(self._http.sock, _LOOK):
+                    self._pacing.look(self._http.sock)
             answer = self._http.getresponse()
             times.answered = time.perf_counter()
             found = {name.lower(): value for name, value in answer.getheaders()}
@@ -157,10 +164,16 @@ class Wire:
                 return refusal
             raise Interrupted(f"{type(error).__name__}: {error}") from error
 
-    def _open(self) -> None:
+    def _open(self, size: int | None) -> None:
+        """Connect, unless that is done; a body of some bytes comes next, if any."""
         if self._http.sock is None:
             self._http.timeout = _CONNECT
+            self._pacing = Pacing(size, self.lossy)
+            # http.client's own way in for another way to connect; TLS comes on top of it.
+            self._http._create_connection = self._pacing.connect  # type: ignore[attr-defined]
             self._http.connect()
+        elif size is not None:
+            self._pacing.begin(self._http.sock, size)
         assert self._http.sock is not None
         self._http.sock.settimeout(_SILENCE)
 
@@ -202,6 +215,7 @@ class Wire:
                 part = body[first : min(first + _STEP, end)]
                 sock.sendall(part)
                 crc = zlib.crc32(part, crc)  # while the kernel sends
+                self._pacing.look(sock)
                 if progress:
                     progress(len(part))
             sock.sendall(b"\r\n")

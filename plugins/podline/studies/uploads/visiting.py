@@ -121,10 +121,15 @@ def _data(task: VisitTask, folder: Path) -> Path:
 
         open_store(_connection(task.targets[0], task.targets[0].direct)).download(task.model, path)
         return path
-    chance = random.Random(task.seed)
+    return write_chance(path, task.size, task.seed)
+
+
+def write_chance(path: Path, size: int, seed: int) -> Path:
+    """Write a file of bytes of chance, a part at a time; returns its path."""
+    chance = random.Random(seed)
     with path.open("wb") as file:
-        for first in range(0, task.size, _CHUNK):
-            file.write(chance.randbytes(min(_CHUNK, task.size - first)))
+        for first in range(0, size, _CHUNK):
+            file.write(chance.randbytes(min(_CHUNK, size - first)))
     return path
 
 
