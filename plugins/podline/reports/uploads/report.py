@@ -196,8 +196,10 @@ def _shares(found: Summary) -> Section:
             Grid(head, tuple(rows), 4, "shares"),
             Paragraph(
                 "The commit is what comes after the last byte: the answer to one request, or the "
-                "request that puts parts together. A client that does not say when its last byte "
-                "was acknowledged is given the time when it had read it to be sent."
+                "request that puts parts together. The last byte counts as acknowledged with the "
+                "last segment but two, since a receiver may keep the last acknowledgement for its "
+                "answer. A client that does not say is given the time when it had read the last "
+                "byte to be sent."
             ),
         ),
     )
