@@ -36,7 +36,7 @@ class Times:
     Attributes:
         started: before the request's first byte.
         sent: the body's last byte was handed to the kernel.
-        acknowledged: the other side's kernel had all of it.
+        acknowledged: the other side's kernel had it; see `tcp.wait_until_acknowledged`.
         answered: the answer's head was read.
     """
 
