@@ -66,6 +66,7 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
     [
         ({"notebooks": ["nowhere"]}, "notebooks: there is no nowhere.ipynb; there are: sized"),
         ({"data": [0]}, "data = 0: give a whole number of 1 or more"),
+        ({"name": "two words"}, "'two words' does not match '^[A-Za-z0-9_.~:+-]*$'"),
     ],
 )
 def test_parameters_that_cannot_be_used(

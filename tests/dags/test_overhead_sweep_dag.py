@@ -82,7 +82,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     tmp_path: Path, folder: Path, store: Store, elsewhere: bool
 ) -> None:
     conf = SMALL | {"data": [10, 20], "repeats": 2, "backends": ["notebook", "process"]}
-    conf |= {"name": f"killed {elsewhere}"}
+    conf |= {"name": "killed-elsewhere" if elsewhere else "killed"}
     study, home = Study(store, OVERHEAD, conf["name"]), tmp_path / "airflow"
     with sweeping(home, folder, store) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)

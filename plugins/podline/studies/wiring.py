@@ -25,7 +25,10 @@ def common_params() -> dict[str, Param]:
     text = ["null", "string"]
     return {
         "seed": Param(1, type="integer", description="Of the order."),
-        "name": Param("", type=text, description="Of a study to go on with."),
+        # It becomes a part of the ids of runs, and this is what they may be made of.
+        "name": Param(
+            "", type=text, pattern=r"^[A-Za-z0-9_.~:+-]*$", description="Of a study to go on with."
+        ),
         MOST_PARAM: Param(
             40, type="integer", minimum=1, description="Measured in one run; the next goes on."
         ),
