@@ -14,7 +14,8 @@ class Pacing:
     """Decides for one connection, by what it sees of it.
 
     A short body is sent unpaced: by BBR, which paces, a body that fits into the window takes a good
-    part of a round trip longer. Where segments are lost the system's own algorithm takes over.
+    part of a round trip longer. Where segments are lost the system's own algorithm takes over, and
+    also before the next body where they had to wait: then the window is more than the way holds.
 
     A long body on a connection that was seen to fill its way has no more under way than twice what
     the way holds: more would find the queue full, and what is lost there costs round trips.
@@ -43,10 +44,9 @@ class Pacing:
     def begin(self, connection: socket.socket, size: int) -> None:
         """Say that a body of some bytes comes next."""
         self.look(connection)
-        if size <= SHORT:
-            return
-        self._go_by_the_system(connection)
-        if self._full and self._room is None:
+        if size > SHORT or self._full:
+            self._go_by_the_system(connection)
+        if size > SHORT and self._full and self._room is None:
             self._room = 0
             self._bound(connection)
 
