@@ -17,17 +17,17 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import far_store
 from benchmarks.report import goal, goal_at_least, print_last_line
 from podline.reports.statistics import Estimate, geometric
-from podline.store import StoreConnection
+from podline.store import Store, StoreConnection
 from podline.studies.machine import busy_share
 from podline.studies.uploads.visiting import write_chance
-from podline.uploads.clients import CLIENTS, COLD_ONLY, Client
+from podline.uploads.clients import CLIENTS, COLD_ONLY, Client, boto3_client
 from podline.uploads.links import LinkSpec, topology
 from podline.uploads.links.control import Link
 from podline.uploads.links.probing import Prober, sinking
@@ -113,17 +113,30 @@ def measure(
                 link.set(LinkSpec(rtt, RATE, loss))
                 probe = prober.measure()
                 link.stats()
-                for size in order.sample(sizes, len(sizes)):
-                    for client in order.sample(clients, len(clients)):
-                        for warm, seconds in _pair(client, store, files[size], keys):
-                            limit = size * MIB / probe.goodput + probe.rtt * (1 if warm else 2)
-                            found.append(
-                                Upload(rtt, loss, size, repeat, client, warm, seconds, limit)
-                            )
+                with _bucket(store, f"point-{len(probes)}") as bucket:
+                    for size in order.sample(sizes, len(sizes)):
+                        for client in order.sample(clients, len(clients)):
+                            for warm, seconds in _pair(client, bucket, files[size], keys):
+                                limit = size * MIB / probe.goodput + probe.rtt * (1 if warm else 2)
+                                found.append(
+                                    Upload(rtt, loss, size, repeat, client, warm, seconds, limit)
+                                )
                 about = {"rtt_asked": rtt, "loss": loss, "repeat": repeat, "busy": busy_share(0.5)}
                 probes.append({**about, **asdict(probe), **link.stats()})
                 print(f"repeat {repeat}: {rtt * 1000:g} ms, loss {loss:g}", file=sys.stderr)
     return found, probes
+
+
+@contextmanager
+def _bucket(store: StoreConnection, name: str) -> Iterator[StoreConnection]:
+    """A bucket of a point's own: the server gives its disk back with it, and not with an object."""
+    own = replace(store, bucket=name)
+    there = Store(own)
+    there.ensure_bucket()
+    there.put("first", b"makes the server make room")
+    yield own
+    there.delete([item.key for item in there.list("")])
+    boto3_client(own, {}).delete_bucket(Bucket=name)
 
 
 def _pair(
