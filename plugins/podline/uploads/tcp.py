@@ -57,7 +57,7 @@ def read(connection: socket.socket) -> TcpInfo | None:
     """What the kernel says of a connection; None where it says nothing, as outside Linux."""
     try:
         data = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-        name = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+        name = _algorithm(connection)
     except (OSError, AttributeError):
         return None
     if len(data) < _INFO.size:
@@ -71,7 +71,7 @@ def read(connection: socket.socket) -> TcpInfo | None:
         cwnd=numbers[_CWND],
         mss=numbers[_MSS],
         delivery_rate=numbers[_DELIVERY],
-        congestion=name.split(b"\0")[0].decode(),
+        congestion=name.decode(),
     )
 
 
@@ -159,13 +159,17 @@ def wait_for_room(connection: socket.socket, seconds: float) -> None:
 
     The kernel enlarges the buffer of those who wait for room, and of nobody else: without it the
     end of what is sent next would wait there for a round trip.
+
+    Raises:
+        TimeoutError: neither came within some seconds.
     """
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if option is None:
         return
     connection.setsockopt(socket.IPPROTO_TCP, option, 1)
     try:
-        select.select([connection], [connection], [], seconds)
+        if not any(select.select([connection], [connection], [], seconds)):
+            raise TimeoutError(f"what was written has not left within {seconds:g} s")
     finally:
         connection.setsockopt(socket.IPPROTO_TCP, option, 0)  # as the system has it
 

@@ -151,8 +151,7 @@ class Wire:
                 tcp.wait_for_room(self._http.sock, _SILENCE)
                 if self.exact:
                     times.acknowledged = tcp.wait_until_acknowledged(self._http.sock, len(body))
-                while self._pacing.unpaced and not tcp.has_answer(self._http.sock, _LOOK):
-                    self._pacing.look(self._http.sock)
+                self._watch()
             answer = self._http.getresponse()
             times.answered = time.perf_counter()
             found = {name.lower(): value for name, value in answer.getheaders()}
@@ -176,6 +175,14 @@ class Wire:
             self._pacing.begin(self._http.sock, size)
         assert self._http.sock is not None
         self._http.sock.settimeout(_SILENCE)
+
+    def _watch(self) -> None:
+        """Look at what is lost until there is an answer, where that makes a difference."""
+        until = time.monotonic() + _SILENCE
+        while self._pacing.unpaced and not tcp.has_answer(self._http.sock, _LOOK):
+            if time.monotonic() > until:
+                raise TimeoutError(f"no answer within {_SILENCE:g} s")
+            self._pacing.look(self._http.sock)
 
     def _send_head(
         self,

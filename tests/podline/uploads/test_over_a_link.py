@@ -2,14 +2,12 @@
 
 import random
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import far_store
 from podline.store import Store, StoreConnection
 from podline.uploads.client import Uploader
-from podline.uploads.links import LinkSpec, topology
+from podline.uploads.links import LinkSpec
 from podline.uploads.links.control import Link
 from podline.uploads.planning import MIB
 from tests.support import delay_link
@@ -18,16 +16,6 @@ pytestmark = [*delay_link.MARKS, pytest.mark.timeout(180)]
 
 BY_LOSS = ("cubic", "reno")
 DATA = random.Random(1).randbytes(16 * MIB)
-
-
-@pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreConnection, Link]]:
-    folder = tmp_path_factory.mktemp("far")
-    with (
-        topology.laid({}, folder / "link.log") as network,
-        far_store.serving(folder / "store") as store,
-    ):
-        yield store, network.link
 
 
 def test_the_way_is_learnt(far: tuple[StoreConnection, Link]) -> None:

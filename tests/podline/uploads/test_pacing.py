@@ -4,18 +4,16 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from benchmarks import far_store
 from podline.store import Store, StoreConnection
-from podline.uploads import tcp
-from podline.uploads.links import LinkSpec, topology
+from podline.uploads import tcp, wire
+from podline.uploads.links import LinkSpec
 from podline.uploads.links.control import Link
 from podline.uploads.pacing import SHORT, Pacing
 from podline.uploads.planning import MIB
-from podline.uploads.wire import Wire
+from podline.uploads.wire import Interrupted, Wire
 from tests.support import delay_link
 
 DATA = memoryview(random.Random(1).randbytes(16 * MIB))
@@ -107,17 +105,18 @@ def test_what_was_written_is_waited_for(listening: tuple[str, int]) -> None:
         assert not tcp.has_answer(connection, 0.0)
 
 
+@pytest.mark.parametrize("size", [1000, SHORT + 1], ids=["short", "long"])
+def test_a_server_that_never_answers(
+    listening: tuple[str, int], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(wire, "_SILENCE", 0.5)
+    address = f"http://{listening[0]}:{listening[1]}"
+    store = StoreConnection("silent", "bucket", address, "key", "secret")
+    with Wire(store) as silent, pytest.raises(Interrupted, match="TimeoutError"):
+        silent.request("PUT", "a", body=DATA[:size])
+
+
 # --- over a link
-
-
-@pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreConnection, Link]]:
-    folder: Path = tmp_path_factory.mktemp("far")
-    with (
-        topology.laid({}, folder / "link.log") as network,
-        far_store.serving(folder / "store") as store,
-    ):
-        yield store, network.link
 
 
 def over_a_link(test: pytest.MarkDecorator) -> pytest.MarkDecorator:
@@ -132,10 +131,10 @@ def test_no_more_is_under_way_than_twice_what_the_way_holds(
 ) -> None:
     store, link = far
     link.set(LinkSpec(0.02, rate=1e8))  # holds 250 kB
-    with Wire(store) as wire:
+    with Wire(store) as connection:
         for number in range(2):
-            assert wire.request("PUT", f"bound-{number}", body=DATA[: 8 * MIB]).status == 200
-        room = wire._http.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) / 2
+            assert connection.request("PUT", f"bound-{number}", body=DATA[: 8 * MIB]).status == 200
+        room = connection._http.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) / 2
     assert 150_000 < room < 500_000
     assert bytes(Store(store).get("bound-1")) == DATA[: 8 * MIB]
 
@@ -146,7 +145,7 @@ def test_where_segments_are_lost_the_systems_algorithm_takes_over(
 ) -> None:
     store, link = far
     link.set(LinkSpec(0.02, rate=1e8, loss=0.05))
-    with Wire(store) as wire:
-        assert wire.request("PUT", "lossy", body=DATA[: 2 * MIB]).status == 200
-        assert algorithm(wire._http.sock) == systems
+    with Wire(store) as connection:
+        assert connection.request("PUT", "lossy", body=DATA[: 2 * MIB]).status == 200
+        assert algorithm(connection._http.sock) == systems
     assert bytes(Store(store).get("lossy")) == DATA[: 2 * MIB]
