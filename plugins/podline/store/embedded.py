@@ -15,7 +15,6 @@ were made at random. The folder holds
 import fcntl
 import json
 import os
-import random
 import secrets
 import shutil
 import signal
@@ -216,7 +215,9 @@ def _with_free_ports(server: _Server | None) -> _Server:
 
 
 def _free_ports() -> dict[str, tuple[int, int]]:
-    free = (port for port in random.sample(_PORTS, len(_PORTS)) if _can_bind(port))
+    # Not by `random`: programs with the same seed would choose the same, and its state is theirs.
+    mixed = secrets.SystemRandom().sample(_PORTS, len(_PORTS))
+    free = (port for port in mixed if _can_bind(port))
     return {service: (next(free), next(free)) for service in _SERVICES}
 
 

@@ -6,8 +6,8 @@ Errors are those of `podline.store`.
 import base64
 import mmap
 import os
-import random
 import re
+import secrets
 import threading
 import time
 import zlib
@@ -343,7 +343,8 @@ class _Tries:
             first, longest = _BACKOFF
             wait = min(longest, first * 2**self.failures)
             self.failures += 1
-        time.sleep(wait * random.uniform(0.5, 1))
+        # Not by `random`, whose state is the caller's.
+        time.sleep(wait * secrets.SystemRandom().uniform(0.5, 1))
 
 
 class _Counted:

@@ -1,4 +1,5 @@
 import os
+import random
 import secrets
 import signal
 import socket
@@ -49,6 +50,15 @@ def test_data_and_address_are_kept(server_folder: Path) -> None:
         assert second == first
         assert bytes(Store(second).get("small")) == b"1"
         assert bytes(Store(second).get("large")) == data
+
+
+def test_ports_of_programs_with_the_same_seed_differ() -> None:
+    random.seed(1)
+    state = random.getstate()
+    first = embedded._free_ports()
+    random.seed(1)
+    assert embedded._free_ports() != first
+    assert random.getstate() == state, "the program's own numbers went on"
 
 
 def test_another_program_on_a_port_moves_the_server(server_folder: Path) -> None:
