@@ -6,6 +6,7 @@ from collections.abc import Callable
 from podline.uploads import tcp
 
 SHORT = 4 * 1024 * 1024  # bytes that leave within a few windows: pacing would take longest of all
+NEAR = 0.005  # seconds of round trip: to send again what was lost takes no time
 
 Connect = Callable[..., socket.socket]  # as socket.create_connection
 
@@ -18,7 +19,8 @@ class Pacing:
     also before the next body where they had to wait: then the window is more than the way holds.
 
     A long body on a connection that was seen to fill its way has no more under way than twice what
-    the way holds: more would find the queue full, and what is lost there costs round trips.
+    the way holds: more would find the queue full, and what is lost there costs round trips. Not so
+    where the other side is near: there the way holds less than the two sides leave to each other.
 
     Args:
         size: of the first body, in bytes; None: there is none.
@@ -27,7 +29,7 @@ class Pacing:
 
     def __init__(self, size: int | None, lossy: bool) -> None:
         self._unpaced = size is not None and size <= SHORT and not lossy
-        self._full = False
+        self._full = self._near = False
         self._held = 0  # bytes that the way was seen to hold
         self._room: int | None = None  # of them there are twice as many under way; None: no bound
 
@@ -46,7 +48,7 @@ class Pacing:
         self.look(connection)
         if size > SHORT or self._full:
             self._go_by_the_system(connection)
-        if size > SHORT and self._full and self._room is None:
+        if size > SHORT and self._full and not self._near and self._room is None:
             self._room = 0
             self._bound(connection)
 
@@ -56,6 +58,7 @@ class Pacing:
         if info is None:
             return
         self._held, self._full = max(self._held, info.held), self._full or info.full
+        self._near = info.rtt < NEAR
         if info.retransmitted:
             self._go_by_the_system(connection)
         self._bound(connection)

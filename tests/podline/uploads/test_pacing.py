@@ -140,6 +140,17 @@ def test_no_more_is_under_way_than_twice_what_the_way_holds(
 
 
 @over_a_link
+def test_what_is_under_way_to_a_near_store_is_not_bound(far: tuple[StoreConnection, Link]) -> None:
+    """Such a way holds some kB, and both sides would wait for each other."""
+    store, link = far
+    link.set(LinkSpec(0.0, rate=1e9))
+    with Wire(store) as connection:
+        for number in range(3):
+            assert connection.request("PUT", f"near-{number}", body=DATA[: 8 * MIB]).status == 200
+        assert connection._http.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > MIB
+
+
+@over_a_link
 def test_where_segments_are_lost_the_systems_algorithm_takes_over(
     far: tuple[StoreConnection, Link], systems: str
 ) -> None:
