@@ -23,6 +23,9 @@ _BOOT = 20.0  # seconds in which KVM must have booted, or it does not work
 _READY = 120.0  # seconds in which the store must serve
 _MEMORY = "4G"
 _PROCESSORS = "2"
+# Without what makes Debian's kernel copy by `rep movsb`, which is emulated byte by byte: the store
+# takes 28 to 31 MB/s, and 18 with it.
+_EMULATED = "max,-erms,-fsrm"
 _CONSOLE = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off"
 
 
@@ -97,7 +100,9 @@ def _boot(
 
 def _start(image: Path, folder: Path, kvm: bool) -> subprocess.Popen[bytes]:
     accelerator = (
-        ["-accel", "kvm", "-cpu", "host"] if kvm else ["-accel", "tcg,thread=multi", "-cpu", "max"]
+        ["-accel", "kvm", "-cpu", "host"]
+        if kvm
+        else ["-accel", "tcg,thread=multi", "-cpu", _EMULATED]
     )
     command = [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
