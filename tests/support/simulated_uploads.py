@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 CLUSTER, MACHINE = "podline_store", "vm_store"
-RATE = 1e8  # bits a second
 
 
 def uploads(
@@ -70,7 +69,7 @@ def about(**changes: Any) -> dict[str, Any]:
         "started": 1.8e9, "ended": 1.8e9 + 3600, "versions": {"podline": "0.1.0"},
     }  # fmt: skip
     return {
-        "sweep": "simulated", "seed": 1, "stores": [CLUSTER, MACHINE], "rate": RATE,
+        "sweep": "simulated", "seed": 1, "stores": [CLUSTER, MACHINE],
         "design": {"place": "pod"}, "planned": 8,
         "sittings": [{"sitting": n, **sitting} for n in (1, 2)],
         "interruptions": [], "failed": [],

@@ -17,7 +17,8 @@ _REQUIRED = (
     *POINT, "index", "sitting", "attempt", "warmup", "store", "pair", "direct", "seconds",
     "transfer_s", "commit_s", "exact", "link_rtt", "goodput",
 )  # fmt: skip
-_HALF = 0.5  # of the link's time: a machine that takes longer without the link is the limit
+_SIDES = ["seconds", "transfer_s", "commit_s", "share", "limit_s"]
+_HALF = 0.5  # of the link's limit: a machine that takes longer without the link is the limit
 
 
 class Verdict(StrEnum):
@@ -56,7 +57,8 @@ class Compared:
         seconds: medians by store.
         commits: medians of the commit, by store; NaN: the client does not say.
         shares: of the link's limit that was reached, by store.
-        limited: whether the machine, without the link, takes half the link's time or more.
+        alone: medians without the link, of a cold upload, by store; NaN: not measured.
+        limited: whether the machine, without the link, takes half the link's limit or more.
     """
 
     point: Point
@@ -65,6 +67,7 @@ class Compared:
     seconds: dict[str, float]
     commits: dict[str, float]
     shares: dict[str, Estimate]
+    alone: dict[str, float]
     limited: bool
 
     def verdict(self, of: Equivalence) -> Verdict:
@@ -109,28 +112,33 @@ def pair(uploads: pd.DataFrame, cluster: str, machine: str) -> pd.DataFrame:
     """
     over = uploads[~uploads["direct"].astype(bool)]
     keys = [*POINT, "index", "sitting", "attempt", "pair"]
-    sides = [
-        over[over["store"] == store][[*keys, "seconds", "transfer_s", "commit_s", "share"]]
-        for store in (cluster, machine)
-    ]
+    sides = [over[over["store"] == store][[*keys, *_SIDES]] for store in (cluster, machine)]
     return sides[0].merge(sides[1], on=keys, suffixes=("_cluster", "_machine"))
 
 
 def compare(
-    uploads: pd.DataFrame, pairs: pd.DataFrame, machine: str, rate: float
+    uploads: pd.DataFrame, pairs: pd.DataFrame, cluster: str, machine: str
 ) -> list[Compared]:
     """Compare the stores at each point.
 
     Args:
         uploads: of `check_uploads`.
         pairs: of `pair`.
-        machine: the id of the machine's connection.
-        rate: of the link, in bits a second; 0: it has none.
+        cluster: the id of the one store's connection.
+        machine: of the other's.
     """
-    direct = uploads[uploads["direct"].astype(bool) & (uploads["store"] == machine)]
-    alone = direct.groupby(["what", "client"])["seconds"].median()
+    direct = uploads[uploads["direct"].astype(bool)]
+    alone = direct.groupby(["what", "client", "store"])["seconds"].median()
+    sides = {"cluster": cluster, "machine": machine}
     return [
-        _compared(point, rows, float(alone.get((point.what, point.client), math.nan)), rate)
+        _compared(
+            point,
+            rows,
+            {
+                side: float(alone.get((point.what, point.client, store), math.nan))
+                for side, store in sides.items()
+            },
+        )
         for point, rows in _by_point(pairs)
     ]
 
@@ -141,7 +149,7 @@ def _by_point(pairs: pd.DataFrame) -> Iterator[tuple[Point, pd.DataFrame]]:
         yield Point(str(what), int(size), float(rtt), str(client), bool(warm)), rows
 
 
-def _compared(point: Point, rows: pd.DataFrame, alone: float, rate: float) -> Compared:
+def _compared(point: Point, rows: pd.DataFrame, alone: dict[str, float]) -> Compared:
     def test(column: str) -> Equivalence:
         known = rows.dropna(subset=[f"{column}_cluster", f"{column}_machine"])
         return equivalence(
@@ -149,14 +157,13 @@ def _compared(point: Point, rows: pd.DataFrame, alone: float, rate: float) -> Co
             known["sitting"].tolist(), MARGIN,
         )  # fmt: skip
 
-    link = point.size * 8 / rate if rate else 0.0
-    sides = ("cluster", "machine")
     return Compared(
         point=point,
         whole=test("seconds"),
         transfer=test("transfer_s"),
-        seconds={side: float(rows[f"seconds_{side}"].median()) for side in sides},
-        commits={side: float(rows[f"commit_s_{side}"].median()) for side in sides},
-        shares={side: geometric(rows[f"share_{side}"]) for side in sides},
-        limited=not alone < _HALF * link,
+        seconds={side: float(rows[f"seconds_{side}"].median()) for side in alone},
+        commits={side: float(rows[f"commit_s_{side}"].median()) for side in alone},
+        shares={side: geometric(rows[f"share_{side}"]) for side in alone},
+        alone=alone,
+        limited=not alone["machine"] < _HALF * float(rows["limit_s_machine"].median()),
     )

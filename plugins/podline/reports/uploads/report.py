@@ -40,9 +40,8 @@ def make_report(uploads: pd.DataFrame, about: Mapping[str, Any]) -> Report:
     Args:
         uploads: a row an upload, as `podline.reports.uploads.points.check_uploads` says.
         about: ``sweep``, ``seed``, ``stores`` (two ids of connections: cluster and machine),
-            ``rate`` (bits a second), ``design``, ``sittings``, ``planned``, ``interruptions``,
-            ``failed``, ``models`` (``model``, ``bytes``, ``serialise_s`` of each); what is missing
-            is said to be unknown.
+            ``design``, ``sittings``, ``planned``, ``interruptions``, ``failed``, ``models``
+            (``model``, ``bytes``, ``serialise_s`` of each); what is missing is said to be unknown.
 
     Raises:
         ValueError: a column is missing.
@@ -73,9 +72,7 @@ def summarise(uploads: pd.DataFrame, about: Mapping[str, Any]) -> Summary:
     counted = check_uploads(uploads)
     cluster, machine = about["stores"]
     pairs = pair(counted, cluster, machine)
-    return Summary(
-        about, counted, pairs, compare(counted, pairs, machine, float(about.get("rate") or 0.0))
-    )
+    return Summary(about, counted, pairs, compare(counted, pairs, cluster, machine))
 
 
 def last_line(found: Summary) -> dict[str, Any]:
@@ -205,6 +202,33 @@ def _shares(found: Summary) -> Section:
     )
 
 
+def _alone(found: Summary) -> Section:
+    rows = {
+        (one.point.what, one.point.client): tuple(
+            _known(None if math.isnan(one.alone[side]) else one.alone[side])
+            for side in ("cluster", "machine")
+        )
+        for one in found.compared
+    }
+    if not rows:
+        return Section("Without the link")
+    return Section(
+        "Without the link",
+        (
+            Paragraph(
+                "Each visit uploads once to each store around the link, cold. A point says "
+                "something of the stores where this takes the machine less than half of what the "
+                "link allows."
+            ),
+            Grid(
+                ("bytes", "client", "cluster, median", "machine, median"),
+                tuple((*point, *times) for point, times in rows.items()),
+                2,
+            ),
+        ),
+    )
+
+
 def _before(found: Summary) -> Section:
     models = list(found.about.get("models") or ())
     if not models:
@@ -294,7 +318,7 @@ def _cannot(found: Summary) -> Iterator[str]:
         sizes = sorted({one.point.what for one in limited})
         yield (
             f"At {count(len(limited), 'point')} ({listed(sizes)}) the machine, without the link, "
-            "takes half the link's time or more: what is seen there is its processor, not the "
+            "takes half the link's limit or more: what is seen there is its processor, not the "
             "link, and nothing is said of the stores."
         )
     yield (
@@ -309,4 +333,4 @@ def _cannot(found: Summary) -> Iterator[str]:
     )
 
 
-_SECTIONS = (_headlines, _ratios, _shares, _before, _measured, _failures, _limits)
+_SECTIONS = (_headlines, _ratios, _shares, _alone, _before, _measured, _failures, _limits)

@@ -33,7 +33,6 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", dict[str,
     about = circumstances(study, measured + warm_ups) | {
         "seed": design.seed,
         "stores": list(design.stores),
-        "rate": design.rate,
         "design": _design(design),
         "planned": len(design.items()),
         "models": [

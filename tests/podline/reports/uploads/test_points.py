@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from podline.reports.uploads.points import Compared, Verdict, check_uploads, compare, pair
-from tests.support.simulated_uploads import CLUSTER, MACHINE, RATE, uploads
+from tests.support.simulated_uploads import CLUSTER, MACHINE, uploads
 
 
-def compared(frame: pd.DataFrame, rate: float = RATE) -> list[Compared]:
+def compared(frame: pd.DataFrame) -> list[Compared]:
     counted = check_uploads(frame)
-    return compare(counted, pair(counted, CLUSTER, MACHINE), MACHINE, rate)
+    return compare(counted, pair(counted, CLUSTER, MACHINE), CLUSTER, MACHINE)
 
 
 def verdicts(frame: pd.DataFrame) -> set[Verdict]:
@@ -40,14 +40,20 @@ def test_few_pairs_show_nothing() -> None:
 
 
 def test_a_machine_that_is_slow_itself_limits() -> None:
-    """At 20 MB/s it takes 8 MB in 0.4 s, the link of 100 Mbit/s in 0.64; at 30 in 0.27."""
-    assert verdicts(uploads(machine_rate=20e6)) == {Verdict.LIMITED}
+    """It takes 8 MB in 0.4 s; the link allows 0.69 s warm at 20 ms, 0.87 s cold at 100 ms."""
+    found = {
+        (one.point.rtt, one.point.warm): one.limited
+        for one in compared(uploads(sizes=(8_000_000,), machine_rate=20e6))
+    }
+    assert found[0.02, True]
+    assert not found[0.1, False]
+    assert verdicts(uploads(machine_rate=1e6)) == {Verdict.LIMITED}
     assert Verdict.LIMITED not in verdicts(uploads(machine_rate=30e6))
 
 
-def test_a_link_without_a_rate_is_no_limit() -> None:
-    found = compared(uploads(machine_rate=30e6), rate=0.0)
-    assert {one.limited for one in found} == {True}  # the link takes no time at all
+def test_a_machine_that_was_not_measured_without_the_link_shows_nothing() -> None:
+    frame = uploads()
+    assert verdicts(frame[~frame["direct"]]) == {Verdict.LIMITED}
 
 
 def test_the_share_of_the_limit() -> None:

@@ -48,6 +48,13 @@ def test_what_cannot_be_claimed_is_said() -> None:
     assert "what is seen there is its processor, not the link" in limited
 
 
+def test_what_a_store_takes_without_the_link_is_told(report: Report) -> None:
+    assert "## Without the link" in report.markdown
+    assert "| 8 MB | podline | 40.0 ms | 267 ms |" in report.markdown.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+
+
 def test_failed_visits_are_told() -> None:
     failed = [
         {"visit": "1 MB, 20 ms, boto3, round 0", "attempt": 1, "failure": "the link was late"}
