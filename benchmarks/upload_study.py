@@ -36,11 +36,12 @@ def main() -> None:
     parser.add_argument("--rtt", type=float, action="append", help="in ms")
     parser.add_argument("--model", action="append", help="NAME/VERSION of a published model")
     parser.add_argument("--repeats", type=int)
+    parser.add_argument("--pairs", type=int, help="of a visit (5)")
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     given = parser.parse_args()
     asked = {
         "clients": given.client, "sizes": given.size, "rtts_ms": given.rtt, "models": given.model,
-        "repeats": given.repeats,
+        "repeats": given.repeats, "pairs": given.pairs,
     }  # fmt: skip
     conf = {
         "preset": given.preset,
