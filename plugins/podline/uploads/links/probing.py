@@ -16,7 +16,8 @@ from podline.uploads.links.children import running
 PORT = 9099
 _SILENCE = 60.0  # seconds
 _CONNECTS = 5
-_SECONDS = 0.5  # that the measurement of the throughput takes, about
+_SECONDS, _TRIPS = 0.5, 5  # that a round of the throughput takes at least, about
+_STEADY = 2  # rounds in a row that were no faster: one may have lost what its start sent too much
 _LEAST, _MOST = 1 << 20, 64 << 20  # bytes of it
 _ROUNDS = 12  # to warm up, at most
 _OFF = 0.1  # relative: a link that is further from what was asked for is not it
@@ -77,15 +78,17 @@ class Prober:
             return time.perf_counter() - began
 
     def _goodput(self, rtt: float) -> float:
-        """Send more and more until a round takes long enough and is no faster than the last."""
-        size, best = _LEAST, 0.0
+        """Send more and more until rounds that take long enough are no faster than those before."""
+        long = max(_SECONDS, _TRIPS * rtt)
+        size, best, steady = _LEAST, 0.0, 0
         for _ in range(_ROUNDS):
             seconds = max(self._send(size) - rtt, 1e-6)
             rate = size / seconds
-            if seconds > _SECONDS and rate < best * 1.05:
-                return max(best, rate)
+            steady = steady + 1 if seconds > long and rate < best * 1.05 else 0
             best = max(best, rate)
-            size = int(min(_MOST, max(size, rate * _SECONDS * 1.2)))
+            if steady == _STEADY:
+                break
+            size = int(min(_MOST, max(size, rate * long * 1.2)))
         return best
 
     def _send(self, size: int) -> float:
