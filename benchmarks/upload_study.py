@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, action="append", help="in bytes")
     parser.add_argument("--rtt", type=float, action="append", help="in ms")
     parser.add_argument("--model", action="append", help="NAME/VERSION of a published model")
+    parser.add_argument("--models-only", action="store_true", help="no bytes of chance")
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--pairs", type=int, help="of a visit (5)")
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
@@ -49,6 +50,7 @@ def main() -> None:
         "place": given.place,
         "name": given.name or f"{given.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
         **{name: value for name, value in asked.items() if value},
+        **({"sizes": []} if given.models_only else {}),
     }
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
         folder = Path(name)

@@ -33,7 +33,7 @@ with DAG(
         "rate": Param(100, type="number", minimum=0, description="Of the link, in Mbit/s."),
         "loss": Param(0.0, type="number", minimum=0, maximum=0.5, description="A share."),
         "jitter_ms": Param(0.0, type="number", minimum=0),
-        "sizes": Param(**NUMBERS, description="Bytes, instead of the preset's."),
+        "sizes": Param(**NUMBERS, description="Bytes, instead of the preset's; []: none."),
         "rtts_ms": Param(**NUMBERS, description="Round trips, instead of the preset's."),
         "models": Param([], type="array", items={"type": "string"}, description="NAME/VERSION."),
         "repeats": Param(None, type=["null", "integer"], minimum=1, description="Pairs a point."),

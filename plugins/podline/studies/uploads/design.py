@@ -7,7 +7,7 @@ from typing import Any
 
 from podline.contract import Json
 from podline.models.manifest import SERIALISE, Manifest
-from podline.studies.limits import one_of, positive, refuse_too_many, some_of
+from podline.studies.limits import DesignError, one_of, positive, refuse_too_many, some_of
 from podline.uploads.clients import CLIENTS
 from podline.uploads.links import LinkSpec
 
@@ -135,7 +135,8 @@ def from_params(
 
     Args:
         params: `preset`, `clients`, `rate` (Mbit/s), `loss`, `jitter_ms`, `place`, `pairs`, `seed`;
-            `sizes` (bytes), `rtts_ms` and `repeats`, where given, instead of the preset's.
+            `sizes` (bytes; an empty list: none), `rtts_ms` and `repeats`, where given, instead of
+            the preset's.
         models: the published models that are uploaded too, by ``NAME/VERSION``; of each its first
             file.
         stores: the ids of the two connections.
@@ -145,7 +146,7 @@ def from_params(
     """
     points = PRESETS[one_of("preset", params["preset"], PRESETS)]
     rtts = [ms / 1000 for ms in params.get("rtts_ms") or ()]
-    if sizes := params.get("sizes"):
+    if (sizes := params.get("sizes")) is not None:
         points = tuple(
             Point(positive("sizes", size), "", _ALL, _OWN) for size in dict.fromkeys(sizes)
         )
@@ -153,6 +154,8 @@ def from_params(
         Point(found.files[0].bytes, name, _ALL, _OWN, found.seconds.get(SERIALISE))
         for name, found in models.items()
     )
+    if not points:
+        raise DesignError("nothing is to be uploaded: give `sizes`, or `models`")
     repeats = params.get("repeats")
     design = Design(
         points=tuple(

@@ -76,6 +76,8 @@ def test_sizes_of_ones_own_and_models() -> None:
         (5000, "", 0.02), (123_456, "power/3", 0.02),
     }  # fmt: skip
     assert sum(visit.pairs for visit in found.items() if visit.model) == 14
+    alone = from_params(PARAMS | {"sizes": []}, {"power/3": model}, STORES)
+    assert [point.model for point in alone.points] == ["power/3"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,7 @@ def test_sizes_of_ones_own_and_models() -> None:
         ({"clients": ["scp"]}, r"clients = \['scp'\]: give some of podline, boto3"),
         ({"clients": []}, r"clients = \[\]: give some of"),
         ({"place": "moon"}, "place = 'moon': give one of pod, process"),
+        ({"sizes": []}, "nothing is to be uploaded: give `sizes`, or `models`"),
         ({"sizes": [0]}, "sizes = 0: give a whole number of 1 or more"),
         ({"preset": "full", "pairs": 1}, "this makes 1,580 visits, and Airflow maps a task 1,000"),
     ],
