@@ -41,16 +41,15 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     given = parser.parse_args()
     asked = {
-        "clients": given.client, "sizes": given.size, "rtts_ms": given.rtt, "models": given.model,
-        "repeats": given.repeats, "pairs": given.pairs,
+        "clients": given.client, "sizes": [] if given.models_only else given.size,
+        "rtts_ms": given.rtt, "models": given.model, "repeats": given.repeats, "pairs": given.pairs,
     }  # fmt: skip
     conf = {
         "preset": given.preset,
         "seed": given.seed,
         "place": given.place,
         "name": given.name or f"{given.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
-        **{name: value for name, value in asked.items() if value},
-        **({"sizes": []} if given.models_only else {}),
+        **{name: value for name, value in asked.items() if value is not None},
     }
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
         folder = Path(name)

@@ -204,10 +204,9 @@ def _shares(found: Summary) -> Section:
 
 def _alone(found: Summary) -> Section:
     rows = {
-        (one.point.what, one.point.client): tuple(
-            _known(None if math.isnan(one.alone[side]) else one.alone[side])
-            for side in ("cluster", "machine")
-        )
+        (one.point.what, one.point.client): [
+            _known(one.alone[side]) for side in ("cluster", "machine")
+        ]
         for one in found.compared
     }
     if not rows:
@@ -250,7 +249,7 @@ def _before(found: Summary) -> Section:
 
 
 def _known(value: float | None) -> str:
-    return "unknown" if value is None else seconds(value)
+    return "unknown" if value is None or math.isnan(value) else seconds(value)
 
 
 def _measured(found: Summary) -> Section:

@@ -28,7 +28,7 @@ def measured(link: Link, spec: LinkSpec) -> Probe:
         return prober.measure()
 
 
-@pytest.mark.parametrize("rtt", [0.0, 0.02, 0.2])
+@pytest.mark.parametrize("rtt", [0.0, 0.02, 0.1, 0.2])
 def test_the_round_trip_and_the_rate(link: Link, rtt: float) -> None:
     """100 Mbit/s with headers: 1,448 of 1,500 bytes are the data."""
     found = measured(link, LinkSpec(rtt, rate=1e8))
