@@ -25,6 +25,14 @@ _HEALTHY_SECONDS = 180
 _STOP_SECONDS = 30
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
+# All parts start at once, and a schedule's task may be the first of all: by Airflow's defaults it
+# gives up after some seconds of an API server that is not up yet. So it has a minute and more.
+_PATIENCE = {
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "2",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
+}
+
 
 class StandaloneError(PodlineError):
     """Airflow does not start."""
@@ -69,6 +77,7 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
     beside = Path(sys.executable).parent  # standalone looks for `airflow` on the PATH itself
     path = f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {
+        **_PATIENCE,
         **os.environ,
         **variables,
         "AIRFLOW_HOME": str(home),

@@ -149,12 +149,16 @@ def test_an_invalid_notebook_leaves_the_others_active(airflow: Airflow) -> None:
     assert airflow.wait("two_errors_at_once", run_id) == "failed"
 
 
+@pytest.mark.timeout(240)
 def test_a_schedule_makes_a_run(airflow: Airflow) -> None:
-    def scheduled() -> Any:
-        runs = airflow.call("GET", "/api/v2/dags/every_day/dagRuns")["dag_runs"]
-        return [run for run in runs if run["state"] == "success"]
+    """It is made as soon as the DAG is parsed, maybe before the API server is up."""
 
-    assert until(scheduled, 180)[0]["run_type"] == "scheduled"
+    def ended() -> Any:
+        runs = airflow.call("GET", "/api/v2/dags/every_day/dagRuns")["dag_runs"]
+        return [run for run in runs if run["state"] in ("success", "failed")]
+
+    run = until(ended, 180)[0]
+    assert (run["run_type"], run["state"]) == ("scheduled", "success")
 
 
 def test_a_failing_cell_fails_the_task_and_keeps_the_notebook(

@@ -81,3 +81,29 @@ def test_a_start_that_fails_shows_the_log(
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "nosuchdatabase://")
     with pytest.raises(StandaloneError, match=r"Airflow ended with 1\. (.*\n)*.*nosuchdatabase"):
         standalone.serve(tmp_path, say=lambda line: None)
+
+
+CALL = """
+import warnings
+warnings.simplefilter("ignore")
+from airflow.sdk.api.client import Client
+print(Client(base_url="http://127.0.0.1:{}/", token="").get("late").status_code)
+"""
+
+
+@pytest.mark.timeout(200)
+def test_a_task_waits_for_an_api_server_that_is_late(port: int) -> None:
+    """All parts start at once; by Airflow's own settings a task may give up after 10 s."""
+    environment = standalone._PATIENCE | os.environ
+    with subprocess.Popen(
+        [sys.executable, "-c", CALL.format(port)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as task:  # fmt: skip
+        with pytest.raises(subprocess.TimeoutExpired):
+            task.wait(25)
+        with socket.create_server(("127.0.0.1", port)) as server:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            assert task.communicate(timeout=30)[0].endswith("204\n")
