@@ -1,7 +1,8 @@
 """Remakes the pages of docs/ that have results, with figures and their data, from the raw data.
 
 The raw data are what `podline report export` writes: docs/overhead/study.jsonl.gz; beside it
-join.jsonl.gz, of a notebook with two stages joined; and docs/uploads/study.jsonl.gz.
+join.jsonl.gz, of a notebook with two stages joined; docs/uploads/study.jsonl.gz, and beside it
+models.jsonl.gz, of models that were published.
 """
 
 import re
@@ -13,9 +14,13 @@ from podline.store import Store, embedded
 from podline.studies import archive, reporting
 
 DOCS = Path(__file__).parents[1] / "docs"
-STUDY, JOIN = "study.jsonl.gz", "join.jsonl.gz"
+STUDY, JOIN, MODELS = "study.jsonl.gz", "join.jsonl.gz", "models.jsonl.gz"
 OVERHEAD, UPLOADS = "overhead", "uploads"
 _LARGE = ("pairs", "uploads")  # tables that say no more than the raw data
+_OF_MODELS = (
+    "The cluster beside the machine", "Without the link", "Before the upload",
+    "How it was measured", "What cannot be claimed",
+)  # fmt: skip
 
 
 def overhead(store: Store) -> dict[str, bytes]:
@@ -28,17 +33,20 @@ def overhead(store: Store) -> dict[str, bytes]:
         StudyError: the raw data are not there.
     """
     study, join = (_report(store, OVERHEAD, name) for name in (STUDY, JOIN))
-    made = re.search(r"^## Advice.*?(?=^## )", join.markdown, re.MULTILINE | re.DOTALL)
-    assert made is not None
-    text = made[0].replace("## Advice: stages to join", "## A join that was made")
+    text = f"## A join that was made\n{_sections(join)['Advice: stages to join']}"
     files = _files(study, OVERHEAD, f"{_linked(study.markdown, OVERHEAD)}\n{text}")
     return files | {f"{OVERHEAD}/joined.csv": join.csv("joins").encode()}
 
 
 def uploads(store: Store) -> dict[str, bytes]:
     """The same of the upload study's."""
-    study = _report(store, UPLOADS, STUDY)
-    return _files(study, UPLOADS, _linked(study.markdown, UPLOADS))
+    study, models = (_report(store, UPLOADS, name) for name in (STUDY, MODELS))
+    found = _sections(models)
+    text = "## Published models\n" + "\n".join(
+        [found[""], *(f"### {title}\n{found[title]}" for title in _OF_MODELS)]
+    )
+    files = _files(study, UPLOADS, f"{_linked(study.markdown, UPLOADS)}\n{text}")
+    return files | {f"{UPLOADS}/models.csv": models.csv("ratios").encode()}
 
 
 PAGES = {OVERHEAD: overhead, UPLOADS: uploads}
@@ -61,6 +69,15 @@ def _files(study: Report, folder: str, text: str) -> dict[str, bytes]:
     for name in study.tables.keys() - set(_LARGE):
         files[f"{folder}/{name}.csv"] = study.csv(name).encode()
     return files
+
+
+def _sections(report: Report) -> dict[str, str]:
+    """A page's parts by title, without pictures; what comes first has no title."""
+    text = re.sub(r"^!\[.*\n\n?", "", report.markdown, flags=re.MULTILINE)
+    (_, first), *others = [
+        part.partition("\n")[::2] for part in re.split(r"^##? ", text, flags=re.MULTILINE)[1:]
+    ]
+    return {"": first, **dict(others)}
 
 
 def _linked(markdown: str, folder: str) -> str:

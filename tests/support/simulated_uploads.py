@@ -18,6 +18,7 @@ def uploads(
     pairs: int = 10,
     spread: float = 0.03,
     machine_rate: float = 30e6,
+    answer: float = 0.0,
     seed: int = 1,
 ) -> pd.DataFrame:
     """Return the frame of a study.
@@ -30,6 +31,7 @@ def uploads(
         pairs: of each point, in two sittings.
         spread: of a time's logarithm.
         machine_rate: bytes a second that the machine takes without a link.
+        answer: seconds that the machine takes longer to answer after the last byte.
         seed: of the noise.
     """
     rng = np.random.default_rng(seed)
@@ -44,19 +46,20 @@ def uploads(
                 limit = size / 12e6 + rtt * (1 if warm else 2)
                 for store, times in ((CLUSTER, math.sqrt(ratio)), (MACHINE, 1 / math.sqrt(ratio))):
                     seconds = limit / clients[client] * times * math.exp(rng.normal(0, spread))
-                    rows.append(_row(number, size, rtt, client, store, pair, warm, seconds))
+                    late = answer if store == MACHINE else 0.0
+                    rows.append(_row(number, size, rtt, client, store, pair, warm, seconds, late))
     return pd.DataFrame(rows)
 
 
 def _row(
     index: int, size: int, rtt: float, client: str, store: str, pair: int, warm: bool,
-    seconds: float, direct: bool = False,
+    seconds: float, late: float = 0.0, direct: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "index": index, "sitting": 1 + pair % 2, "attempt": 1, "warmup": False,
         "what": f"{size // 1_000_000} MB", "size": size, "rtt": rtt, "client": client, "round": 0,
         "failure": "", "store": store, "pair": pair, "warm": warm, "direct": direct,
-        "seconds": seconds, "transfer_s": seconds * 0.95, "commit_s": seconds * 0.05,
+        "seconds": seconds + late, "transfer_s": seconds * 0.95, "commit_s": seconds * 0.05 + late,
         "exact": client == "podline", "link_rtt": rtt, "goodput": 12e6, "congestion": "bbr",
         "window": 67_108_864, "busy": 0.3, "late_p99_s": 0.0001,
     }  # fmt: skip

@@ -189,6 +189,7 @@ def _stop(folder: Path) -> bool:
     (folder / "keep").unlink(missing_ok=True)
     lock = folder / "data.lock"
     if _is_free(lock):
+        _reap()
         return False
     # The lock's holder is the process last written here: both happen under start.lock.
     pid = int((folder / "server.pid").read_text())
@@ -200,9 +201,17 @@ def _stop(folder: Path) -> bool:
             if _is_free(lock):
                 if child := _children.pop(pid, None):
                     child.wait()
+                _reap()
                 return True
             time.sleep(0.02)
     raise EmbeddedStoreError(f"The store's server (process {pid}) does not end: end it by hand.")
+
+
+def _reap() -> None:
+    """Forget those that ended by themselves; a process object that is left warns at exit."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            _children.pop(pid, None)
 
 
 def _with_free_ports(server: _Server | None) -> _Server:

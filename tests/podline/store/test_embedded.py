@@ -190,6 +190,7 @@ def test_a_server_that_died_is_started_again(server_folder: Path) -> None:
         assert pid(server_folder) != died
         assert bytes(Store(again).get("a")) == b"1"
     assert not embedded.is_running(server_folder)
+    assert died not in embedded._children  # it would be told of when the program ends
 
 
 def test_a_pid_that_now_is_another_program_is_left_alone(server_folder: Path) -> None:

@@ -320,6 +320,7 @@ def _cannot(found: Summary) -> Iterator[str]:
             "takes half the link's limit or more: what is seen there is its processor, not the "
             "link, and nothing is said of the stores."
         )
+    yield from _slower_machine([one for one in found.compared if not one.limited])
     yield (
         "Both stores are behind the same link of one machine, with all of its processors shared: a "
         "store on hardware of its own is not measured."
@@ -330,6 +331,31 @@ def _cannot(found: Summary) -> Iterator[str]:
         "The link has no other traffic. Where it loses nothing, nothing is known of lossy ones; "
         "congestion control and buffers are this machine's."
     )
+
+
+def _slower_machine(counted: Sequence[Compared]) -> Iterator[str]:
+    """What a difference is not a sign of, where the machine's processor is the slower one."""
+    ratios = [one.alone["machine"] / one.alone["cluster"] for one in counted]
+    times = max((ratio for ratio in ratios if math.isfinite(ratio)), default=1.0)
+    if times <= 1 + MARGIN:
+        return
+    yield (
+        f"Without the link the machine takes up to {number(times)} times as long as the cluster. "
+        "Where they differ over the link, its processor may be the cause, not where the store is; "
+        "where they are equivalent, they are so in spite of it."
+    )
+    if answers := [one for one in counted if _answers_differ(one)]:
+        sizes = sorted({one.point.what for one in answers})
+        yield (
+            f"At {count(len(answers), 'point')} ({listed(sizes)}) the whole differs and the "
+            "transfer does not: it is how soon the store answers after the last byte, not the way "
+            "there."
+        )
+
+
+def _answers_differ(one: Compared) -> bool:
+    different = Verdict.DIFFERENT
+    return one.verdict(one.whole) == different and one.verdict(one.transfer) != different
 
 
 _SECTIONS = (_headlines, _ratios, _shares, _alone, _before, _measured, _failures, _limits)

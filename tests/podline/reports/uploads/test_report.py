@@ -48,6 +48,18 @@ def test_what_cannot_be_claimed_is_said() -> None:
     assert "what is seen there is its processor, not the link" in limited
 
 
+def test_a_slow_machine_may_be_the_cause_of_a_difference(report: Report) -> None:
+    assert "its processor may be the cause, not where the store is" in report.markdown
+    assert "the whole differs and the transfer does not" not in report.markdown
+    as_fast = make_report(uploads(machine_rate=200e6), about()).markdown
+    assert "may be the cause" not in as_fast
+
+
+def test_an_answer_that_is_late_is_not_the_way_there() -> None:
+    text = make_report(uploads(answer=0.5), about()).markdown
+    assert "At 16 points (1 MB and 8 MB) the whole differs and the transfer does not" in text
+
+
 def test_what_a_store_takes_without_the_link_is_told(report: Report) -> None:
     assert "## Without the link" in report.markdown
     assert "| 8 MB | podline | 0.040 s | 0.267 s |" in report.markdown.replace(
