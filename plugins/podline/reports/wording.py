@@ -26,7 +26,9 @@ def number(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """``12.3 s``."""
+    """``12.3 s``; unknown: a dash."""
+    if not math.isfinite(value):
+        return "–"
     return f"{number(value)}{SPACE}s"
 
 

@@ -83,7 +83,7 @@ def test_what_a_model_takes_before_its_upload() -> None:
     ]
     text = make_report(uploads(), about(models=models)).markdown.replace("\xa0", " ")
     assert "| power/3 | 120 kB | 0.500 s |" in text
-    assert "| older/1 | 7 B | unknown |" in text
+    assert "| older/1 | 7 B | – |" in text
 
 
 def test_the_circumstances_are_told(report: Report) -> None:

@@ -1,0 +1,1 @@
+"""The upload report in words, a module a topic."""
