@@ -21,6 +21,7 @@ from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.server import Airflow, running
 from podline.exceptions import StageError
 from podline.store import Store, StoreConnection, keys
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
 
@@ -366,14 +367,6 @@ def airflow(
         yield airflow
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.1)
-    return found
-
-
 def state_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
     return str(airflow.tasks(dag_id, run_id)[task_id]["state"])
 
@@ -385,9 +378,9 @@ def log_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
 
 def until_watched(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> None:
     """Wait until a task's trigger runs: one that is killed before has nobody to tell."""
-    eventually(lambda: state_of(airflow, dag_id, run_id, task_id) == "deferred")
+    until(lambda: state_of(airflow, dag_id, run_id, task_id) == "deferred")
     started = f"{dag_id}/{run_id}/{task_id}/-1/1 (ID"
-    eventually(lambda: started in log_of(airflow, dag_id, run_id, task_id))
+    until(lambda: started in log_of(airflow, dag_id, run_id, task_id))
     time.sleep(1)
 
 
@@ -403,11 +396,11 @@ def pods_of(client: Any, namespace: str, run_id: str) -> list[str]:
 @pytest.mark.timeout(400)
 def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("chain")
-    eventually(lambda: state_of(airflow, "chain", run_id, "make") == "deferred")
+    until(lambda: state_of(airflow, "chain", run_id, "make") == "deferred")
     assert airflow.wait("chain", run_id) == "success"
     assert "made 41" in log_of(airflow, "chain", run_id, "make")
     assert "result 42" in log_of(airflow, "chain", run_id, "look")
-    eventually(lambda: not pods_of(client, namespace, run_id), 10)
+    until(lambda: not pods_of(client, namespace, run_id), 10)
 
 
 @UNDER_AIRFLOW
@@ -429,7 +422,7 @@ def test_a_deferred_task_that_is_marked_failed(
     path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep"
     airflow.call("PATCH", path, {"new_state": "failed"})
     # The triggerer looks for such tasks each second, and tells the trigger a second later.
-    eventually(lambda: not pods_of(client, namespace, run_id), 20)
+    until(lambda: not pods_of(client, namespace, run_id), 20)
 
 
 @UNDER_AIRFLOW
@@ -440,8 +433,8 @@ def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespac
     (first,) = pods_of(client, namespace, run_id)
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["sleep"], "only_failed": False}
     airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", body)
-    eventually(lambda: first not in pods_of(client, namespace, run_id), 20)
-    (second,) = eventually(lambda: pods_of(client, namespace, run_id))
+    until(lambda: first not in pods_of(client, namespace, run_id), 20)
+    (second,) = until(lambda: pods_of(client, namespace, run_id))
     assert second != first
 
 
@@ -465,7 +458,7 @@ def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: 
     first = triggerer(airflow.home)
     command, environment = first.cmdline(), first.environ()
     first.terminate()
-    eventually(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, 30)
+    until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, 30)
     assert len(pods_of(client, namespace, run_id)) == 1
     second = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

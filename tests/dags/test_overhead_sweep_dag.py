@@ -2,9 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +14,7 @@ from podline.studies.keeping import Study
 from podline.studies.kinds import OVERHEAD
 from podline.studies.overhead.tables import tables
 from tests.support.sweep import SMALL, variables, write_notebook
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
 
@@ -41,15 +41,6 @@ ALERT = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
-
-
-def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise TimeoutError(f"not so after {seconds} s")
 
 
 @contextlib.contextmanager
@@ -86,7 +77,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     study, home = Study(store, OVERHEAD, conf["name"]), tmp_path / "airflow"
     with sweeping(home, folder, store) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)
-        until(lambda: _measured(study) >= 3)
+        until(lambda: _measured(study) >= 3, 120)
         time.sleep(0.7)
         kill_all()
     before = {item.key: item.etag for item in store.list(study.key("measurements"))}

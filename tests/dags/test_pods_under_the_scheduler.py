@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from benchmarks.server import ROOT, Airflow, running
 from podline.store import Store, StoreConnection
 from tests.support.browser import PHONE, WIDE, log_in, picture
 from tests.support.latency import lengths, one_try
+from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
@@ -126,15 +127,6 @@ def airflow(
         airflow.wait("chain", airflow.trigger("chain"))  # a first task waits for the server itself
         yield airflow
     relay.cut()
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise TimeoutError(f"not so after {seconds} s")
 
 
 def path(dag_id: str, run_id: str, task_id: str) -> str:

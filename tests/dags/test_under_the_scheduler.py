@@ -4,8 +4,7 @@ import json
 import os
 import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from podline.contract import StageResult
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys
 from tests.support.latency import lengths, one_try
+from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -105,15 +105,6 @@ def results(store: Store, dag_id: str, run_id: str, task_id: str) -> list[StageR
         for item in found
         if item.key.endswith("/result.json")
     ]
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.3)
-    raise TimeoutError(f"not so after {seconds} s")
 
 
 def executed(store: Store, dag_id: str, run_id: str, task_id: str) -> str:

@@ -1,5 +1,6 @@
 """A visit in a pod, as a publish stage would upload; over netem where no delay link lies."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
 NETEM_QUEUE = 100_000  # packets: a link's delay must not lose any
+STUDY_LABEL = "podline-study"  # its name as a digest: a label's value is short
 _VISIT, _LINK = "visit", "link"  # containers
 _START = 120.0  # seconds
 _POLL = 0.1
@@ -26,8 +28,27 @@ class PodError(PodlineError):
     """A visit's pod did not do what it should."""
 
 
+def clear(core: "CoreV1Api", study: str, link: LinkSpec | None = None) -> None:
+    """Delete what a worker that died has left of a study: its pod would upload beside the next.
+
+    Args:
+        core: the cluster's API.
+        study: its name.
+        link: as for `run`.
+
+    Raises:
+        PodError: the cluster refuses.
+    """
+    for namespace in {settings.namespace(), _namespace(link)}:
+        with _explained(namespace):
+            selector = f"{STUDY_LABEL}={_labels(study)[STUDY_LABEL]}"
+            for pod in core.list_namespaced_pod(namespace, label_selector=selector).items:
+                core.delete_namespaced_pod(pod.metadata.name, namespace, grace_period_seconds=0)
+
+
 def run(
     core: "CoreV1Api",
+    study: str,
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
     link: LinkSpec | None = None,
@@ -36,6 +57,7 @@ def run(
 
     Args:
         core: the cluster's API.
+        study: its name.
         variables: the environment that is no secret.
         secrets: connections, by their variables' names.
         link: what the pod's own network is to be like, by netem, for which it is in a namespace
@@ -47,10 +69,10 @@ def run(
     Raises:
         PodError: it did not start, or failed.
     """
-    namespace = settings.namespace() if link is None else settings.link_namespace()
+    namespace = _namespace(link)
     with _explained(namespace):
         secret = have_secret(core, namespace, secrets)
-    with _pod(core, namespace, manifest(variables, secrets, secret, link)) as name:
+    with _pod(core, namespace, manifest(study, variables, secrets, secret, link)) as name:
         phase = _wait(core, namespace, name, ("Succeeded", "Failed")).phase
         printed = _log_of(core, namespace, name, _VISIT)
         if phase == "Succeeded":
@@ -65,15 +87,15 @@ def run(
 
 
 @contextmanager
-def sinking(core: "CoreV1Api") -> Iterator[str]:
-    """A pod that takes what probes send; yields its address.
+def sinking(core: "CoreV1Api", study: str) -> Iterator[str]:
+    """A pod that takes what probes of a study send; yields its address.
 
     Raises:
         PodError: it does not start.
     """
     namespace = settings.namespace()
     command = ["python", "-m", "podline.uploads.links.sink", "0.0.0.0", str(PORT)]
-    with _pod(core, namespace, _manifest("sink", command, [])) as name:
+    with _pod(core, namespace, _manifest("sink", study, command, [])) as name:
         status = _wait(core, namespace, name, ("Running", "Succeeded", "Failed"))
         if status.phase != "Running":
             said = _log_of(core, namespace, name, "sink").strip()
@@ -87,6 +109,7 @@ def sinking(core: "CoreV1Api") -> Iterator[str]:
 
 
 def manifest(
+    study: str,
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
     secret: str,
@@ -95,6 +118,7 @@ def manifest(
     """The pod of a visit.
 
     Args:
+        study: its name.
         variables: the environment that is no secret.
         secrets: connections, by their variables' names.
         link: of the pod; see `run`.
@@ -107,14 +131,15 @@ def manifest(
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
         for name in secrets
     ]
-    pod = _manifest(_VISIT, ["python", "-m", "podline.studies.uploads.visiting"], environment)
+    command = ["python", "-m", "podline.studies.uploads.visiting"]
+    pod = _manifest(_VISIT, study, command, environment)
     if link is not None:
         pod["spec"]["initContainers"] = [_netem(link)]
     return pod
 
 
 def _manifest(
-    name: str, command: Sequence[str], environment: list[dict[str, Any]]
+    name: str, study: str, command: Sequence[str], environment: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """A pod of one container, which "restricted" admits."""
     from kubernetes.client import ApiClient
@@ -140,7 +165,16 @@ def _manifest(
             }
         ],
     }
-    return {"metadata": {"generateName": f"podline-{name}-"}, "spec": spec}
+    about = {"generateName": f"podline-{name}-", "labels": _labels(study)}
+    return {"metadata": about, "spec": spec}
+
+
+def _labels(study: str) -> dict[str, str]:
+    return {STUDY_LABEL: hashlib.sha256(study.encode()).hexdigest()[:32]}
+
+
+def _namespace(link: LinkSpec | None) -> str:
+    return settings.namespace() if link is None else settings.link_namespace()
 
 
 def _netem(link: LinkSpec) -> dict[str, Any]:

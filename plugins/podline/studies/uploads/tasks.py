@@ -83,7 +83,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             uploads=(), before=None, after=None, link={}, busy=None, failure="",
         )  # fmt: skip
         try:
-            visited = _make(design.place, task, None if network is not None else spec)
+            visited = _make(study.name, design.place, task, None if network is not None else spec)
             stats = network.link.stats() if network is not None else {}
             probing.check(spec, visited.before)
             probing.check(spec, visited.after)
@@ -120,18 +120,20 @@ def _task(
     )  # fmt: skip
 
 
-def _make(place: str, task: VisitTask, link: LinkSpec | None) -> Visited:
+def _make(study: str, place: str, task: VisitTask, link: LinkSpec | None) -> Visited:
     """Make a visit, by netem where a pod is to have a link of its own."""
+    if place == "pod":
+        pods.clear(_core(), study, link)
     if link is None:
-        return _run(place, task)
-    with pods.sinking(_core()) as sink:
+        return _run(study, place, task)
+    with pods.sinking(_core(), study) as sink:
         # All that such a pod sends takes the link; so what goes around it comes from another.
-        around = _run(place, replace(task, sink=sink, pairs=0))
-        over = _run(place, replace(task, sink=sink, around=False), link)
+        around = _run(study, place, replace(task, sink=sink, pairs=0))
+        over = _run(study, place, replace(task, sink=sink, around=False), link)
     return replace(over, uploads=around.uploads + over.uploads)
 
 
-def _run(place: str, task: VisitTask, link: LinkSpec | None = None) -> Visited:
+def _run(study: str, place: str, task: VisitTask, link: LinkSpec | None = None) -> Visited:
     """Run a visit in a pod or in a process of its own."""
     secrets = {
         name: value
@@ -143,7 +145,7 @@ def _run(place: str, task: VisitTask, link: LinkSpec | None = None) -> Visited:
         "AIRFLOW__PODLINE__STORE_CONN_ID": settings.store_conn_id(),
     }
     if place == "pod":
-        printed = pods.run(_core(), variables, secrets, link)
+        printed = pods.run(_core(), study, variables, secrets, link)
     else:
         command = [sys.executable, "-m", "podline.studies.uploads.visiting"]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables | secrets

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from benchmarks.namespaces import Relay, own_namespace
+from podline import settings
 from podline.store import Store
 from podline.studies.uploads import pods
 from podline.studies.uploads.pods import PodError, manifest
 from podline.studies.uploads.visiting import MARK, VARIABLE, Target, Visited, VisitTask
 from podline.uploads.links import LinkSpec
+from tests.support.waiting import until
 
 
 def test_a_visits_pod_is_restricted_and_has_its_keys_from_a_secret() -> None:
-    pod = manifest({"PODLINE_VISIT": "{}"}, {"AIRFLOW_CONN_VM_STORE": "secret"}, "keys", None)
+    pod = manifest("s", {"PODLINE_VISIT": "{}"}, {"AIRFLOW_CONN_VM_STORE": "secret"}, "keys", None)
     (container,) = pod["spec"]["containers"]
     assert "initContainers" not in pod["spec"]
     assert pod["spec"]["automountServiceAccountToken"] is False
@@ -32,7 +34,7 @@ def test_a_visits_pod_is_restricted_and_has_its_keys_from_a_secret() -> None:
 
 
 def test_netem_delays_both_ways_by_half() -> None:
-    pod = manifest({}, {}, "keys", LinkSpec(0.1, rate=1e8, loss=0.005, jitter=0.002))
+    pod = manifest("s", {}, {}, "keys", LinkSpec(0.1, rate=1e8, loss=0.005, jitter=0.002))
     (link,) = pod["spec"]["initContainers"]
     script = link["command"][2]
     netem = "netem delay 50ms 2ms rate 100000000bit loss 0.5% limit 100000"
@@ -58,14 +60,14 @@ def task(core: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[V
 
 
 def run(core: Any, store: Store, task: VisitTask, link: LinkSpec | None = None) -> Visited:
-    printed = pods.run(core, {VARIABLE: task.to_json()}, store.connection.to_env(), link)
+    printed = pods.run(core, "s", {VARIABLE: task.to_json()}, store.connection.to_env(), link)
     (line,) = (line for line in printed.splitlines() if line.startswith(MARK))
     return Visited.from_json(line.removeprefix(MARK))
 
 
 @pytest.mark.cluster
 def test_a_visit_in_a_pod(core: Any, store: Store, task: VisitTask) -> None:
-    with pods.sinking(core) as sink:
+    with pods.sinking(core, "s") as sink:
         found = run(core, store, replace(task, sink=sink))
     assert [(u.direct, u.warm) for u in found.uploads] == [
         (True, False), (False, False), (False, True),
@@ -78,7 +80,7 @@ def test_a_visit_in_a_pod(core: Any, store: Store, task: VisitTask) -> None:
 @pytest.mark.cluster
 def test_a_link_by_netem_where_the_kernel_has_it(core: Any, store: Store, task: VisitTask) -> None:
     found, said = None, ""
-    with pods.sinking(core) as sink:
+    with pods.sinking(core, "s") as sink:
         try:
             found = run(core, store, replace(task, sink=sink), LinkSpec(0.1))
         except PodError as error:
@@ -88,6 +90,21 @@ def test_a_link_by_netem_where_the_kernel_has_it(core: Any, store: Store, task: 
     else:
         assert "could make no link" in said
         assert "needs the modules sch_netem, ifb and act_mirred" in said
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("task")
+def test_what_a_worker_that_died_has_left_is_deleted(core: Any) -> None:
+    with pods.sinking(core, "s"), pods.sinking(core, "another"):
+        assert len(names(core)) == 2
+        pods.clear(core, "s")
+        until(lambda: len(names(core)) == 1)
+        pods.clear(core, "another", LinkSpec(0.1))
+        until(lambda: not names(core))
+
+
+def names(core: Any) -> list[str]:
+    return [pod.metadata.name for pod in core.list_namespaced_pod(settings.namespace()).items]
 
 
 @pytest.mark.cluster
