@@ -24,8 +24,8 @@ _READY = 120.0  # seconds in which the store must serve
 _MEMORY = "4G"
 _PROCESSORS = "2"
 # What an emulated processor does slowly is left out: copying by `rep movsb`, which Debian's kernel
-# would choose, goes byte by byte, and each `crc32` is a call. A store takes 64 MB in 2.0 s, in 2.5
-# with the latter, and in 3.5 with both.
+# would choose, goes byte by byte, and each `crc32` is a call. A store takes 64 MB in 1.8 to
+# 2.2 s; in 2.2 to 2.4 with the latter, and in 3.5 with both.
 _EMULATED = "max,-erms,-fsrm,-sse4.2"
 # No page is filled with zeros twice, and timers tick: to set one is slow where it is emulated. Each
 # is a tenth of the time that an upload takes.
