@@ -22,7 +22,7 @@ from podline.uploads.signing import (
 Progress = Callable[[int], object]  # gets the bytes that were sent since it was called before
 
 _CONNECT = 10.0  # seconds
-_LOOK = 0.02  # seconds between two looks at what was lost
+_LOOK = 0.005  # seconds between two looks at what was lost, or waits
 _SILENCE = 60.0  # seconds without a byte sent or received
 _STEP = 256 * 1024  # bytes between two looks at the checksum and the progress
 _CHUNK = 4 * _STEP  # bytes of aws-chunked; some servers take no more than 16 MiB
