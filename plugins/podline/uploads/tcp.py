@@ -18,9 +18,9 @@ _POLL = 0.0005  # seconds
 # Its packets leave as fast as the window lets them, and no delay ends its slow start; any process
 # may take it.
 _UNPACED = b"reno"
-# Times the shortest round trip: packets wait in a queue. A window that opens as in a slow start makes
-# the trip longer by a half of it at the link's rate; the next, twice as large and all at once, would
-# not find room in a queue as long as the link.
+# Times the shortest round trip: packets wait in a queue. A window that opens as in a slow start
+# makes the trip longer by a half of it at the link's rate; the next body, twice as large and all at
+# once, would not find room in a queue as long as the link.
 _QUEUED = 1.12
 
 
