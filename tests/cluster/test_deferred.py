@@ -157,10 +157,11 @@ def exists(client: Any, trigger: Any) -> bool:
 
 
 def until_running(client: Any, trigger: Any) -> None:
-    deadline = time.monotonic() + 30
-    while client.read_namespaced_pod(trigger.pod, trigger.namespace).status.phase != "Running":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    def runs() -> bool:
+        pod = client.read_namespaced_pod(trigger.pod, trigger.namespace)
+        return bool(pod.status.phase == "Running")
+
+    until(runs, 30)
 
 
 # --- one try, step by step ----------------------------------------------------------------------

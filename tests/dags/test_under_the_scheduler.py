@@ -140,7 +140,6 @@ def test_an_invalid_notebook_leaves_the_others_active(airflow: Airflow) -> None:
     assert airflow.wait("two_errors_at_once", run_id) == "failed"
 
 
-@pytest.mark.timeout(240)
 def test_a_schedule_makes_a_run(airflow: Airflow) -> None:
     """It is made as soon as the DAG is parsed, maybe before the API server is up."""
 

@@ -32,6 +32,11 @@ def seconds(value: float) -> str:
     return f"{number(value)}{SPACE}s"
 
 
+def milliseconds(value: float) -> str:
+    """Seconds as they were chosen: ``20 ms``."""
+    return f"{value * 1000:g}{SPACE}ms"
+
+
 def percent(share: float) -> str:
     """``12.3 %``; two digits are enough below ten."""
     if not math.isfinite(share):

@@ -187,9 +187,9 @@ def _start(folder: Path) -> _Server:
 
 def _stop(folder: Path) -> bool:
     (folder / "keep").unlink(missing_ok=True)
+    _reap()
     lock = folder / "data.lock"
     if _is_free(lock):
-        _reap()
         return False
     # The lock's holder is the process last written here: both happen under start.lock.
     pid = int((folder / "server.pid").read_text())
@@ -201,7 +201,6 @@ def _stop(folder: Path) -> bool:
             if _is_free(lock):
                 if child := _children.pop(pid, None):
                     child.wait()
-                _reap()
                 return True
             time.sleep(0.02)
     raise EmbeddedStoreError(f"The store's server (process {pid}) does not end: end it by hand.")

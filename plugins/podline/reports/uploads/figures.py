@@ -21,7 +21,7 @@ from podline.reports.drawing import (
     size_axis,
 )
 from podline.reports.equivalence import MARGIN
-from podline.reports.wording import SPACE, data_bytes
+from podline.reports.wording import data_bytes, milliseconds
 
 _BAND = "0.88"
 _HOW = {True: "warm", False: "cold"}
@@ -45,7 +45,9 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
                 axes.plot(of["size"], of["seconds"], line, color=colour, marker=marker, ms=4)
         axes.set_yscale("log")
         size_axis(axes, rows["size"])
-    marks = [mark(_ms(rtt), colour, marker, "-") for rtt, (colour, marker) in looks.items()]
+    marks = [
+        mark(milliseconds(rtt), colour, marker, "-") for rtt, (colour, marker) in looks.items()
+    ]
     legend(figure, [*marks, mark("machine: dotted", "0.3", "")], narrow, "round trip")
     return figure
 
@@ -89,7 +91,7 @@ def shares(table: pd.DataFrame, narrow: bool) -> Figure:
         narrow: for a phone.
     """
     table = table[table["store"] == "cluster"].assign(how=lambda t: t["warm"].map(_HOW))
-    table = table.assign(trip=table["rtt"].map(_ms))
+    table = table.assign(trip=table["rtt"].map(milliseconds))
     clients = sorted(table["client"].unique())
     figure, drawn = panels(table, ["rtt", "how"], narrow, 2.4, ("bytes", "share of the limit"))
     for axes, rows in drawn:
@@ -111,13 +113,9 @@ def shares(table: pd.DataFrame, narrow: bool) -> Figure:
     return figure
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:g}{SPACE}ms"
-
-
 def _names(rows: pd.DataFrame) -> list[str]:
     pairs = zip(rows["size"], rows["rtt"], strict=True)
-    return [f"{data_bytes(size)}, {_ms(rtt)}" for size, rtt in pairs]
+    return [f"{data_bytes(size)}, {milliseconds(rtt)}" for size, rtt in pairs]
 
 
 def _cells(table: pd.DataFrame) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
 NETEM_QUEUE = 100_000  # packets: a link's delay must not lose any
-STUDY_LABEL = "podline-study"  # its name as a digest: a label's value is short
+_STUDY_LABEL = "podline-study"
 _VISIT, _LINK = "visit", "link"  # containers
 _START = 120.0  # seconds
 _POLL = 0.1
@@ -41,7 +41,7 @@ def clear(core: "CoreV1Api", study: str, link: LinkSpec | None = None) -> None:
     """
     for namespace in {settings.namespace(), _namespace(link)}:
         with _explained(namespace):
-            selector = f"{STUDY_LABEL}={_labels(study)[STUDY_LABEL]}"
+            selector = f"{_STUDY_LABEL}={_digest(study)}"
             for pod in core.list_namespaced_pod(namespace, label_selector=selector).items:
                 core.delete_namespaced_pod(pod.metadata.name, namespace, grace_period_seconds=0)
 
@@ -165,12 +165,13 @@ def _manifest(
             }
         ],
     }
-    about = {"generateName": f"podline-{name}-", "labels": _labels(study)}
+    about = {"generateName": f"podline-{name}-", "labels": {_STUDY_LABEL: _digest(study)}}
     return {"metadata": about, "spec": spec}
 
 
-def _labels(study: str) -> dict[str, str]:
-    return {STUDY_LABEL: hashlib.sha256(study.encode()).hexdigest()[:32]}
+def _digest(study: str) -> str:
+    """What stands for a study's name, for which a label's value may be too short."""
+    return hashlib.sha256(study.encode()).hexdigest()[:32]
 
 
 def _namespace(link: LinkSpec | None) -> str:

@@ -16,6 +16,7 @@ from podline.reports.wording import (
     count,
     data_bytes,
     listed,
+    milliseconds,
     number,
     percent,
     seconds,
@@ -24,9 +25,9 @@ from podline.reports.wording import (
 
 def before(found: Summary) -> Section:
     """What the publishing stage did before: a model's serialisation."""
-    models = list(found.about.get("models") or ())
+    title, models = "Before the upload", list(found.about.get("models") or ())
     if not models:
-        return Section("Before the upload")
+        return Section(title)
     rows = [
         (
             one["model"],
@@ -36,7 +37,7 @@ def before(found: Summary) -> Section:
         for one in models
     ]
     return Section(
-        "Before the upload",
+        title,
         (
             Paragraph(
                 "A model is serialised before it is uploaded. What that took when these versions "
@@ -92,7 +93,7 @@ def _links(found: Summary) -> Iterator[tuple[str, ...]]:
         rtt = float(rows["rtt"].iloc[0])
         median = rows[["link_rtt", "goodput", "late_p99_s", "busy"]].astype(float).median()
         yield (
-            f"{rtt * 1000:g}{SPACE}ms", f"{median['link_rtt'] * 1000:.1f}{SPACE}ms",
+            milliseconds(rtt), f"{median['link_rtt'] * 1000:.1f}{SPACE}ms",
             f"{median['goodput'] * 8 / 1e6:.0f}{SPACE}Mbit/s",
             f"{median['late_p99_s'] * 1000:.2f}{SPACE}ms", percent(float(median["busy"])),
         )  # fmt: skip

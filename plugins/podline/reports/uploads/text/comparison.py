@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from podline.reports.equivalence import MARGIN, Equivalence
 from podline.reports.sections import Grid, Paragraph, Picture, Points, Section
 from podline.reports.uploads import tables
-from podline.reports.uploads.points import Verdict
+from podline.reports.uploads.points import Point, Verdict
 from podline.reports.uploads.summary import Summary
-from podline.reports.wording import SPACE, count, listed, number, percent, seconds
+from podline.reports.wording import count, listed, milliseconds, number, percent, seconds
 
 
 def headlines(found: Summary) -> Section:
@@ -37,10 +37,12 @@ def _told(found: Summary) -> Iterator[str]:
 
 def ratios(found: Summary) -> Section:
     """Each point: both stores' times, and their ratio."""
+    title = "The cluster beside the machine"
+    if not found.compared:
+        return Section(title)
     rows = [
         (
-            one.point.what, f"{one.point.rtt * 1000:g}{SPACE}ms", one.point.client,
-            "warm" if one.point.warm else "cold", str(one.whole.n),
+            *_point_words(one.point), str(one.whole.n),
             seconds(one.seconds["cluster"]), seconds(one.seconds["machine"]),
             _interval(one.transfer), str(one.verdict(one.transfer)),
             _interval(one.whole), str(one.verdict(one.whole)),
@@ -48,13 +50,11 @@ def ratios(found: Summary) -> Section:
         for one in found.compared
     ]  # fmt: skip
     head = (
-        "bytes", "round trip", "client", "", "n", "cluster, median", "machine, median",
+        *_POINT_HEAD, "n", "cluster, median", "machine, median",
         "transfer: ratio", "", "whole: ratio", "",
     )  # fmt: skip
-    if not rows:
-        return Section("The cluster beside the machine")
     return Section(
-        "The cluster beside the machine",
+        title,
         (
             Paragraph(
                 "The ratio is the cluster's time over the machine's: above 1, the machine is "
@@ -63,10 +63,19 @@ def ratios(found: Summary) -> Section:
             Picture(
                 "ratios", "Ratios of the two stores' times with 95 % intervals, and the margin."
             ),
-            Grid(head, tuple(rows), 4, "ratios"),
+            Grid(head, tuple(rows), len(_POINT_HEAD), "ratios"),
             Picture("times", "Time of an upload over its bytes, by round trip and client."),
         ),
     )
+
+
+_POINT_HEAD = ("bytes", "round trip", "client", "")
+
+
+def _point_words(point: Point) -> tuple[str, ...]:
+    """A point as a row of a table begins; `_POINT_HEAD` is above it."""
+    how = "warm" if point.warm else "cold"
+    return point.what, milliseconds(point.rtt), point.client, how
 
 
 def _interval(of: Equivalence) -> str:
@@ -77,26 +86,26 @@ def _interval(of: Equivalence) -> str:
 
 def shares(found: Summary) -> Section:
     """How much of the link's limit each client reached, and how long the store answered."""
+    title = "How near to the link's limit"
     if not found.compared:
-        return Section("How near to the link's limit")
+        return Section(title)
     rows = [
         (
-            one.point.what, f"{one.point.rtt * 1000:g}{SPACE}ms", one.point.client,
-            "warm" if one.point.warm else "cold",
+            *_point_words(one.point),
             *(percent(one.shares[store].mean) for store in ("cluster", "machine")),
             *(seconds(one.commits[store]) for store in ("cluster", "machine")),
         )
         for one in found.compared
     ]  # fmt: skip
     head = (
-        "bytes", "round trip", "client", "", "cluster: of the limit", "machine: of the limit",
-        "cluster: commit", "machine: commit",
+        *_POINT_HEAD, "cluster: of the limit", "machine: of the limit", "cluster: commit",
+        "machine: commit",
     )  # fmt: skip
     return Section(
-        "How near to the link's limit",
+        title,
         (
             Picture("shares", "Share of the link's limit that each client reached, cluster only."),
-            Grid(head, tuple(rows), 4, "shares"),
+            Grid(head, tuple(rows), len(_POINT_HEAD), "shares"),
             Paragraph(
                 "The commit is what comes after the last byte: the answer to one request, or the "
                 "request that puts parts together. The last byte counts as acknowledged with the "
@@ -110,16 +119,17 @@ def shares(found: Summary) -> Section:
 
 def alone(found: Summary) -> Section:
     """What each store takes when no link is in the way."""
+    title = "Without the link"
+    if not found.compared:
+        return Section(title)
     rows = {
         (one.point.what, one.point.client): [
             seconds(one.alone[side]) for side in ("cluster", "machine")
         ]
         for one in found.compared
     }
-    if not rows:
-        return Section("Without the link")
     return Section(
-        "Without the link",
+        title,
         (
             Paragraph(
                 "Each visit uploads once to each store around the link, cold. A point says "
