@@ -4,16 +4,19 @@ import fcntl
 import select
 import socket
 import struct
+import sys
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-# struct tcp_info: 8 bytes of state, 24 numbers of 32 bits, 4 of 64, 6 of 32, delivery_rate.
-_INFO = struct.Struct("=8x24I4Q6IQ")
+# struct tcp_info: 8 bytes of state, 24 numbers of 32 bits, 4 of 64, 6 of 32, 4 of 64, delivered.
+_INFO = struct.Struct("=8x24I4Q6I4QI")
 # Which of them.
-_MSS, _RTT, _CWND, _RETRANSMITTED, _MIN_RTT, _SENT, _DELIVERY = 2, 15, 18, 23, 31, 33, 34
+_MSS, _RTT, _CWND, _RETRANSMITTED = 2, 15, 18, 23
+_MIN_RTT, _SENT, _DELIVERY, _DELIVERED = 31, 33, 34, 38
+_MAX_RATE = 47  # SO_MAX_PACING_RATE, which Python's socket does not name
 _POLL = 0.0005  # seconds
 # Its packets leave as fast as the window lets them, and no delay ends its slow start; any process
 # may take it.
@@ -21,7 +24,7 @@ _UNPACED = b"reno"
 # Times the shortest round trip: packets wait in a queue. A window that opens as in a slow start
 # makes the trip longer by a half of it at the link's rate; the next body, twice as large and all at
 # once, would not find room in a queue as long as the link.
-_QUEUED = 1.12
+_QUEUED = 1.1
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class TcpInfo:
         rtt: the shortest round trip, in seconds; `rtt_now`: the latest, smoothed.
         sent: segments with data that were sent; `retransmitted`: of them, again.
         cwnd: congestion window, in segments of `mss` bytes.
+        delivered: segments that arrived, as far as is known.
         delivery_rate: the latest, in bytes a second; 0: none is known.
         congestion: the algorithm's name.
     """
@@ -42,6 +46,7 @@ class TcpInfo:
     retransmitted: int
     cwnd: int
     mss: int
+    delivered: int
     delivery_rate: int
     congestion: str
 
@@ -73,6 +78,7 @@ def read(connection: socket.socket) -> TcpInfo | None:
         retransmitted=numbers[_RETRANSMITTED],
         cwnd=numbers[_CWND],
         mss=numbers[_MSS],
+        delivered=numbers[_DELIVERED],
         delivery_rate=numbers[_DELIVERY],
         congestion=name.decode(),
     )
@@ -131,6 +137,13 @@ def bound(connection: socket.socket, room: int) -> bool:
         return False
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     return True
+
+
+def limit_rate(connection: socket.socket, rate: int | None) -> None:
+    """Have segments leave at no more than some bytes a second; None: at any rate (Linux)."""
+    value = (1 << 64) - 1 if rate is None else rate
+    with suppress(OSError):  # another system
+        connection.setsockopt(socket.SOL_SOCKET, _MAX_RATE, value.to_bytes(8, sys.byteorder))
 
 
 def _largest_buffer() -> int:

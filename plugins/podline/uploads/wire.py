@@ -22,7 +22,7 @@ from podline.uploads.signing import (
 Progress = Callable[[int], object]  # gets the bytes that were sent since it was called before
 
 _CONNECT = 10.0  # seconds
-_LOOK = 0.005  # seconds between two looks at what was lost, or waits
+_LOOK = 0.002  # seconds between two looks at what was lost, or waits
 _SILENCE = 60.0  # seconds without a byte sent or received
 _STEP = 256 * 1024  # bytes between two looks at the checksum and the progress
 _CHUNK = 4 * _STEP  # bytes of aws-chunked; some servers take no more than 16 MiB
@@ -179,7 +179,7 @@ class Wire:
     def _watch(self) -> None:
         """Look at what is lost until there is an answer, where that makes a difference."""
         until = time.monotonic() + _SILENCE
-        while self._pacing.unpaced and not tcp.has_answer(self._http.sock, _LOOK):
+        while self._pacing.short and not tcp.has_answer(self._http.sock, _LOOK):
             if time.monotonic() > until:
                 raise TimeoutError(f"no answer within {_SILENCE:g} s")
             self._pacing.look(self._http.sock)

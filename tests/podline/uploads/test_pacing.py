@@ -4,11 +4,12 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from podline.store import Store, StoreConnection
-from podline.uploads import tcp, wire
+from podline.uploads import pacing, tcp, wire
 from podline.uploads.links import LinkSpec
 from podline.uploads.links.control import Link
 from podline.uploads.pacing import SHORT, Pacing
@@ -16,6 +17,10 @@ from podline.uploads.planning import MIB
 from podline.uploads.wire import Interrupted, Wire
 from tests.support import delay_link
 
+INFO = tcp.TcpInfo(
+    rtt=0.02, rtt_now=0.02, sent=0, retransmitted=0, cwnd=10, mss=1000, delivered=0,
+    delivery_rate=0, congestion="reno",
+)  # fmt: skip
 DATA = memoryview(random.Random(1).randbytes(16 * MIB))
 
 
@@ -78,6 +83,42 @@ def test_a_long_body_that_follows_goes_by_the_system(
         assert algorithm(connection) == systems
 
 
+def test_a_rate_is_seen_where_many_segments_arrive_in_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter((0.0, 0.1, 0.102, 0.104, 0.2, 0.3, 0.31))
+    monkeypatch.setattr(pacing.time, "perf_counter", lambda: next(clock))
+    rate = pacing._Rate()
+    arrived = [0, 40, 80, 80, 80, 160]  # 80 in 4 ms; then nothing, and 80 in 10 ms
+    seen = [rate.seen(replace(INFO, delivered=each)) for each in arrived]
+    assert seen == pytest.approx([0, 0, 20e6, 20e6, 20e6, 20e6])
+
+
+def test_a_short_body_is_limited_only_once_segments_had_to_wait(
+    listening: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int | None] = []
+    found = replace(INFO, rtt_now=0.0205)
+    monkeypatch.setattr(tcp, "read", lambda _: found)
+    monkeypatch.setattr(tcp, "limit_rate", lambda _, rate: limits.append(rate))
+    monkeypatch.setattr(pacing._Rate, "seen", lambda *_: 10e6)  # 200 kB in a round trip
+    with socket.create_connection(listening) as connection:
+        ours = Pacing(SHORT, lossy=False)
+        ours.look(connection)
+        assert limits == []
+        found = replace(INFO, rtt_now=0.03)
+        ours.look(connection)
+        assert limits == [15_000_000]
+        ours.begin(connection, 100_000)  # fits
+        assert limits == [15_000_000, None]
+        ours.begin(connection, 300_000)
+        ours.begin(connection, SHORT + 1)  # long
+        assert limits == [15_000_000, None, 15_000_000, None]
+        found = replace(INFO, rtt=0.001, rtt_now=0.03)  # near
+        ours.begin(connection, 300_000)
+        assert len(limits) == 4
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
@@ -137,6 +178,25 @@ def test_no_more_is_under_way_than_twice_what_the_way_holds(
         room = connection._http.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) / 2
     assert 150_000 < room < 500_000
     assert bytes(Store(store).get("bound-1")) == DATA[: 8 * MIB]
+
+
+@over_a_link
+@pytest.mark.parametrize(("size", "rtt"), [(522_000, 0.02), (1_000_000, 0.05)])
+def test_short_bodies_of_more_than_the_way_holds_find_room_in_its_queue(
+    far: tuple[StoreConnection, Link], size: int, rtt: float
+) -> None:
+    store, link = far
+    link.set(LinkSpec(rtt, rate=1e8))
+    again = []  # segments that were sent again, of some hundred
+    for connections in range(3):
+        with Wire(store) as connection:
+            for number in range(3):
+                key = f"short-{size}-{connections}-{number}"
+                assert connection.request("PUT", key, body=DATA[:size]).status == 200
+            info = connection.info()
+            assert info is not None
+            again.append(info.retransmitted)
+    assert sorted(again)[1] < 20  # in the median: a busy machine may bunch segments
 
 
 @over_a_link
