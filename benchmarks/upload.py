@@ -1,4 +1,4 @@
-"""How near to the link's limit clients upload, over a link of 1 Gbit/s, clean and with losses.
+"""How near to the link's limit clients upload, over a link of a rate, clean and with losses.
 
 At each point (round trip, loss, size, repeat) each client, in an order of chance, uploads the same
 bytes twice to new keys: the first by a client made anew (cold), the second right after it, over the
@@ -36,7 +36,7 @@ MIB = 1024 * 1024
 SIZES = (1, 8, 64, 256)  # MiB
 ROUND_TRIPS = (0.0, 0.02, 0.05, 0.1)  # seconds
 LOSSES = (0.0, 0.005)
-RATE = 1e9  # bits a second
+RATE = 1000  # Mbit a second: of the link that the goals are for
 OURS = "podline"
 # The issue's goals: the share of the limit warm, by size; cold, a ratio to boto3's or a share.
 WARM = {1: 0.7, 8: 0.85, 64: 0.9, 256: 0.9}
@@ -49,7 +49,7 @@ class Upload:
 
     rtt: float
     loss: float
-    size: int
+    size: float
     repeat: int
     client: str
     warm: bool
@@ -61,7 +61,8 @@ def main() -> None:
     """Measure, and print the table and the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=8, help="repeats (8)")
-    parser.add_argument("--size", type=int, action="append", help="in MiB")
+    parser.add_argument("--rate", type=float, default=RATE, help=f"in Mbit/s ({RATE})")
+    parser.add_argument("--size", type=float, action="append", help="in MiB")
     parser.add_argument("--rtt", type=float, action="append", help="in ms")
     parser.add_argument("--loss", type=float, action="append", help="a share")
     parser.add_argument("--client", action="append")
@@ -70,11 +71,14 @@ def main() -> None:
     round_trips = [ms / 1000 for ms in given.rtt] if given.rtt else list(ROUND_TRIPS)
     clients = given.client or _installed()
     with tempfile.TemporaryDirectory() as name, _store_behind_a_link(Path(name)) as (store, link):
-        points = list(itertools.product(round_trips, given.loss or LOSSES))
+        links = [
+            LinkSpec(rtt, given.rate * 1e6, loss)
+            for rtt, loss in itertools.product(round_trips, given.loss or LOSSES)
+        ]
         found, probes = measure(
-            store, link, points, given.size or SIZES, clients, given.n, given.seed, Path(name)
+            store, link, links, given.size or SIZES, clients, given.n, given.seed, Path(name)
         )
-    tell(found, probes, given.n)
+    tell(found, probes, given.n, given.rate)
 
 
 def _installed() -> list[str]:
@@ -94,8 +98,8 @@ def _store_behind_a_link(folder: Path) -> Iterator[tuple[StoreConnection, Link]]
 def measure(
     store: StoreConnection,
     link: Link,
-    points: Sequence[tuple[float, float]],
-    sizes: Sequence[int],
+    links: Sequence[LinkSpec],
+    sizes: Sequence[float],
     clients: Sequence[str],
     repeats: int,
     seed: int,
@@ -103,21 +107,23 @@ def measure(
 ) -> tuple[list[Upload], list[dict[str, Any]]]:
     """Upload at all points; returns the uploads, and each point's link as it was."""
     order = random.Random(seed)
-    files = {size: write_chance(folder / f"{size}", size * MIB, size) for size in sizes}
+    many = {size: int(size * MIB) for size in sizes}
+    files = {size: write_chance(folder / f"{size}", n, n) for size, n in many.items()}
     found: list[Upload] = []
     probes: list[dict[str, Any]] = []
     keys = (f"{seed}/{number}" for number in itertools.count())
     with Prober(topology.SINK) as prober:
         for repeat in range(repeats):
-            for rtt, loss in order.sample(points, len(points)):
-                link.set(LinkSpec(rtt, RATE, loss))
+            for spec in order.sample(links, len(links)):
+                rtt, loss = spec.rtt, spec.loss
+                link.set(spec)
                 probe = prober.measure()
                 link.stats()
                 with _bucket(store, f"point-{len(probes)}") as bucket:
                     for size in order.sample(sizes, len(sizes)):
                         for client in order.sample(clients, len(clients)):
                             for warm, seconds in _pair(client, bucket, files[size], keys):
-                                limit = size * MIB / probe.goodput + probe.rtt * (1 if warm else 2)
+                                limit = many[size] / probe.goodput + probe.rtt * (1 if warm else 2)
                                 found.append(
                                     Upload(rtt, loss, size, repeat, client, warm, seconds, limit)
                                 )
@@ -168,18 +174,18 @@ class Results:
         self.points = sorted({(u.loss, u.rtt, u.size, u.warm) for u in found})
         self.clients = sorted({u.client for u in found}, key=list(CLIENTS).index)
 
-    def at(self, point: tuple[float, float, int, bool], client: str) -> dict[int, Upload]:
+    def at(self, point: tuple[float, float, float, bool], client: str) -> dict[int, Upload]:
         """A client's uploads at a point, by repeat."""
         return {
             u.repeat: u for u in self.found
             if (u.loss, u.rtt, u.size, u.warm) == point and u.client == client
         }  # fmt: skip
 
-    def share(self, point: tuple[float, float, int, bool], client: str) -> Estimate:
+    def share(self, point: tuple[float, float, float, bool], client: str) -> Estimate:
         """The share of the link's limit that a client reached."""
         return geometric(u.limit / u.seconds for u in self.at(point, client).values())
 
-    def ratio(self, point: tuple[float, float, int, bool], client: str) -> Estimate:
+    def ratio(self, point: tuple[float, float, float, bool], client: str) -> Estimate:
         """How many times as long as ours a client took, repeat by repeat."""
         ours, theirs = self.at(point, OURS), self.at(point, client)
         both = ours.keys() & theirs.keys()
@@ -205,7 +211,7 @@ def goals_of(results: Results) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _cold(results: Results, point: tuple[float, float, int, bool]) -> float:
+def _cold(results: Results, point: tuple[float, float, float, bool]) -> float:
     """1 or more where our client is as fast as the goal asks for, by either of its measures."""
     near = results.share(point, OURS).median / COLD_SHARE
     if "boto3" not in results.clients:
@@ -213,8 +219,8 @@ def _cold(results: Results, point: tuple[float, float, int, bool]) -> float:
     return max(near, results.ratio(point, "boto3").median / COLD_RATIO)
 
 
-def tell(found: Sequence[Upload], probes: Sequence[dict[str, Any]], n: int) -> None:
-    """Print a line a point and client, and the last line."""
+def tell(found: Sequence[Upload], probes: Sequence[dict[str, Any]], n: int, rate: float) -> None:
+    """Print a line a point and client, and the last line; goals are for a link of `RATE`."""
     results = Results(found)
     print("loss   rtt ms  MiB        client        median s   of limit   time / ours [95 %]")
     rows = []
@@ -237,10 +243,11 @@ def tell(found: Sequence[Upload], probes: Sequence[dict[str, Any]], n: int) -> N
             kind = "warm" if warm else "cold"
             interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low and ratio.high else ""
             print(
-                f"{loss:<6g} {rtt * 1000:<7g} {size:<5} {kind} {client:<12} {seconds:9.3f}"
+                f"{loss:<6g} {rtt * 1000:<7g} {size:<5g} {kind} {client:<12} {seconds:9.3f}"
                 f"   {share.median:8.2f}   {ratio.mean:6.2f} {interval}"
             )
-    print_last_line("upload", n, goals_of(results), points=rows, links=_links(probes))
+    goals = goals_of(results) if rate == RATE else {}
+    print_last_line("upload", n, goals, rate_mbit=rate, points=rows, links=_links(probes))
 
 
 def _links(probes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
