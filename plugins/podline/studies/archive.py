@@ -19,7 +19,7 @@ def export(study: Study[Any, Any], path: Path) -> int:
 
     Args:
         study: which.
-        path: the file; one that is there is replaced.
+        path: the file; one that is there is replaced, its folder is made.
 
     Returns:
         How many objects there are.
@@ -35,6 +35,7 @@ def export(study: Study[Any, Any], path: Path) -> int:
         if place[0] != FOLDER:
             lines.append({"place": place, "value": json.loads(bytes(study.store.get(item.key)))})
     text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Without a time, so that the same study makes the same file.
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
     return len(lines) - 1

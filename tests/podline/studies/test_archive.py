@@ -40,8 +40,9 @@ def test_it_is_the_same_there(study: OverheadStudy, tmp_path: Path) -> None:
     found = archive.load(study.store, tmp_path / "a.gz")
     assert (found.design(), found.sittings(), found.measurements()) == before
     # The same study makes the same file, and is put where it is already without harm.
-    archive.export(archive.load(study.store, tmp_path / "a.gz"), tmp_path / "b.gz")
-    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    again = tmp_path / "folder" / "a.gz"
+    archive.export(archive.load(study.store, tmp_path / "a.gz"), again)
+    assert (tmp_path / "a.gz").read_bytes() == again.read_bytes()
 
 
 def test_two_studies_of_one_name_are_not_mixed(study: OverheadStudy, tmp_path: Path) -> None:
