@@ -1,4 +1,4 @@
-"""How near to the link's limit clients upload, over a link of a rate, clean and with losses.
+"""How near to the link's limit clients upload, over a link of 1 Gbit/s or less, clean and lossy.
 
 At each point (round trip, loss, size, repeat) each client, in an order of chance, uploads the same
 bytes twice to new keys: the first by a client made anew (cold), the second right after it, over the

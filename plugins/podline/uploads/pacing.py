@@ -33,11 +33,14 @@ class Pacing:
     Args:
         size: of the first body, in bytes; None: there is none.
         lossy: whether the way is known to lose segments.
+
+    Attributes:
+        unpaced: whether segments leave unpaced, as long as none is lost.
     """
 
     def __init__(self, size: int | None, lossy: bool) -> None:
         self._size = size
-        self._unpaced = self.short and not lossy
+        self.unpaced = self.short and not lossy
         self._full = self._near = False
         self._held = 0  # bytes that the way was seen to hold
         self._room: int | None = None  # of them there are twice as many under way; None: no bound
@@ -50,14 +53,9 @@ class Pacing:
         return self._size is not None and self._size <= SHORT
 
     @property
-    def unpaced(self) -> bool:
-        """Whether segments leave unpaced, as long as none is lost."""
-        return self._unpaced
-
-    @property
     def connect(self) -> Connect:
         """What opens the connection."""
-        return tcp.connect_unpaced if self._unpaced else socket.create_connection
+        return tcp.connect_unpaced if self.unpaced else socket.create_connection
 
     def begin(self, connection: socket.socket, size: int) -> None:
         """Say that a body of some bytes comes next."""
@@ -82,9 +80,9 @@ class Pacing:
         self._slow_down(connection, self._rate.seen(info), info.rtt)
 
     def _go_by_the_system(self, connection: socket.socket) -> None:
-        if self._unpaced:
+        if self.unpaced:
             tcp.pace(connection)
-            self._unpaced = False
+            self.unpaced = False
 
     def _bound(self, connection: socket.socket) -> None:
         """What the way holds may turn out to be more than it was when the body began."""
