@@ -136,8 +136,8 @@ class _Bar:
 
 
 def _move_aliases(entry: Model, number: int, bar: _Bar | None) -> None:
-    def later(now: Alias | None) -> bool:
-        return now is None or now.version < number
+    def later(latest: Alias | None) -> bool:
+        return latest is None or latest.version < number
 
     entry.promote_if(LATEST, number, later)
     if bar:

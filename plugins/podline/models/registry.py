@@ -203,7 +203,7 @@ class Model:
         Returns:
             What the alias means then.
         """
-        to = self.aliases.move(alias, lambda now: number if better(now) else None)
+        to = self.aliases.move(alias, lambda old: number if better(old) else None)
         return self._moved(alias, to)
 
     def roll_back(self, alias: str) -> Alias:

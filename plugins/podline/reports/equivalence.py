@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import nctdtr, stdtr, stdtrit
 
 MARGIN = 0.10  # by which the ratio may differ from 1 either way
 ERROR = 0.05  # probability of calling equivalent what is at the margin
@@ -31,6 +31,7 @@ class Equivalence:
         inner_low, inner_high: of its 90 % interval, which the test goes by.
         spread: the standard deviation of the ratio's logarithm within a sitting.
         p: of the two one-sided tests; None: too few pairs.
+        power: the probability that equal ones, with pairs that spread so, are called equivalent.
         margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
     """
 
@@ -42,6 +43,7 @@ class Equivalence:
     inner_high: float | None
     spread: float
     p: float | None
+    power: float
     margin: float
 
     @property
@@ -84,7 +86,7 @@ def equivalence(
     if len(logs) < LEAST or free < 1:
         mean = float(logs.mean()) if len(logs) else math.nan
         return Equivalence(
-            len(logs), math.exp(mean), None, None, None, None, math.nan, None, margin
+            len(logs), math.exp(mean), None, None, None, None, math.nan, None, 0.0, margin
         )
     mean, spread = float(logs.mean()), _spread(logs, blocks, free)
     error = spread / math.sqrt(len(logs))
@@ -98,6 +100,7 @@ def equivalence(
         inner_high=math.exp(mean + inner),
         spread=spread,
         p=_p(mean, error, free, math.log1p(margin)),
+        power=_power(error, free, math.log1p(margin)),
         margin=margin,
     )
 
@@ -116,3 +119,14 @@ def _p(mean: float, error: float, free: int, margin: float) -> float:
     above = 1 - float(stdtr(free, (mean + margin) / error))
     below = float(stdtr(free, (mean - margin) / error))
     return max(above, below)
+
+
+def _power(error: float, free: int, margin: float) -> float:
+    """Of equal ones, by the noncentral t distribution.
+
+    K. F. Phillips 1990, "Power of the two one-sided tests procedure in bioequivalence".
+    """
+    if not error:
+        return 1.0
+    missed = float(nctdtr(free, margin / error, float(stdtrit(free, 1 - ERROR))))
+    return max(0.0, 1 - 2 * missed)

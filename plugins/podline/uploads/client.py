@@ -4,6 +4,7 @@ Errors are those of `podline.store`.
 """
 
 import base64
+import hashlib
 import mmap
 import os
 import re
@@ -163,7 +164,7 @@ class Uploader:
             with suppress(StoreError):
                 self._ask("DELETE", key, _Tries(self.store), {"uploadId": upload})
             raise
-        etag = unescape(_tag(answer.body, "ETag"))
+        etag = unescape(_tag(answer.body, "ETag")) or answer.headers.get("etag", "")
         return Uploaded(etag, len(body), chosen, answer.times, 0.0, attempts=tries.told)
 
     def _send_parts(
@@ -199,13 +200,12 @@ class Uploader:
         try:
             answer = self._ask("POST", key, tries, {"uploadId": upload}, headers, text=text)
         except StoreError:
-            if not tries.told:
-                raise
-            # An attempt whose answer was lost has ended the upload.
-            made = self._ask("HEAD", key, tries)
-            if not made.headers.get("etag", "").strip('"').endswith(f"-{len(parts)}"):
-                raise
-            return made
+            if tries.told:  # an attempt whose answer was lost may have ended the upload
+                with suppress(StoreError):
+                    made = self._ask("HEAD", key, tries)
+                    if made.headers.get("etag", "").strip('"') == _etag_of([e for e, _ in parts]):
+                        return made
+            raise
         if b"<Error>" in answer.body:  # S3 may say so after it has answered 200
             raise self._error(replace(answer, status=500), key)
         return answer
@@ -379,6 +379,15 @@ def _bytes_of(data: Path | bytes | memoryview) -> Iterator[memoryview]:
                 yield view
             finally:
                 view.release()
+
+
+def _etag_of(parts: list[str]) -> str:
+    """The ETag that S3 makes of those of an object's parts; empty: it cannot be known."""
+    try:
+        together = b"".join(bytes.fromhex(etag.strip('"')) for etag in parts)
+    except ValueError:
+        return ""
+    return f"{hashlib.md5(together, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def _escaped(etag: str) -> str:

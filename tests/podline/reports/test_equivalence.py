@@ -48,6 +48,14 @@ def test_the_intervals_cover(n: int, spread: float) -> None:
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
+@pytest.mark.parametrize(("n", "spread"), [(30, 0.12), (30, 0.15), (10, 0.1), (10, 0.15)])
+def test_the_power_is_how_often_equal_ones_are_judged_equivalent(n: int, spread: float) -> None:
+    rng = np.random.default_rng(n)
+    found = [simulated(rng, 1.0, n, spread) for _ in range(SIMULATIONS)]
+    share = np.mean([one.equivalent for one in found])
+    assert np.median([one.power for one in found]) == pytest.approx(share, abs=0.1)
+
+
 def test_a_known_case() -> None:
     """By hand: logarithms 0.00, 0.02, 0.04, 0.02; t of 3 at 95 % is 2.353."""
     first = [math.exp(x) for x in (0.00, 0.02, 0.04, 0.02)]
@@ -69,6 +77,7 @@ def test_too_few_pairs_show_nothing() -> None:
     for n in (0, 1, 3):
         found = equivalence([1.0] * n, [1.0] * n, [1] * n)
         assert (found.n, found.p, found.low, found.equivalent) == (n, None, None, False)
+        assert found.power == 0
     assert not equivalence([1.0] * 4, [1.0] * 4, [1, 2, 3, 4]).equivalent  # a block each
 
 

@@ -195,6 +195,35 @@ def test_an_answer_that_is_lost(
     assert bytes(store.get("a")) == LARGE
 
 
+@pytest.mark.parametrize("rival", [False, True], ids=["ours", "a rival's"])
+def test_an_answer_that_is_lost_after_the_parts(
+    store: Store, uploader: Uploader, monkeypatch: pytest.MonkeyPatch, rival: bool
+) -> None:
+    """What is there is ours only if it is made of our parts; a rival's may have as many."""
+    real = wire.Wire.request
+    asked: list[str] = []
+
+    def request(self: wire.Wire, method: str, key: str, *arguments: object) -> wire.Answer:
+        asked.append(method)
+        if method != "POST" or asked.count("POST") != 2:  # the second one ends the upload
+            return real(self, method, key, *arguments)  # type: ignore[arg-type]
+        if rival:
+            with Uploader(store.connection) as other:
+                other.put(key, LARGE[::-1], how=PARTS)
+        else:
+            real(self, method, key, *arguments)  # type: ignore[arg-type]
+        self.close()
+        raise wire.Interrupted("the answer was lost")
+
+    monkeypatch.setattr(wire.Wire, "request", request)
+    if rival:
+        with pytest.raises(AlreadyExists):
+            uploader.put("a", LARGE, how=PARTS)
+    else:
+        assert uploader.put("a", LARGE, how=PARTS).etag == store.head("a").etag
+    assert bytes(store.get("a")) == (LARGE[::-1] if rival else LARGE)
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("how", [None, PARTS], ids=["whole", "parts"])
 def test_a_store_that_is_killed_and_comes_back(server_folder: Path, how: Plan | None) -> None:

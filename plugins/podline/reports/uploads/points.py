@@ -12,7 +12,7 @@ import pandas as pd
 from podline.reports.equivalence import MARGIN, Equivalence, equivalence
 from podline.reports.statistics import Estimate, geometric
 
-POINT = ["what", "size", "rtt", "client", "warm"]
+POINT = ["size", "what", "rtt", "client", "warm"]
 _REQUIRED = (
     *POINT, "index", "sitting", "attempt", "warmup", "store", "pair", "direct", "seconds",
     "transfer_s", "commit_s", "exact", "link_rtt", "goodput",
@@ -145,7 +145,7 @@ def compare(
 
 def _by_point(pairs: pd.DataFrame) -> Iterator[tuple[Point, pd.DataFrame]]:
     for _, rows in pairs.groupby(POINT, sort=True):
-        what, size, rtt, client, warm = rows[POINT].iloc[0]
+        size, what, rtt, client, warm = rows[POINT].iloc[0]
         yield Point(str(what), int(size), float(rtt), str(client), bool(warm)), rows
 
 

@@ -26,7 +26,7 @@ def ratios(compared: Sequence[Compared]) -> pd.DataFrame:
 def _numbers(of: Equivalence) -> dict[str, object]:
     return {
         "n": of.n, "ratio": of.ratio, "low": of.low, "high": of.high, "inner_low": of.inner_low,
-        "inner_high": of.inner_high, "spread": of.spread, "p": of.p,
+        "inner_high": of.inner_high, "spread": of.spread, "p": of.p, "power": of.power,
     }  # fmt: skip
 
 

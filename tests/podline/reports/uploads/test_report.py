@@ -37,6 +37,12 @@ def test_figures_and_tables_are_there(report: Report) -> None:
     assert report.csv("ratios").startswith("what,size,rtt,client,warm,kind,n,ratio")
 
 
+def test_points_are_in_the_order_of_their_bytes() -> None:
+    text = make_report(uploads(sizes=(1_000_000, 64_000_000, 8_000_000)), about()).markdown
+    sizes = re.findall(r"^\| (\d+ MB) \|", text, re.MULTILINE)
+    assert list(dict.fromkeys(sizes)) == ["1 MB", "8 MB", "64 MB"]
+
+
 def test_the_page_asks_for_nothing(report: Report) -> None:
     addresses = re.findall(r'(?:src|href)="([^"#][^"]{0,20})', report.html)
     assert all(address.startswith("data:") for address in addresses)
@@ -46,6 +52,12 @@ def test_what_cannot_be_claimed_is_said() -> None:
     limited = make_report(uploads(machine_rate=1e6), about()).markdown
     assert "Of 16 points, the whole upload: 16 limited by the machine's own speed." in limited
     assert "what is seen there is its processor, not the link" in limited
+
+
+def test_what_noise_hides_is_not_taken_for_a_difference(report: Report) -> None:
+    assert "hardly could have been" not in report.markdown
+    text = make_report(uploads(pairs=5, spread=0.15), about()).markdown
+    assert "equivalence is not shown, and hardly could have been: pairs spread so much" in text
 
 
 def test_a_slow_machine_may_be_the_cause_of_a_difference(report: Report) -> None:

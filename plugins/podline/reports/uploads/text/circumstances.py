@@ -105,6 +105,9 @@ def failures(found: Summary) -> Section:
     return Section("What failed", (Points(tuple(told)),) if told else ())
 
 
+_POWER = 0.9  # that equal stores are called equivalent
+
+
 def limits(found: Summary) -> Section:
     """What the numbers must not be taken for."""
     return Section("What cannot be claimed", (Points(tuple(_cannot(found))),))
@@ -113,13 +116,19 @@ def limits(found: Summary) -> Section:
 def _cannot(found: Summary) -> Iterator[str]:
     limited = [one for one in found.compared if one.limited]
     if limited:
-        sizes = sorted({one.point.what for one in limited})
         yield (
-            f"At {count(len(limited), 'point')} ({listed(sizes)}) the machine, without the link, "
-            "takes half the link's limit or more: what is seen there is its processor, not the "
-            "link, and nothing is said of the stores."
+            f"At {_points(limited)} the machine, without the link, takes half the link's limit or "
+            "more: what is seen there is its processor, not the link, and nothing is said of the "
+            "stores."
         )
-    yield from _slower_machine([one for one in found.compared if not one.limited])
+    counted = [one for one in found.compared if not one.limited]
+    if open_ones := [one for one in counted if _says_little(one)]:
+        yield (
+            f"At {_points(open_ones)} equivalence is not shown, and hardly could have been: pairs "
+            "spread so much that equal stores would be called equivalent with a probability below "
+            f"{_POWER:.0%}."
+        )
+    yield from _slower_machine(counted)
     yield (
         "Both stores are behind the same link of one machine, with all of its processors shared: a "
         "store on hardware of its own is not measured."
@@ -129,6 +138,18 @@ def _cannot(found: Summary) -> Iterator[str]:
     yield (
         "The link has no other traffic. Where it loses nothing, nothing is known of lossy ones; "
         "congestion control and buffers are this machine's."
+    )
+
+
+def _points(of: Sequence[Compared]) -> str:
+    """How many, and of which sizes."""
+    sizes = dict.fromkeys(one.point.what for one in of)
+    return f"{count(len(of), 'point')} ({listed([*sizes])})"
+
+
+def _says_little(one: Compared) -> bool:
+    return any(
+        one.verdict(of) == Verdict.OPEN and of.power < _POWER for of in (one.whole, one.transfer)
     )
 
 
@@ -144,11 +165,9 @@ def _slower_machine(counted: Sequence[Compared]) -> Iterator[str]:
         "where they are equivalent, they are so in spite of it."
     )
     if answers := [one for one in counted if _answers_differ(one)]:
-        sizes = sorted({one.point.what for one in answers})
         yield (
-            f"At {count(len(answers), 'point')} ({listed(sizes)}) the whole differs and the "
-            "transfer does not: it is how soon the store answers after the last byte, not the way "
-            "there."
+            f"At {_points(answers)} the whole differs and the transfer does not: it is how soon "
+            "the store answers after the last byte, not the way there."
         )
 
 
