@@ -45,6 +45,7 @@ def uploads(store: Store) -> dict[str, bytes]:
     text = "## Published models\n" + "\n".join(
         [found[""], *(f"### {title}\n{found[title]}" for title in _OF_MODELS)]
     )
+    text = _unsaid(text, study.markdown)
     files = _files(study, UPLOADS, f"{_linked(study.markdown, UPLOADS)}\n{text}")
     return files | {f"{UPLOADS}/models.csv": models.csv("ratios").encode()}
 
@@ -78,6 +79,13 @@ def _sections(report: Report) -> dict[str, str]:
         part.partition("\n")[::2] for part in re.split(r"^##? ", text, flags=re.MULTILINE)[1:]
     ]
     return {"": first, **dict(others)}
+
+
+def _unsaid(text: str, before: str) -> str:
+    """A text without the paragraphs that were in another one before it."""
+    said = set(before.split("\n\n"))
+    parts = [part.strip("\n") for part in text.split("\n\n") if part.strip("\n") not in said]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _linked(markdown: str, folder: str) -> str:

@@ -74,7 +74,7 @@ def test_a_study_is_measured_and_gone_on_with(
     assert [one["model"] for one in about["models"]] == [model]
     assert about["models"][0]["serialise_s"] > 0
     over = frame[~frame["direct"] & ~frame["warmup"]]
-    assert set(over["what"]) == {"200 KB", model}
+    assert set(over["what"]) == {"200 kB", model}
     assert over.groupby(["what", "store", "warm"]).size().tolist() == [2] * 8
     # Each upload took a round trip at least, and what the link was is beside it.
     assert (over["seconds"] > 0.02).all()

@@ -1,9 +1,12 @@
 """Every figure and number of the pages with results comes from the raw data beside them."""
 
+import pandas as pd
 import pytest
 
 from benchmarks import pages
+from podline.reports.uploads.points import Verdict
 from podline.store import Store
+from tests.podline.reports.test_equivalence import USED
 
 
 @pytest.mark.parametrize("page", pages.known())
@@ -21,6 +24,14 @@ def test_nothing_else_is_beside_it(store: Store, page: str) -> None:
         f"{page}/{name}" for name in raw
     }
     assert there | {f"{page}.md"} == pages.PAGES[page](store).keys()
+
+
+def test_pairs_spread_no_more_than_in_the_simulated_cases() -> None:
+    points = pd.read_csv(pages.DOCS / "uploads/ratios.csv")
+    counted = points[(points["client"] == "podline") & (points["verdict"] != Verdict.LIMITED)]
+    spread = counted.groupby("n")["spread"].max()
+    assert spread.keys().tolist() == sorted(n for n, _ in USED)
+    assert all(spread[n] <= most for n, most in USED)
 
 
 def _read(path: str) -> bytes | None:

@@ -36,6 +36,8 @@ _SHARES = (
     0, 1, 10, 100, 0.1, -0.1, 0.5, 5, 2, 0.2, 20, 50, -0.5, 0.05, -0.05, 3, 0.3, 0.7, 30, 7, 0.02,
     0.01, -0.02, -0.2, 0.15,
 )  # fmt: skip
+# Of ratios, the same.
+_RATIOS = (1, 0.5, 2, 0.7, 1.4, 0.25, 4, 0.9, 1.1, 0.8, 1.2, 0.1, 10, 0.05, 20, 0.02, 50)
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "svg.hashsalt": "podline", "axes.titlelocation": "left",
     "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
@@ -67,6 +69,7 @@ def panels(
     height: float,
     labels: tuple[str, str],
     same_rows: bool = False,
+    columns: int = 3,
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Make a figure with a panel for each group of rows, named by what tells it from the others.
 
@@ -77,9 +80,10 @@ def panels(
         height: of a panel, in inches.
         labels: of the axes, x and y.
         same_rows: whether panels side by side have the same vertical axis.
+        columns: of panels, at most.
     """
     groups = [rows for _, rows in frame.groupby(list(by), dropna=False)]
-    columns = 1 if narrow else min(3, len(groups))
+    columns = 1 if narrow else min(columns, len(groups))
     lines = math.ceil(len(groups) / columns)
     width = _NARROW if narrow else _WIDE
     figure = Figure(figsize=(width, height * lines + 0.4), layout="constrained")
@@ -148,6 +152,22 @@ def share_axis(axes: Axes, which: Literal["x", "y"], shares: pd.DataFrame) -> No
     axis, least = (axes.yaxis, 0.07) if which == "y" else (axes.xaxis, 0.2)
     ticks = _apart(map(math.log1p, _SHARES), low, high, least)
     _ticks(axis, ticks, lambda ratio: round_percent(ratio - 1))
+
+
+def ratio_axis(axes: Axes, ratios: pd.DataFrame, margin: float) -> None:
+    """Make x an axis of ratios: logarithmic, with the margin around 1 in it.
+
+    Args:
+        axes: of which.
+        ratios: what it must show; NaN are left out.
+        margin: by which a ratio may differ from 1.
+    """
+    band = 2 * math.log1p(margin)
+    low = min(-band, math.log(ratios.min().min()))
+    high = max(band, math.log(ratios.max().max()))
+    axes.set_xscale("log")
+    axes.set_xlim(math.exp(low - 0.02), math.exp(high + 0.02))
+    _ticks(axes.xaxis, _apart(map(math.log, _RATIOS), low, high, 0.14), lambda ratio: f"{ratio:g}")
 
 
 def _apart(places: Iterable[float], low: float, high: float, least: float) -> list[float]:

@@ -7,8 +7,9 @@ import pytest
 
 from podline.reports.equivalence import Equivalence, equivalence
 
-# Pairs and spread of the study's points: up to 8 MB, 64 MB, 500 MB.
-USED = [(30, 0.12), (10, 0.05), (5, 0.03)]
+# The study's pairs, up to 8 MB, of 64 and of 500 MB, and what those of our client spread at most;
+# tests/docs/test_pages.py sees to it. Where boto3's spread more, the page says so.
+USED = [(30, 0.13), (10, 0.04), (5, 0.02)]
 SIMULATIONS = 1000
 
 
@@ -48,7 +49,7 @@ def test_the_intervals_cover(n: int, spread: float) -> None:
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
-@pytest.mark.parametrize(("n", "spread"), [(30, 0.12), (30, 0.15), (10, 0.1), (10, 0.15)])
+@pytest.mark.parametrize(("n", "spread"), [(30, 0.01), (30, 0.15), (10, 0.1), (5, 0.05)])
 def test_the_power_is_how_often_equal_ones_are_judged_equivalent(n: int, spread: float) -> None:
     rng = np.random.default_rng(n)
     found = [simulated(rng, 1.0, n, spread) for _ in range(SIMULATIONS)]

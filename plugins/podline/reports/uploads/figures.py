@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter
 
 from podline.reports.drawing import (
     COLOURS,
@@ -17,10 +14,12 @@ from podline.reports.drawing import (
     mark,
     ordered_looks,
     panels,
+    ratio_axis,
     round_percent,
     size_axis,
 )
 from podline.reports.equivalence import MARGIN
+from podline.reports.uploads.points import Verdict
 from podline.reports.wording import data_bytes, milliseconds
 
 _BAND = "0.88"
@@ -37,7 +36,8 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
     table = table.assign(how=table["warm"].map(_HOW))
     trips = sorted(table["rtt"].unique())
     looks = dict(zip(trips, ordered_looks(len(trips)), strict=True))
-    figure, drawn = panels(table, ["client", "how"], narrow, 3.0, ("bytes", "seconds"))
+    labels = ("bytes", "seconds")
+    figure, drawn = panels(table, ["client", "how"], narrow, 3.0, labels, columns=2)
     for axes, rows in drawn:
         for rtt, (colour, marker) in looks.items():
             for store, line in (("cluster", "-"), ("machine", ":")):
@@ -55,6 +55,8 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
 def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw the ratio cluster over machine with 95 % intervals, and the margin as a band.
 
+    Hollow, where the machine's own speed is the limit.
+
     Args:
         table: of `podline.reports.uploads.tables.ratios`.
         narrow: for a phone.
@@ -65,7 +67,7 @@ def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
     kinds = list(table["kind"].unique())
     height = 0.8 + 0.2 * len(cells)
     labels = ("cluster over machine", "bytes, round trip")
-    figure, drawn = panels(table, ["client", "how"], narrow, height, labels, same_rows=True)
+    figure, drawn = panels(table, ["client", "how"], narrow, height, labels, True, columns=4)
     for axes, rows in drawn:
         axes.axvspan(1 / (1 + MARGIN), 1 + MARGIN, color=_BAND, zorder=0)
         axes.axvline(1, color="0.3", linewidth=0.8)
@@ -73,12 +75,17 @@ def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
             of = rows[rows["kind"] == kind].dropna(subset=["low", "high"])
             at = [places[cell] + 0.18 * (2 * look - 1) for cell in _names(of)]
             axes.hlines(at, of["low"], of["high"], color=COLOURS[look], linewidth=1.4)
-            axes.plot(of["ratio"], at, MARKERS[look], color=COLOURS[look], ms=4)
+            limited = of["verdict"] == Verdict.LIMITED
+            axes.scatter(
+                of["ratio"], at, 16, marker=MARKERS[look], edgecolors=[COLOURS[look]], zorder=3,
+                facecolors=["white" if hollow else COLOURS[look] for hollow in limited],
+            )  # fmt: skip
         axes.set_yticks(range(len(cells)), cells)
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        _ratio_axis(axes, rows)
+        ratio_axis(axes, table[["low", "high", "ratio"]], MARGIN)
     marks = [mark(*look, "-") for look in zip(kinds, COLOURS, MARKERS, strict=False)]
+    marks.append(mark(f"hollow: {Verdict.LIMITED}", "0.3", ""))
     legend(figure, [*marks, Patch(color=_BAND, label=f"within {round_percent(MARGIN)}")], narrow)
     return figure
 
@@ -93,7 +100,8 @@ def shares(table: pd.DataFrame, narrow: bool) -> Figure:
     table = table[table["store"] == "cluster"].assign(how=lambda t: t["warm"].map(_HOW))
     table = table.assign(trip=table["rtt"].map(milliseconds))
     clients = sorted(table["client"].unique())
-    figure, drawn = panels(table, ["rtt", "how"], narrow, 2.4, ("bytes", "share of the limit"))
+    labels = ("bytes", "share of the limit")
+    figure, drawn = panels(table, ["rtt", "how"], narrow, 2.0, labels, columns=2)
     for axes, rows in drawn:
         axes.set_title(f"{rows['trip'].iloc[0]}, {rows['how'].iloc[0]}")
         for look, client in enumerate(clients):
@@ -120,20 +128,3 @@ def _names(rows: pd.DataFrame) -> list[str]:
 
 def _cells(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(_names(table.sort_values(["size", "rtt"]))))
-
-
-def _ratio_axis(axes: Axes, rows: pd.DataFrame) -> None:
-    """Logarithmic, with 1 in it, and the band."""
-    known = [v for v in rows[["low", "high", "ratio"]].to_numpy(float).ravel() if v == v]
-    low = min(1 / (1 + 2 * MARGIN), *known)
-    high = max(1 + 2 * MARGIN, *known)
-    axes.set_xscale("log")
-    axes.set_xlim(low / 1.02, high * 1.02)
-    ticks = [t for t in (0.25, 0.5, 0.7, 0.9, 1, 1.1, 1.3, 1.5, 2, 3, 5, 10) if low <= t <= high]
-    while len(ticks) > 6:
-        ticks = [tick for tick in ticks if tick == 1 or ticks.index(tick) % 2 == 0]
-        if all(math.isclose(t, 1) for t in ticks):
-            break
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))

@@ -180,7 +180,7 @@ def from_params(
 
 def in_bytes(size: int) -> str:
     """A size for people: ``8 MB``."""
-    for unit, name in ((MB, "MB"), (KB, "KB")):
+    for unit, name in ((MB, "MB"), (KB, "kB")):
         if size >= unit:
             return f"{size / unit:g} {name}"
     return f"{size} B"

@@ -126,7 +126,7 @@ def _cannot(found: Summary) -> Iterator[str]:
         yield (
             f"At {_points(open_ones)} equivalence is not shown, and hardly could have been: pairs "
             "spread so much that equal stores would be called equivalent with a probability below "
-            f"{_POWER:.0%}."
+            f"{100 * _POWER:g} %."
         )
     yield from _slower_machine(counted)
     yield (

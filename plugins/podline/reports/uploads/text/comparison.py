@@ -20,8 +20,8 @@ def headlines(found: Summary) -> Section:
 
 _HOW = (
     "A pair is two uploads of the same bytes, one to each store, in an order of chance. The stores "
-    f"are called equivalent where the 90 % interval of the ratio lies within {MARGIN:.0%} (two "
-    "one-sided tests at 5 %, on logarithms); that no difference is seen is not enough. A cold "
+    f"are called equivalent where the 90 % interval of the ratio lies within {100 * MARGIN:g} % "
+    "(two one-sided tests at 5 %, on logarithms); that no difference is seen is not enough. A cold "
     "upload is a client's first; a warm one follows it, over the same connection. The link's limit "
     "is the bytes at the goodput of plain TCP that was measured at that visit, and one round trip, "
     "or two for a cold upload."
