@@ -131,21 +131,20 @@ class Uploader:
         try:
             answer = self._ask("PUT", key, tries, headers=headers, body=body, progress=progress)
         except AlreadyExists:
-            answer = self._earlier(key, tries, {"x-amz-checksum-crc32": _crc32(body)})
+            earlier = self._earlier(key, tries, {"x-amz-checksum-crc32": _crc32(body)})
+            if earlier is None:
+                raise
+            answer = earlier
         etag = answer.headers.get("etag", "")
         return Uploaded(etag, len(body), chosen, answer.times, 0.0, attempts=tries.told)
 
-    def _earlier(self, key: str, tries: "_Tries", expected: dict[str, str]) -> Answer:
-        """The object that an attempt made whose answer was lost.
-
-        Raises:
-            AlreadyExists: somebody else made it.
-        """
+    def _earlier(self, key: str, tries: "_Tries", expected: dict[str, str]) -> Answer | None:
+        """The object that an attempt made whose answer was lost; None: there is none of ours."""
         if tries.told:
             answer = self._ask("HEAD", key, tries, headers={"x-amz-checksum-mode": "ENABLED"})
             if expected.items() <= answer.headers.items():
                 return answer
-        raise AlreadyExists(key)
+        return None
 
     # --- parts
 
@@ -200,12 +199,10 @@ class Uploader:
         try:
             answer = self._ask("POST", key, tries, {"uploadId": upload}, headers, text=text)
         except StoreError:
-            if tries.told:  # an attempt whose answer was lost may have ended the upload
-                with suppress(StoreError):
-                    made = self._ask("HEAD", key, tries)
-                    if made.headers.get("etag", "").strip('"') == _etag_of([e for e, _ in parts]):
-                        return made
-            raise
+            earlier = self._earlier(key, tries, {"etag": _etag_of([etag for etag, _ in parts])})
+            if earlier is None:
+                raise
+            return earlier
         if b"<Error>" in answer.body:  # S3 may say so after it has answered 200
             raise self._error(replace(answer, status=500), key)
         return answer
@@ -387,7 +384,7 @@ def _etag_of(parts: list[str]) -> str:
         together = b"".join(bytes.fromhex(etag.strip('"')) for etag in parts)
     except ValueError:
         return ""
-    return f"{hashlib.md5(together, usedforsecurity=False).hexdigest()}-{len(parts)}"
+    return f'"{hashlib.md5(together, usedforsecurity=False).hexdigest()}-{len(parts)}"'
 
 
 def _escaped(etag: str) -> str:
