@@ -1,6 +1,19 @@
 """What can go wrong with the store, each named so that a caller can tell it from the others."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 from podline.exceptions import PodlineError
+
+if TYPE_CHECKING:
+    from podline.store.connection import StoreConnection
+
+# What S3 calls a refusal of who asks, and what helps.
+DENIALS = {
+    "RequestTimeTooSkewed": "The clocks of this machine and of the store differ: set them",
+    "ExpiredToken": "The connection's aws_session_token is no longer valid: get a new one",
+}
 
 
 class StoreError(PodlineError):
@@ -12,15 +25,50 @@ class StoreConnectionError(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """Nothing answers at the store's address."""
+    """Nothing answers at the store's address, or only that the store itself fails."""
+
+    @classmethod
+    def silent(cls, store: StoreConnection, why: str) -> Self:
+        """Nothing answers."""
+        return cls(
+            f"The store at {store} does not answer: {why}. Start it (`podline store start` for the "
+            "embedded one), or correct the connection's endpoint_url, then try again."
+        )
+
+    @classmethod
+    def failing(cls, store: StoreConnection, why: str) -> Self:
+        """It answers that it cannot do what is asked, with a status of 500 or more."""
+        return cls(
+            f"The store at {store} fails: {why}. Look into its log, and whether its disk is full, "
+            "then try again."
+        )
 
 
 class BucketMissing(StoreError):
     """The bucket does not exist."""
 
+    @classmethod
+    def of(cls, store: StoreConnection) -> Self:
+        """The bucket of this connection."""
+        return cls(
+            f"The bucket {store.bucket!r} does not exist at {store}: make it, or name another in "
+            "the connection's extra service_config.s3.bucket_name."
+        )
+
 
 class AccessDenied(StoreError):
     """The store does not accept the credentials, or they do not allow this."""
+
+    @classmethod
+    def by(cls, store: StoreConnection, why: str) -> Self:
+        """It was refused for `why`, in the store's words."""
+        fixes = [fix for code, fix in DENIALS.items() if code in why]
+        fix = (
+            fixes[0]
+            if fixes
+            else ("Check the connection's login (access key) and password (secret key)")
+        )
+        return cls(f"The store at {store} does not allow this: {why}. {fix}, then try again.")
 
 
 class ObjectMissing(StoreError):

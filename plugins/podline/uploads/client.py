@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -23,9 +23,11 @@ from typing import Self
 
 from podline.store.connection import StoreConnection
 from podline.store.errors import (
+    DENIALS,
     AccessDenied,
     AlreadyExists,
     BucketMissing,
+    ObjectMissing,
     StoreError,
     StoreUnavailable,
 )
@@ -140,11 +142,13 @@ class Uploader:
 
     def _earlier(self, key: str, tries: "_Tries", expected: dict[str, str]) -> Answer | None:
         """The object that an attempt made whose answer was lost; None: there is none of ours."""
-        if tries.told:
+        if not tries.told:
+            return None
+        try:
             answer = self._ask("HEAD", key, tries, headers={"x-amz-checksum-mode": "ENABLED"})
-            if expected.items() <= answer.headers.items():
-                return answer
-        return None
+        except ObjectMissing:
+            return None
+        return answer if expected.items() <= answer.headers.items() else None
 
     # --- parts
 
@@ -233,7 +237,8 @@ class Uploader:
                     return answer
                 if answer.status < 500 and answer.status not in (408, 429):
                     raise self._error(answer, key)
-                tries.again(f"{answer.status} {_tag(answer.body, 'Code')}", told.sent > 0)
+                why = f"{answer.status} {_tag(answer.body, 'Code')}".strip()
+                tries.again(why, told.sent > 0, StoreUnavailable.failing)
             told.take_back()
 
     @contextmanager
@@ -262,17 +267,16 @@ class Uploader:
         if answer.status == 412:
             return AlreadyExists(key)
         if code == "NoSuchBucket":
-            return BucketMissing(
-                f"The bucket {self.store.bucket!r} does not exist at {self.store}: make it, or "
-                "name another in the connection's extra service_config.s3.bucket_name."
-            )
-        if answer.status in (401, 403):
-            return AccessDenied(
-                f"The store at {self.store} does not allow this: {code or answer.status}. Check "
-                "the connection's login (access key) and password (secret key)."
-            )
-        words = " ".join(filter(None, [str(answer.status), code, said]))
-        return StoreError(f"The store at {self.store} refused {key!r}: {words}")
+            return BucketMissing.of(self.store)
+        if answer.status in (401, 403) or code in DENIALS:
+            return AccessDenied.by(self.store, code or str(answer.status))
+        if answer.status == 404 and not code:  # of a HEAD, which has no words
+            return ObjectMissing(key)
+        words = " ".join(filter(None, [str(answer.status), code, said])).rstrip(".")
+        return StoreError(
+            f"The store at {self.store} refused {key!r}: {words}. Try again once; if that is "
+            "refused too, the store's log says more."
+        )
 
     # --- what the network is like
 
@@ -317,12 +321,18 @@ class _Tries:
         with self.lock:
             self.patience, self.failing, self.failures = _PATIENCE_LATER, None, 0
 
-    def again(self, why: str, moved: bool) -> None:
+    def again(
+        self,
+        why: str,
+        moved: bool,
+        error: Callable[[StoreConnection, str], StoreUnavailable] = StoreUnavailable.silent,
+    ) -> None:
         """Wait before the next attempt.
 
         Args:
             why: the last one failed.
             moved: whether it had sent a part of its body.
+            error: what that is where it lasts.
 
         Raises:
             StoreUnavailable: nothing was done for too long.
@@ -333,10 +343,7 @@ class _Tries:
             self.failing = self.failing or now
             self.patience = max(self.patience, _PATIENCE_LATER if moved else 0)
             if (passed := now - self.failing) > self.patience:
-                raise StoreUnavailable(
-                    f"The store at {self.store} does not answer, for {passed:.0f} s: {why}. Start "
-                    "it, or correct the connection's endpoint_url, then try again."
-                )
+                raise error(self.store, f"{why}, for {passed:.0f} s")
             first, longest = _BACKOFF
             wait = min(longest, first * 2**self.failures)
             self.failures += 1
