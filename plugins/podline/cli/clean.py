@@ -26,16 +26,18 @@ def command(
 ) -> None:
     """Remove what old runs left in the store.
 
-    So it does with versions of models whose publisher did not come to an end.
+    So it does with versions of models whose publisher did not come to an end, and with the parts
+    of uploads that were broken off.
     What a published model refers to stays, and the records of where the time went.
     """
     from podline.cli.values import read_duration
     from podline.models.registry import Model, models
-    from podline.store.cleaning import clean
+    from podline.store.cleaning import break_off, clean
 
     age = read_duration(older_than)
     with stores.opened() as store:
         removed = clean(store, age, dry_run)
+        broken_off = break_off(store, age, dry_run)
         abandoned = [
             f"{name} version {number}"
             for name in models(store)
@@ -58,3 +60,5 @@ def command(
     console.print(f"{counted(len(removed), 'run')} {verb}, {size}")
     for version in abandoned:
         console.print(f"{version}, whose publisher did not come to its end, {verb}")
+    if broken_off:
+        console.print(f"{counted(len(broken_off), 'upload')} that came to no end {verb}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +46,42 @@ def clean(store: Store, older_than: timedelta, dry_run: bool = False) -> list[Re
     if not dry_run:
         store.delete(key for entry in removed for key in entry.keys)
     return removed
+
+
+def break_off(store: Store, older_than: timedelta, dry_run: bool = False) -> list[str]:
+    """Remove the parts of uploads that were begun before `older_than` and came to no end.
+
+    Nobody sees them, but they take room: those of an uploader that was killed, or lost its store.
+
+    Returns:
+        The objects' keys, in order.
+
+    Raises:
+        StoreError: the store refuses.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from podline.uploads.clients import boto3_client
+
+    limit = datetime.now(UTC) - older_than
+    client, bucket = boto3_client(store.connection, {}), store.connection.bucket
+    pages = client.get_paginator("list_multipart_uploads")
+    try:
+        old = [
+            begun
+            for prefix in (keys.RUNS, keys.MODELS)
+            for page in pages.paginate(Bucket=bucket, Prefix=f"{prefix}/")
+            for begun in page.get("Uploads", [])
+            if begun["Initiated"] < limit
+        ]
+        for begun in [] if dry_run else old:
+            with suppress(client.exceptions.NoSuchUpload):  # it has come to its end meanwhile
+                client.abort_multipart_upload(
+                    Bucket=bucket, Key=begun["Key"], UploadId=begun["UploadId"]
+                )
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(f"The store at {store.connection} failed: {error}") from None
+    return sorted(begun["Key"] for begun in old)
 
 
 def _runs(store: Store) -> Iterator[list[ObjectInfo]]:

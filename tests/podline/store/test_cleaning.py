@@ -1,12 +1,14 @@
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from podline.store import Store, StoreError, keys
-from podline.store.cleaning import clean
+from podline.store.cleaning import break_off, clean
 from podline.store.keys import TryKey
+from podline.uploads.clients import boto3_client
 
 AGE = timedelta(seconds=2)  # the store's times are whole seconds
 ANY = timedelta(seconds=-5)  # even what was written just now is older
@@ -78,3 +80,27 @@ def test_the_records_of_tries_stay(store: Store, old: dict[str, str]) -> None:
     assert first.kept == 0
     assert everything(store) == {record}
     assert clean(store, ANY) == []
+
+
+@pytest.fixture
+def begun(store: Store) -> str:
+    """The key of an upload in parts that was broken off after its first one."""
+    key = TryKey("power", "r1", "train", -1, 1, "ab12").key("model.keras")
+    client, bucket = boto3_client(store.connection, {}), store.connection.bucket
+    upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"part")
+    return key
+
+
+def test_uploads_that_came_to_no_end_go(store: Store, begun: str) -> None:
+    assert break_off(store, timedelta(hours=1)) == []
+    assert break_off(store, ANY, dry_run=True) == [begun]
+    assert break_off(store, ANY) == [begun]
+    assert break_off(store, ANY) == []
+    assert not store.exists(begun)
+
+
+def test_uploads_cannot_be_listed(store: Store) -> None:
+    wrong = Store(replace(store.connection, secret_key="wrong"))
+    with pytest.raises(StoreError, match="failed: .*SignatureDoesNotMatch"):
+        break_off(wrong, ANY)
