@@ -196,7 +196,7 @@ def test_the_object_store_gives_the_file(
     with embedded.running(tmp_path / "store") as connection:
         for variable, value in connection.to_env().items():
             monkeypatch.setenv(variable, value)
-        open_store(connection).upload("data/power.csv.xz", real)
+        open_store(connection).put("data/power.csv.xz", real)
         source = f"s3://{connection.bucket}/data/power.csv.xz"
         path = fetch(NAME, source, tmp_path / "cache")
         assert path.read_bytes() == real.read_bytes()
@@ -207,7 +207,7 @@ def test_the_object_store_gives_the_file(
 def test_by_default_the_object_store_is_asked_first(
     store: Store, real: Path, tmp_path: Path
 ) -> None:
-    store.upload(datasets.store_key(NAME), real)
+    store.put(datasets.store_key(NAME), real)
     found = fetch(NAME, cache=tmp_path / "cache")
     assert found.read_bytes() == real.read_bytes()
 

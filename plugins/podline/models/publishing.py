@@ -5,8 +5,10 @@ import math
 import platform
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +20,11 @@ from podline.models.aliases import CHAMPION, LATEST, Alias, now
 from podline.models.manifest import SERIALISE, UPLOAD, Manifest
 from podline.models.registry import Model, VersionGone, check_name
 from podline.store import keys, open_store
+from podline.uploads.wire import Progress
 
 Mode = Literal["min", "max"]
 
+_SHOWN_AFTER = 5.0  # seconds that storing takes
 _LIBRARIES = ("keras", "tensorflow", "sklearn", "skops", "numpy", "pandas", "tf2onnx", "skl2onnx")
 
 
@@ -149,11 +153,28 @@ def _store(entry: Model, draft: Manifest, folder: Path) -> Manifest:
     number = entry.claim()
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     began = time.perf_counter()
-    files = entry.add_files(number, folder, paths)
+    with _shown(f"{entry.name} version {number}", paths) as progress:
+        files = entry.add_files(number, folder, paths, progress)
     seconds = {**draft.seconds, UPLOAD: _since(began)}
     made = replace(draft, version=number, files=tuple(files), seconds=seconds)
     entry.complete(made)
     return made
+
+
+@contextmanager
+def _shown(title: str, paths: Sequence[Path]) -> Iterator[Progress]:
+    """A bar of what is stored, where that takes long."""
+    from tqdm import tqdm
+
+    total = sum(path.stat().st_size for path in paths)
+    lock = threading.Lock()
+    with tqdm(desc=title, total=total, unit="B", unit_scale=True, delay=_SHOWN_AFTER) as bar:
+
+        def progress(sent: int) -> None:
+            with lock:
+                bar.update(sent)
+
+        yield progress
 
 
 def _draft(

@@ -22,6 +22,7 @@ from podline.models import manifest as manifests
 from podline.models.aliases import Alias, Aliases, now
 from podline.models.manifest import Manifest, ModelFile, Tombstone
 from podline.store import AlreadyExists, Conflict, ObjectMissing, Store, keys
+from podline.uploads.wire import Progress
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_RACES = 1000  # other publishers that may take a number before us
@@ -156,16 +157,29 @@ class Model:
                 return number
         raise RegistryError(f"{_MOST_RACES} other publishers of {self.name} were faster: try again")
 
-    def add_files(self, number: int, folder: Path, paths: Iterable[Path]) -> list[ModelFile]:
+    def add_files(
+        self,
+        number: int,
+        folder: Path,
+        paths: Iterable[Path],
+        progress: Progress | None = None,
+    ) -> list[ModelFile]:
         """Store files of a version whose number is taken.
 
         Args:
             number: of `claim`.
             folder: what the files' paths in the version begin after.
             paths: the files.
+            progress: as `Store.put` calls it, from several threads.
         """
+
+        def add(path: Path) -> ModelFile:
+            name = path.relative_to(folder).as_posix()
+            digest = self.store.put_same(self._key(number, name), path, progress)
+            return ModelFile(name, path.stat().st_size, digest)
+
         with ThreadPoolExecutor(_READERS) as pool:
-            return list(pool.map(lambda path: self._add_file(number, folder, path), paths))
+            return list(pool.map(add, paths))
 
     def complete(self, manifest: Manifest) -> None:
         """Make a version visible, whose files are stored.
@@ -329,11 +343,6 @@ class Model:
 
     def _key(self, number: int, path: str) -> str:
         return keys.version_key(self.name, number, path)
-
-    def _add_file(self, number: int, folder: Path, path: Path) -> ModelFile:
-        name = path.relative_to(folder).as_posix()
-        digest = self.store.put_same(self._key(number, name), path)
-        return ModelFile(name, path.stat().st_size, digest)
 
     def _problem(self, number: int, file: ModelFile) -> str:
         try:

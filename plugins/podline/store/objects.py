@@ -12,7 +12,8 @@ import mmap
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from obstore.store import S3Store
 
 from podline.store.connection import StoreConnection
 from podline.store.errors import (
+    DENIALS,
     AccessDenied,
     AlreadyExists,
     BucketMissing,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:  # obstore has these names for type checkers only
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
     from podline.uploads.client import Uploader
+    from podline.uploads.wire import Progress
 
 Data = bytes | bytearray | memoryview
 
@@ -87,23 +90,27 @@ class Store:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def put(self, key: str, data: Data | Path) -> None:
+    def put(self, key: str, data: Data | Path, progress: Progress | None = None) -> None:
         """Write `data` (bytes, or the content of a file) under a new key.
 
-        Of several writers of a key one wins (If-None-Match), and nobody sees half an object.
+        Of several writers of a key one wins (If-None-Match), and nobody sees half an object. A file
+        is mapped, not read into memory, so it must not shrink meanwhile.
+
+        Args:
+            key: its key.
+            data: its bytes, or a file that has them.
+            progress: gets the bytes that were sent since it was called before; fewer than none
+                where they are sent again.
 
         Raises:
             AlreadyExists: the key is taken.
             StoreError: `data` is larger than the 5 GiB that S3 takes in one request, and the
                 connection has no keys of its own.
         """
-        if isinstance(data, Path):
-            self.upload(key, data)
-            return
-        view = memoryview(data).cast("B")
+        view = _view(data)
         if view.nbytes >= _LARGE and self.connection.access_key:
             _refuse_fork()
-            self._uploader.put(key, view)
+            self._uploader.put(key, view, progress)
             return
         if view.nbytes > _LARGEST:
             raise StoreError(
@@ -116,29 +123,19 @@ class Store:
                 # One request, not parts: S3 checks If-None-Match in it, and it is as fast.
                 obstore.put(client, key, view, mode="create", use_multipart=False)
             except FileNotFoundError:  # of a write, only the bucket can be missing
-                raise self._bucket_missing() from None
+                raise BucketMissing.of(self.connection) from None
+        if progress:
+            progress(view.nbytes)
 
-    def put_if_absent(self, key: str, data: Data | Path) -> bool:
-        """Write `data` unless the key is taken; returns whether it was written."""
+    def put_if_absent(self, key: str, data: Data | Path, progress: Progress | None = None) -> bool:
+        """Write `data` unless the key is taken, as `put` does; returns whether it was written."""
         try:
-            self.put(key, data)
+            self.put(key, data, progress)
         except AlreadyExists:
             return False
         return True
 
-    def upload(self, key: str, path: Path) -> str:
-        """Write the file at `path` under a new key; returns its sha256 (hex).
-
-        The file is mapped, not read into memory, so it must not shrink meanwhile.
-
-        Raises:
-            AlreadyExists: the key is taken.
-        """
-        data = _mapped(path)
-        self.put(key, data)
-        return hashlib.sha256(data).hexdigest()
-
-    def put_same(self, key: str, data: Data | Path) -> str:
+    def put_same(self, key: str, data: Data | Path, progress: Progress | None = None) -> str:
         """Write `data` unless the key has these very bytes already; returns their sha256 (hex).
 
         For keys that nobody else writes: a request that was sent again, since its answer was lost,
@@ -147,11 +144,12 @@ class Store:
         Raises:
             AlreadyExists: the key is taken, by something else.
         """
-        view = _mapped(data) if isinstance(data, Path) else data
-        digest = hashlib.sha256(view).hexdigest()
-        if not self.put_if_absent(key, view) and self._digest(key) != digest:
+        view = _view(data)
+        with _digested(view) as digest:
+            written = self.put_if_absent(key, view, progress)
+        if not written and self._digest(key) != digest():
             raise AlreadyExists(key)
-        return digest
+        return digest()
 
     def _digest(self, key: str) -> str:
         digest = hashlib.sha256()
@@ -314,34 +312,25 @@ class Store:
             yield
         except FileNotFoundError as error:
             if "NoSuchBucket" in str(error):
-                raise self._bucket_missing() from None
+                raise BucketMissing.of(self.connection) from None
             raise ObjectMissing(key) from None
         except exceptions.AlreadyExistsError:
             raise AlreadyExists(key) from None
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise AccessDenied(
-                f"The store at {self.connection} does not allow this: {_reason(error)}. "
-                "Check the connection's login (access key) and password (secret key)."
-            ) from None
+            raise AccessDenied.by(self.connection, _reason(error)) from None
         except exceptions.BaseError as error:
             raise self._other(error) from None
-
-    def _bucket_missing(self) -> BucketMissing:
-        return BucketMissing(
-            f"The bucket {self.connection.bucket!r} does not exist at {self.connection}: make it, "
-            "or name another in the connection's extra service_config.s3.bucket_name."
-        )
 
     def _other(self, error: exceptions.BaseError) -> StoreError:
         text = str(error)
         if "NoSuchBucket" in text:
-            return self._bucket_missing()
-        if "HTTP error" in text or "Server returned non-2xx status code: 5" in text:
-            return StoreUnavailable(
-                f"The store at {self.connection} does not answer: {_cause(error)}. Start it "
-                "(`podline store start` for the embedded one), or correct the connection's "
-                "endpoint_url."
-            )
+            return BucketMissing.of(self.connection)
+        if any(code in text for code in DENIALS):
+            return AccessDenied.by(self.connection, _reason(error))
+        if "Server returned non-2xx status code: 5" in text:
+            return StoreUnavailable.failing(self.connection, _reason(error))
+        if "HTTP error" in text:
+            return StoreUnavailable.silent(self.connection, _cause(error))
         return StoreError(f"The store at {self.connection} failed: {_reason(error)}")
 
 
@@ -398,6 +387,21 @@ def _cause(error: Exception) -> str:
     if said:
         return str(said[-1])
     return "timed out" if "TimedOut" in str(error) else _reason(error)
+
+
+def _view(data: Data | Path) -> memoryview:
+    return _mapped(data) if isinstance(data, Path) else memoryview(data).cast("B")
+
+
+@contextmanager
+def _digested(data: memoryview) -> Iterator[Callable[[], str]]:
+    """The sha256 of `data`, made while the block sends them."""
+    if data.nbytes < _LARGE:  # a thread would take longer
+        found = hashlib.sha256(data).hexdigest()
+        yield lambda: found
+        return
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: hashlib.sha256(data).hexdigest()).result
 
 
 def _mapped(path: Path) -> memoryview:

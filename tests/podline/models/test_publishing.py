@@ -1,6 +1,7 @@
 """One call publishes a model, whole or not at all."""
 
 import math
+import re
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import podline
-from podline.models import origin
+from podline.models import origin, publishing
 from podline.models.formats import FormatError
 from podline.models.publishing import PublishError, publish
 from podline.models.registry import Model, RegistryError
@@ -53,6 +54,22 @@ def test_what_is_published(store: Store, ridge: Ridge) -> None:
     assert found.seconds.keys() == {"serialise", "upload"}
     assert all(0 < took < 60 for took in found.seconds.values())
     assert Model(store, "power").verify(1) == []
+
+
+def test_what_takes_long_shows_how_far_it_is(
+    store: Store,
+    tflite: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    publish(tflite, "power")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(publishing, "_SHOWN_AFTER", 0)
+    tflite.write_bytes(bytes(3_000_000))
+    publish(tflite, "power")
+    assert re.search(
+        r"power version 2: 100%.*3\.00M/3\.00M .*B/s", capsys.readouterr().err.splitlines()[-1]
+    )
 
 
 def test_where_it_comes_from_in_a_stage(

@@ -136,7 +136,7 @@ def test_files_there_and_back(store: Store, tmp_path: Path, size: int) -> None:
     source, target = tmp_path / "in", tmp_path / "new" / "out"
     source.write_bytes(os.urandom(size))
     sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
-    assert store.upload("f", source) == sha256
+    assert store.put_same("f", source) == sha256
     assert store.download("f", target) == sha256
     assert target.read_bytes() == source.read_bytes()
     with pytest.raises(AlreadyExists):
@@ -153,7 +153,7 @@ def test_an_upload_does_not_fill_the_memory(store: Store, tmp_path: Path) -> Non
         file.truncate(256 * MIB)
     before = peak = anonymous()
     with ThreadPoolExecutor(1) as pool:
-        uploading = pool.submit(store.upload, "large", source)
+        uploading = pool.submit(store.put_same, "large", source)
         while not uploading.done():
             peak = max(peak, anonymous())
             time.sleep(0.01)
