@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--size", type=float, action="append", help="in MiB")
     parser.add_argument("--rtt", type=float, action="append", help="in ms")
     parser.add_argument("--loss", type=float, action="append", help="a share")
+    parser.add_argument("--jitter", type=float, default=0.0, help="in ms (0)")
     parser.add_argument("--client", action="append")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -72,7 +73,7 @@ def main() -> None:
     clients = given.client or _installed()
     with tempfile.TemporaryDirectory() as name, _store_behind_a_link(Path(name)) as (store, link):
         links = [
-            LinkSpec(rtt, given.rate * 1e6, loss)
+            LinkSpec(rtt, given.rate * 1e6, loss, given.jitter / 1000)
             for rtt, loss in itertools.product(round_trips, given.loss or LOSSES)
         ]
         found, probes = measure(
