@@ -1,7 +1,6 @@
 """The upload study's measurements as a table, which `podline.reports` reads."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from podline.studies.keeping import Study, circumstances
@@ -68,13 +67,20 @@ def _rows(one: Measurement, warm_up: bool) -> Iterable[dict[str, Any]]:
 
 
 def _design(design: Design) -> dict[str, Any]:
-    said = asdict(design)
-    said["points"] = [
-        f"{point.model or in_bytes(point.size)} over "
-        f"{', '.join(f'{rtt * 1000:g}' for rtt in point.rtts)} ms, {point.pairs} pairs"
+    points = [
+        f"{point.model or in_bytes(point.size)} "
+        f"({', '.join(f'{rtt * 1000:g}' for rtt in point.rtts)} ms; {point.pairs} pairs)"
         for point in design.points
     ]
-    return said
+    return {
+        "points": points,
+        "clients": list(design.clients),
+        "stores": list(design.stores),
+        "link": f"{design.rate / 1e6:g} Mbit/s, loss {design.loss * 100:g} %, "
+        f"jitter {design.jitter * 1000:g} ms",
+        "uploads from a": design.place,
+        "pairs a visit": design.pairs,
+    }
 
 
 def _spoilt(one: Measurement) -> dict[str, Any]:
