@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,8 @@ from podline.store import (
     StoreUnavailable,
     embedded,
 )
+from podline.store.cleaning import break_off
+from podline.store.keys import TryKey
 from podline.uploads import client, wire
 from podline.uploads.client import Uploader
 from podline.uploads.planning import MIB, Plan
@@ -236,6 +239,28 @@ def test_an_answer_that_is_lost_after_the_parts(
     else:
         assert uploader.put("a", LARGE, how=PARTS).etag == store.head("a").etag
     assert bytes(store.get("a")) == (LARGE[::-1] if rival else LARGE)
+
+
+def test_parts_that_are_cleaned_away(
+    store: Store, uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is what the store said at last, not that there is no object of ours."""
+    real = wire.Wire.request
+    ends: list[str] = []
+
+    def request(self: wire.Wire, method: str, key: str, *arguments: Any) -> wire.Answer:
+        if method == "POST" and "uploadId" in arguments[0]:
+            ends.append(method)
+            if len(ends) == 1:
+                break_off(store, timedelta(seconds=-5))
+                raise wire.Interrupted("the answer was lost")
+        return real(self, method, key, *arguments)
+
+    monkeypatch.setattr(wire.Wire, "request", request)
+    key = TryKey("power", "r1", "train", -1, 1, "ab12").key("model.keras")
+    with pytest.raises(StoreError, match="refused '.*': 404 NoSuchUpload .* Try again once"):
+        uploader.put(key, LARGE, how=PARTS)
+    assert not store.exists(key)
 
 
 @pytest.mark.timeout(180)
