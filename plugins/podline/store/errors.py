@@ -62,12 +62,8 @@ class AccessDenied(StoreError):
     @classmethod
     def by(cls, store: StoreConnection, why: str) -> Self:
         """It was refused for `why`, in the store's words."""
-        fixes = [fix for code, fix in DENIALS.items() if code in why]
-        fix = (
-            fixes[0]
-            if fixes
-            else ("Check the connection's login (access key) and password (secret key)")
-        )
+        keys = "Check the connection's login (access key) and password (secret key)"
+        fix = next((fix for code, fix in DENIALS.items() if code in why), keys)
         return cls(f"The store at {store} does not allow this: {why}. {fix}, then try again.")
 
 
