@@ -94,34 +94,6 @@ def test_a_rate_is_seen_where_many_segments_arrive_in_a_row(
     assert seen == pytest.approx([0, 0, 20e6, 20e6, 20e6, 20e6])
 
 
-@pytest.mark.parametrize(
-    ("windows", "steady"), [((100, 200, 400), False), ((200, 220, 200), True)], ids=["grow", "full"]
-)
-def test_a_rate_is_the_ways_once_it_grows_no_more(
-    monkeypatch: pytest.MonkeyPatch, windows: tuple[int, ...], steady: bool
-) -> None:
-    """The segments of a window arrive within 10 ms of its round trip of 20."""
-    times = iter([0.0, *(at for n in range(3) for at in (n * 0.02, n * 0.02 + 0.01))])
-    monkeypatch.setattr(pacing.time, "perf_counter", lambda: next(times))
-    rate, arrived = pacing._Rate(), 0
-    for window in windows:
-        rate.seen(replace(INFO, delivered=arrived))
-        arrived += window
-        rate.seen(replace(INFO, delivered=arrived))
-    assert rate.steady == steady
-
-
-def test_a_queue_is_seen_where_round_trips_become_longer() -> None:
-    calm, varying = pacing._Queue(), pacing._Queue()
-    for milliseconds, expected in ((20.5, (False, True)), (24, (True, True))):
-        calm.look(replace(INFO, rtt_now=milliseconds / 1000))
-        assert (calm.seen, calm.calm) == expected
-    # The shortest of them is 20 ms, but the usual one 25.
-    for milliseconds, expected in ((25, (False, False)), (27, (False, False)), (28, (True, False))):
-        varying.look(replace(INFO, rtt_now=milliseconds / 1000))
-        assert (varying.seen, varying.calm) == expected
-
-
 def test_a_short_body_is_limited_only_once_segments_had_to_wait(
     listening: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,23 +208,6 @@ def test_what_is_under_way_to_a_near_store_is_not_bound(far: tuple[StoreConnecti
         for number in range(3):
             assert connection.request("PUT", f"near-{number}", body=DATA[: 8 * MIB]).status == 200
         assert connection._http.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > MIB
-
-
-@over_a_link
-@pytest.mark.parametrize("rate", [1e8, 1e9], ids=["fills a queue", "fills none"])
-def test_on_a_way_that_loses_segments_nothing_is_bound(
-    far: tuple[StoreConnection, Link], rate: float
-) -> None:
-    """What follows a lost segment waits for it, and would leave no room for the next."""
-    store, link = far
-    link.set(LinkSpec(0.02, rate, loss=0.01))
-    with Wire(store) as connection:
-        for number in range(2):
-            key = f"lossy-{rate:g}-{number}"
-            assert connection.request("PUT", key, body=DATA[: 8 * MIB]).status == 200
-        sock = connection._http.sock
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > 2 * MIB
-        assert connection._pacing._limit is None
 
 
 @over_a_link
