@@ -21,10 +21,6 @@ _POLL = 0.0005  # seconds
 # Its packets leave as fast as the window lets them, and no delay ends its slow start; any process
 # may take it.
 _UNPACED = b"reno"
-# Times the shortest round trip: packets wait in a queue. A window that opens as in a slow start
-# makes the trip longer by a half of it at the link's rate; the next body, twice as large and all at
-# once, would not find room in a queue as long as the link.
-_QUEUED = 1.1
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,6 @@ class TcpInfo:
     delivered: int
     delivery_rate: int
     congestion: str
-
-    @property
-    def full(self) -> bool:
-        """Whether the way has held no more at some time: packets wait, or were lost."""
-        return self.retransmitted > 0 or self.rtt_now > self.rtt * _QUEUED
 
     @property
     def held(self) -> int:
@@ -137,6 +128,11 @@ def bound(connection: socket.socket, room: int) -> bool:
         return False
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     return True
+
+
+def unbound(connection: socket.socket) -> None:
+    """Have as many bytes under way as the system allows."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _largest_buffer())
 
 
 def limit_rate(connection: socket.socket, rate: int | None) -> None:
