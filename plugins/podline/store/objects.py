@@ -147,16 +147,9 @@ class Store:
         view = _view(data)
         with _digested(view) as digest:
             written = self.put_if_absent(key, view, progress)
-        if not written and self._digest(key) != digest():
+        if not written and self.digest(key) != digest():
             raise AlreadyExists(key)
         return digest()
-
-    def _digest(self, key: str) -> str:
-        digest = hashlib.sha256()
-        with self._explained(key):
-            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
-                digest.update(chunk)
-        return digest.hexdigest()
 
     def swap(self, key: str, data: bytes, etag: str | None) -> str:
         """Replace the version `etag` (None: no object yet) by `data`; returns the new ETag.
@@ -238,6 +231,18 @@ class Store:
             for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
                 digest.update(chunk)
                 file.write(chunk)
+        return digest.hexdigest()
+
+    def digest(self, key: str) -> str:
+        """The sha256 (hex) of the object's bytes, of which a few megabytes are held at a time.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        digest = hashlib.sha256()
+        with self._explained(key):
+            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
+                digest.update(chunk)
         return digest.hexdigest()
 
     def head(self, key: str) -> ObjectInfo:
