@@ -8,7 +8,6 @@ to 1126; a new process has it imported after 23 ms, and boto3 with a client afte
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import re
 import tempfile
@@ -25,7 +24,9 @@ import obstore
 from obstore import exceptions
 from obstore.store import S3Store
 
+from podline.store import content
 from podline.store.connection import StoreConnection
+from podline.store.content import Content
 from podline.store.errors import (
     DENIALS,
     AccessDenied,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:  # obstore has these names for type checkers only
 
     from podline.uploads.client import Uploader
     from podline.uploads.wire import Progress
-
-Data = bytes | bytearray | memoryview
 
 _MIB = 1024 * 1024
 _LARGE = 1 * _MIB
@@ -90,7 +89,7 @@ class Store:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def put(self, key: str, data: Data | Path, progress: Progress | None = None) -> None:
+    def put(self, key: str, data: Content, progress: Progress | None = None) -> None:
         """Write `data` (bytes, or the content of a file) under a new key.
 
         Of several writers of a key one wins (If-None-Match), and nobody sees half an object. A file
@@ -107,7 +106,7 @@ class Store:
             StoreError: `data` is larger than the 5 GiB that S3 takes in one request, and the
                 connection has no keys of its own.
         """
-        view = _view(data)
+        view = content.view(data)
         if view.nbytes >= _LARGE and self.connection.access_key:
             _refuse_fork()
             self._uploader.put(key, view, progress)
@@ -127,7 +126,7 @@ class Store:
         if progress:
             progress(view.nbytes)
 
-    def put_if_absent(self, key: str, data: Data | Path, progress: Progress | None = None) -> bool:
+    def put_if_absent(self, key: str, data: Content, progress: Progress | None = None) -> bool:
         """Write `data` unless the key is taken, as `put` does; returns whether it was written."""
         try:
             self.put(key, data, progress)
@@ -135,7 +134,7 @@ class Store:
             return False
         return True
 
-    def put_same(self, key: str, data: Data | Path, progress: Progress | None = None) -> str:
+    def put_same(self, key: str, data: Content, progress: Progress | None = None) -> str:
         """Write `data` unless the key has these very bytes already; returns their sha256 (hex).
 
         For keys that nobody else writes: a request that was sent again, since its answer was lost,
@@ -144,7 +143,7 @@ class Store:
         Raises:
             AlreadyExists: the key is taken, by something else.
         """
-        view = _view(data)
+        view = content.view(data)
         with _digested(view) as digest:
             written = self.put_if_absent(key, view, progress)
         if not written and self.digest(key) != digest():
@@ -394,10 +393,6 @@ def _cause(error: Exception) -> str:
     return "timed out" if "TimedOut" in str(error) else _reason(error)
 
 
-def _view(data: Data | Path) -> memoryview:
-    return _mapped(data) if isinstance(data, Path) else memoryview(data).cast("B")
-
-
 @contextmanager
 def _digested(data: memoryview) -> Iterator[Callable[[], str]]:
     """The sha256 of `data`, made while the block sends them."""
@@ -407,14 +402,6 @@ def _digested(data: memoryview) -> Iterator[Callable[[], str]]:
         return
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(lambda: hashlib.sha256(data).hexdigest()).result
-
-
-def _mapped(path: Path) -> memoryview:
-    """The content of a file, without reading it into memory; unmapped with the last view of it."""
-    with path.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:  # an empty file cannot be mapped
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 @contextmanager

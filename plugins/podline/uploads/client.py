@@ -5,8 +5,6 @@ Errors are those of `podline.store`.
 
 import base64
 import hashlib
-import mmap
-import os
 import re
 import secrets
 import threading
@@ -17,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from html import unescape
-from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Self
 
+from podline.store import content
 from podline.store.connection import StoreConnection
+from podline.store.content import Content
 from podline.store.errors import (
     DENIALS,
     AccessDenied,
@@ -95,7 +94,7 @@ class Uploader:
     def put(
         self,
         key: str,
-        data: Path | bytes | memoryview,
+        data: Content,
         progress: Progress | None = None,
         new: bool = True,
         how: Plan | None = None,
@@ -115,10 +114,10 @@ class Uploader:
             StoreError: it refuses.
         """
         began = time.perf_counter()
-        with _bytes_of(data) as body:
-            chosen = how or plan(len(body), self.network)
-            send = self._put_parts if chosen.parts > 1 else self._put_whole
-            done = send(key, body, progress, new, chosen)
+        body = content.view(data)
+        chosen = how or plan(len(body), self.network)
+        send = self._put_parts if chosen.parts > 1 else self._put_whole
+        done = send(key, body, progress, new, chosen)
         done.began, done.ended = began, time.perf_counter()
         self._learn(done)
         return done
@@ -366,23 +365,6 @@ class _Counted:
         """Say that what was sent counts no more."""
         if self.progress and self.sent:
             self.progress(-self.sent)
-
-
-@contextmanager
-def _bytes_of(data: Path | bytes | memoryview) -> Iterator[memoryview]:
-    if not isinstance(data, Path):
-        yield memoryview(data).cast("B")
-        return
-    with data.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:  # an empty file cannot be mapped
-            yield memoryview(b"")
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            view = memoryview(mapped)
-            try:
-                yield view
-            finally:
-                view.release()
 
 
 def _etag_of(parts: list[str]) -> str:
