@@ -28,8 +28,8 @@ class Pacing:
 
     A long body on a connection that was seen to fill its way has no more under way than twice what
     the way holds: more would find the queue full, and what is lost there costs round trips. Where
-    segments are lost all the same, or before any had to wait, the way itself loses them: then
-    nothing is bound, since what follows a lost one takes room until that has come.
+    segments are lost again and again all the same, or before any had to wait, the way itself loses
+    them: then nothing is bound, since what follows a lost one takes room until that has come.
 
     Nothing is bound where the other side is near: there the way holds less than the two sides leave
     to each other.
@@ -155,7 +155,7 @@ class _Losses:
 
     Attributes:
         trips: round trips in which there were losses.
-        many: there were in one of them more than a lossy way takes of a short body.
+        many: in one of them there were more than a lossy way takes of a short body.
     """
 
     _MANY = 16  # segments
