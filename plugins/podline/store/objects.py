@@ -226,8 +226,8 @@ class Store:
         """
         digest = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _renamed(path) as part, part.open("wb") as file, self._explained(key):
-            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
+        with _renamed(path) as part, part.open("wb") as file:
+            for chunk in self._chunks(key):
                 digest.update(chunk)
                 file.write(chunk)
         return digest.hexdigest()
@@ -239,10 +239,14 @@ class Store:
             ObjectMissing: there is no such object.
         """
         digest = hashlib.sha256()
-        with self._explained(key):
-            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
-                digest.update(chunk)
+        for chunk in self._chunks(key):
+            digest.update(chunk)
         return digest.hexdigest()
+
+    def _chunks(self, key: str) -> Iterator[obstore.Bytes]:
+        """The object's bytes, some megabytes at a time."""
+        with self._explained(key):
+            yield from obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB)
 
     def head(self, key: str) -> ObjectInfo:
         """Size, ETag and time of the object.
