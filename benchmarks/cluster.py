@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.namespaces import connect, own_namespace
 from podline import settings
 from podline.store import Store, StoreConnection
+from tests.support.namespaces import connect, own_namespace
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.report import goal, print_last_line, summary
+from tests.support.notebooks import code_cell, notebook_text
 
 ROOT = Path(__file__).parents[1]
 DAG_FILE = ROOT / "dags" / "notebook_pipelines_dag.py"

@@ -14,10 +14,10 @@ from typing import Any
 
 from benchmarks import cluster
 from benchmarks.cluster import Cluster, PodTimes, most_at_once
-from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import one_run
-from benchmarks.server import running
+from tests.support.airflow_server import running
+from tests.support.notebooks import code_cell, notebook_text
 
 STAGES = 50
 _NAME = "fanout"

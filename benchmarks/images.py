@@ -1,7 +1,7 @@
 """How fast the images are: built again after a change of podline's code, and started in a pod.
 
 The change is made in a copy of what the images are built from. The start is that of
-`python -m podline.stages` on an empty task: the interpreter, all imports of our own, and the end.
+`python -m podline.runner` on an empty task: the interpreter, all imports of our own, and the end.
 It needs a builder, and the cluster of KUBECONFIG with the images of `make images`.
 """
 
@@ -25,7 +25,7 @@ REBUILD_LIMIT = 10.0  # seconds, all images
 START_LIMIT = 0.2  # seconds
 _STARTS = """
 import json, subprocess, sys, time
-command = [sys.executable, "-m", "podline.stages"]
+command = [sys.executable, "-m", "podline.runner"]
 seconds = []
 for _ in range(int(sys.argv[1]) + 1):
     start = time.perf_counter()
@@ -50,7 +50,7 @@ def rebuilds(n: int) -> list[float]:
             build = ["make", "images", f"BUILDER={builder}", "IMAGE_PREFIX=bench/"]
             subprocess.run(build, cwd=folder, check=True, capture_output=True)
             seconds.append(time.perf_counter() - start)
-            with (folder / "plugins/podline/stages/runner.py").open("a") as file:
+            with (folder / "plugins/podline/runner/runner.py").open("a") as file:
                 file.write(f"# {secrets.token_hex(8)}\n")
         named = ["make", "--silent", "image-names", "IMAGE_PREFIX=bench/"]
         names = subprocess.check_output(named, cwd=folder, text=True).split()

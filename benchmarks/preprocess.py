@@ -20,14 +20,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.notebooks import code_cell
 from benchmarks.report import goal, print_last_line, summary
+from podline.compiler.compiler import check_notebook
+from podline.compiler.pipeline import Pipeline
 from podline.datasets import fetch
-from podline.notebooks.compiler import check_notebook
-from podline.notebooks.pipeline import Pipeline
-from podline.operators.local import LocalRun
-from podline.operators.process import environment
-from podline.store import Store, embedded
+from podline.operators.local_run import LocalRun
+from podline.operators.process_backend import environment
+from podline.store import Store, seaweedfs
+from tests.support.notebooks import code_cell
 
 STAGES = ("ingest", "preprocess")
 SIZES = (1, 10)
@@ -133,7 +133,7 @@ def measure(n: int, folder: Path) -> dict[int, list[tuple[Sample, Sample]]]:
     fetch("household_power")
     pipeline = make_pipeline(folder)
     found: dict[int, list[tuple[Sample, Sample]]] = {size: [] for size in SIZES}
-    with embedded.running(folder / "store") as connection:
+    with seaweedfs.running(folder / "store") as connection:
         store = Store(connection)
         store.ensure_bucket()
         for size in (SIZES[0], *SIZES * n):

@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.notebooks import code_cell, notebook_text
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import one_run
-from benchmarks.server import running
 from podline.contract import STAGE_PHASES
-from podline.store import Store, embedded
+from podline.store import Store, seaweedfs
+from tests.support.airflow_server import running
+from tests.support.notebooks import code_cell, notebook_text
 
 STAGES = 5
 LIMIT = 0.7  # seconds of overhead a stage, without its imports: the issue's goal
@@ -36,7 +36,7 @@ def make_notebook(folder: Path) -> None:
 def measure(n: int, folder: Path, pages: bool) -> None:
     """Run both DAGs `n` times each, alternating, and print what was found."""
     make_notebook(folder)
-    with embedded.running(folder / "store") as connection:
+    with seaweedfs.running(folder / "store") as connection:
         store = Store(connection)
         store.ensure_bucket()
         variables = connection.to_env() | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}

@@ -20,12 +20,12 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks import cluster
-from benchmarks.notebooks import code_cell, notebook_text
-from benchmarks.records import MANY, Server, serving
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import trigger
-from benchmarks.server import Airflow, running
-from podline.store import StoreConnection, embedded
+from podline.store import StoreConnection, seaweedfs
+from tests.support.airflow_server import Airflow, running
+from tests.support.notebooks import code_cell, notebook_text
+from tests.support.records import MANY, Server, serving
 
 BEGIN, END, API, PAINTED = 0.001, 0.040, 0.100, 0.200  # seconds, the goals
 POD = "pod"
@@ -45,7 +45,7 @@ from pathlib import Path
 from airflow.sdk import dag, task
 
 from podline.latency import recorder
-from podline.operators.dags import notebook_dags
+from podline.operators.dag_factory import notebook_dags
 
 def timed(name):
     function = getattr(recorder, name)
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=12, help="samples of each (12)")
     n = parser.parse_args().n
     os.environ.pop("AIRFLOW_HOME", None)
-    with tempfile.TemporaryDirectory() as name, embedded.running(Path(name) / "store") as store:
+    with tempfile.TemporaryDirectory() as name, seaweedfs.running(Path(name) / "store") as store:
         found = _all(n, Path(name), store)
     for part, seconds in found.items():
         print(f"{part:14} {summary(seconds)['median'] * 1000:7.2f} ms")

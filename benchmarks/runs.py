@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from benchmarks.notebooks import code_cell
-from benchmarks.server import Airflow
 from podline.contract import StageResult
 from podline.store import Store, keys
+from tests.support.airflow_server import Airflow
+from tests.support.notebooks import code_cell
 
 
 def array_chain(*names: str, source: str = "x = x + 1") -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ from typing import Any
 
 from benchmarks import cluster
 from benchmarks.cluster import Cluster
-from benchmarks.notebooks import notebook_text
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, one_run
-from benchmarks.server import running
 from podline.contract import STAGE_PHASES
+from tests.support.airflow_server import running
+from tests.support.notebooks import notebook_text
 
 STAGES = [f"stage_{number}" for number in range(1, 6)]
 LIMIT = 0.6  # seconds a stage: the goal

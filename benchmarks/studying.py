@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import print_last_line
-from benchmarks.server import Airflow, running
-from podline.studies.keeping import Study
+from podline_studies.study import Study
+from tests.support.airflow_server import Airflow, running
 
 _PAGE = 100
 _OVER = ("success", "failed")
@@ -75,8 +75,8 @@ def tell(
     study: Study[Any, Any], bench: str, n: int, goals: dict[str, dict[str, Any]], **details: Any
 ) -> None:
     """Print a study's report, and the last line with its headline numbers."""
-    from podline.studies import reporting
+    from podline_studies import report_store
 
-    made = reporting.make(study)
+    made = report_store.make(study)
     print(made.markdown)
     print_last_line(bench, n, goals, **details, **made.last_line)

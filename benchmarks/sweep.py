@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks import cluster, studying
 from benchmarks.report import goal
 from podline import datasets, settings
-from podline.notebooks.joining import JOINED, join_stages
-from podline.studies.keeping import Study
-from podline.studies.kinds import OVERHEAD
+from podline.compiler.join_stages import JOINED, join_stages
+from podline_studies.overhead.kind import OVERHEAD
+from podline_studies.study import Study
 
 _DAG = "overhead_sweep"
 _MINUTES = {"quick": 20.0}  # the goal for a preset as it is

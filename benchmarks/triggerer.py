@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import goal, print_last_line
 from podline.contract import RESULT_MARK
-from podline.operators.diagnosis import CONTAINER, STAGE_LABEL
+from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 OURS, STOCK = "ours", "stock"
 LIMITS = {"requests": 3.0, "memory_mb": 0.3, "p99_s": 0.5}  # a stage: the goals
 _CLASSES = {
-    OURS: "podline.operators.triggers.StageTrigger",
+    OURS: "podline.operators.kubernetes.triggers.StageTrigger",
     STOCK: "airflow.providers.cncf.kubernetes.triggers.pod.KubernetesPodTrigger",
 }
 _PODS_OF_A_NODE = 100

@@ -21,16 +21,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import far_store
 from benchmarks.report import goal, goal_at_least, print_last_line
-from podline.reports.statistics import Estimate, geometric
 from podline.store import Store, StoreConnection
-from podline.studies.machine import busy_share
-from podline.studies.uploads.visiting import write_chance
-from podline.uploads.clients import CLIENTS, COLD_ONLY, Client, boto3_client
-from podline.uploads.links import LinkSpec, topology
-from podline.uploads.links.control import Link
-from podline.uploads.links.probing import Prober, sinking
+from podline.store.boto3_client import boto3_client
+from podline_studies.machine import busy_share
+from podline_studies.reports.estimates import Estimate, geometric
+from podline_studies.uploads.batch import write_chance
+from podline_studies.uploads.clients import CLIENTS, COLD_ONLY, Client
+from podline_studies.uploads.delay_link import LinkSpec, topology
+from podline_studies.uploads.delay_link.control import Link
+from podline_studies.uploads.delay_link.probe import Prober, sinking
+from tests.support import far_store
 
 MIB = 1024 * 1024
 SIZES = (1, 8, 64, 256)  # MiB

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import cluster, studying, virtual_machine
+from benchmarks import cluster, studying
 from podline import settings
-from podline.studies.keeping import Study
-from podline.studies.kinds import UPLOADS
-from podline.uploads.links import topology
-from podline.uploads.links.probing import sinking
+from podline_studies.study import Study
+from podline_studies.uploads.delay_link import topology
+from podline_studies.uploads.delay_link.probe import sinking
+from podline_studies.uploads.kind import UPLOADS
+from tests.support import virtual_machine
 
 _DAG = "upload_benchmark"
 _VM = "vm_store"

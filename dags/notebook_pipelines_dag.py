@@ -9,7 +9,7 @@ documentation says what is wrong.
 from airflow.sdk import get_parsing_context
 
 from podline import settings
-from podline.operators.dags import notebook_dags
+from podline.operators.dag_factory import notebook_dags
 
 # A task's process needs one DAG only.
 ONLY = get_parsing_context().dag_id

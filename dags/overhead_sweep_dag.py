@@ -12,9 +12,9 @@ The notebook says in its metadata which of its parameters are its sizes, as `pod
 
 from airflow.sdk import DAG, Param
 
-from podline.studies.overhead.design import BACKENDS, PRESETS
-from podline.studies.overhead.tasks import TASKS, default_backends
-from podline.studies.wiring import WEEKLY, common_params, wire
+from podline_studies.dag_tasks import WEEKLY, common_params, wire
+from podline_studies.overhead.design import BACKENDS, PRESETS
+from podline_studies.overhead.tasks import TASKS, default_backends
 
 SIZES = {"type": ["null", "array"], "items": {"type": "integer"}, "default": None}
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG, task
 
 from podline import settings
-from podline.operators.sweeping import sweep_for_task
+from podline.operators.kubernetes.pod_gc import sweep_for_task
 
 KEPT_FOR = timedelta(days=1)  # the pods of failed stages, where the setting keeps them
 

@@ -7,7 +7,7 @@ this file.
 from airflow.sdk import get_parsing_context
 
 from podline import settings
-from podline.operators.stock import stock_dags
+from podline_studies.overhead.stock_operator import stock_dags
 
 # A task's process needs one DAG only.
 ONLY = get_parsing_context().dag_id

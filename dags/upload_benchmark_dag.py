@@ -3,8 +3,9 @@
 Pairs of uploads of the same bytes, one to each store, cold and warm, over a link with the latency
 of an edge: store × size × round trip × client × repeats, in an order that the seed makes, from pods
 as a publish stage would, or from processes. Each upload is read back, around the link and not
-timed. The link is a delay link that lies on this machine (`podline.uploads.links.topology`), or
-netem within the pods; it is measured at each visit, too.
+timed. The link is a delay link that lies on this machine
+(`podline_studies.uploads.delay_link.topology`), or netem within the pods; it is measured at each
+visit, too.
 
 The stores are `[podline] store_conn_id` and the first of `[podline] stores`. What is measured is
 kept in the object store, so an interrupted study goes on where it was: clear what failed, or
@@ -13,10 +14,10 @@ trigger a run with the same `name`. `podline report uploads NAME` prints what wa
 
 from airflow.sdk import DAG, Param
 
-from podline.studies.uploads.design import PLACES, PRESETS
-from podline.studies.uploads.tasks import TASKS
-from podline.studies.wiring import WEEKLY, common_params, wire
-from podline.uploads.clients import CLIENTS
+from podline_studies.dag_tasks import WEEKLY, common_params, wire
+from podline_studies.uploads.clients import CLIENTS
+from podline_studies.uploads.design import PLACES, PRESETS
+from podline_studies.uploads.tasks import TASKS
 
 NUMBERS = {"type": ["null", "array"], "items": {"type": "number"}, "default": None}
 

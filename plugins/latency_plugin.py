@@ -4,7 +4,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from podline import web
 from podline.latency import listener
-from podline.web.page_files import address
+from podline.web.static_files import address
 
 _PAGE = {"name": web.NAME, "bundle_url": address()}
 _MODELS = {"name": web.MODELS, "bundle_url": address()}

@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from podline.operators.preloading import preload
+from podline.operators.preload import preload
 
 
 class PodlinePlugin(AirflowPlugin):

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import namespaces
-from podline.store import Store, StoreConnection, embedded
-from tests.support import browser
+from podline.store import Store, StoreConnection, seaweedfs
+from tests.support import browser, namespaces
+from tests.support.records import Server, serving
 
 
 def pytest_configure() -> None:
@@ -83,7 +83,7 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def store_server(store_folder: Path) -> Iterator[StoreConnection]:
     """A server for the whole session; tests take `store`."""
-    with embedded.running(store_folder) as connection:
+    with seaweedfs.running(store_folder) as connection:
         yield connection
 
 
@@ -108,9 +108,18 @@ def _delete_bucket(folder: Path, bucket: str) -> None:
     direct.open(urllib.request.Request(url, method="DELETE")).close()
 
 
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, store_server: StoreConnection
+) -> Iterator[Server]:
+    """An API server of Airflow's, after a run of a notebook's DAG and of one of plain tasks."""
+    with serving(tmp_path_factory.mktemp("airflow"), store_server.to_env()) as found:
+        yield found
+
+
 @pytest.fixture
 def server_folder(tmp_path: Path) -> Iterator[Path]:
     """A folder for a server that the test starts itself; it is stopped at the end."""
     folder = tmp_path / "server"
     yield folder
-    embedded.stop(folder)
+    seaweedfs.stop(folder)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podline.store.in_cluster import server_arguments
-from podline.uploads.links.topology import BUFFERS
+from podline_studies.uploads.delay_link.topology import BUFFERS
 
 HERE = Path(__file__).parent
 DISK = "16G"  # sparse

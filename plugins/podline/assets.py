@@ -3,15 +3,20 @@
 ``schedule=[model_asset("household_power")]``; the event's extra has what `event` returns.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset, AssetAlias
 
+from podline.contract import PublishedVersion
 from podline.models.manifest import Manifest
 from podline.store import keys
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from pydantic import JsonValue
+
+    from podline.store import Store
 
 # What every task that runs a notebook may emit; which models it publishes, its cells say.
 PUBLISHED = AssetAlias("podline-models", group="podline")
@@ -32,3 +37,21 @@ def event(manifest: Manifest) -> dict[str, "JsonValue"]:
         "manifest": keys.manifest_key(manifest.name, manifest.version),
         "sha256": manifest.digest,
     }
+
+
+def announce(published: Sequence[PublishedVersion], store: "Store", context: "Context") -> None:
+    """Emit an asset event for each version that a stage published, and log it to MLflow.
+
+    Args:
+        published: what the stage says.
+        store: where the versions are.
+        context: Airflow's.
+    """
+    from podline.models import mlflow_tracking
+    from podline.models.registry import Model
+
+    events = context["outlet_events"][PUBLISHED]
+    for version in published:
+        manifest = Model(store, version.name).version(version.number)
+        events.add(model_asset(version.name), extra=event(manifest))
+        mlflow_tracking.log(manifest, store)

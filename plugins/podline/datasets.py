@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 
 from podline import settings
 from podline.exceptions import PodlineError
-from podline.models import origin
+from podline.models import lineage
 
 _MIB = 1024 * 1024
 _SILENCE = 60  # seconds without a byte from a server
@@ -165,7 +165,7 @@ def fetch(name: str, source: str = "", cache: Path | None = None) -> Path:
         StoreError: the object store does not answer, or refuses.
     """
     path = _fetched(name, source, cache)
-    origin.note_data(name, _named(name).text_sha256)
+    lineage.note_data(name, _named(name).text_sha256)
     return path
 
 

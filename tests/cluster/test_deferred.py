@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 
-from benchmarks.namespaces import Relay, own_namespace
-from benchmarks.notebooks import code_cell, notebook_text
-from benchmarks.server import Airflow, running
 from podline.exceptions import StageError
 from podline.store import Store, StoreConnection, keys
+from tests.support.airflow_server import Airflow, running
+from tests.support.namespaces import Relay, own_namespace
+from tests.support.notebooks import code_cell, notebook_text
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
@@ -68,7 +68,7 @@ class Try:
     """A try of a notebook's one stage, without a scheduler."""
 
     def __init__(self, folder: Path, source: str, **parameters: Any) -> None:
-        from podline.notebooks.compiler import compile_notebook
+        from podline.compiler.compiler import compile_notebook
         from podline.operators.stage import StageOperator
 
         path = folder / "deferred.ipynb"

@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.namespaces import Relay, own_namespace
 from podline import datasets
 from podline.contract import STAGE_PHASES, StageResult
 from podline.store import Store, keys
-from tests.support.dags_test import ROOT, dags_test, environment, migrate
+from tests.support.dags_test import ROOT, SLICE, dags_test, environment, migrate
+from tests.support.namespaces import Relay, own_namespace
 
 pytestmark = pytest.mark.xdist_group("dags test")
 
 DATE = "2026-01-01T00:00:00+00:00"
 
-# A slice: two months to learn from, and few steps; the held-out year is the whole one.
-SLICE = {"rows": 90_000, "model_size": 10_000, "steps": 60, "horizon": 24}
 # Few windows, few trees, one pass; the held-out subjects are others.
 FEW = {"held_out": [1, 6, 7], "overlap": 0.0, "trees": 10, "epochs": 1, "seed": 1}
 

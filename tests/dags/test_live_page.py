@@ -8,11 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from benchmarks.server import Airflow, running
 from podline.store import StoreConnection
+from tests.support.airflow_server import Airflow, running
 from tests.support.browser import WIDE, log_in, picture
-
-from .test_dags_test import SLICE
+from tests.support.dags_test import SLICE
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400),

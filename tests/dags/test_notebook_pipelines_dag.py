@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.notebooks import code_cell, notebook_text
+from tests.support.notebooks import code_cell, notebook_text
 
 ROOT = Path(__file__).parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
@@ -134,7 +134,7 @@ def test_tags_set_retries_and_timeout_of_the_task(tmp_path: Path) -> None:
 import sys
 from datetime import timedelta
 from pathlib import Path
-from podline.operators.dags import notebook_dags
+from podline.operators.dag_factory import notebook_dags
 (dag, _) = notebook_dags(Path(sys.argv[1]))
 task = dag.get_task("work")
 assert task.retries == 3 and task.retry_delay == timedelta(seconds=30), task.retries

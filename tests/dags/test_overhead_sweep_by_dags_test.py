@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.namespaces import Relay, own_namespace
 from podline.store import Store, StoreConnection
-from podline.studies.keeping import Study
-from podline.studies.kinds import OVERHEAD
-from podline.studies.overhead.tables import tables
+from podline_studies.overhead.frames import tables
+from podline_studies.overhead.kind import OVERHEAD
+from podline_studies.study import Study
 from tests.support.dags_test import dags_test, environment, migrate
+from tests.support.namespaces import Relay, own_namespace
 from tests.support.sweep import SMALL, variables, write_notebook
 
 pytestmark = [pytest.mark.xdist_group("dags test"), pytest.mark.timeout(400)]

@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.server import Airflow, running
 from podline.store import Store, StoreConnection
-from podline.studies.keeping import Study
-from podline.studies.kinds import OVERHEAD
-from podline.studies.overhead.tables import tables
+from podline_studies.overhead.frames import tables
+from podline_studies.overhead.kind import OVERHEAD
+from podline_studies.study import Study
+from tests.support.airflow_server import Airflow, running
 from tests.support.sweep import SMALL, variables, write_notebook
 from tests.support.waiting import until
 

@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import pytest
 
-from benchmarks.namespaces import Relay, own_namespace
-from benchmarks.notebooks import DEFERRED_DAG, code_cell, notebook_text
-from benchmarks.server import ROOT, Airflow, running
 from podline.store import Store, StoreConnection
+from tests.support.airflow_server import ROOT, Airflow, running
 from tests.support.browser import PHONE, WIDE, log_in, picture
 from tests.support.latency import lengths, one_try
+from tests.support.namespaces import Relay, own_namespace
+from tests.support.notebooks import DEFERRED_DAG, code_cell, notebook_text
 from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
@@ -39,7 +39,7 @@ ADOPTING = """
 # Airflow reads only files that name it.
 from pathlib import Path
 
-from podline.operators.dags import notebook_dags
+from podline.operators.dag_factory import notebook_dags
 
 def defer_again(context):
     context["task"].deferrable = context["ti"].try_number > 1
@@ -54,7 +54,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.sdk import DAG
 
 from podline import settings
-from podline.operators import manifest
+from podline.operators.kubernetes import manifest
 
 with DAG("stock", schedule=None):
     KubernetesPodOperator(

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.notebooks import code_cell, notebook_text
-from benchmarks.server import Airflow, running
 from podline.contract import StageResult
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys
+from tests.support.airflow_server import Airflow, running
 from tests.support.latency import lengths, one_try
+from tests.support.notebooks import code_cell, notebook_text
 from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks import far_store
 from podline.models.publishing import publish
 from podline.store import Store, StoreConnection
-from podline.studies.keeping import Study
-from podline.studies.kinds import UPLOADS
-from podline.studies.uploads.tables import tables
-from podline.uploads.links import topology
-from podline.uploads.links.probing import sinking
-from tests.support import delay_link
+from podline_studies.study import Study
+from podline_studies.uploads.delay_link import topology
+from podline_studies.uploads.delay_link.probe import sinking
+from podline_studies.uploads.frames import tables
+from podline_studies.uploads.kind import UPLOADS
+from tests.support import delay_link, far_store
 from tests.support.dags_test import dags_test, environment, migrate
 
 pytestmark = [*delay_link.MARKS, pytest.mark.timeout(400)]

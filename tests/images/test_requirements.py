@@ -3,40 +3,15 @@
 import ast
 import runpy
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from podline import __version__
 from podline.contract import CONTRACT_VERSION
-
-ROOT = Path(__file__).parents[2]
-STAGE = ROOT / "images" / "stage"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-# What an image's pip sees.
-INSIDE = default_environment() | {
-    "sys_platform": "linux",
-    "platform_machine": "x86_64",
-    "python_version": "3.13",
-    "python_full_version": "3.13.0",
-}
-
-
-def pins(path: Path) -> dict[str, str]:
-    """The versions that a file of requirements pins for a Linux machine."""
-    found = {}
-    for line in path.read_text().splitlines():
-        if line and not line.lstrip().startswith("#"):
-            requirement = Requirement(line)
-            if not requirement.marker or requirement.marker.evaluate(INSIDE):
-                (only,) = requirement.specifier
-                assert only.operator == "=="
-                found[requirement.name] = only.version
-    return found
+from tests.support.requirements import PROJECT, ROOT, STAGE, pins
 
 
 @pytest.mark.parametrize("target", ["base", "tensorflow", "uploads"])
@@ -62,8 +37,13 @@ def test_all_that_the_project_names_is_pinned(target: str) -> None:
 
 def test_what_the_runner_imports_is_inside() -> None:
     imported = set()
-    outside = ("html.py", "in_cluster.py", "tracking.py")  # these never run in a pod
-    for folder in ("stages", "store", "models", "uploads"):
+    outside = (
+        "boto3_client.py",
+        "html_export.py",
+        "in_cluster.py",
+        "mlflow_tracking.py",
+    )  # these never run in a pod
+    for folder in ("runner", "store", "store/upload", "models"):
         for path in (ROOT / "plugins" / "podline" / folder).glob("*.py"):
             if path.name not in outside:
                 imported |= modules(path)

@@ -7,9 +7,9 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from podline.contract import CONTRACT_VERSION
+from tests.support.requirements import STAGE, pins
 
 from .conftest import BASE, TENSORFLOW, UPLOADS, pod
-from .test_requirements import STAGE, pins
 
 pytestmark = pytest.mark.cluster
 
@@ -33,8 +33,8 @@ def test_versions_are_the_hosts(target: str, python: Any) -> None:
 def test_the_runner_is_all_there(target: str, python: Any) -> None:
     code = """if True:
         import importlib, json, pkgutil, sys
-        import podline.contract, podline.datasets, podline.models, podline.stages, podline.store
-        for package in (podline.stages, podline.store, podline.models):
+        import podline.contract, podline.datasets, podline.models, podline.runner, podline.store
+        for package in (podline.runner, podline.store, podline.models):
             for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
                 importlib.import_module(module.name)
         print(json.dumps([podline.contract.CONTRACT_VERSION, "airflow" in sys.modules]))
@@ -48,7 +48,7 @@ def test_tensorflow_computes(python: Any) -> None:
 
 
 def test_the_upload_studys_visits_find_all_they_need(run: Any) -> None:
-    code = "import podline.studies.uploads.visiting as v, boto3; print(*v.CLIENTS)"
+    code = "import podline_studies.uploads.batch as v, boto3; print(*v.CLIENTS)"
     script = f"python -W error -c '{code}' && tc -V && ip -V"
     found = run(UPLOADS, "sh", "-c", script)
     assert found.startswith("podline boto3 ")

@@ -191,9 +191,9 @@ def test_an_environment_without_pip_and_uv_makes_its_own_pip(
 def test_the_object_store_gives_the_file(
     real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from podline.store import embedded, open_store
+    from podline.store import open_store, seaweedfs
 
-    with embedded.running(tmp_path / "store") as connection:
+    with seaweedfs.running(tmp_path / "store") as connection:
         for variable, value in connection.to_env().items():
             monkeypatch.setenv(variable, value)
         open_store(connection).put("data/power.csv.xz", real)

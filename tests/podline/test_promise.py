@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.notebooks import code_cell
+from podline.compiler.compiler import compile_notebook
 from podline.exceptions import NotebookError, PodlineError
-from podline.notebooks.compiler import compile_notebook
-from podline.operators.local import LocalRun
+from podline.operators.local_run import LocalRun
 from podline.store import Store
+from tests.support.notebooks import code_cell
 
 TESTS = Path(__file__).parents[1]
 FOLDER = TESTS / "notebooks"

@@ -4,8 +4,11 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.server import Airflow
 from podline.latency.phases import OUTSIDE
+from podline.latency.record import Record
+from tests.support.airflow_server import Airflow
+
+SECONDS = {"prepare": 0.1, "code": 0.8, "finish": 0.1}
 
 SUM = 0.010  # seconds that phases may differ from the duration
 
@@ -48,3 +51,20 @@ def _assert_in_code(found: dict[str, Any]) -> None:
         code = next(phase for phase in found["phases"] if phase["name"] == "code")
         assert code["start"] - SUM < cell["start"], cell
         assert cell["start"] + cell["seconds"] < code["start"] + code["seconds"] + SUM, cell
+
+
+def record(task: str, start: float = 0.0, **changes: Any) -> Record:
+    """A record of a stage of one second, `start` seconds after its run began."""
+    seconds = changes.pop("phases", SECONDS)
+    phases, at = [], 0.0
+    for name, length in seconds.items():
+        phases.append(
+            {"name": name, "start": at, "seconds": length, "source": "worker", "precision": 0.001}
+        )
+        at += length
+    given = {
+        "version": 1, "dag_id": "d", "run_id": "r", "task_id": task, "try_number": 1,
+        "kind": "stage", "state": "success", "start": 1000 + start, "end": 1000 + start + at,
+        "run_start": 999.5, "phases": phases,
+    }  # fmt: skip
+    return Record.model_validate(given | changes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.server import free_port
+from tests.support.airflow_server import free_port
 
 _SERVER = Path(__file__).parents[2] / ".venv" / "mlflow" / "bin" / "mlflow"
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks.notebooks import code_cell, notebook_text
 from podline.store import Store
+from tests.support.notebooks import code_cell, notebook_text
 
 CELLS = [
     code_cell("rows = 10\nwidth = 1", "parameters"),

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import virtual_machine
-from benchmarks.virtual_machine import Machine, MachineError
 from podline.store import AlreadyExists, Store
-from podline.uploads.links import LinkSpec, topology
+from podline_studies.uploads.delay_link import LinkSpec, topology
+from tests.support import virtual_machine
+from tests.support.virtual_machine import Machine, MachineError
 
 ROOT = Path(__file__).parents[2]
 

@@ -32,7 +32,7 @@ def command(
     """
     from podline.cli.values import read_duration
     from podline.models.registry import Model, models
-    from podline.store.cleaning import break_off, clean
+    from podline.store.retention import break_off, clean
 
     age = read_duration(older_than)
     with stores.opened() as store:

@@ -20,8 +20,8 @@ def command(
 
     The joined stage has the first one's name and settings. Only tags are changed.
     """
+    from podline.compiler.join_stages import JOINED, join_stages
     from podline.exceptions import NotebookError
-    from podline.notebooks.joining import JOINED, join_stages
 
     to = to or notebook.with_stem(notebook.stem + JOINED)
     if to.exists():

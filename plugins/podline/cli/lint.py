@@ -10,7 +10,7 @@ import typer
 
 from podline.cli import notebooks
 from podline.cli.console import counted
-from podline.notebooks.document import ERROR, Problem
+from podline.compiler.notebook import ERROR, Problem
 
 Found = Sequence[tuple[str, Problem]]
 
@@ -47,7 +47,7 @@ def command(
 
 
 def _check(path: Path, known: list[Problem]) -> list[Problem]:
-    from podline.notebooks.compiler import check_notebook
+    from podline.compiler.compiler import check_notebook
 
     return known or check_notebook(path).problems
 

@@ -21,11 +21,11 @@ from podline.cli import (
     runs,
     show,
     store,
-    study,
     sweep,
     up,
 )
 from podline.exceptions import PodlineError
+from podline.extensions import COMMANDS, extensions
 
 
 class _Podline(TyperGroup):
@@ -82,7 +82,6 @@ app.command("join")(join.command)
 app.command("run")(run.command)
 app.command("runs")(runs.command)
 app.command("latency")(latency.command)
-app.add_typer(study.app)
 app.command("notebook")(notebook.command)
 app.command("clean")(clean.command)
 app.command("sweep-pods")(sweep.command)
@@ -90,3 +89,5 @@ app.add_typer(models.app)
 app.add_typer(data.app)
 app.add_typer(store.app)
 app.command("up")(up.command)
+for _name, _app in extensions(COMMANDS):
+    app.add_typer(_app, name=_name)

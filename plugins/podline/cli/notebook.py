@@ -32,9 +32,9 @@ def command(
     if len(what) not in (1, 3):
         raise typer.BadParameter("name a key, or a DAG, a RUN (or latest) and a STAGE")
     with stores.opened() as store:
-        from podline.cli import history
+        from podline.store import run_history
 
-        key = what[0] if len(what) == 1 else history.executed_key(store, *what)
+        key = what[0] if len(what) == 1 else run_history.executed_key(store, *what)
         data = bytes(store.get(key))
     if html:
         data = _page(data)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from podline.notebooks.document import ERROR, Problem
+from podline.compiler.notebook import ERROR, Problem
 
 if TYPE_CHECKING:
-    from podline.notebooks.pipeline import Pipeline
+    from podline.compiler.pipeline import Pipeline
 
 
 def find(paths: Iterable[Path]) -> dict[Path, list[Problem]]:
@@ -43,7 +43,7 @@ def compiled(path: Path) -> Pipeline:
     Raises:
         typer.Exit: it does not compile; its problems were printed.
     """
-    from podline.notebooks.compiler import check_notebook
+    from podline.compiler.compiler import check_notebook
 
     pipeline = check_notebook(path)
     for problem in pipeline.problems:

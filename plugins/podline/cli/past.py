@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from podline.cli import history, report
+from podline.cli import report
 from podline.cli.console import counted, local_time, make_console, make_table, print_table
-from podline.cli.history import Run
+from podline.cli.stage_times import row_of, start_of, wall_seconds
 from podline.contract import StageResult
-from podline.latency.breakdown import row_of, start_of, wall_seconds
-from podline.store import Store
+from podline.store import Store, run_history
+from podline.store.run_history import Run
 
 Results = Mapping[str, StageResult | None]
 
@@ -19,7 +19,7 @@ def print_dags(store: Store) -> None:
     """Print the DAGs that ran, the one that wrote last first."""
     console = make_console()
     by_dag: dict[str, list[Run]] = {}
-    for run in history.runs(store):
+    for run in run_history.runs(store):
         by_dag.setdefault(run.dag_id, []).append(run)
     if not by_dag:
         console.print(f"Nothing ran yet in the store {store.connection}.", soft_wrap=True)
@@ -36,12 +36,12 @@ def print_dags(store: Store) -> None:
 def print_runs(store: Store, dag_id: str, limit: int) -> None:
     """Print a DAG's runs, the one that wrote last first, and at most so many."""
     console = make_console()
-    known = history.runs(store, dag_id)
+    known = run_history.runs(store, dag_id)
     table = make_table("run", "started", "seconds", "stages", "state")
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
     table.columns[2].justify = table.columns[3].justify = "right"
     for run in known[:limit]:
-        results = history.results(store, run.last_tries)
+        results = run_history.results(store, run.last_tries)
         read = [result for result in results.values() if result]
         started = local_time(start_of(read)) if read else ""
         seconds = f"{wall_seconds(read):.2f}" if read else ""
@@ -59,8 +59,8 @@ def print_run(store: Store, dag_id: str, name: str, cells: bool) -> None:
         HistoryError: there is no such run.
     """
     console = make_console()
-    run = history.find_run(store, dag_id, name)
-    results = history.results(store, run.last_tries)
+    run = run_history.find_run(store, dag_id, name)
+    results = run_history.results(store, run.last_tries)
     read = {stage: result for stage, result in results.items() if result}
     read = dict(sorted(read.items(), key=lambda item: item[1].started))
     console.print()
@@ -69,7 +69,7 @@ def print_run(store: Store, dag_id: str, name: str, cells: bool) -> None:
         console.print(_times(list(read.values())))
     report.print_breakdown(console, [row_of(r, stage=stage) for stage, r in read.items()], cells)
     _print_remarks(console, run, results)
-    report.print_metrics(console, history.metrics_of(read.values()))
+    report.print_metrics(console, run_history.metrics_of(read.values()))
     report.print_executed(console, run, read | results)
 
 

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from podline.cli.console import make_table, print_table
-from podline.cli.history import Run
-from podline.latency.breakdown import Row, phase_names, total_of
-from podline.operators.launching import shown
+from podline.cli.stage_times import Row, phase_names, total_of
+from podline.operators.task_spec import shown
+from podline.store.run_history import Run
 
 
 def print_breakdown(console: Console, rows: Sequence[Row], cells: bool = False) -> None:

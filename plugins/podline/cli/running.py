@@ -8,17 +8,17 @@ from rich.console import Console
 from rich.text import Text
 
 from podline import settings
-from podline.cli import history, report, stores
+from podline.cli import report, stores
 from podline.cli.console import make_console
-from podline.cli.outline import outline
+from podline.cli.stage_times import rows_of
+from podline.compiler.outline import outline
+from podline.compiler.pipeline import Pipeline
 from podline.contract import StagePlan
 from podline.exceptions import StageError
-from podline.latency.breakdown import rows_of
-from podline.notebooks.pipeline import Pipeline
-from podline.operators.local import LocalRun
-from podline.operators.process import environment
-from podline.stages.html import make_pages_apart
-from podline.store import keys
+from podline.operators.local_run import LocalRun
+from podline.operators.process_backend import environment
+from podline.runner.html_export import make_pages_apart
+from podline.store import keys, run_history
 
 
 def run(
@@ -120,8 +120,8 @@ def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
     """Print the breakdown, the metrics and where the executed notebooks are."""
     rows = rows_of(run.results, run.seconds)
     report.print_breakdown(console, rows, cells)
-    report.print_metrics(console, history.metrics_of(run.results.values()))
-    for found in history.runs(run.store, run.pipeline.name, run.run_id):
+    report.print_metrics(console, run_history.metrics_of(run.results.values()))
+    for found in run_history.runs(run.store, run.pipeline.name, run.run_id):
         stages = dict.fromkeys([*run.results, *(attempt.stage for attempt in found.last_tries)])
         report.print_executed(console, found, stages)
 

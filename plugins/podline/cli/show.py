@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from podline.cli.outline import Outline, StageOutline
+    from podline.compiler.outline import Outline, StageOutline
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Show a notebook's parameters, its stages and their graph."""
     pipeline = notebooks.compiled(notebook)
-    from podline.cli.outline import outline
+    from podline.compiler.outline import outline
 
     found = outline(pipeline)
     if mermaid:

@@ -14,31 +14,31 @@ app = typer.Typer(name="store", help="Run the embedded object store.", no_args_i
 @app.command("start")
 def start() -> None:
     """Start the embedded store, until `podline store stop`."""
-    from podline.store import embedded
+    from podline.store import seaweedfs
 
-    connection = embedded.start(stores.embedded_folder())
+    connection = seaweedfs.start(stores.embedded_folder())
     typer.echo(f"the store runs: {connection}")
 
 
 @app.command("stop")
 def stop() -> None:
     """Stop the embedded store; its data stays."""
-    from podline.store import embedded
+    from podline.store import seaweedfs
 
-    stopped = embedded.stop(stores.embedded_folder())
+    stopped = seaweedfs.stop(stores.embedded_folder())
     typer.echo("the store is stopped" if stopped else "the store did not run")
 
 
 @app.command("status")
 def status() -> None:
     """Say whether the embedded store runs; fails if it does not."""
-    from podline.store import embedded
+    from podline.store import seaweedfs
 
     folder = stores.embedded_folder()
-    if not embedded.is_running(folder):
+    if not seaweedfs.is_running(folder):
         typer.echo(f"the store of {folder} does not run")
         raise typer.Exit(1)
-    typer.echo(f"the store of {folder} runs: {embedded.connection(folder)}")
+    typer.echo(f"the store of {folder} runs: {seaweedfs.connection(folder)}")
 
 
 Namespace = Annotated[str, typer.Option(help="The store's namespace in the cluster.")]
@@ -58,15 +58,15 @@ def env(
 
     Use it as: eval "$(podline store env)"
     """
-    from podline.store import embedded, in_cluster
+    from podline.store import in_cluster, seaweedfs
 
     folder = stores.embedded_folder()
     connection = (
-        in_cluster.connection(namespace, endpoint) if cluster else embedded.connection(folder)
+        in_cluster.connection(namespace, endpoint) if cluster else seaweedfs.connection(folder)
     )
     for name, value in connection.to_env().items():
         typer.echo(f"export {name}={shlex.quote(value)}")
-    if not (cluster or embedded.is_running(folder)):
+    if not (cluster or seaweedfs.is_running(folder)):
         typer.echo("podline: the store does not run: podline store start", err=True)
 
 
@@ -97,10 +97,10 @@ def execute(
 
     It is the environment's own, or else the embedded one, which is up meanwhile.
     """
-    from podline.store import execution
+    from podline.store import environment
 
     try:
-        code = execution.run(program, stores.embedded_folder())
+        code = environment.run(program, stores.embedded_folder())
     except (FileNotFoundError, PermissionError) as error:
         typer.echo(f"podline: error: {program[0]}: {error.strerror}", err=True)
         code = 127 if isinstance(error, FileNotFoundError) else 126

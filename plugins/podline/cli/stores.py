@@ -29,9 +29,9 @@ def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
         StoreConnectionError: the environment's connection cannot be used.
         EmbeddedStoreError: the embedded store does not start.
     """
-    from podline.store import execution, open_store
+    from podline.store import environment, open_store
 
-    with _sigterm_unwinds(), execution.environment(embedded_folder()) as variables:
+    with _sigterm_unwinds(), environment.environment(embedded_folder()) as variables:
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         try:

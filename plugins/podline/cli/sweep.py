@@ -22,12 +22,12 @@ def command(
     """
     from podline import settings
     from podline.cli.values import read_duration
-    from podline.operators import sweeping
+    from podline.operators.kubernetes import pod_gc
 
     age = read_duration(kept_for)
     where = namespace or settings.namespace()
-    states = sweeping.states_in_database()
-    found = sweeping.sweep(sweeping.cluster(), where, states, age, dry_run=dry_run)
+    states = pod_gc.states_in_database()
+    found = pod_gc.sweep(pod_gc.cluster(), where, states, age, dry_run=dry_run)
     for name in found:
         typer.echo(name)
     verb = "would be removed" if dry_run else "removed"

@@ -13,12 +13,12 @@ _ROOT = Path(__file__).parents[3]  # of a checkout: `dags` and `plugins` are the
 
 def command() -> None:
     """Run Airflow and the store on this machine, until Ctrl-C."""
-    from podline import standalone
-    from podline.store import execution
+    from podline import local_airflow
+    from podline.store import environment
 
     home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
-    with execution.environment(stores.embedded_folder()) as variables:
-        code = standalone.serve(home.absolute(), {**_defaults(), **variables}, typer.echo)
+    with environment.environment(stores.embedded_folder()) as variables:
+        code = local_airflow.serve(home.absolute(), {**_defaults(), **variables}, typer.echo)
     raise typer.Exit(code)
 
 

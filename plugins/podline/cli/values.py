@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from podline.exceptions import PodlineError
 
 if TYPE_CHECKING:
-    from podline.notebooks.pipeline import Pipeline
+    from podline.compiler.pipeline import Pipeline
 
 _EXAMPLES = {
     bool: "true or false",
@@ -34,7 +34,7 @@ def read_parameters(pipeline: Pipeline, given: Iterable[str]) -> dict[str, Any]:
         ValueFormError: one is not of this form, or not of its parameter's type.
         StageError: there is no such parameter.
     """
-    from podline.operators.launching import check_parameters
+    from podline.operators.task_spec import check_parameters
 
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters}
     values = {}

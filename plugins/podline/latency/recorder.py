@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
-from podline.latency.aside import aside
+from podline.latency.background import aside
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
@@ -45,40 +45,40 @@ def _is_wanted(task: Any) -> bool:
 
 
 def _record(ti: Any, began: float, error: BaseException | str | None) -> None:
-    from podline.latency import keeping, making
+    from podline.latency import record_builder, record_store
 
     if (backend := getattr(ti.task, "backend", None)) is not None:
         aside("the events of the pod cannot be read", backend.observe, _PATIENCE)()
-    prefix, record = making.prefix_of(ti), making.record_of(ti, began, error)
+    prefix, record = record_builder.prefix_of(ti), record_builder.record_of(ti, began, error)
     store = _store(ti.task)
     saved = aside(
         "the object store has no record of this try",
-        lambda: keeping.put(store, prefix, record) if store else None,
+        lambda: record_store.put(store, prefix, record) if store else None,
         _PATIENCE,
     )
     state = ti.get_template_context()["task_state_store"]
     if record.state != "up_for_retry":  # else Airflow has closed the store to this try by now
-        keeping.set_in_state(state, record)
+        record_store.set_in_state(state, record)
         _record_earlier(ti, state, store)
     saved()
 
 
 def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:
     """Bring what Airflow's state store lacks of earlier tries: retried ones, and dead ones."""
-    from podline.latency import keeping, making
+    from podline.latency import record_builder, record_store
 
     for number in range(ti.try_number - 1, 0, -1):
-        if keeping.is_in_state(state, number):
+        if record_store.is_in_state(state, number):
             break
         where = TryKey.of(ti, number)
-        find = partial(keeping.find, store, where) if store else None
+        find = partial(record_store.find, store, where) if store else None
         trouble = f"the record of try {number} cannot be found"
         found = aside(trouble, find, _PATIENCE)() if find else None
         if found is None:
-            prefix, found = making.lost_record(ti, where)
+            prefix, found = record_builder.lost_record(ti, where)
             if store is not None:
-                keeping.put(store, prefix, found)
-        keeping.set_in_state(state, found)
+                record_store.put(store, prefix, found)
+        record_store.set_in_state(state, found)
 
 
 def _store(task: Any) -> "Store | None":

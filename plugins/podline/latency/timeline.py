@@ -8,7 +8,7 @@ from podline.latency.record import Cell, Phase, Skew, Source
 
 if TYPE_CHECKING:
     from podline.contract import StageResult
-    from podline.latency.observed import Observed
+    from podline.latency.observations import Observed
 
 # Seconds to which is known: when something happened in a process or was brought by a watch, when
 # a process started, and what a pod's status says.

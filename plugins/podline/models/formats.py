@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from podline.exceptions import PodlineError
+from podline.frameworks import dump_skops, is_estimator, is_keras_model
 
 KERAS, SAVED_MODEL, TFLITE, ONNX, SKOPS = "keras", "savedmodel", "tflite", "onnx", "skops"
 
@@ -59,8 +60,6 @@ def type_of(model: Any) -> str:
 
 
 def _writers(model: Any) -> dict[str, Callable[[Any, Path, Any], Path]]:
-    from podline.stages.artifacts import is_estimator
-    from podline.stages.pickling import is_keras_model
 
     if is_keras_model(model):
         return {
@@ -118,15 +117,13 @@ def _export_onnx(model: Any, folder: Path, example: Any) -> Path:
 
 
 def _write_skops(model: Any, folder: Path, example: Any) -> Path:
-    from podline.stages.artifacts import store_typed
-
-    stored = store_typed(model, folder, "model")
-    if stored is None or stored[0].name != SKOPS:
+    path = folder / "model.skops"
+    if not dump_skops(model, path):
         raise FormatError(
             f"the {type_of(model)} has parts that skops cannot store, such as functions of the "
             f"notebook. fix: publish it with formats={[ONNX]}, or without those parts"
         )
-    return stored[1]
+    return path
 
 
 def _convert_to_onnx(model: Any, folder: Path, example: Any) -> Path:

@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 from podline.exceptions import PodlineError
 from podline.models import formats as forms
-from podline.models import origin
+from podline.models import lineage
 from podline.models.aliases import CHAMPION, LATEST, Alias, now
 from podline.models.manifest import SERIALISE, UPLOAD, Manifest
 from podline.models.registry import Model, VersionGone, check_name
 from podline.store import keys, open_store
-from podline.uploads.wire import Progress
+from podline.store.upload.http_connection import Progress
 
 Mode = Literal["min", "max"]
 
@@ -94,12 +94,12 @@ def publish(
         draft = _draft(name, written, metrics or {}, parameters or {}, model, seconds)
         made = _store(entry, draft, Path(folder))
     version = Version(name, made.version, keys.manifest_key(name, made.version))
-    origin.published.append((name, made.version))
+    lineage.published.append((name, made.version))
     _move_aliases(entry, made.version, bar if promote else None)
-    if not origin.in_stage():  # there the operator does it, who knows the run
-        from podline.models import tracking
+    if not lineage.in_stage():  # there the operator does it, who knows the run
+        from podline.models import mlflow_tracking
 
-        tracking.log(made, entry.store)
+        mlflow_tracking.log(made, entry.store)
     return version
 
 
@@ -195,7 +195,7 @@ def _draft(
         files=(),
         metrics=_numbers(name, metrics),
         parameters=_plain_values(name, parameters),
-        origin=origin.current(),
+        origin=lineage.current(),
         libraries=_libraries(),
         seconds=dict(seconds),
     )

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from podline import settings
 from podline.contract import StageTask
 from podline.exceptions import StageError
-from podline.operators import diagnosis, following
-from podline.operators.output import Transcript
-from podline.operators.triggers import StageTrigger
+from podline.operators.kubernetes import follower, pod_status
+from podline.operators.kubernetes.triggers import StageTrigger
+from podline.operators.log_lines import Transcript
 from podline.store.keys import nonce_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from podline.operators.pods import PodBackend
+    from podline.operators.kubernetes.backend import PodBackend
     from podline.operators.stage import NotebookOperator
     from podline.store import StoreConnection
 
@@ -63,7 +63,7 @@ def _trigger(
     }
     now = time.time()
     trigger = StageTrigger(
-        pod=diagnosis.name_of(pod),
+        pod=pod_status.name_of(pod),
         namespace=pod["metadata"]["namespace"],
         stage=task.plan.stage,
         prefix=task.prefix,
@@ -95,21 +95,21 @@ def finish(backend: "PodBackend", event: Mapping[str, Any], log: Callable[[str],
     try:
         for line in _log(backend, event):
             stored = transcript.hear(line) or stored
-    except following.failures() as error:
+    except follower.failures() as error:
         if getattr(error, "status", None) != 404:
-            backend.say(f"the log of the pod cannot be read: {following.explain(error)}")
+            backend.say(f"the log of the pod cannot be read: {follower.explain(error)}")
     if stored:
         digest, backend.marks["stored"] = stored
         return str(digest)
     if "ended" in event:
-        raise StageError(diagnosis.death(event["ended"], event["stage"], transcript.last))
+        raise StageError(pod_status.death(event["ended"], event["stage"], transcript.last))
     raise StageError(event["error"])
 
 
 def _log(backend: "PodBackend", event: Mapping[str, Any]) -> Iterable[str]:
     if not event["started"]:
         return ()
-    return following.whole_log(backend.client, event["namespace"], event["pod"])
+    return follower.whole_log(backend.client, event["namespace"], event["pod"])
 
 
 def delete_pods(operator: "NotebookOperator", backend: "PodBackend", context: "Context") -> None:
@@ -120,11 +120,11 @@ def delete_pods(operator: "NotebookOperator", backend: "PodBackend", context: "C
             operator.namespace or settings.namespace(),
             label_selector=",".join(f"{name}={value}" for name, value in labels.items()),
             _preload_content=False,
-            _request_timeout=(following.CONNECT_SECONDS, 30),
+            _request_timeout=(follower.CONNECT_SECONDS, 30),
         )
         pods = json.loads(response.data)["items"]
-    except following.failures() as error:
-        backend.say(f"the stage's pod cannot be found: {following.explain(error)}")
+    except follower.failures() as error:
+        backend.say(f"the stage's pod cannot be found: {follower.explain(error)}")
         return
     for backend.pod in pods:
         backend.close()

@@ -11,24 +11,24 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from podline import settings
-from podline.assets import PUBLISHED
+from podline.assets import PUBLISHED, announce
+from podline.compiler.pipeline import Pipeline, Stage
+from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
-from podline.latency.observed import Observed
-from podline.notebooks.pipeline import Pipeline, Stage
-from podline.notebooks.tags import StageSettings
-from podline.operators import launching
-from podline.operators.backends import Backend, check_backend
-from podline.operators.launching import Shipment
-from podline.stages import RESULT
+from podline.latency.observations import Observed
+from podline.operators import task_spec
+from podline.operators.backend import Backend, check_backend
+from podline.operators.task_spec import Shipment
 from podline.store import keys
+from podline.store.keys import RESULT
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     from airflow.sdk import Context
     from kubernetes.client import V1Pod
 
-    from podline.operators.pods import PodBackend
+    from podline.operators.kubernetes.backend import PodBackend
     from podline.store import Store
 
 BACKEND_PARAM = "backend"
@@ -39,7 +39,7 @@ class NotebookOperator(KubernetesPodOperator):
 
     On the backend ``kubernetes`` that kernel is in a pod. What that pod is comes from settings,
     this operator's parameters, which are those of KubernetesPodOperator, and tags, each over the
-    one before (`podline.operators.manifest`).
+    one before (`podline.operators.kubernetes.manifest`).
 
     Args:
         pipeline: the compiled notebook.
@@ -114,7 +114,7 @@ class NotebookOperator(KubernetesPodOperator):
 
         Args:
             context: Airflow's.
-            event: of `podline.operators.triggers.StageTrigger`.
+            event: of `podline.operators.kubernetes.triggers.StageTrigger`.
             noted: what was observed before, of `Observed.noted`.
         """
         from podline.operators import deferring
@@ -153,11 +153,9 @@ class NotebookOperator(KubernetesPodOperator):
         digest, result = ended
         where, _ = keys.TryKey.parse(f"{self.prefix}/{RESULT}")
         adopted = where.try_number != context["ti"].try_number
-        self.log.info("%s", launching.summary(result))
+        self.log.info("%s", task_spec.summary(result))
         if result.published:
-            from podline.operators import announcing
-
-            announcing.announce(result.published, self.store, context)
+            announce(result.published, self.store, context)
         return {
             "stage": result.stage,
             "key": f"{self.prefix}/{RESULT}",
@@ -177,7 +175,7 @@ class NotebookOperator(KubernetesPodOperator):
         Returns:
             What the pod does, or is to do.
         """
-        from podline.operators.pods import PodBackend
+        from podline.operators.kubernetes.backend import PodBackend
 
         backend, ti = self.backend, context["ti"]
         assert isinstance(backend, PodBackend)
@@ -219,7 +217,7 @@ class NotebookOperator(KubernetesPodOperator):
     def _read_result(
         self, backend: Backend, store: "Store", task: StageTask | keys.TryKey, digest: str
     ) -> StageResult:
-        self.observed.result = result = launching.read_result(store, task, digest)
+        self.observed.result = result = task_spec.read_result(store, task, digest)
         if result.failure:
             why = backend.why_stopped() if result.failure.stopped else ""
             raise StageError(": ".join(filter(None, [why, _told(result)])))
@@ -228,13 +226,13 @@ class NotebookOperator(KubernetesPodOperator):
     def _open_backend(self, name: str, context: "Context") -> Backend:
         check_backend(name)
         if name == "process":
-            from podline.operators.process import ProcessBackend
+            from podline.operators.process_backend import ProcessBackend
 
             return ProcessBackend(self.observed.marks)
         return self._open_pods(context)
 
     def _open_pods(self, context: "Context") -> "PodBackend":
-        from podline.operators.pods import PodBackend
+        from podline.operators.kubernetes.backend import PodBackend
 
         make_pod = partial(self._make_pod, context)
         return PodBackend(self.client, make_pod, self.log.warning, self.observed)
@@ -242,8 +240,8 @@ class NotebookOperator(KubernetesPodOperator):
     def _make_pod(
         self, context: "Context", task: StageTask, variables: dict[str, str], secret: str
     ) -> "V1Pod":
-        """Make the pod of a try; see `podline.operators.manifest` for what is in it."""
-        from podline.operators import manifest
+        """Make the pod of a try; see `podline.operators.kubernetes.manifest` for what is in it."""
+        from podline.operators.kubernetes import manifest
 
         tags = self.stage.settings if self.stage else StageSettings()
         for name, value in manifest.defaults(self.pipeline).items():
@@ -276,13 +274,13 @@ class NotebookOperator(KubernetesPodOperator):
         """What this try is to do: the plan for the run's parameters, and the inputs."""
         params = context["params"]
         given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
-        parameters = launching.check_parameters(self.pipeline, given)
+        parameters = task_spec.check_parameters(self.pipeline, given)
         inputs = self._inputs(context)
         where = keys.TryKey.of(context["ti"])
         shipment = self._shipment(self.store, keys.run_of(where.prefix), inputs)
         plan = self._plan(parameters, shipment)
         refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
-        return launching.make_task(plan, refs, where)
+        return task_spec.make_task(plan, refs, where)
 
     def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
         return []
@@ -290,13 +288,13 @@ class NotebookOperator(KubernetesPodOperator):
     def _shipment(self, store: "Store", run: str, inputs: list[Mapping[str, Any]]) -> Shipment:
         """The version that the run began with; its first stage ships it."""
         if not inputs:
-            return launching.ship(self.pipeline, store, run)
+            return task_spec.ship(self.pipeline, store, run)
         shipment = Shipment(dict(inputs[0]["files"]), inputs[0]["version"])
-        launching.check_version(self.pipeline, shipment, inputs)
+        task_spec.check_version(self.pipeline, shipment, inputs)
         return shipment
 
     def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
-        return launching.plan_baseline(self.pipeline, parameters, shipment)
+        return task_spec.plan_baseline(self.pipeline, parameters, shipment)
 
 
 _CONVERTED = frozenset(
@@ -327,7 +325,7 @@ class StageOperator(NotebookOperator):
         return inputs
 
     def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
-        return launching.plan_stage(self.pipeline, self.stage, parameters, shipment)
+        return task_spec.plan_stage(self.pipeline, self.stage, parameters, shipment)
 
     def _say_not_applied(self, name: str, backend: Backend) -> None:
         told = [field for field in backend.not_applied if getattr(self.stage.settings, field)]
@@ -351,8 +349,8 @@ def _close(context: "Context") -> None:
 
 def _keep_pages(context: "Context") -> None:
     """Make pages of the run's executed notebooks, when no other stage is to follow."""
-    from podline.operators.process import environment
-    from podline.stages.html import make_pages_later
+    from podline.operators.process_backend import environment
+    from podline.runner.html_export import make_pages_later
 
     task: Any = context["task"]
     last = not task.downstream_task_ids or context["ti"].state != "success"

@@ -16,7 +16,7 @@ from podline.store.errors import (
 )
 
 if TYPE_CHECKING:
-    from podline.store.objects import ObjectInfo, Store, open_store
+    from podline.store.client import ObjectInfo, Store, open_store
 
 __all__ = [
     "AccessDenied",
@@ -38,7 +38,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The client is loaded where a store is opened, not where a DAG file names its keys.
     if name in ("ObjectInfo", "Store", "open_store"):
-        from podline.store import objects
+        from podline.store import client
 
-        return getattr(objects, name)
+        return getattr(client, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,10 @@ RUNS = "runs"
 MODELS = "models"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
-LATENCY = "latency.json"  # the record of a try, in its folder
+# In the folder of a try:
+RESULT = "result.json"  # what a stage writes last
+EXECUTED = "executed.ipynb"  # its cells with their outputs
+LATENCY = "latency.json"  # where its seconds went
 
 _LONGEST = 1024  # bytes that S3 allows in a key
 _ESCAPED = re.compile(r"[^\w.~:+=@,-]")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from podline.store.keys import RUNS, TryKey, join
 
 if TYPE_CHECKING:
-    from podline.store.objects import Store
+    from podline.store.client import Store
 
 
 def last_tries(store: "Store", dag_id: str, run_id: str) -> dict[str, "Left"]:

@@ -15,7 +15,7 @@ _App = Callable[..., Awaitable[None]]
 @cache
 def _made() -> _App:
     # Every process of Airflow's loads the plugin, and the API server alone needs FastAPI.
-    from podline.web.app import make_app
+    from podline.web.routes import make_app
 
     return make_app()
 

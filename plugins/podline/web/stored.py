@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from podline.latency import keeping
-from podline.latency.aside import aside
-from podline.latency.reading import TryId
+from podline.latency import record_store
+from podline.latency.background import aside
+from podline.latency.record_reader import TryId
 from podline.store.keys import TryKey
 
 _MANY = 10  # tries that one answer asks for: some 3 ms each
@@ -37,6 +37,6 @@ def _collect(dag_id: str, tries: Iterable[TryId], found: dict[TryId, str]) -> No
     for one in tries:
         if time.monotonic() > until:
             break
-        record = keeping.find(store, TryKey(dag_id, *one, nonce=""))
+        record = record_store.find(store, TryKey(dag_id, *one, nonce=""))
         if record is not None:
-            found[one] = keeping.to_json(record)
+            found[one] = record_store.to_json(record)

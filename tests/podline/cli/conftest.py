@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.notebooks import code_cell, notebook_text
 from podline.cli import app
+from tests.support.notebooks import code_cell, notebook_text
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

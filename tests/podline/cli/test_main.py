@@ -10,8 +10,8 @@ import pytest
 
 from podline import __version__
 from podline.cli import lint, stores
+from podline.compiler.notebook import Problem
 from podline.exceptions import PodlineError
-from podline.notebooks.document import Problem
 
 from .conftest import Podline, Write
 

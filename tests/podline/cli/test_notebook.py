@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from podline.notebooks.compiler import compile_notebook
-from podline.operators.local import LocalRun
+from podline.compiler.compiler import compile_notebook
+from podline.operators.local_run import LocalRun
 from podline.store import Store
 
 from .conftest import Podline

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from podline.contract import STAGE_PHASES
-from podline.store import Store, embedded
+from podline.store import Store, seaweedfs
 
 from .conftest import Podline, Write
 
@@ -154,7 +154,7 @@ def test_without_a_connection_the_embedded_store_serves(
     result = podline("run", notebooks / "kale_notebook.ipynb", "-q")
     assert result.exit_code == 0
     assert f"(embedded: {home / 'store'})" in result.stdout
-    assert not embedded.is_running(home / "store")
+    assert not seaweedfs.is_running(home / "store")
     assert "AIRFLOW_CONN_PODLINE_STORE" not in os.environ
     assert "kale_notebook" in podline("runs").stdout
 
@@ -184,7 +184,7 @@ def test_a_signal_stops_the_stage_and_the_store(
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.kill(int(said[1]), 0)
-    assert not embedded.is_running(home / "store")
+    assert not seaweedfs.is_running(home / "store")
 
 
 def test_executed_notebooks_are_kept_as_pages_too(

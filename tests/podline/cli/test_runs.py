@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from podline.compiler.compiler import compile_notebook
 from podline.contract import STAGE_PHASES, StageResult
-from podline.notebooks.compiler import compile_notebook
-from podline.operators.local import LocalRun
-from podline.stages import RESULT
+from podline.operators.local_run import LocalRun
 from podline.store import Store
-from podline.store.keys import TryKey
+from podline.store.keys import RESULT, TryKey
 
 from .conftest import Podline
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from podline.store import Store, embedded
+from podline.store import Store, seaweedfs
 
 from .conftest import Podline
 
@@ -23,13 +23,13 @@ def test_start_status_env_stop(podline: Podline, home: Path) -> None:
     assert podline("store", "status").exit_code == 1
     assert podline("store", "start").exit_code == 0
     try:
-        where = str(embedded.connection(folder))
+        where = str(seaweedfs.connection(folder))
         result = podline("store", "status")
         assert (result.exit_code, result.stdout) == (0, f"the store of {folder} runs: {where}\n")
         word, setting = shlex.split(podline("store", "env").stdout)
         name, _, value = setting.partition("=")
         assert (word, name) == ("export", NAME)
-        assert json.loads(value) == json.loads(embedded.connection(folder).to_env()[NAME])
+        assert json.loads(value) == json.loads(seaweedfs.connection(folder).to_env()[NAME])
     finally:
         stopped = podline("store", "stop")
     assert stopped.stdout == "the store is stopped\n"
@@ -46,12 +46,12 @@ def test_env_of_a_store_that_never_was(podline: Podline, home: Path) -> None:
 def test_a_program_finds_the_store_and_its_code_is_returned(podline: Podline, home: Path) -> None:
     code = f"{TALK}; raise SystemExit(7)"
     assert podline("store", "exec", "--", sys.executable, "-c", code).exit_code == 7
-    assert not embedded.is_running(home / "store")
-    with embedded.running(home / "store") as connection:
+    assert not seaweedfs.is_running(home / "store")
+    with seaweedfs.running(home / "store") as connection:
         assert bytes(Store(connection).get("said")) == b"hello"
         # It was up before, so it stays.
         assert podline("store", "exec", sys.executable, "--version").exit_code == 0
-        assert embedded.is_running(home / "store")
+        assert seaweedfs.is_running(home / "store")
 
 
 def test_the_environments_own_store_is_used(podline: Podline, store: Store) -> None:
@@ -87,7 +87,7 @@ def test_signals_reach_the_program(home: Path, sign: signal.Signals) -> None:
         process.send_signal(sign)
     process.communicate(timeout=30)
     assert process.returncode == (130 if sign == signal.SIGINT else 143)
-    assert not embedded.is_running(home / "store")
+    assert not seaweedfs.is_running(home / "store")
 
 
 def test_a_connection_that_cannot_be_used(

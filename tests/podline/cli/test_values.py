@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from podline.cli.values import ValueFormError, read_duration, read_parameters
+from podline.compiler.compiler import compile_notebook
+from podline.compiler.pipeline import Pipeline
 from podline.exceptions import StageError
-from podline.notebooks.compiler import compile_notebook
-from podline.notebooks.pipeline import Pipeline
 
 from .conftest import Write
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from podline.latency import keeping
+from podline.latency import record_store
 from podline.latency.phases import PHASES, WHERE
 from podline.latency.record import Record
-
-from .test_statistics import record
+from tests.support.latency import record
 
 MANY_CELLS = [{"number": n + 1, "start": float(n), "seconds": 0.123456} for n in range(2000)]
 
@@ -24,11 +23,11 @@ class State(dict[str, Any]):
 
 def test_there_and_back() -> None:
     first = record("a", cells=MANY_CELLS[:2], skew={"seconds": 0.5, "low": 0.4, "high": 0.6})
-    assert Record.model_validate_json(keeping.to_json(first)) == first
+    assert Record.model_validate_json(record_store.to_json(first)) == first
 
 
 def test_what_is_not_known_takes_no_room() -> None:
-    text = keeping.to_json(record("a"))
+    text = record_store.to_json(record("a"))
     assert "cells" not in text
     assert json.loads(text)["version"] == 1
 
@@ -73,16 +72,16 @@ def test_what_no_worker_writes_is_refused(change: dict[str, Any]) -> None:
 
 def test_kept_and_found() -> None:
     state = State()
-    keeping.set_in_state(state, record("a"))
+    record_store.set_in_state(state, record("a"))
     assert list(state) == ["latency.1"]
     assert Record.model_validate(state["latency.1"]) == record("a")
-    assert keeping.is_in_state(state, 1)
-    assert not keeping.is_in_state(state, 2)
+    assert record_store.is_in_state(state, 1)
+    assert not record_store.is_in_state(state, 2)
 
 
 def test_a_long_record_is_cut_to_what_airflow_takes() -> None:
     state = State()
-    keeping.set_in_state(state, record("a", cells=MANY_CELLS))
+    record_store.set_in_state(state, record("a", cells=MANY_CELLS))
     kept = Record.model_validate(state["latency.1"])
     assert len(json.dumps(state["latency.1"])) < 64_000
     assert kept.cells == ()
@@ -93,7 +92,7 @@ def test_a_long_record_is_cut_to_what_airflow_takes() -> None:
 def test_events_go_before_cells() -> None:
     events = [{"reason": "Pulling", "message": "x" * 2000, "at": 0}] * 100
     state = State()
-    keeping.set_in_state(state, record("a", cells=MANY_CELLS[:100], events=events))
+    record_store.set_in_state(state, record("a", cells=MANY_CELLS[:100], events=events))
     kept = Record.model_validate(state["latency.1"])
     assert len(kept.cells) == 100
     assert kept.partial == "its events are in the object store only"

@@ -4,7 +4,7 @@ import pytest
 
 from podline.contract import CellTime, Heap, Phase, StageResult
 from podline.latency import timeline
-from podline.latency.observed import Observed, Pull
+from podline.latency.observations import Observed, Pull
 from podline.latency.record import Skew
 
 START, END = 1000.0, 1003.0

@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import podline
-from podline.models import origin, publishing
+from podline.models import lineage, publishing
 from podline.models.formats import FormatError
 from podline.models.publishing import PublishError, publish
 from podline.models.registry import Model, RegistryError
@@ -75,12 +75,12 @@ def test_what_takes_long_shows_how_far_it_is(
 def test_where_it_comes_from_in_a_stage(
     store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(origin, "_stage", None)
-    monkeypatch.setattr(origin, "_data", {})
-    monkeypatch.setattr(origin, "published", [])
+    monkeypatch.setattr(lineage, "_stage", None)
+    monkeypatch.setattr(lineage, "_data", {})
+    monkeypatch.setattr(lineage, "published", [])
     prefix = "runs/power/manual__1/publish/-1/2-ab12"
-    origin.begin_stage(prefix, "power", "c0ffee")
-    origin.note_data("household_power", "ab12")
+    lineage.begin_stage(prefix, "power", "c0ffee")
+    lineage.note_data("household_power", "ab12")
     publish(tflite, "power")
     found = Model(store, "power").version(1).origin
     assert (found.dag_id, found.run_id, found.task_id, found.try_number, found.prefix) == (
@@ -88,7 +88,7 @@ def test_where_it_comes_from_in_a_stage(
     )  # fmt: skip
     assert (found.notebook, found.notebook_sha256) == ("power", "c0ffee")
     assert found.data == {"household_power": "ab12"}
-    assert origin.published == [("power", 1)]
+    assert lineage.published == [("power", 1)]
 
 
 def test_where_it_comes_from_in_jupyter(
@@ -207,7 +207,7 @@ def test_publishers_at_once_each_get_a_version_of_their_own(store: Store, tflite
 _KILLED = """
 import os, sys
 from podline.models.publishing import publish
-from podline.store.objects import Store
+from podline.store.client import Store
 
 steps = int(sys.argv[1])
 

@@ -1,23 +1,14 @@
-"""One API server for the tests of the API and of the page."""
+"""What the tests of the API and of the page ask for, beside the session's `server`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks.records import Server, serving
-from podline.models import origin
+from podline.models import lineage
 from podline.models.publishing import publish
 from podline.store import StoreConnection
-
-
-@pytest.fixture(scope="session")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, store_server: StoreConnection
-) -> Iterator[Server]:
-    """The server, after a run of a notebook's DAG and of one of plain tasks."""
-    with serving(tmp_path_factory.mktemp("airflow"), store_server.to_env()) as found:
-        yield found
+from tests.support.records import Server
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +21,11 @@ def power(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in store_server.to_env().items():
             patch.setenv(name, value)
-        patch.setattr(origin, "_stage", None)
-        patch.setattr(origin, "_data", {})
-        patch.setattr(origin, "published", [])
+        patch.setattr(lineage, "_stage", None)
+        patch.setattr(lineage, "_data", {})
+        patch.setattr(lineage, "published", [])
         publish(path, "power", metrics={"rmse": 0.5})
         run = server.runs["small"].replace("+", "%2B")
-        origin.begin_stage(f"runs/small/{run}/second/-1/1-ab12", "small", "c0ffee")
+        lineage.begin_stage(f"runs/small/{run}/second/-1/1-ab12", "small", "c0ffee")
         publish(path, "power", metrics={"rmse": 0.4, "mae": 0.2}, monitor="rmse", promote=True)
     return

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.records import MANY, RIGHTS, Server
 from podline.latency.phases import OUTSIDE
+from tests.support.records import MANY, RIGHTS, Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 

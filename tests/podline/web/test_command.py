@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from benchmarks.records import Server
+from tests.support.records import Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.records import Server
+from tests.support.records import Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from benchmarks.records import MANY, Server
 from tests.support.browser import PHONE, WIDE, log_in, picture
+from tests.support.records import MANY, Server
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.xdist_group("web"), pytest.mark.timeout(300),

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from podline.latency import keeping
-from podline.latency.reading import TryId
+from podline.latency import record_store
 from podline.latency.record import Record
+from podline.latency.record_reader import TryId
 from podline.store import Store
 from podline.store.keys import TryKey
 from podline.web import stored
@@ -17,7 +17,7 @@ def put(store: Store, number: int) -> TryId:
     id_ = TryId("r", "a", number, 1)
     about = {"version": 1, "dag_id": "d", **id_._asdict(), "kind": "stage", "state": "failed"}
     record = Record.model_validate(about | {"start": 1000.0, "end": 1001.0})
-    keeping.put(store, TryKey("d", *id_, nonce="ab").prefix, record)
+    record_store.put(store, TryKey("d", *id_, nonce="ab").prefix, record)
     return id_
 
 

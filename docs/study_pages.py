@@ -1,0 +1,108 @@
+"""Remakes the pages of docs/ that have results, with figures and their data, from the raw data.
+
+The raw data are what `podline report export` writes: docs/overhead/study.jsonl.gz; beside it
+join.jsonl.gz, of a notebook with two stages joined; docs/uploads/study.jsonl.gz, and beside it
+models.jsonl.gz, of models that were published.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+
+from podline.store import Store, seaweedfs
+from podline_studies import archive, report_store
+from podline_studies.reports.page import Report
+
+DOCS = Path(__file__).parent
+STUDY, JOIN, MODELS = "study.jsonl.gz", "join.jsonl.gz", "models.jsonl.gz"
+OVERHEAD, UPLOADS = "overhead", "uploads"
+_LARGE = ("pairs", "uploads")  # tables that say no more than the raw data
+_OF_MODELS = (
+    "The cluster beside the machine", "Without the link", "Before the upload",
+    "How it was measured", "What cannot be claimed",
+)  # fmt: skip
+
+
+def overhead(store: Store) -> dict[str, bytes]:
+    """Return the files below docs/ that the overhead study's raw data make.
+
+    Args:
+        store: a store that the raw data are put into.
+
+    Raises:
+        StudyError: the raw data are not there.
+    """
+    study, join = (_report(store, OVERHEAD, name) for name in (STUDY, JOIN))
+    text = f"## A join that was made\n{_sections(join)['Advice: stages to join']}"
+    files = _files(study, OVERHEAD, f"{_linked(study.markdown, OVERHEAD)}\n{text}")
+    return files | {f"{OVERHEAD}/joined.csv": join.csv("joins").encode()}
+
+
+def uploads(store: Store) -> dict[str, bytes]:
+    """The same of the upload study's."""
+    study, models = (_report(store, UPLOADS, name) for name in (STUDY, MODELS))
+    found = _sections(models)
+    text = "## Published models\n" + "\n".join(
+        [found[""], *(f"### {title}\n{found[title]}" for title in _OF_MODELS)]
+    )
+    text = _unsaid(text, study.markdown)
+    files = _files(study, UPLOADS, f"{_linked(study.markdown, UPLOADS)}\n{text}")
+    return files | {f"{UPLOADS}/models.csv": models.csv("ratios").encode()}
+
+
+PAGES = {OVERHEAD: overhead, UPLOADS: uploads}
+
+
+def known() -> list[str]:
+    """The pages whose raw data are there."""
+    return [name for name in PAGES if (DOCS / name / STUDY).is_file()]
+
+
+def _report(store: Store, folder: str, name: str) -> Report:
+    return report_store.make(archive.load(store, DOCS / folder / name))
+
+
+def _files(study: Report, folder: str, text: str) -> dict[str, bytes]:
+    files = {f"{folder}.md": text.encode()}
+    for name, drawn in study.figures.items():
+        if not name.endswith("-narrow"):
+            files[f"{folder}/{name}.svg"] = drawn
+    for name in study.tables.keys() - set(_LARGE):
+        files[f"{folder}/{name}.csv"] = study.csv(name).encode()
+    return files
+
+
+def _sections(report: Report) -> dict[str, str]:
+    """A page's parts by title, without pictures; what comes first has no title."""
+    text = re.sub(r"^!\[.*\n\n?", "", report.markdown, flags=re.MULTILINE)
+    (_, first), *others = [
+        part.partition("\n")[::2] for part in re.split(r"^##? ", text, flags=re.MULTILINE)[1:]
+    ]
+    return {"": first, **dict(others)}
+
+
+def _unsaid(text: str, before: str) -> str:
+    """A text without the paragraphs that were in another one before it."""
+    said = set(before.split("\n\n"))
+    parts = [part.strip("\n") for part in text.split("\n\n") if part.strip("\n") not in said]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _linked(markdown: str, folder: str) -> str:
+    """The page's links, which are of files beside it, as those of the folder."""
+    return re.sub(r"\]\(([\w-]+\.(?:svg|csv))\)", rf"]({folder}/\1)", markdown)
+
+
+def main() -> None:
+    """Write the files."""
+    with tempfile.TemporaryDirectory() as name, seaweedfs.running(Path(name)) as connection:
+        store = Store(connection)
+        store.ensure_bucket()
+        for page in known():
+            for path, content in PAGES[page](store).items():
+                (DOCS / path).write_bytes(content)
+                print(DOCS / path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""A cell's source as Python statements: Python directly, magics through IPython's own rules."""
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass, replace
+
+from podline.compiler.notebook import Cell, Problem
+
+# IPython lets a cell await at its top level.
+_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+# Cell magics whose body is Python that runs in the notebook's own namespace.
+PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit", "mprun", "lprun"}
+_UNSUPPORTED = {
+    "run": "import the script's functions from a module beside the notebook",
+    "reset": "leave names alone, or delete them with del",
+    "reset_selective": "delete the names with del",
+    "store": "let podline carry the variable to the stages that read it",
+    "load": "paste the code into the cell",
+    "macro": "write a function",
+    "rerun": "write a function",
+    "recall": "write a function",
+    "autocall": "write the parentheses",
+    "autoindent": "remove the magic",
+    "cython": "put the code into a module of its own",
+    "pylab": "import what is used: import numpy as np; import matplotlib.pyplot as plt",
+}
+
+
+@dataclass(frozen=True)
+class Statements:
+    """A cell's statements. `text` is what the line numbers of `body` count in."""
+
+    text: str
+    body: list[ast.stmt]
+    whole: bool  # a cell magic holds the cell together: it cannot be taken apart
+
+
+# Names that IPython takes for magics where they stand alone in a cell of one line.
+_AUTOMAGIC = re.compile(
+    r"\s*(?:alias|cat|cd|clear|conda|cp|env|history|less|ll|ls|lsmagic|mamba|man|matplotlib|mkdir|"
+    r"more|mv|pip|pwd|quickref|rm|rmdir|time|timeit|uv|who|who_ls|whos)(?:\s+[^=\s(.,\[].*)?\s*"
+)
+
+# Pasted from a session: Python would take the first for an annotation of In[1].
+_PROMPT = re.compile(r"\s*(In \[\d+\]: |>>> )")
+
+
+def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
+    """Parse a code cell, magics and shell lines included."""
+    if "\n" not in cell.source.strip() and _AUTOMAGIC.fullmatch(cell.source):
+        cell = replace(cell, source=f"%{cell.source.strip()}")
+    if _PROMPT.match(cell.source):
+        cell = replace(cell, source=_by_ipython(cell.source))
+    try:
+        return Statements(cell.source, _parse(cell.source), whole=False), []
+    except SyntaxError as error:
+        text, first_error = _transform(cell.source), error
+    magic = re.match(r"\s*%%(\w+)(.*)\n?", cell.source)
+    try:
+        if magic:
+            body, problems = _cell_magic(cell, magic.group(1), magic.group(2))
+            return Statements(cell.source, body, whole=True), problems
+        body = _parse(text)
+    except SyntaxError as error:
+        return Statements("", [], whole=False), [_syntax_problem(cell, error, first_error)]
+    return Statements(text, body, whole=False), _magic_problems(cell, body)
+
+
+def _parse(source: str) -> list[ast.stmt]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run's own
+        tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree.body
+
+
+# A line that is a magic or a shell command, and nothing that would need more than a look.
+_WHOLE_LINE = re.compile(r"^([ \t]*)(?:%([A-Za-z_]\w*)[ \t]*|!(?!!))([^\n]*)$", re.MULTILINE)
+
+
+def _plain_magics(source: str) -> str | None:
+    """Write the calls for plain magic and shell lines; None: that takes IPython's own rules."""
+    if any(mark in source for mark in ('"""', "'''", "\\\n", "%%", "??", "\t")):
+        return None
+
+    def call(match: re.Match[str]) -> str:
+        indent, magic, rest = match.groups()
+        if rest.rstrip().endswith("?"):
+            return match[0]
+        if magic is None:
+            return f"{indent}get_ipython().system({rest!r})"
+        return f"{indent}get_ipython().run_line_magic({magic!r}, {rest.rstrip()!r})"
+
+    text = _WHOLE_LINE.sub(call, source)
+    try:
+        _parse(text)
+    except SyntaxError:
+        return None
+    return text
+
+
+def _transform(source: str) -> str:
+    """Return the source with magics as calls, line for line."""
+    if (plain := _plain_magics(source)) is not None:
+        return plain
+    return _by_ipython(source)
+
+
+def _by_ipython(source: str) -> str:
+    # Importing it takes 0.1 s.
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return str(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
+    except SyntaxError:
+        return source
+
+
+def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[Problem]]:
+    """Return the statements of a `%%` cell, its first line standing for itself."""
+    if name in _UNSUPPORTED:
+        return [], [_unsupported(cell, name, 1)]
+    body: list[ast.stmt] = []
+    if name in PYTHON_CELL_MAGICS:
+        _, _, rest = cell.source.lstrip("\n").partition("\n")
+        blank = cell.source[: len(cell.source) - len(cell.source.lstrip("\n"))]
+        body = _parse(blank + "\n" + _transform(rest))
+        if name == "timeit":
+            # %%timeit runs its body in a function: it reads names and binds none.
+            body = [_as_function(body)]
+        if name == "capture":
+            output = next((word for word in line.split() if not word.startswith("-")), None)
+            if output:
+                body.append(_bind(output))
+    elif name in ("bash", "sh", "script", "writefile", "html", "javascript", "js", "latex", "svg"):
+        body = [_read_expansions(line)]
+        if match := re.search(r"--out[= ](\w+)", line):
+            body.append(_bind(match.group(1)))
+    else:
+        body = [_read_expansions(line)]
+    return body, []
+
+
+def _as_function(body: list[ast.stmt]) -> ast.stmt:
+    """Return `if True:` with the body as a function that is called at once."""
+    wrapper = ast.parse("if True:\n    def __timeit__(): pass\n    __timeit__()").body[0]
+    assert isinstance(wrapper, ast.If)
+    function = wrapper.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = body or function.body
+    return wrapper
+
+
+def _bind(name: str) -> ast.stmt:
+    return ast.parse(f"{name} = None").body[0]
+
+
+def expansions(line: str) -> list[str]:
+    """Return the names that IPython puts into a magic's line: `$name`, `{expression}`."""
+    names = re.findall(r"(?<!\$)\$([A-Za-z_]\w*)", line)
+    for expression in re.findall(r"(?<!\{)\{([^{}]+)\}", line):
+        try:
+            tree = ast.parse(expression.strip(), mode="eval")
+        except SyntaxError:
+            continue
+        names += [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return names
+
+
+def _read_expansions(line: str) -> ast.stmt:
+    elements: list[ast.expr] = [ast.Name(name, ast.Load()) for name in expansions(line)]
+    statement = ast.Expr(ast.Tuple(elements, ast.Load()))
+    return ast.fix_missing_locations(ast.copy_location(statement, ast.parse("0").body[0]))
+
+
+MAGIC_METHODS = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
+
+
+def magic_call(node: ast.AST) -> tuple[str, str, str] | None:
+    """Return (method, magic, line) if the node is IPython's call for a magic or a shell line."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Call(func=ast.Name(id="get_ipython")),
+                attr="run_line_magic" | "run_cell_magic" as method,
+            ),
+            args=[ast.Constant(value=str(name)), ast.Constant(value=str(line)), *_],
+        ):
+            return method, name, line
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Call(func=ast.Name(id="get_ipython")),
+                attr="system" | "getoutput" as method,
+            ),
+            args=[ast.Constant(value=str(line))],
+        ):
+            return method, "", line
+    return None
+
+
+def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
+    problems = []
+    for node in (node for statement in body for node in ast.walk(statement)):
+        found = magic_call(node)
+        if found and found[1] in _UNSUPPORTED:
+            problems.append(_unsupported(cell, found[1], getattr(node, "lineno", None)))
+    return problems
+
+
+def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:
+    return Problem(
+        f"the magic %{name} changes names in a way that cannot be seen beforehand",
+        _UNSUPPORTED[name],
+        cell.number,
+        line,
+        cell.line(line),
+    )
+
+
+def _syntax_problem(cell: Cell, error: SyntaxError, first: SyntaxError) -> Problem:
+    # The transformed text has the cell's own lines unless IPython joined some.
+    shown = error if error.lineno and cell.line(error.lineno) else first
+    return Problem(
+        f"syntax error: {shown.msg}",
+        "correct the line; the cell must run in Jupyter",
+        cell.number,
+        shown.lineno,
+        cell.line(shown.lineno),
+    )

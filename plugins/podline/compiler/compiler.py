@@ -1,0 +1,333 @@
+"""A notebook's cells and tags become a graph of stages: the way from a file to a `Pipeline`.
+
+The order of a notebook's cells is the order in which its values are made. So a stage that reads a
+name waits for the last stage above it that binds or visibly changes the name, whatever its tags
+say; `prev:` adds to that. A stage without a `prev:` follows the stage above it.
+"""
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from podline.compiler.ast_queries import attribute_path
+from podline.compiler.cell_parser import Statements, parse_cell
+from podline.compiler.dataflow import KNOWN_NAMES, Effects, Flow, Place
+from podline.compiler.function_effects import Function
+from podline.compiler.metadata import read_settings
+from podline.compiler.notebook import ERROR, WARNING, Cell, Document, Notes, Problem, read_document
+from podline.compiler.parameters import Parameter, read_parameters
+from podline.compiler.pipeline import Pipeline, Stage, seeds
+from podline.compiler.preamble import CarriedStatement, carry_cell, carry_imports, note_modules
+from podline.compiler.stage_graph import link
+from podline.compiler.tags import CellTags, StageSettings, TagProblem, parse_defaults, parse_tags
+from podline.compiler.undefined_names import find_undefined
+from podline.exceptions import NotebookError
+
+# Parts of modules whose state goes from stage to stage.
+_SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
+
+
+def compile_notebook(path: Path) -> Pipeline:
+    """Compile a notebook.
+
+    Raises:
+        NotebookError: it does not compile; the message lists all of its errors.
+    """
+    pipeline = check_notebook(path)
+    if pipeline.errors:
+        text = "\n".join(problem.render(path.name) for problem in pipeline.errors)
+        raise NotebookError(text)
+    return pipeline
+
+
+def check_notebook(path: Path) -> Pipeline:
+    """Compile a notebook as far as it goes; what is wrong is in the result's `problems`."""
+    document, problems = read_document(path)
+    compiler = _Compiler(document, problems)
+    compiler.read_cells()
+    return compiler.link()
+
+
+class _Compiler:
+    """Goes through the cells in order, then links the stages."""
+
+    def __init__(self, document: Document, problems: list[Problem]) -> None:
+        self.document = document
+        self.problems = problems
+        self.notes = Notes(document, problems)
+        self.stages: list[Stage] = []
+        self.parameters: list[Parameter] = []
+        self.carried: list[CarriedStatement] = []
+        self.functions: dict[str, Function] = {}
+        self.modules: dict[str, str] = {}
+        self.imported: set[str] = set()  # names that stand for a module
+        self.flows: dict[str, Flow] = {}
+        self.leading: list[tuple[Cell, Statements]] = []  # cells before the first stage
+        self.last_kind = ""
+        self.future_annotations = False
+        self.defaults = self._defaults()
+        self.settings, found = read_settings(document.metadata)
+        self.problems += found
+
+    def _defaults(self) -> StageSettings:
+        kale = self.document.metadata.get("kubeflow_notebook")
+        tags = kale.get("steps_defaults") if isinstance(kale, dict) else None
+        if not isinstance(tags, list):
+            return StageSettings()
+        settings, problems = parse_defaults(tags)
+        self.problems += [Problem(p.message, p.fix, severity=p.severity) for p in problems]
+        return settings
+
+    # -- cells
+
+    def read_cells(self) -> None:
+        if not self.document.cells and not self.problems:
+            self.notes.add("has no cells", "write some, and tag them step:NAME")
+        for cell in self.document.code_cells:
+            tags, problems = parse_tags(cell.tags)
+            for problem in problems:
+                self.notes.add(problem.message, problem.fix, cell, severity=problem.severity)
+            if tags.kind == "skip":
+                continue
+            if tags.stage is None and not self.stages and _has_errors(problems):
+                # A stand-in for the stage, so that one error does not bring others.
+                tags = replace(tags, stage=f"cell_{cell.number}")
+            statements, found = parse_cell(cell)
+            self.problems += found
+            if "../" in cell.source:
+                self._check_outside(cell, statements)
+            self._place(cell, tags, statements)
+        if not self.stages and not self.problems:
+            self.notes.add("has no stage", "tag at least one cell step:NAME")
+
+    def _check_sizes(self) -> None:
+        names = [parameter.name for parameter in self.parameters]
+        sizes = self.settings.sizes.parameters if self.settings.sizes else set()
+        for name in sorted(sizes.difference(names)):
+            self.notes.add(
+                f"names the size {name!r} in its metadata podline.sizes, and has no such parameter",
+                f"name one of its parameters: {', '.join(names) or 'it has none'}",
+            )
+
+    def _check_outside(self, cell: Cell, statements: Statements) -> None:
+        for node in (node for statement in statements.body for node in ast.walk(statement)):
+            match node:
+                case ast.Constant(value=str(text)) if ".." in text.split("/"):
+                    try:
+                        exists = (self.document.path.parent / text).is_file()
+                    except (OSError, ValueError):
+                        continue  # no path at all
+                    if exists:
+                        self.notes.add(
+                            f"names {text!r}, which is outside the notebook's folder: a stage "
+                            "gets only what is in it",
+                            "move the file beside the notebook, or read it from the store",
+                            cell,
+                            node.lineno,
+                        )
+
+    def _place(self, cell: Cell, tags: CellTags, statements: Statements) -> None:
+        """Give the cell to its stage, or carry it."""
+        kind = tags.kind
+        if kind == "stage" and tags.stage is None and not self.stages and self.last_kind:
+            kind = self.last_kind  # type: ignore[assignment]
+        if kind in ("imports", "functions", "parameters"):
+            self.last_kind = kind
+            self._carry(cell, kind, statements)
+            return
+        if tags.stage is not None:
+            self._start_stage(cell, tags)
+        if not self.stages:
+            self.leading.append((cell, statements))
+            return
+        stage = self.stages[-1]
+        self._add(stage, cell, statements)
+        if kind == "metrics":
+            stage.metrics += [
+                name for name in _metric_names(statements) if name not in stage.metrics
+            ]
+
+    def _carry(self, cell: Cell, kind: str, statements: Statements) -> None:
+        if kind == "parameters":
+            found = read_parameters(statements)
+            names = {parameter.name for parameter in found}
+            self.parameters = [p for p in self.parameters if p.name not in names] + found
+        self.future_annotations |= _has_future_annotations(statements)
+        for statement in carry_cell(
+            cell.number, statements, self.functions, self.modules, self.future_annotations
+        ):
+            self._check_carried(cell, statement)
+            self.carried.append(statement)
+            self._note_imported(statement.effects)
+            self._report_troubles(statement.effects.troubles)
+
+    def _check_carried(self, cell: Cell, statement: CarriedStatement) -> None:
+        """A carried statement runs in stages that do not have what other stages bind."""
+        for name, place in statement.effects.reads.items():
+            binder = self._binding_stage(name)
+            if binder and not self._carried_binds(name):
+                self.notes.add(
+                    f"reads {name!r}, which the stage {binder.name!r} binds; but imports and "
+                    "functions run in every stage that needs them, also before that",
+                    "pass it as an argument, or move the line into a step",
+                    cell,
+                    place.line,
+                )
+
+    def _binding_stage(self, name: str) -> Stage | None:
+        return next((stage for stage in self.stages if name in stage.may_bind), None)
+
+    def _carried_binds(self, name: str) -> bool:
+        return any(name in statement.carried.binds for statement in self.carried)
+
+    def _start_stage(self, cell: Cell, tags: CellTags) -> None:
+        assert tags.stage is not None
+        same = next((stage for stage in self.stages if stage.name == tags.stage), None)
+        if same is not None and same is self.stages[-1]:
+            same.prev = tags.prev if same.prev is None else same.prev + (tags.prev or ())
+            same.settings = tags.settings.over(same.settings)
+            return
+        if same is not None:
+            self.notes.add(
+                f"the stage {tags.stage!r} starts a second time; it began in cell "
+                f"{same.cells[0].number}, and others stand between",
+                "give this one another name, or move its cells together",
+                cell,
+            )
+            return
+        settings = tags.settings.over(self.defaults)
+        stage = Stage(tags.stage, len(self.stages), tags.prev, settings)
+        self.stages.append(stage)
+        self.flows[tags.stage] = Flow(cell.number, self.functions)
+        for before, statements in self.leading:
+            if statements.body:
+                self.notes.add(
+                    f"has no tag and stands before the first stage: {stage.name!r} runs it",
+                    "tag it step:NAME, imports, functions, parameters or skip",
+                    before,
+                    severity=WARNING,
+                )
+            self._add(stage, before, statements)
+        self.leading = []
+
+    def _add(self, stage: Stage, cell: Cell, statements: Statements) -> None:
+        """Add a cell to a stage, and follow what it does."""
+        flow = self.flows[stage.name]
+        flow.cell = cell.number
+        self.future_annotations |= _has_future_annotations(statements)
+        flow.future_annotations = self.future_annotations
+        flow.known = dict(self.functions)
+        troubles = len(flow.effects.troubles)
+        flow.run(statements.body)
+        note_modules(statements.body, self.modules)
+        self._report_troubles(flow.effects.troubles[troubles:])
+        self._note_imported(flow.effects)
+        self._check_module_attributes(cell, flow)
+        self._check_accessors(cell, statements)
+        self.functions = dict(flow.known)
+        stage.cells.append(cell)
+        stage.imports += carry_imports(cell.number, statements)
+        effects = flow.effects
+        stage.reads, stage.deferred, stage.guarded = (
+            effects.reads,
+            effects.deferred,
+            effects.guarded,
+        )
+        # `np.sort(x)` does not change numpy.
+        stage.may_bind, stage.bound, stage.changes = (
+            effects.may_bind,
+            effects.bound,
+            effects.changes - self.imported,
+        )
+        stage.deleted, stage.shown = effects.deleted, effects.shown
+        stage.reseeds = stage.reseeds or seeds(cell)
+
+    def _note_imported(self, effects: Effects) -> None:
+        self.imported = (self.imported - effects.may_bind) | effects.modules
+
+    def _check_module_attributes(self, cell: Cell, flow: Flow) -> None:
+        for target, place in flow.effects.attributes:
+            name, *path = attribute_path(target) or [""]
+            of_module = name in self.imported or isinstance(target, ast.Attribute)
+            if place.cell != cell.number or name not in self.modules or not of_module:
+                continue
+            if not {*path[:1]} & _SETTINGS:
+                self._afresh(f"sets {'.'.join([name, *path])}", self.modules[name], cell, place)
+
+    def _check_accessors(self, cell: Cell, statements: Statements) -> None:
+        for node in statements.body:
+            if isinstance(node, ast.ClassDef):
+                text = " ".join(map(ast.unparse, node.decorator_list))
+                if re.search(r"\bregister_\w+_accessor\b", text):
+                    place = Place(cell.number, node.lineno)
+                    self._afresh(f"registers the accessor {node.name!r}", "pandas", cell, place)
+
+    def _afresh(self, what: str, module: str, cell: Cell, place: Place) -> None:
+        self.notes.add(
+            f"{what}, a part of {module!r}, which other stages import afresh and would not see",
+            "move the line into an imports or functions cell: those run in every stage",
+            cell,
+            place.line,
+        )
+
+    def _report_troubles(self, troubles: Iterable[Any]) -> None:
+        for trouble in troubles:
+            self.notes.add(trouble.message, trouble.fix, *trouble.place)
+
+    # -- the result
+
+    def _all_carried(self) -> list[CarriedStatement]:
+        return [*self.carried, *(s for stage in self.stages for s in stage.imports)]
+
+    def link(self) -> Pipeline:
+        """Join the stages, and return what was compiled."""
+        self._check_sizes()
+        unresolved = find_undefined(self.stages, self.carried, self.notes)
+        link(self.stages, self.carried, self.notes)
+        carried = []
+        for statement in sorted(
+            self._all_carried(), key=lambda s: (s.carried.cell, s.carried.line)
+        ):
+            if statement.star:
+                triggers = (*statement.carried.triggers, *sorted(unresolved))
+                carried.append(replace(statement.carried, triggers=triggers))
+            else:
+                carried.append(statement.carried)
+        reads = {name for function in self.functions.values() for name in function.reads}
+        for stage in self.stages:
+            reads |= set(stage.deferred)
+        self.problems.sort(key=lambda p: (p.severity != ERROR, p.cell or 0, p.line or 0))
+        return Pipeline(
+            self.document,
+            self.parameters,
+            self.stages,
+            carried,
+            self.problems,
+            reads,
+            self.modules,
+            self.settings,
+        )
+
+
+def _has_errors(problems: Iterable[TagProblem]) -> bool:
+    return any(problem.severity == ERROR for problem in problems)
+
+
+def _has_future_annotations(statements: Statements) -> bool:
+    return any(
+        isinstance(statement, ast.ImportFrom)
+        and statement.module == "__future__"
+        and any(alias.name == "annotations" for alias in statement.names)
+        for statement in statements.body
+    )
+
+
+def _metric_names(statements: Statements) -> list[str]:
+    """The names that a metrics cell binds, shows or prints."""
+    flow = Flow(0, {})
+    flow.run(statements.body)
+    names = list(flow.effects.may_bind)
+    return sorted(names) or sorted(name for name in flow.effects.reads if name not in KNOWN_NAMES)

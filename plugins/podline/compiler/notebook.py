@@ -1,0 +1,193 @@
+"""Read a notebook: its cells, numbered as a reader counts them, and what is wrong with them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podline.text import lines_of
+
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to say about a notebook: where it is, what it is, and how to mend it."""
+
+    message: str
+    fix: str = ""
+    cell: int | None = None
+    line: int | None = None
+    quote: str = ""
+    severity: str = ERROR
+
+    def render(self, notebook: str) -> str:
+        """Return the problem as text of one to three lines, headed by notebook, cell and line."""
+        where = notebook
+        if self.cell is not None:
+            where += f", cell {self.cell}"
+        if self.line is not None:
+            where += f", line {self.line}"
+        lines = [f"{where}: {self.severity}: {self.message}"]
+        if self.quote:
+            lines.append(f"    {self.quote.strip()}")
+        if self.fix:
+            lines.append(f"    fix: {self.fix}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its number counts every cell from 1, Markdown cells as well."""
+
+    number: int
+    kind: str
+    source: str
+    tags: tuple[Any, ...] = ()
+
+    def line(self, number: int | None) -> str:
+        """Return the line of that number (from 1), or nothing."""
+        lines = lines_of(self.source)
+        return lines[number - 1] if number and number <= len(lines) else ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A notebook as read from its file."""
+
+    path: Path
+    sha256: str
+    metadata: dict[str, Any]
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """The notebook's name: its file's, without the ending."""
+        return self.path.stem
+
+    @property
+    def code_cells(self) -> list[Cell]:
+        """The code cells, in order."""
+        return [cell for cell in self.cells if cell.kind == "code"]
+
+    @property
+    def description(self) -> str:
+        """The first Markdown cell's text, or nothing."""
+        return next((cell.source for cell in self.cells if cell.kind == "markdown"), "")
+
+
+class Notes:
+    """The problems found so far in a document."""
+
+    def __init__(self, document: Document, problems: list[Problem]) -> None:
+        self.document, self.problems = document, problems
+
+    def add(
+        self,
+        message: str,
+        fix: str,
+        cell: Cell | int | None = None,
+        line: int | None = None,
+        severity: str = ERROR,
+    ) -> None:
+        """Note a problem, once.
+
+        Args:
+            message: what is wrong.
+            fix: what to do.
+            cell: where, as a cell or its number.
+            line: the line in it, which is quoted.
+            severity: ``error`` or ``warning``.
+        """
+        if isinstance(cell, int):
+            cell = next((c for c in self.document.cells if c.number == cell), None)
+        number, quote = (cell.number, cell.line(line)) if cell else (None, "")
+        found = Problem(message, fix, number, line, quote, severity)
+        if found not in self.problems:
+            self.problems.append(found)
+
+
+def read_document(path: Path) -> tuple[Document, list[Problem]]:
+    """Read a notebook (nbformat 4).
+
+    Returns the document, with no cells where the file cannot be used, and its problems.
+    """
+    empty = Document(path, "", {}, ())
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return empty, [Problem(f"cannot be read: {error.strerror or error}", "check the path")]
+    try:
+        raw = json.loads(content)
+    except UnicodeDecodeError as error:
+        return empty, [Problem(f"is not UTF-8 text: {error.reason}", "save it as a notebook again")]
+    except json.JSONDecodeError as error:
+        quote = dict(enumerate(error.doc.splitlines(), start=1)).get(error.lineno, "")
+        problem = Problem(
+            f"is not JSON: {error.msg} (line {error.lineno} of the file)",
+            "restore the file, or open and save it in Jupyter",
+            quote=quote[:100],
+        )
+        return empty, [problem]
+    problem_found = _shape_problem(raw)
+    if problem_found:
+        return empty, [problem_found]
+    cells, problems = [], []
+    for number, raw_cell in enumerate(raw["cells"], start=1):
+        cell = _read_cell(number, raw_cell)
+        if isinstance(cell, Problem):
+            problems.append(cell)
+        else:
+            cells.append(cell)
+    digest = hashlib.sha256(content).hexdigest()
+    metadata = raw.get("metadata") or {}
+    if kernel := _kernel_problems(metadata):
+        return empty, kernel  # what else is wrong in another language is not ours to say
+    return Document(path, digest, metadata, tuple(cells)), problems
+
+
+def _shape_problem(raw: Any) -> Problem | None:
+    if not isinstance(raw, dict) or "nbformat" not in raw:
+        return Problem("is not a notebook: it has no 'nbformat'", "give a file made by Jupyter")
+    if raw["nbformat"] != 4:
+        return Problem(
+            f"has nbformat {raw['nbformat']!r}, not 4",
+            "convert it: jupyter nbconvert --to notebook --nbformat 4 --inplace NOTEBOOK",
+        )
+    if not isinstance(raw.get("cells"), list):
+        return Problem("has no list of 'cells'", "open and save it in Jupyter")
+    if not isinstance(raw.get("metadata", {}), dict):
+        return Problem("has a 'metadata' that is no object", "open and save it in Jupyter")
+    return None
+
+
+def _read_cell(number: int, raw: Any) -> Cell | Problem:
+    fix = "open and save the notebook in Jupyter"
+    if not isinstance(raw, dict) or not isinstance(raw.get("cell_type"), str):
+        return Problem("is no cell: it has no 'cell_type'", fix, cell=number)
+    source = raw.get("source", "")
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        source = "".join(source)
+    if not isinstance(source, str):
+        return Problem("has a 'source' that is neither text nor a list of lines", fix, cell=number)
+    metadata = raw.get("metadata", {})
+    tags = metadata.get("tags", []) if isinstance(metadata, dict) else None
+    if not isinstance(tags, list):
+        return Problem("has 'tags' that are no list", 'write "tags": ["step:NAME"]', cell=number)
+    return Cell(number, raw["cell_type"], source, tuple(tags))
+
+
+def _kernel_problems(metadata: dict[str, Any]) -> list[Problem]:
+    language = _nested(metadata, "kernelspec", "language") or _nested(
+        metadata, "language_info", "name"
+    )
+    if language and str(language).lower() not in ("python", "ipython"):
+        message = f"has a kernel of the language {language!r}, and podline runs Python only"
+        return [Problem(message, "choose a Python kernel in Jupyter and save")]
+    return []
+
+
+def _nested(metadata: dict[str, Any], outer: str, inner: str) -> Any:
+    value = metadata.get(outer)
+    return value.get(inner) if isinstance(value, dict) else None

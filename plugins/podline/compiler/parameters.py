@@ -1,0 +1,92 @@
+"""A notebook's parameters: literal assignments of its parameters cells, with comments as help."""
+
+import ast
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from podline.compiler.cell_parser import Statements, parse_cell
+from podline.compiler.notebook import Cell
+from podline.text import lines_of
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter: its default decides its type, its comment describes it."""
+
+    name: str
+    default: Any
+    description: str
+    line: int
+
+    @property
+    def type(self) -> str:
+        """The type's name in JSON Schema; `null` where the default is None."""
+        kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+        return kinds.get(type(self.default), "null" if self.default is None else "object")
+
+
+def read_parameters(statements: Statements) -> list[Parameter]:
+    """Return the literal assignments of a parameters cell, in order."""
+    return [parameter for parameter, _ in _literals(statements)]
+
+
+def substitute(source: str, values: dict[str, Any]) -> str:
+    """Return a parameters cell's source with `values` in place of the defaults."""
+    statements, problems = parse_cell(Cell(0, "code", source))
+    if problems or statements.text != source:
+        return source
+    lines = lines_of(source)
+    # From the end on, so that what comes before stays where it is.
+    for parameter, node in reversed(_literals(statements)):
+        if parameter.name in values:
+            first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+            head = lines[first].encode()[: node.col_offset].decode()
+            tail = lines[last].encode()[node.end_col_offset or 0 :].decode()
+            lines[first : last + 1] = [f"{head}{_literal(values[parameter.name])}{tail}"]
+    return "\n".join(lines)
+
+
+def _literals(statements: Statements) -> list[tuple[Parameter, ast.expr]]:
+    """The parameters, each with the node of its default."""
+    lines = lines_of(statements.text)
+    found = []
+    for statement in statements.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        try:
+            default = ast.literal_eval(value)
+        except ValueError:
+            continue  # computed from others: carried like any assignment
+        if isinstance(default, bool | int | float | str | list | dict | None):
+            comment = _comment(lines, statement)
+            found.append((Parameter(name, default, comment, statement.lineno), value))
+    return found
+
+
+def _literal(value: Any) -> str:
+    """Return Python's text for a plain value; `inf` and `nan` have no literal."""
+    try:
+        ast.literal_eval(repr(value))
+    except ValueError:
+        return f"__import__('json').loads({json.dumps(value)!r})"
+    return repr(value)
+
+
+def _comment(lines: list[str], statement: ast.stmt) -> str:
+    """Return the comment after the statement or, failing that, those right above it."""
+    end = statement.end_lineno or statement.lineno
+    after = lines[end - 1].encode()[statement.end_col_offset or 0 :].decode().strip()
+    if after.startswith("#"):
+        return after.lstrip("# ").strip()
+    above: list[str] = []
+    for line in reversed(lines[: statement.lineno - 1]):
+        if not line.startswith("#"):
+            break
+        above.insert(0, line.lstrip("# ").strip())
+    return " ".join(above)

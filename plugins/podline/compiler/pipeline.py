@@ -1,0 +1,212 @@
+"""A compiled notebook: its stages, what flows between them, and each stage's plan."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from podline.compiler.dataflow import KNOWN_NAMES, Place
+from podline.compiler.metadata import DagSettings
+from podline.compiler.notebook import ERROR, Cell, Document, Problem
+from podline.compiler.parameters import Parameter, substitute
+from podline.compiler.preamble import SEEDS, CarriedStatement
+from podline.compiler.tags import StageSettings
+from podline.contract import Carried, CellSource, StagePlan
+
+
+@dataclass
+class Stage:
+    """A stage: its cells, what they do to names, and what it waits for.
+
+    Attributes:
+        parents: why it waits, by the name of the stage that it waits for.
+        ancestors: the stages whose values it goes on from: all that it waits for, directly or
+            not, and that stand above it.
+        reads: names that its cells may read from before, with where first.
+        deferred: names that functions may read which it uses.
+    """
+
+    name: str
+    order: int
+    prev: tuple[str, ...] | None
+    settings: StageSettings
+    cells: list[Cell] = field(default_factory=list)
+    parents: dict[str, str] = field(default_factory=dict)
+    ancestors: set[str] = field(default_factory=set)
+    reads: dict[str, Place] = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=set)
+    deferred: dict[str, Place] = field(default_factory=dict)
+    may_bind: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    deleted: dict[str, Place] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
+    imports: list[CarriedStatement] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
+    reseeds: bool = False
+
+    @property
+    def touched(self) -> set[str]:
+        """The names that it may bind or visibly change."""
+        return self.may_bind | self.changes
+
+
+@dataclass
+class Pipeline:
+    """A compiled notebook."""
+
+    document: Document
+    parameters: list[Parameter]
+    stages: list[Stage]
+    carried: list[Carried]
+    problems: list[Problem]
+    function_reads: set[str]
+    modules: dict[str, str]
+    settings: DagSettings
+
+    @property
+    def name(self) -> str:
+        """The notebook's name."""
+        return self.document.name
+
+    @property
+    def parameter_cells(self) -> set[int]:
+        """The numbers of the cells that hold parameters."""
+        kinds = {"parameters", "pipeline-parameters"}
+        return {cell.number for cell in self.document.code_cells if kinds & set(cell.tags)}
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep it from running."""
+        return [problem for problem in self.problems if problem.severity == ERROR]
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def in_order(self) -> Iterator[Stage]:
+        """Yield the stages so that each comes after those that it waits for."""
+        done: set[str] = set()
+        waiting = list(self.stages)
+        while waiting:
+            stage = next(s for s in waiting if s.parents.keys() <= done)
+            waiting.remove(stage)
+            done.add(stage.name)
+            yield stage
+
+    def hands_on(self, stage: Stage) -> set[str]:
+        """The names that later stages may read as this stage leaves them."""
+        names: set[str] = set()
+        for later in self.stages:
+            if stage.name in later.ancestors:
+                names |= self._read_across(stage, later) | self.function_reads
+        imported = {n for s in stage.imports for n in s.carried.binds} - stage.changes
+        return (names & self._bound()) - imported
+
+    def guarded(self, stage: Stage) -> dict[str, list[str]]:
+        """Names that a later stage reads without waiting for this one, with those stages."""
+        names: dict[str, list[str]] = {}
+        for later in self.stages[stage.order + 1 :]:
+            if stage.name not in later.ancestors:
+                for name in (self._read_across(stage, later) & self._bound()) - stage.bound:
+                    names.setdefault(name, []).append(later.name)
+        return names
+
+    def _is_beside(self, one: Stage, other: Stage) -> bool:
+        names = {one.name, other.name}
+        return len(names) == 2 and not names & (one.ancestors | other.ancestors)
+
+    def _later_modules(self, stage: Stage) -> set[str]:
+        names = {n for s in self.stages[stage.order + 1 :] for n in (*s.reads, *s.deferred)}
+        return {root for name, root in self.modules.items() if name in names}
+
+    def _bound(self) -> set[str]:
+        """All names that the notebook binds itself, those of builtins too if it does."""
+        names = {name for stage in self.stages for name in stage.touched}
+        return names | {name for statement in self.carried for name in statement.binds}
+
+    def _read_across(self, stage: Stage, later: Stage) -> set[str]:
+        """Names that `later` reads and no stage between binds anew."""
+        names = {*later.reads, *later.deferred}
+        for between in self.stages[stage.order + 1 : later.order]:
+            names -= between.bound
+        return names
+
+    def plan(
+        self,
+        stage: Stage,
+        parameters: dict[str, Any],
+        files: dict[str, str],
+        files_limit: int,
+    ) -> StagePlan:
+        """Return what the runner needs to know of a stage.
+
+        Args:
+            stage: one of `stages`.
+            parameters: values that replace the parameters' defaults.
+            files: what is shipped from beside the notebook: sha256 by path.
+            files_limit: bytes that the working directory's files may have in all.
+        """
+        with_values = self._with_values(parameters)
+        cells = tuple(CellSource(cell.number, cell.source) for cell in stage.cells)
+        last = cells[-1].number if cells else 0
+        own = {cell.number for cell in stage.cells}
+        return StagePlan(
+            notebook=self.name,
+            notebook_sha256=self.document.sha256,
+            stage=stage.name,
+            order=stage.order,
+            ancestors={
+                other.name: tuple(sorted(other.ancestors))
+                for other in self.stages
+                if other.name in stage.ancestors
+            },
+            cells=cells,
+            reads=tuple(sorted({*stage.reads, *stage.deferred} - (KNOWN_NAMES - self._bound()))),
+            hands_on=tuple(sorted(self.hands_on(stage))),
+            guarded={name: tuple(who) for name, who in sorted(self.guarded(stage).items())},
+            carried=tuple(
+                replace(c, source=with_values(c.cell, c.source))
+                for c in self.carried
+                if c.cell < last and c.cell not in own
+            ),
+            later_modules=tuple(sorted(self._later_modules(stage))),
+            metrics=tuple(stage.metrics),
+            parameters=parameters,
+            files=files,
+            files_limit=files_limit,
+            beside=tuple(s.name for s in self.stages if self._is_beside(s, stage)),
+            reseeds=stage.reseeds,
+            seeded=any(seeds(cell) for cell in self.document.code_cells),
+        )
+
+    def _with_values(self, parameters: dict[str, Any]) -> Callable[[int, str], str]:
+        """Return what puts values into a source of the cell of some number."""
+        numbers = self.parameter_cells
+
+        def with_values(number: int, source: str) -> str:
+            return substitute(source, parameters) if number in numbers else source
+
+        return with_values
+
+    def baseline(self, parameters: dict[str, Any], files: dict[str, str], limit: int) -> StagePlan:
+        """Return the plan of the whole notebook as one stage, run from top to bottom."""
+        with_values = self._with_values(parameters)
+        cells = tuple(
+            CellSource(cell.number, with_values(cell.number, cell.source))
+            for cell in self.document.code_cells
+            if "skip" not in cell.tags
+        )
+        metrics = [name for stage in self.stages for name in stage.metrics]
+        return StagePlan(
+            self.name, self.document.sha256, "notebook", 0, {}, cells, (), (), {}, (), (),
+            tuple(metrics), parameters, files, limit, reseeds=True,
+        )  # fmt: skip
+
+
+def seeds(cell: Cell) -> bool:
+    """Whether a cell seeds a generator, as far as its text shows."""
+    return any(f"{name}(" in cell.source for name in SEEDS)

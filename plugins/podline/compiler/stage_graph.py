@@ -1,0 +1,117 @@
+"""What each stage waits for: its tags' `prev:`, and the stages that make what it reads."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from podline.compiler.notebook import Notes
+from podline.compiler.pipeline import Stage
+from podline.compiler.preamble import CarriedStatement
+
+
+def link(stages: Sequence[Stage], carried: Sequence[CarriedStatement], notes: Notes) -> None:
+    """Find what each stage waits for, and whose values it goes on from.
+
+    Args:
+        stages: in the notebook's order; their `parents` and `ancestors` are set.
+        carried: the statements of imports, functions and parameters cells.
+        notes: takes the problems.
+    """
+    names = {stage.name for stage in stages}
+    for stage in stages:
+        for previous in stage.prev or ():
+            if previous in names:
+                stage.parents.setdefault(previous, "prev")
+            else:
+                _unknown_prev(stage, previous, names, notes)
+        if stage.prev is None and stage.order:
+            stage.parents.setdefault(stages[stage.order - 1].name, "order")
+    for stage in stages:
+        for name in sorted({*stage.reads, *stage.deferred}):
+            for source in _sources(stage, name, stages, carried):
+                if stage.parents.get(source.name) in (None, "order"):
+                    stage.parents[source.name] = f"reads {name}"
+    _find_ancestors(stages, notes)
+
+
+def _sources(
+    stage: Stage, name: str, stages: Sequence[Stage], carried: Sequence[CarriedStatement]
+) -> Iterator[Stage]:
+    """The stages above that may have made what `stage` reads under this name."""
+    definitions = [s.carried.cell for s in carried if name in s.effects.bound]
+    for earlier in reversed(stages[: stage.order]):
+        first, last = stage.cells[0].number, earlier.cells[-1].number
+        if any(last < cell < first for cell in definitions):
+            return
+        if name in earlier.touched and not _only_imports(earlier, name):
+            yield earlier
+        if name in earlier.bound:
+            return
+
+
+def _only_imports(stage: Stage, name: str) -> bool:
+    """Whether a stage binds the name by an import alone, which is carried."""
+    imported = any(name in statement.carried.binds for statement in stage.imports)
+    return imported and name not in stage.changes
+
+
+def _unknown_prev(stage: Stage, previous: str, names: set[str], notes: Notes) -> None:
+    import difflib
+
+    near = difflib.get_close_matches(previous, sorted(names - {stage.name}), n=1)
+    known = ", ".join(sorted(names - {stage.name})) or "none"
+    fix = f"did you mean prev:{near[0]}?" if near else f"the stages are: {known}"
+    message = f"`prev:{previous}`: there is no stage {previous!r}"
+    notes.add(message, fix, stage.cells[0])
+
+
+def _find_ancestors(stages: Sequence[Stage], notes: Notes) -> None:
+    parents = {stage.name: set(stage.parents) for stage in stages}
+    done: dict[str, set[str]] = {}
+    while len(done) < len(parents):
+        ready = [n for n in parents if n not in done and parents[n] <= done.keys()]
+        if not ready:
+            _report_cycle(parents, done, stages, notes)
+            return
+        for name in ready:
+            done[name] = parents[name].union(*(done[parent] for parent in parents[name]))
+    for stage in stages:
+        _inherit(stage, stages)
+
+
+def _inherit(stage: Stage, stages: Sequence[Stage]) -> None:
+    """Find the stages whose values this one goes on from.
+
+    A `prev:` to a stage further down makes this one wait, but running from top to bottom it
+    would not have seen that stage's values.
+    """
+    above = [s for s in stages[: stage.order] if s.name in stage.parents]
+    stage.ancestors = {s.name for s in above}.union(*(s.ancestors for s in above))
+    known: set[str] = set().union(*(s.ancestors for s in above))
+    # What another parent goes on from needs no edge of its own, unless a tag draws it.
+    stage.parents = {
+        parent: why for parent, why in stage.parents.items() if why == "prev" or parent not in known
+    }
+
+
+def _report_cycle(
+    parents: dict[str, set[str]],
+    done: dict[str, set[str]],
+    stages: Sequence[Stage],
+    notes: Notes,
+) -> None:
+    name = next(n for n in parents if n not in done)
+    path = [name]
+    while path.count(path[-1]) < 2:
+        path.append(next(p for p in sorted(parents[path[-1]]) if p not in done))
+    cycle = path[path.index(path[-1]) :]
+    reasons = []
+    for child, parent in pairwise(cycle):
+        stage = next(s for s in stages if s.name == child)
+        why = stage.parents[parent]
+        reasons.append(f"{child} waits for {parent} ({why})")
+    first = next(s for s in stages if s.name == cycle[0])
+    notes.add(
+        "the stages wait for each other in a circle: " + "; ".join(reasons),
+        "remove one of the prev: tags, or reorder the cells",
+        first.cells[0],
+    )

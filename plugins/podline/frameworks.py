@@ -1,0 +1,48 @@
+"""The libraries of models: which one an object is of, told without importing it; skops' files."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from podline.equality import equal
+
+
+def is_estimator(value: Any) -> bool:
+    """Whether an object is an estimator of scikit-learn's kind."""
+    return any(
+        base.__name__ == "BaseEstimator" and base.__module__ == "sklearn.base"
+        for base in type(value).__mro__
+    )
+
+
+def is_keras_model(value: Any) -> bool:
+    """Whether an object is a Keras model."""
+    keras = sys.modules.get("keras")
+    return keras is not None and issubclass(type(value), keras.Model)
+
+
+def dump_skops(model: Any, path: Path) -> bool:
+    """Write an estimator as skops does; False: it has parts that skops does not know.
+
+    Args:
+        model: the estimator.
+        path: the file; what is in it counts only where this returns True.
+    """
+    import skops.io
+
+    try:
+        skops.io.dump(model, path)
+        return equal(load_skops(path), model)
+    except Exception:  # of any kind: the parts' own
+        return False
+
+
+def load_skops(path: Path) -> Any:
+    """Read an estimator back, trusting its file: whose hash was checked, or that was just written.
+
+    Args:
+        path: of `dump_skops`.
+    """
+    import skops.io
+
+    return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))

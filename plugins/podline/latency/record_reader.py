@@ -1,0 +1,292 @@
+"""Reads, in the API server, what Airflow knows of tries and what their records say.
+
+A record is no more than a claim: a user may write the state store by REST. What does not fit what
+Airflow knows of the try is left out, and said.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from podline.latency.phases import OUTSIDE
+from podline.latency.record import VERSION, Phase, Record
+from podline.latency.record_store import PREFIX
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+_KINDS = {"StageOperator": "stage", "NotebookOperator": "notebook", "KubernetesPodOperator": "pod"}
+_OFF = 0.05  # seconds that a record's times may differ from Airflow's
+# Airflow notes the end of these when the process exits, which is after the record was made: up to
+# 5 s, for a supervisor that misses it looks again after [workers] min_heartbeat_interval. Of a task
+# that somebody marks failed it notes the end at once, and tells the task with its next heartbeat.
+_LATE = frozenset({"failed", "skipped"})
+_BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor to note a start
+_SAME = 0.0001  # seconds that make no difference
+_UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
+_FAILED = frozenset({"failed", "up_for_retry"})
+_NOT_YET = frozenset({"", "scheduled", "queued"})  # states before a try begins, or is resumed
+
+
+class TryId(NamedTuple):
+    """One try of a task instance."""
+
+    run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+
+
+class Known(NamedTuple):
+    """What Airflow's task instance, or its history, knows of a try; times are epochs."""
+
+    id: TryId
+    state: str
+    start: float | None
+    end: float | None
+    scheduled: float | None
+    queued: float | None
+    operator: str
+
+
+# Finds records elsewhere: given a DAG and some of its tries, those there are, as JSON.
+Find = Callable[[str, Sequence[TryId]], Mapping[TryId, str]]
+
+
+def read_records(
+    session: "Session", dag_id: str, run_ids: Sequence[str], find: Find | None = None
+) -> list[Record]:
+    """Return a record for each try of some runs: its own, as far as it can be believed.
+
+    Args:
+        session: of Airflow's database.
+        dag_id: the runs' DAG.
+        run_ids: the runs.
+        find: is asked for the records of tries that failed and of which Airflow has none.
+    """
+    known = [row for model in _models() for row in _known(session, model, dag_id, run_ids)]
+    texts = _texts(session, dag_id, run_ids)
+    starts = _run_starts(session, dag_id, run_ids)
+    tries: dict[TryId, Known] = {}
+    for row in known:  # the history, and then what goes on
+        if row.id not in tries or row.start is not None:
+            tries[row.id] = row
+    if find is not None and (lacking := _lacking(tries, texts)):
+        texts |= find(dag_id, lacking)
+    found = {
+        id_: _record(dag_id, row, texts.get(id_), starts.get(id_.run_id))
+        for id_, row in tries.items()
+    }
+    return _with_waiting(found, tries)
+
+
+def _lacking(tries: Mapping[TryId, Known], texts: Mapping[TryId, str]) -> list[TryId]:
+    """Tries that failed and left Airflow no record, the last first.
+
+    One that is to be retried cannot, and one whose worker died did not.
+    """
+    failed = [
+        (row.end, id_)
+        for id_, row in tries.items()
+        if row.state in _FAILED and row.start and row.end and id_ not in texts
+    ]
+    return [id_ for _, id_ in sorted(failed, reverse=True)]
+
+
+# --- from the database --------------------------------------------------------------------------
+
+
+def _models() -> tuple[Any, Any]:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.taskinstancehistory import TaskInstanceHistory
+
+    return TaskInstanceHistory, TaskInstance
+
+
+def _known(session: "Session", model: Any, dag_id: str, run_ids: Sequence[str]) -> Iterable[Known]:
+    from sqlalchemy import select
+
+    # Columns, not objects: a tenth of the time.
+    query = select(
+        model.run_id, model.task_id, model.map_index, model.try_number, model.state,
+        model.start_date, model.end_date, model.scheduled_dttm, model.queued_dttm, model.operator,
+    ).where(model.dag_id == dag_id, model.run_id.in_(run_ids))  # fmt: skip
+    for run_id, task_id, index, number, state, *times, operator in session.execute(query):
+        id_ = TryId(run_id, task_id, index, number)
+        start, end, scheduled, queued = map(_epoch, times)
+        if end is not None and (state or "") in _NOT_YET:
+            start = end = None  # of the try before
+        yield Known(id_, state or "", start, end, scheduled, queued, operator or "")
+
+
+def _epoch(time: Any) -> float | None:
+    return None if time is None else time.timestamp()
+
+
+def _texts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict[TryId, str]:
+    from airflow.models.task_state_store import TaskStateStoreModel as Store
+    from sqlalchemy import select
+
+    query = select(Store.run_id, Store.task_id, Store.map_index, Store.key, Store.value).where(
+        Store.dag_id == dag_id, Store.run_id.in_(run_ids), Store.key.startswith(PREFIX)
+    )
+    found = {}
+    for run_id, task_id, index, key, value in session.execute(query):
+        number = key.removeprefix(PREFIX)
+        if number.isascii() and number.isdigit():
+            found[TryId(run_id, task_id, index, int(number))] = value
+    return found
+
+
+def _run_starts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict[str, float]:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    query = select(DagRun.run_id, DagRun.start_date).where(
+        DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids)
+    )
+    return {run_id: start.timestamp() for run_id, start in session.execute(query) if start}
+
+
+# --- what can be believed -----------------------------------------------------------------------
+
+
+def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) -> Record:
+    """The record of a try, with Airflow's own word on what Airflow knows."""
+    record, doubt = _believed(dag_id, row, text)
+    about: dict[str, Any] = {
+        "state": row.state,
+        "start": row.start,
+        "end": row.end,
+        "run_start": run_start,
+    }
+    if record is not None:
+        return record.model_copy(update=about | _fitted(record, row))
+    over = row.end is not None and row.start is not None
+    return Record.model_construct(
+        version=VERSION,
+        dag_id=dag_id,
+        run_id=row.id.run_id,
+        task_id=row.id.task_id,
+        map_index=row.id.map_index,
+        try_number=row.id.try_number,
+        kind=_KINDS.get(row.operator, "task"),
+        partial=doubt or ("it left no record: only what Airflow knows is shown" if over else ""),
+        **about,
+    )
+
+
+def _believed(dag_id: str, row: Known, text: str | None) -> tuple[Record | None, str]:
+    """A record that fits the try, or why there is none."""
+    if text is None:
+        return None, ""
+    try:
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        return None, f"its record cannot be read: {_first(error)}"
+    id_ = TryId(record.run_id, record.task_id, record.map_index, record.try_number)
+    if (record.dag_id, id_) != (dag_id, row.id):
+        return None, "its record is of another try"
+    if misfit := _misfit(record, row):
+        return None, f"its record does not fit the times that Airflow knows: {misfit}"
+    return record, ""
+
+
+def _fitted(record: Record, row: Known) -> dict[str, Any]:
+    """The phases from the start that Airflow knows to its end, and the cells moved along."""
+    inside = [phase for phase in record.phases if phase.name not in OUTSIDE]
+    if record.end is None or row.end is None or not inside:
+        return {}
+    assert record.start is not None
+    assert row.start is not None
+    moved, first, last = record.start - row.start, inside[0], inside[-1]
+    if max(abs(moved), abs(record.end - row.end)) < _SAME:
+        return {}
+    whole = row.end - row.start
+    fitted = []
+    for phase in record.phases:
+        start, end = phase.start + moved, phase.start + phase.seconds + moved
+        if phase.name not in OUTSIDE:
+            start = 0.0 if phase is first else max(0.0, min(start, whole))
+            end = whole if phase is last else max(0.0, min(end, whole))
+        times = {"start": round(start, 6), "seconds": round(max(0.0, end - start), 6)}
+        fitted.append(phase.model_copy(update=times))
+    cells = []
+    for cell in record.cells:
+        start, end = (min(at + moved, whole) for at in (cell.start, cell.start + cell.seconds))
+        times = {"start": round(start, 6), "seconds": round(end - start, 6)}
+        cells.append(cell.model_copy(update=times))
+    return {"phases": tuple(fitted), "cells": tuple(cells)}
+
+
+def _first(error: ValidationError) -> str:
+    about = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, about['loc']))}: {about['msg']}"[:200]
+
+
+def _misfit(record: Record, row: Known) -> str:
+    """Why a record's times are not the try's, or its phases not contiguous and as long as it."""
+    if record.end is None:  # of a try whose worker died: nobody knew its end
+        return "" if record.partial else "it has no end"
+    if record.start is None or row.start is None or row.end is None:
+        return "it has no start, or the try has not ended"
+    early, late = row.start - record.start, row.end - record.end
+    if not -_OFF <= early <= _BUSY:
+        return f"it starts {early:.3f} s before the try"
+    off = _BUSY if row.state in _LATE else _OFF
+    if not -off <= late <= off:
+        return f"it ends {late:.3f} s before the try"
+    at = 0.0
+    for phase in record.phases:
+        if phase.name not in OUTSIDE:
+            if abs(phase.start - at) > _UNSUMMED:
+                return f"its phase {phase.name} starts {phase.start - at:.3f} s late"
+            at = phase.start + phase.seconds
+    if abs(at - record.duration) > _UNSUMMED:
+        return f"its phases are {at - record.duration:.3f} s longer than the try"
+    return ""
+
+
+# --- what came before ---------------------------------------------------------------------------
+
+
+def _with_waiting(found: Mapping[TryId, Record], rows: Mapping[TryId, Known]) -> list[Record]:
+    """The records with the phases `scheduled` and `queued`, in the order of their starts."""
+    ends: dict[tuple[str, str], float] = {}
+    for id_, row in rows.items():
+        if row.end is not None:
+            key = (id_.run_id, id_.task_id)
+            ends[key] = max(ends.get(key, 0.0), row.end)
+    records = []
+    for id_, record in found.items():
+        waited = _waiting(record, rows[id_], ends)
+        records.append(record.model_copy(update={"phases": (*waited, *record.phases)}))
+    return sorted(records, key=lambda r: (r.start or float("inf"), r.task_id, r.map_index))
+
+
+def _waiting(record: Record, row: Known, ends: Mapping[tuple[str, str], float]) -> list[Phase]:
+    """The phases before a try; Airflow overwrites their times where a try was deferred."""
+    if row.start is None or row.queued is None or record.deferred:
+        return []
+    ready = row.scheduled
+    # Without a record nobody knows what it waited for: then since when Airflow had it scheduled.
+    if record.phases and row.id.try_number <= 1 and record.run_start is not None:
+        before = [ends.get((row.id.run_id, task), 0.0) for task in record.upstream]
+        ready = max([record.run_start, *(end for end in before if end <= row.queued)])
+    queued = min(row.queued, row.start)
+    ready = queued if ready is None else min(ready, queued)
+    return [
+        _before("scheduled", ready - row.start, queued - ready),
+        _before("queued", queued - row.start, row.start - queued),
+    ]
+
+
+def _before(name: str, start: float, seconds: float) -> Phase:
+    return Phase.model_construct(
+        name=name,
+        start=round(start, 6),
+        seconds=round(seconds, 6),
+        source="airflow",
+        precision=0.001,
+    )

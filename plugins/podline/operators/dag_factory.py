@@ -1,0 +1,177 @@
+"""Makes DAGs from notebooks: each notebook's pipeline, its baseline, or the place of its errors."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Param
+from airflow.sdk.definitions.param import ParamsDict
+
+from podline import settings
+from podline.compiler.compiler import compile_notebook
+from podline.compiler.parameters import Parameter
+from podline.compiler.pipeline import Pipeline
+from podline.exceptions import NotebookError
+from podline.operators.backend import BACKENDS
+from podline.operators.stage import BACKEND_PARAM, NotebookOperator, StageOperator
+
+BASELINE = "_baseline"
+INVALID_TAG = "invalid"
+
+
+def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
+    """Make the DAGs of a folder's notebooks: two for each, NAME and NAME_baseline.
+
+    A notebook that does not compile harms no other: Airflow would make every DAG of a file stale
+    if the file raised. It gives a DAG of its name that is not scheduled and says what is wrong.
+
+    Args:
+        folder: where the notebooks are.
+        only: the one DAG that is wanted, as a task's process knows it; None: all.
+    """
+    with _no_garbage_collection():
+        dags = [
+            dag
+            for path in sorted(folder.glob("*.ipynb"))
+            if only in (None, path.stem, path.stem + BASELINE)
+            for dag in _dags_of(path)
+        ]
+    return [dag for dag in dags if only in (None, dag.dag_id)]
+
+
+def _dags_of(path: Path) -> list[DAG]:
+    try:
+        return _make(compile_notebook(path))
+    except Exception as error:  # whatever it is, it is this notebook's alone
+        return [_invalid_dag(path, error)]
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Syntax trees are many objects and no garbage: collecting meanwhile takes a quarter more."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        # Nor does a process that parses a DAG file live long enough to collect them later.
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+def _make(pipeline: Pipeline) -> list[DAG]:
+    names = {parameter.name for parameter in pipeline.parameters}
+    if BACKEND_PARAM in names:
+        raise NotebookError(
+            f"{pipeline.document.path.name}: the parameter {BACKEND_PARAM!r} is podline's own. "
+            "fix: give the notebook's another name"
+        )
+    dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
+    params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
+    for dag in dags:
+        # Now that it has its tasks: Airflow copies a DAG's params into each new one.
+        dag.params = ParamsDict(params)
+        # Airflow does so later, and would blame the whole file.
+        dag.validate()  # type: ignore[no-untyped-call]
+    return dags
+
+
+def _pipeline_dag(pipeline: Pipeline) -> DAG:
+    about = pipeline.settings
+    with DAG(
+        pipeline.name,
+        schedule=about.schedule,
+        start_date=datetime.fromisoformat(about.start_date) if about.start_date else None,
+        catchup=about.catchup,
+        tags={"podline", "notebook", *about.tags},
+        **_common(pipeline),
+    ) as dag:
+        tasks: dict[str, BaseOperator] = {}
+        for stage in pipeline.stages:
+            tasks[stage.name] = StageOperator(
+                task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=_stage_doc(stage.parents)
+            )
+        for stage in pipeline.stages:
+            for parent in stage.parents:
+                tasks[parent] >> tasks[stage.name]
+    return dag
+
+
+def _baseline_dag(pipeline: Pipeline) -> DAG:
+    with DAG(
+        pipeline.name + BASELINE,
+        schedule=None,
+        tags={"podline", "baseline"},
+        **_common(pipeline),
+    ) as dag:
+        NotebookOperator(task_id="notebook", pipeline=pipeline)
+    return dag
+
+
+def _common(pipeline: Pipeline) -> dict[str, Any]:
+    about = pipeline.settings
+    return {
+        "doc_md": pipeline.document.description or f"The notebook {pipeline.document.path.name}.",
+        "default_args": {"owner": about.owner, "retries": about.retries},
+        "max_active_runs": about.max_active_runs,
+    }
+
+
+def notebook_params(pipeline: Pipeline) -> dict[str, Param]:
+    """The notebook's parameters as a DAG's, which the trigger form asks for."""
+    return {parameter.name: _param(parameter) for parameter in pipeline.parameters}
+
+
+def _param(parameter: Parameter) -> Param:
+    """What the trigger form asks for a parameter of the notebook."""
+    kinds: dict[str, Any] = {"null": ["null", "string", "number", "boolean"]}
+    if parameter.default == "":
+        kinds["string"] = ["string", "null"]  # or the form would ask for a text
+    kind = kinds.get(parameter.type, parameter.type)
+    return Param(parameter.default, type=kind, description=parameter.description or None)
+
+
+def _backend() -> Param:
+    return Param(
+        settings.backend(),
+        type="string",
+        enum=sorted(BACKENDS),
+        description="Where the stages run; the default is the setting [podline] backend.",
+        section="podline",
+    )
+
+
+def _stage_doc(parents: dict[str, str]) -> str:
+    if not parents:
+        return "Waits for no other stage."
+    reasons = {"prev": "its tag says so", "order": "it stands above"}
+    lines = [f"- `{name}`: {reasons.get(why, why)}" for name, why in parents.items()]
+    return "Waits for:\n" + "\n".join(lines)
+
+
+def _invalid_dag(path: Path, error: Exception) -> DAG:
+    text = str(error) if isinstance(error, NotebookError) else f"{type(error).__name__}: {error}"
+    with DAG(
+        path.stem,
+        schedule=None,
+        tags={"podline", INVALID_TAG},
+        doc_md=f"**{path.name} does not compile:**\n\n```\n{text}\n```",
+        default_args={"owner": "podline", "retries": 0},
+    ) as dag:
+        _Refuse(task_id="errors", text=text)
+    return dag
+
+
+class _Refuse(BaseOperator):
+    """Fails with the errors of a notebook."""
+
+    def __init__(self, *, text: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.text = text
+
+    def execute(self, context: Any) -> None:
+        raise NotebookError(self.text)

@@ -1,0 +1,1 @@
+"""Where a stage runs as a pod: created, watched, followed and cleaned away."""

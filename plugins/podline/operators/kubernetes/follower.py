@@ -1,0 +1,289 @@
+"""A pod, followed from its creation to its last word, without polling.
+
+One watch tells what the cluster does with the pod; from its container's first moment on the log
+brings what the stage says. Whichever tells first that the result is stored ends it. A stream
+that ends or breaks is opened again where it was.
+"""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from podline.exceptions import StageError
+from podline.operators.kubernetes import pod_status
+from podline.operators.kubernetes.pod_status import Pod
+from podline.operators.kubernetes.startup import SILENCE, Patience, Progress
+from podline.operators.log_lines import Stored, Transcript, last_state
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+CONNECT_SECONDS = 5
+_LAST_WORDS = 3.0  # seconds in which the log of a container that ended must have come
+_CLOCKS = 60  # seconds that the cluster's clock may be off ours
+
+
+class Follower:
+    """Follows one pod.
+
+    Args:
+        client: of the cluster.
+        pod: as the API gave it when it was created or adopted.
+        transcript: takes the lines of the stage's output.
+        say: takes what the cluster does with the pod, in sentences.
+        startup_seconds: within which the container must run.
+        marks: takes the times of what happens (`podline.latency.observations`).
+    """
+
+    def __init__(
+        self,
+        client: "CoreV1Api",
+        pod: Pod,
+        transcript: Transcript,
+        say: Callable[[str], object],
+        startup_seconds: float,
+        marks: dict[str, float] | None = None,
+    ) -> None:
+        self.client, self.pod, self.transcript, self.say = client, pod, transcript, say
+        self.name, self.namespace = pod_status.name_of(pod), pod["metadata"]["namespace"]
+        self.version = str(pod["metadata"]["resourceVersion"])
+        self.progress = Progress(self.name, startup_seconds, say, marks)
+        self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self.started, self.over = threading.Event(), threading.Event()
+        self.stamp = ""  # of the last line of the log
+
+    def follow(self) -> Stored:
+        """Follow the pod until its stage has stored the result.
+
+        Returns:
+            The result that the stage names.
+
+        Raises:
+            StageError: it ended without one, cannot start, or the cluster does not answer.
+        """
+        self.news.put(("pod", self.pod))
+        for work in (self._watch, self._read_log):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            return self._listen()
+        finally:
+            self.over.set()
+            self.started.set()
+
+    # -- what the streams bring
+
+    def _listen(self) -> Stored:
+        until: float | None = time.monotonic() + self.progress.startup_seconds
+        while True:
+            try:
+                timeout = None if until is None else max(0.0, until - time.monotonic())
+                kind, value = self.news.get(timeout=timeout)
+            except queue.Empty:
+                return self._at_the_end()
+            if kind == "line" and (stored := self.transcript.hear(value)):
+                return stored
+            if kind == "pod":
+                self._look_at(value)
+                if pod_status.has_ended(value):
+                    until = until or time.monotonic() + _LAST_WORDS
+                elif self.progress.started:
+                    until = None
+            elif kind == "log ended" and pod_status.has_ended(self.pod):
+                return self._at_the_end()
+            elif kind == "trouble":
+                self.say(value)
+            elif kind in ("gone", "broken"):
+                raise StageError(value)
+
+    def _look_at(self, pod: Pod) -> None:
+        self.pod = pod
+        self.progress.see(pod, time.time())
+        if self.progress.started:
+            self.started.set()
+
+    def _at_the_end(self) -> Stored:
+        """The result, if the container's termination message names it: the log may break."""
+        how = pod_status.ended(self.pod)
+        if how and (stored := self.transcript.stored_in(how.message)):
+            return stored
+        if pod_status.has_ended(self.pod):
+            last = self.transcript.last
+            raise StageError(pod_status.death(self.pod, self.transcript.stage, last))
+        raise self.progress.late()
+
+    # -- the streams
+
+    def _watch(self) -> None:
+        def read(patience: Patience) -> None:
+            for event in _events(self.client, self.namespace, self.name, self.version):
+                patience.worked()
+                if event["type"] == "ERROR":
+                    break  # the version is too old
+                self._heard(event["type"], event["object"])
+            if not self.over.is_set():
+                self._read_pod()
+
+        self._keep(read, "the API server does not answer")
+
+    def _heard(self, kind: str, pod: Pod) -> None:
+        self.version = str(pod["metadata"]["resourceVersion"])
+        self.news.put(("pod", pod))
+        if kind == "DELETED":
+            self._note_gone()
+
+    def _read_pod(self) -> None:
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            self._heard("MODIFIED", read_pod(self.client, self.namespace, self.name))
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            self._note_gone()
+
+    def _note_gone(self) -> None:
+        self.news.put(("gone", str(self.progress.gone())))
+        self.over.set()
+
+    def _read_log(self) -> None:
+        def read(patience: Patience) -> None:
+            for stamp, line in _stamped(_log(self.client, self.namespace, self.name, self.stamp)):
+                patience.worked()
+                if stamp > self.stamp:
+                    self.stamp = stamp
+                    self.news.put(("line", line))
+            self.news.put(("log ended", None))
+
+        self._connect()
+        self.started.wait()
+        self._keep(read, "the log of the pod does not come")
+
+    def _connect(self) -> None:
+        """Have a connection for the log ready by the time that there is one."""
+        from kubernetes.client import VersionApi
+
+        try:
+            VersionApi(self.client.api_client).get_code(_request_timeout=(CONNECT_SECONDS, 5))
+        except failures():
+            pass  # the watch will tell
+
+    def _keep(self, read: Callable[[Patience], None], trouble: str) -> None:
+        """Read a stream again and again, until all is over."""
+        patience = Patience()
+        while not self.over.is_set():
+            try:
+                read(patience)
+                patience.worked()
+            except failures() as error:
+                if patience.broke(time.monotonic()):
+                    self.news.put(("trouble", f"{trouble}: {explain(error)}; it is tried again"))
+                if patience.is_over(time.monotonic()):
+                    why = f"{trouble}, for {SILENCE:g} s: {explain(error)}"
+                    self.news.put(("broken", why))
+                    return
+            self.over.wait(patience.wait)
+
+
+def read_pod(client: "CoreV1Api", namespace: str, name: str) -> Pod:
+    """Read a pod as the API's JSON.
+
+    Raises:
+        ApiException: it is not there, or may not be read.
+    """
+    response = client.read_namespaced_pod(
+        name, namespace, _preload_content=False, _request_timeout=(CONNECT_SECONDS, 30)
+    )
+    pod: Pod = json.loads(response.data)
+    return pod
+
+
+def whole_log(client: "CoreV1Api", namespace: str, name: str) -> Iterator[str]:
+    """Yield the lines of the log as it is now.
+
+    Raises:
+        ApiException: the pod is not there, or its container never ran.
+    """
+    response = client.read_namespaced_pod_log(
+        name,
+        namespace,
+        container=pod_status.CONTAINER,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, 60),
+    )
+    for line in _lines(response.stream(amt=None, decode_content=False)):
+        yield last_state(line.decode(errors="replace"))
+
+
+def failures() -> tuple[type[BaseException], ...]:
+    """What a request to the API raises where it fails."""
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    return ApiException, HTTPError, OSError, json.JSONDecodeError
+
+
+def explain(error: BaseException) -> str:
+    """Say why a request failed, in the API server's own words where it gave some."""
+    body = getattr(error, "body", None)
+    if body:
+        try:
+            text = str(json.loads(body)["message"])
+        except (ValueError, KeyError, TypeError):
+            text = str(body)
+        if ":10250" in text:  # the kubelet's port
+            return f"the node is not answering ({' '.join(text.split())})"
+        return " ".join(text.split())
+    reason = getattr(error, "reason", None) or error
+    return " ".join(str(reason).split())
+
+
+def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Iterator[Any]:
+    response = client.list_namespaced_pod(
+        namespace,
+        field_selector=f"metadata.name={name}",
+        resource_version=version,
+        watch=True,
+        timeout_seconds=3600,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, None),
+    )
+    for line in _lines(response.stream(amt=None, decode_content=False)):
+        yield json.loads(line)
+
+
+def _log(client: "CoreV1Api", namespace: str, name: str, after: str) -> Iterator[bytes]:
+    since = None
+    if after:
+        then = datetime.fromisoformat(f"{after[:19]}+00:00")
+        since = int((datetime.now(UTC) - then).total_seconds()) + _CLOCKS
+    response = client.read_namespaced_pod_log(
+        name,
+        namespace,
+        container=pod_status.CONTAINER,
+        follow=True,
+        timestamps=True,
+        since_seconds=max(since, 1) if since is not None else None,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, None),
+    )
+    yield from response.stream(amt=None, decode_content=False)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _stamped(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the time stamps and the lines of a log: RFC 3339 in UTC, so that they sort as text."""
+    for line in _lines(chunks):
+        stamp, _, text = line.decode(errors="replace").partition(" ")
+        yield stamp, last_state(text)

@@ -1,0 +1,202 @@
+"""What a stage's pod is: every default, and what settings and tags say over it.
+
+A pod is admitted under Pod Security "restricted". It has no volume and no token of a service
+account, since each volume keeps a pod from starting for 0.3 s, and nothing in it calls the
+cluster.
+"""
+
+import math
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from kubernetes import client
+from kubernetes.client import models as k8s
+
+from podline import settings
+from podline.compiler.tags import StageSettings
+from podline.contract import StageTask
+from podline.operators.kubernetes.backend import (
+    EXECUTE,
+    GRACE_SECONDS,
+    NONCE,
+    PREFIX,
+    START,
+    TRIES,
+    TRY,
+    WORK,
+)
+from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
+
+if TYPE_CHECKING:
+    from podline.compiler.pipeline import Pipeline
+
+USER = 10001  # of our images
+HOME = "/home/podline"
+_LONGEST_NAME = 63
+_TENSORFLOW = frozenset({"tensorflow", "keras", "tf_keras"})
+
+
+def pod_security() -> k8s.V1PodSecurityContext:
+    """No root, and the container runtime's own filter of system calls."""
+    return k8s.V1PodSecurityContext(
+        run_as_non_root=True,
+        run_as_user=USER,
+        run_as_group=USER,
+        fs_group=USER if settings.read_only_root() else None,
+        seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+    )
+
+
+def container_security() -> k8s.V1SecurityContext:
+    """No way to more rights."""
+    return k8s.V1SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=k8s.V1Capabilities(drop=["ALL"]),
+        read_only_root_filesystem=bool(settings.read_only_root()),
+    )
+
+
+def defaults(pipeline: "Pipeline") -> dict[str, Any]:
+    """The operator's parameters that settings give where its author gave none."""
+    return {
+        "image": settings.image(target_of(pipeline)),
+        "namespace": settings.namespace(),
+        "node_selector": settings.node_selector(),
+        "tolerations": settings.tolerations(),
+        "service_account_name": settings.service_account(),
+        "pod_template_file": settings.pod_template(),
+        "security_context": pod_security(),
+        "container_security_context": container_security(),
+        "termination_grace_period": GRACE_SECONDS,
+        "container_resources": k8s.V1ResourceRequirements(
+            requests=settings.requests(), limits=settings.limits()
+        ),
+    }
+
+
+def from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> dict[str, Any]:
+    """The operator's parameters that a stage's tags give.
+
+    Args:
+        tags: the stage's settings.
+        resources: what holds where they say nothing.
+    """
+    limits = {**(resources.limits or {}), **tags.limits}
+    # Where only a limit is said, a larger request would contradict it.
+    asked = {k: v for k, v in (resources.requests or {}).items() if k not in tags.limits}
+    given: dict[str, Any] = {
+        "container_resources": k8s.V1ResourceRequirements(
+            limits=limits, requests={**asked, **tags.requests}
+        )
+    }
+    if tags.image:
+        given["image"] = tags.image
+    if tags.timeout:
+        given["active_deadline_seconds"] = math.ceil(tags.timeout)
+    return given
+
+
+def identity(task: StageTask, tags: StageSettings, ti: Any) -> dict[str, Any]:
+    """The operator's parameters that tell this pod from all others.
+
+    Args:
+        task: what it runs.
+        tags: the stage's settings.
+        ti: Airflow's task instance.
+    """
+    return {
+        "name": _name(task),
+        "random_name_suffix": False,
+        "labels": {**tags.labels, STAGE_LABEL: "stage"},
+        "annotations": {
+            **tags.annotations,
+            NONCE: task.nonce,
+            PREFIX: task.prefix,
+            WORK: task.work,
+            TRY: str(ti.try_number),
+            TRIES: str(ti.max_tries),
+            START: str(ti.start_date.timestamp()),
+            EXECUTE: str(time.time()),
+        },
+        "cmds": ["python", "-m", "podline.runner"],
+    }
+
+
+def environment(
+    tags: StageSettings, variables: Mapping[str, str], secret: str
+) -> list[k8s.V1EnvVar]:
+    """The container's environment.
+
+    Args:
+        tags: the stage's settings.
+        variables: what is no secret.
+        secret: name of the Secret with the store's connection.
+    """
+    conn_id = settings.store_conn_id()
+    connection = f"AIRFLOW_CONN_{conn_id.upper()}"
+    ours = {
+        "AIRFLOW__PODLINE__STORE_CONN_ID": conn_id,
+        "PYTHONUNBUFFERED": "1",
+        # All stages of a run agree on the hash of a text, as one process does.
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+        **variables,
+    }
+    return [
+        *(k8s.V1EnvVar(name=name, value=value) for name, value in ours.items()),
+        _from_secret(connection, secret, connection),
+        *(_from_secret(name, key.name, key.key) for name, key in tags.secrets.items()),
+    ]
+
+
+def base_pod() -> k8s.V1Pod:
+    """What the operator has no parameter for."""
+    size = settings.read_only_root()
+    container = k8s.V1Container(name=CONTAINER)
+    spec = k8s.V1PodSpec(
+        containers=[container],
+        enable_service_links=False,
+        automount_service_account_token=False,
+    )
+    if size:
+        spec.volumes = [
+            k8s.V1Volume(name="work", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=size))
+        ]
+        container.volume_mounts = [k8s.V1VolumeMount(name="work", mount_path=HOME)]
+    return k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=spec)
+
+
+@contextmanager
+def shared_configuration() -> Iterator[None]:
+    """Have the client's models share one configuration, not copy it with each of their copies.
+
+    KubernetesPodOperator copies them often enough for 500 of those, each of which sets the levels
+    of loggers: 6 ms and more.
+    """
+    copy = client.Configuration.__deepcopy__
+    client.Configuration.__deepcopy__ = lambda self, memo: self
+    try:
+        yield
+    finally:
+        client.Configuration.__deepcopy__ = copy
+
+
+def target_of(pipeline: "Pipeline") -> str:
+    """Which image a notebook's stages need: ``base`` or ``tensorflow``."""
+    return "tensorflow" if _TENSORFLOW & set(pipeline.modules.values()) else "base"
+
+
+def _name(task: StageTask) -> str:
+    """A name that a try has alone, so that it makes one pod however often it is asked for."""
+    dag, _, stage = task.prefix.split("/")[1:4]
+    words = re.sub(r"[^a-z0-9]+", "-", f"{dag}-{stage}".lower()).strip("-")
+    room = _LONGEST_NAME - len(task.nonce) - 1
+    return f"{words[:room].strip('-') or 'podline'}-{task.nonce}"
+
+
+def _from_secret(name: str, secret: str, key: str) -> k8s.V1EnvVar:
+    selector = k8s.V1SecretKeySelector(name=secret, key=key)
+    return k8s.V1EnvVar(name=name, value_from=k8s.V1EnvVarSource(secret_key_ref=selector))

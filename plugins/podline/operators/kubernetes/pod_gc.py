@@ -1,0 +1,153 @@
+"""Removing the pods that nobody follows any more."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from podline import settings
+from podline.operators.kubernetes import backend
+from podline.operators.kubernetes.pod_status import Pod
+from podline.store.keys import TryKey
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+    from podline.store import Store
+
+# States of a task instance that follows its pod, or whose next try may take it over.
+FOLLOWED = frozenset({
+    "running", "deferred", "queued", "scheduled", "restarting", "up_for_retry",
+    "up_for_reschedule", "none",
+})  # fmt: skip
+_log = logging.getLogger(__name__)
+_YOUNG = timedelta(minutes=1)  # in which a try that just ended deletes its pod itself
+
+# Gives a task instance's state; None: Airflow does not know it.
+States = Callable[[TryKey], str | None]
+
+
+def sweep(
+    client: "CoreV1Api",
+    namespace: str,
+    state_of: States,
+    kept_for: timedelta,
+    store: "Store | None" = None,
+    dry_run: bool = False,
+) -> list[str]:
+    """Delete the pods of stages that nobody follows, and keep what they tell of their tries.
+
+    Args:
+        client: of the cluster.
+        namespace: where to look.
+        state_of: gives the state of a pod's task instance.
+        kept_for: how long the pod of a failed stage is kept, where the setting keeps them.
+        store: where the records of tries go that left none; None: nowhere.
+        dry_run: only find them.
+
+    Returns:
+        The names of the pods that were, or would be, deleted.
+
+    Raises:
+        ApiException: the cluster does not answer, or does not allow it.
+    """
+    found = orphans(backend.list_pods(client, namespace), state_of, datetime.now(UTC), kept_for)
+    for pod in found if not dry_run else ():
+        if store is not None:
+            _record(store, pod)
+        backend.delete_pod(client, pod)
+    return [pod["metadata"]["name"] for pod in found]
+
+
+def _record(store: "Store", pod: Pod) -> None:
+    from podline.latency import record_builder, record_store
+    from podline.store import StoreError
+
+    try:
+        record_store.put(store, *record_builder.orphan_record(backend.left_by(pod)))
+    except (StoreError, KeyError) as error:  # KeyError: a pod of another version of podline
+        _log.warning("what %s tells of its try is not kept: %s", pod["metadata"]["name"], error)
+
+
+def orphans(
+    listed: Iterable[Pod], state_of: States, now: datetime, kept_for: timedelta
+) -> list[Pod]:
+    """The pods among those listed that nobody follows; for the rest, see `sweep`."""
+    return [pod for pod in listed if _is_orphan(pod, state_of, now, kept_for)]
+
+
+def _is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) -> bool:
+    about = pod["metadata"]
+    age = now - datetime.fromisoformat(about["creationTimestamp"])
+    if "deletionTimestamp" in about:
+        return False
+    if backend.is_over(pod):
+        return age > kept_for
+    where, _ = TryKey.parse(f"{about['annotations'][backend.PREFIX]}/pod")
+    return age > _YOUNG and state_of(where) not in FOLLOWED
+
+
+def sweep_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
+    """Sweep the namespace of the settings from inside a task; see `sweep`.
+
+    Args:
+        kept_for: how long the pod of a failed stage is kept.
+        ti: Airflow's task instance, which Airflow gives.
+    """
+    from podline.store import open_store
+
+    found = sweep(cluster(), settings.namespace(), states_for_task(ti), kept_for, open_store())
+    for name in found:
+        _log.info("removed the pod %s", name)
+    return found
+
+
+def cluster() -> "CoreV1Api":
+    """The client of the cluster that the settings name."""
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+
+    hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
+    return hook.core_v1_client
+
+
+def states_in_database() -> States:
+    """States from Airflow's database, for a process that may read it: a command."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    def state_of(where: TryKey) -> str | None:
+        with create_session() as session:
+            found = session.execute(
+                select(TaskInstance.state).where(
+                    TaskInstance.dag_id == where.dag_id,
+                    TaskInstance.run_id == where.run_id,
+                    TaskInstance.task_id == where.task_id,
+                    TaskInstance.map_index == where.map_index,
+                )
+            ).first()
+        return None if found is None else str(found[0] or "none")
+
+    return state_of
+
+
+def states_for_task(ti: Any) -> States:
+    """States by way of a running task, which may not read the database.
+
+    Args:
+        ti: Airflow's task instance.
+    """
+
+    def state_of(where: TryKey) -> str | None:
+        mapped = where.map_index >= 0
+        found = ti.get_task_states(
+            dag_id=where.dag_id,
+            run_ids=[where.run_id],
+            task_ids=[where.task_id],
+            map_index=where.map_index if mapped else None,
+        )
+        name = f"{where.task_id}_{where.map_index}" if mapped else where.task_id
+        states = found.get(where.run_id, {})
+        return str(states[name] or "none") if name in states else None
+
+    return state_of

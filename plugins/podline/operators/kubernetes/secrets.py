@@ -1,0 +1,34 @@
+"""Secrets of connections in the cluster, named by what they hold: it is made once."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from podline.operators.kubernetes.follower import CONNECT_SECONDS, failures
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+_REQUEST = (CONNECT_SECONDS, 30)  # seconds to connect, and to answer
+
+
+def have_secret(client: "CoreV1Api", namespace: str, content: Mapping[str, str]) -> str:
+    """Have connections in a Secret, by their variables' names; returns its name.
+
+    Raises:
+        ApiException: it cannot be made.
+    """
+    digest = hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()
+    name = f"podline-store-{digest[:16]}"
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in content.items()}
+    body = {"metadata": {"name": name, "labels": {"podline": "store"}}, "data": data}
+    try:
+        client.create_namespaced_secret(
+            namespace, body, _preload_content=False, _request_timeout=_REQUEST
+        ).drain_conn()
+    except failures() as error:
+        if getattr(error, "status", None) != 409:  # it is there
+            raise
+    return name

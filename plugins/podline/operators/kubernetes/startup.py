@@ -1,0 +1,105 @@
+"""What a pod's states mean on its way from creation to end. Knows no cluster and reads no clock."""
+
+from collections.abc import Callable
+
+from podline.exceptions import StageError
+from podline.operators.kubernetes import pod_status
+from podline.operators.kubernetes.pod_status import Finding, Pod
+
+SILENCE = 600.0  # seconds for which the API server may be away
+_AGAIN = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds until a stream is opened again
+
+
+class Progress:
+    """How far a pod has come.
+
+    Args:
+        name: the pod's.
+        startup_seconds: within which its container must run.
+        say: takes what the cluster does with the pod, in sentences.
+        marks: takes when it was ``bound`` to a node and its container ``running``, where it was
+            seen before that as well: else it happened some time ago.
+
+    Attributes:
+        started: its container runs, or ran.
+        said: what was last wrong with the pod.
+    """
+
+    __slots__ = ("_before", "_say", "marks", "name", "said", "started", "startup_seconds")
+
+    def __init__(
+        self,
+        name: str,
+        startup_seconds: float,
+        say: Callable[[str], object],
+        marks: dict[str, float] | None = None,
+    ) -> None:
+        self.name, self.startup_seconds, self._say = name, startup_seconds, say
+        self.marks = {} if marks is None else marks
+        self.started = False
+        self.said: Finding | None = None
+        self._before: set[str] = set()  # what it was seen not to be
+
+    def see(self, pod: Pod, now: float) -> None:
+        """Take a state of the pod, at a time of day (epoch); say what is wrong with it, once.
+
+        Raises:
+            StageError: it can never start.
+        """
+        running = pod_status.is_running(pod)
+        self.started = self.started or running
+        self._note("bound", bool(pod["spec"].get("nodeName")), now)
+        self._note("running", running, now)
+        found = pod_status.finding(pod)
+        if found is not None and found.final and not running:
+            raise StageError(found.sentence)
+        if found is not None and found != self.said:
+            self._say(found.sentence)
+        self.said = found
+
+    def _note(self, name: str, is_so: bool, now: float) -> None:
+        if not is_so:
+            self._before.add(name)
+        elif name in self._before:
+            self.marks.setdefault(name, now)
+
+    def gone(self) -> StageError:
+        """The pod was deleted."""
+        why = f": {self.said.sentence}" if self.said else " by somebody else"
+        return StageError(f"the pod {self.name} was deleted before its stage had ended{why}")
+
+    def late(self) -> StageError:
+        """The time to start is over."""
+        why = f": {self.said.sentence}" if self.said else ""
+        return StageError(
+            f"the pod {self.name} did not start within {self.startup_seconds:g} s{why}. fix: see "
+            "to that, or raise [podline] startup_timeout"
+        )
+
+
+class Patience:
+    """When a stream that breaks is opened again, and when no more."""
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._since = 0.0
+
+    def broke(self, now: float) -> bool:
+        """Note that the stream broke, or could not be opened; whether that is new."""
+        if new := self._times == 0:
+            self._since = now
+        self._times += 1
+        return new
+
+    def worked(self) -> None:
+        """Note that something came."""
+        self._times = 0
+
+    def is_over(self, now: float) -> bool:
+        """Whether nothing came for too long."""
+        return self._times > 0 and now - self._since > SILENCE
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the stream is to be opened again."""
+        return _AGAIN[min(self._times, len(_AGAIN) - 1)]

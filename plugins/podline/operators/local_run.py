@@ -1,0 +1,85 @@
+"""Runs a whole notebook without Airflow: its stages one after the other, as local processes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from podline.compiler.pipeline import Pipeline
+from podline.contract import ResultRef, StagePlan, StageResult
+from podline.exceptions import StageError
+from podline.models import mlflow_tracking
+from podline.operators import task_spec
+from podline.operators.backend import ending
+from podline.operators.process_backend import ProcessBackend
+from podline.operators.task_spec import Shipment
+from podline.store import Store, keys
+from podline.store.keys import RESULT, TryKey
+
+
+@dataclass
+class LocalRun:
+    """A run of a notebook by local processes.
+
+    Attributes:
+        results: the results so far, by stage.
+        seconds: how long each stage took, from its start until its result was read.
+    """
+
+    pipeline: Pipeline
+    store: Store
+    parameters: dict[str, Any]
+    run_id: str = field(default_factory=lambda: f"local__{datetime.now(UTC).isoformat()}")
+    results: dict[str, StageResult] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._refs: dict[str, ResultRef] = {}
+
+    def run(
+        self,
+        log: Callable[[str, str], object],
+        change: Callable[[StagePlan], StagePlan] = lambda plan: plan,
+    ) -> None:
+        """Run all stages; `log` gets the stage and a line of its output.
+
+        Raises:
+            StageError: a stage failed; the others are not run.
+        """
+        shipment = self._ship()
+        for stage in self.pipeline.in_order():
+            plan = task_spec.plan_stage(self.pipeline, stage, self.parameters, shipment)
+            inputs = [self._refs[p] for p in stage.parents if p in stage.ancestors]
+            self._run(stage.name, change(plan), inputs, log)
+
+    def run_baseline(self, log: Callable[[str, str], object]) -> None:
+        """Run the whole notebook in one kernel.
+
+        Raises:
+            StageError: it failed.
+        """
+        shipment = self._ship()
+        plan = task_spec.plan_baseline(self.pipeline, self.parameters, shipment)
+        self._run(plan.stage, plan, [], log)
+
+    def _ship(self) -> Shipment:
+        run = keys.run_prefix(self.pipeline.name, self.run_id)
+        return task_spec.ship(self.pipeline, self.store, run)
+
+    def _run(
+        self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Callable[[str, str], object]
+    ) -> None:
+        nonce = keys.new_nonce()
+        where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, nonce)
+        task = task_spec.make_task(plan, inputs, where)
+        backend, start = ProcessBackend(), time.monotonic()
+        with ending(backend):
+            digest = backend.run(task, self.store.connection, lambda line: log(name, line))
+            result = task_spec.read_result(self.store, task, digest)
+            self.seconds[name] = time.monotonic() - start
+        self.results[name] = result
+        self._refs[name] = ResultRef(name, f"{task.prefix}/{RESULT}", digest)
+        mlflow_tracking.log_published(result.published, self.store)
+        if result.failure:
+            raise StageError(result.failure.message)

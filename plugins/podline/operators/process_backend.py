@@ -1,0 +1,204 @@
+"""The backend `process`: a stage as a child process on this machine."""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from podline.compiler.tags import OF_PODS
+from podline.contract import StageTask
+from podline.exceptions import StageError
+from podline.operators.log_lines import Transcript, readable_lines
+from podline.store import StoreConnection
+
+_STOP_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
+_LAST_WORDS = 1.0  # seconds in which the output of a dead process must have come
+
+
+class ProcessBackend:
+    """Runs a try of a stage as a child process.
+
+    Args:
+        marks: takes the times of what happens (`podline.latency.observations`).
+    """
+
+    not_applied: tuple[str, ...] = OF_PODS
+
+    def __init__(self, marks: dict[str, float] | None = None) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.marks = {} if marks is None else marks
+
+    def prepare(self, connection: StoreConnection) -> None:
+        """Nothing: a process needs nothing beforehand."""
+
+    def run(
+        self, task: StageTask, connection: StoreConnection, log: Callable[[str], object]
+    ) -> str:
+        """Run a stage, and pass each line of its output to `log`.
+
+        Returns:
+            The sha256 that the stage gives its result in its last line.
+
+        Raises:
+            StageError: the process ended without a result.
+        """
+        kills = _memory_kills()
+        command = [sys.executable, "-m", "podline.runner"]
+        self.marks["created"] = time.time()
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(connection),
+            start_new_session=True,  # a signal to the terminal is ours to pass on
+        )
+        assert self.process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(task.to_json().encode())
+            self.process.stdin.close()
+        transcript = Transcript(task.plan.stage, task.nonce, log)
+        try:
+            for line in readable_lines(_chunks(self.process, self.marks)):
+                if stored := transcript.hear(line):
+                    self.marks["stored"] = stored.at
+                    return stored.digest
+        finally:
+            self.marks["heard"] = time.time()
+        raise StageError(_death(task, self.process, kills, transcript.last))
+
+    def stop(self) -> None:
+        """End the stage: SIGTERM, and SIGKILL if it does not mind that."""
+        if self.process is not None:
+            self.process.terminate()
+            self.close()
+
+    def why_stopped(self) -> str:
+        """Nothing: whoever sent the signal did not say."""
+        return ""
+
+    def observe(self) -> None:
+        """Nothing: all is known."""
+
+    def fail(self) -> None:
+        """End what is left of it."""
+        self.stop()
+
+    def close(self) -> None:
+        """Wait for the end of a process that has nothing left to do, or see to it."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(_STOP_GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.marks.setdefault("gone", time.time())
+        _end_group(self.process)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def environment(connection: StoreConnection) -> dict[str, str]:
+    """The environment of a stage's process: ours, without what is Airflow's own."""
+    package = str(Path(__file__).parents[2])
+    path = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # The task's own channel to Airflow is none of the notebook's business.
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "_AIRFLOW"))}
+    settings = {k: v for k, v in os.environ.items() if k.startswith("AIRFLOW__PODLINE__")}
+    return {
+        **ours,
+        **settings,
+        **connection.to_env(),
+        "AIRFLOW__PODLINE__STORE_CONN_ID": connection.conn_id,
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        # All stages of a run agree on the hash of a text, as one process does.
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+        # TensorFlow's notes about the processor would fill the log of each stage.
+        "TF_CPP_MIN_LOG_LEVEL": ours.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
+
+
+def _chunks(process: subprocess.Popen[bytes], marks: dict[str, float]) -> Iterator[bytes]:
+    """Yield the process's output until its end, or its own: children may hold the pipe open."""
+    assert process.stdout
+    stream = process.stdout.fileno()
+    ended, note = os.pipe()
+
+    def wait() -> None:
+        process.wait()
+        marks["gone"] = time.time()
+        os.close(note)
+
+    threading.Thread(target=wait, daemon=True).start()
+    with selectors.DefaultSelector() as selector:
+        try:
+            selector.register(stream, selectors.EVENT_READ)
+            selector.register(ended, selectors.EVENT_READ)
+            timeout = None
+            while ready := {key.fd for key, _ in selector.select(timeout)}:
+                if ended in ready:
+                    selector.unregister(ended)
+                    _end_group(process)
+                    timeout = _LAST_WORDS
+                if stream in ready:
+                    chunk = os.read(stream, 65536)
+                    if not chunk:
+                        return
+                    yield chunk
+        finally:
+            os.close(ended)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the processes that a stage, which has ended, left behind."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _memory_kills() -> int:
+    """How often the kernel killed a process of this control group for want of memory."""
+    try:
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::"):
+                return _count_in(Path("/sys/fs/cgroup", line[3:].lstrip("/"), "memory.events"))
+    except (OSError, LookupError):
+        pass
+    return _machine_kills()
+
+
+def _machine_kills() -> int:
+    """The same of the whole machine."""
+    with contextlib.suppress(OSError, LookupError):
+        return _count_in(Path("/proc/vmstat"))
+    return 0
+
+
+def _count_in(path: Path) -> int:
+    """Read the kernel's count of processes that it killed for want of memory."""
+    counts = dict(line.split() for line in path.read_text().splitlines())
+    return int(counts["oom_kill"])
+
+
+def _death(task: StageTask, process: subprocess.Popen[bytes], kills: int, last: str) -> str:
+    """Say how a process ended that left no result; `last` is the last line that it wrote."""
+    code = process.wait()
+    stage = f"the stage {task.plan.stage!r}"
+    if code >= 0:
+        return f"{stage} ended with exit code {code} and left no result; its last line: {last}"
+    name = signal.Signals(-code).name
+    if -code != signal.SIGKILL:
+        return f"{stage} was killed by the signal {name}"
+    if _memory_kills() > kills:
+        return (
+            f"{stage} was killed by the kernel because memory ran out ({name}). fix: take fewer "
+            "rows, free what is not needed, or give the machine more memory"
+        )
+    return f"{stage} was killed by the signal {name}; memory was not the reason"

@@ -1,1 +1,0 @@
-"""The overhead study's report: from two frames to a page."""

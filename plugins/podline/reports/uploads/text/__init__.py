@@ -1,1 +1,0 @@
-"""The upload report in words, a module a topic."""

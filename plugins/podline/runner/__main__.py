@@ -1,0 +1,104 @@
+"""The process of a stage: reads its task, runs it, and ends with 0 only if it succeeded."""
+
+import hashlib
+import io
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, cast
+
+from podline.runner.clock import Clock
+
+if TYPE_CHECKING:
+    from podline.contract import StageTask
+    from podline.store import Store
+
+_GRACE = 0.7  # seconds that the main thread has to notice SIGTERM; in C code it does not
+
+
+def read_task(store: "Store") -> "StageTask":
+    """Read the task, from the environment in a pod, else from standard input.
+
+    Raises:
+        StoreError: it is in the store, which does not answer.
+        ContractError: it is of another version of podline, or another task.
+    """
+    from podline.contract import TASK_VARIABLE, StageTask
+    from podline.exceptions import ContractError
+
+    # A cell has no use for it, and what a cell starts would inherit it.
+    text = os.environ.pop(TASK_VARIABLE, "")
+    if text.startswith("@"):
+        key, digest = text[1:].split()
+        data = bytes(store.get(key))
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ContractError(f"{key} is not the task that was to be run: its hash differs")
+        text = data.decode()
+    return StageTask.unpack(text or sys.stdin.read())
+
+
+def main() -> int:
+    """Run the stage whose task is in the environment or on standard input."""
+    clock = Clock()
+    # One at a time, so that the clock counts our own imports as boot.
+    from podline.exceptions import ContractError
+    from podline.runner import termination_message
+    from podline.runner.runner import Runner, Terminated
+    from podline.store import StoreError, open_store
+
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever a cell prints is no reason to fail.
+        cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        store = open_store()
+        task = read_task(store)
+    except (StoreError, ContractError) as error:
+        termination_message.leave(str(error))
+        print(error, flush=True)
+        return 1
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
+    runner = Runner(task, store, clock)
+    news, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        if not runner.finishing:
+            raise Terminated
+
+    def watch() -> None:
+        # The byte is the signal's number; it comes at once, even while we are in C code.
+        while (byte := news.recv(1)) and byte[0] != signal.SIGTERM:
+            pass
+        if not byte:
+            return  # the stage is done
+        time.sleep(_GRACE)
+        if runner.finish(runner.heap, runner.terminated()):
+            os._exit(128 + signal.SIGTERM)
+
+    def forked() -> None:
+        # A pool ends its children by SIGTERM, which is none for the stage.
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.set_wakeup_fd(wakeup.fileno())
+    os.register_at_fork(after_in_child=forked)
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        result = runner.run()
+    except StoreError as error:  # there is nowhere to keep a result
+        termination_message.leave(str(error))
+        runner.say(str(error))
+        return 1
+    finally:
+        runner.clean()
+    return 0 if result and result.succeeded else 1
+
+
+if __name__ == "__main__":
+    # Threads that a notebook left behind must not keep a stage that is done.
+    os._exit(main())

@@ -1,0 +1,190 @@
+"""Stages side by side: refused, where one goes by what the other changed and no name shows.
+
+From top to bottom, a stage would see the files, the generators and the settings that a stage
+above it left, whatever their tags say. Side by side it does not. So each stage notes what it
+changed and what it went by, and looks at the notes of those beside it before it may succeed: of
+two stages, at least the second to look sees both notes.
+"""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from podline.contract import Json, StagePlan, StageTask
+from podline.exceptions import ArtifactError
+from podline.runner import interpreter_state
+from podline.store import ObjectMissing, Store, keys
+
+NOTES = "beside.json"
+
+# Libraries set variables of the environment too; here a cell means to.
+_SETS_ENVIRON = re.compile(r"environ|putenv|%(set_)?env\b|dotenv")
+# What libraries change as they are imported, and what changes no value.
+_HARMLESS = frozenset({"warnings", "logging"})
+
+
+@dataclass(frozen=True)
+class Notes(Json):
+    """What a stage did besides binding names.
+
+    Attributes:
+        notebook_sha256: the version of the notebook.
+        stage, order, cell: the stage's name, its place, and the number of its last cell.
+        source: the text of its cells and of what was carried to it.
+        reseeds: whether its cells seed the generators themselves.
+        state: hashes of the states at its end, by kind; `changed`: the kinds that it changed.
+        written: the files that it wrote or deleted; `read`: those that it opened to read, and the
+            folders that it listed (with a slash at the end).
+    """
+
+    notebook_sha256: str
+    stage: str
+    order: int
+    cell: int
+    source: str
+    reseeds: bool
+    state: dict[str, str]
+    changed: tuple[str, ...]
+    written: tuple[str, ...]
+    read: tuple[str, ...]
+
+
+def take(
+    plan: StagePlan, before: dict[str, bytes], after: dict[str, bytes], written: Sequence[str],
+    read: Sequence[str],
+) -> Notes:  # fmt: skip
+    """Note what a stage did, from the states before and after its cells, and its files."""
+    sources = [statement.source for statement in plan.carried]
+    sources += [cell.source for cell in plan.cells]
+    changed = set(interpreter_state.changes(before, after)) - _HARMLESS
+    if not any(_SETS_ENVIRON.search(cell.source) for cell in plan.cells):
+        changed.discard("environ")
+    return Notes(
+        notebook_sha256=plan.notebook_sha256,
+        stage=plan.stage,
+        order=plan.order,
+        cell=plan.last_cell,
+        source="\n".join(sources),
+        reseeds=plan.reseeds,
+        state={name: hashlib.sha256(data).hexdigest() for name, data in after.items()},
+        changed=tuple(sorted(changed)),
+        written=tuple(sorted(written)),
+        read=tuple(sorted(read)),
+    )
+
+
+def compare(task: StageTask, store: Store, mine: Notes) -> None:
+    """Leave this stage's notes in the store, and compare them with those of the stages beside it.
+
+    Raises:
+        ArtifactError: the one further down goes by what the one above changed.
+        StoreError: the store does not answer.
+    """
+    store.put_same(f"{task.prefix}/{NOTES}", mine.to_json().encode())
+    for name in task.plan.beside:
+        for other in _notes_of(task, store, name):
+            earlier, later = sorted((mine, other), key=lambda notes: notes.order)
+            if earlier.notebook_sha256 == later.notebook_sha256:
+                check(earlier, later, seeded=task.plan.seeded)
+
+
+def _notes_of(task: StageTask, store: Store, stage: str) -> Iterator[Notes]:
+    """The notes of each try of another stage of the run."""
+    map_index = task.prefix.split("/")[-2]
+    for attempt in store.list_folders(
+        f"{keys.run_of(task.prefix)}/{keys.quoted(stage)}/{map_index}"
+    ):
+        try:
+            yield Notes.from_json(bytes(store.get(f"{attempt}/{NOTES}")))
+        except ObjectMissing:
+            continue
+
+
+def check(earlier: Notes, later: Notes, seeded: bool) -> None:
+    """Compare two stages that run side by side.
+
+    Args:
+        earlier: the one that stands further up in the notebook.
+        later: the other one.
+        seeded: whether any cell of the notebook seeds a generator.
+
+    Raises:
+        ArtifactError: `later` goes by what `earlier` changed.
+    """
+    for kind in earlier.changed:
+        if interpreter_state.is_generator(kind):
+            # Where nothing was seeded, the values differ by chance alone.
+            if seeded and kind in later.changed and not later.reseeds:
+                advice = f"seed it in {later.stage!r} as well"
+                raise _conflict(earlier, later, f"draws from the generator {kind!r}", advice)
+        # Set alike is set once; and what was never imported there does not matter there.
+        elif later.state.get(kind, earlier.state[kind]) != earlier.state[kind]:
+            advice = "move that to an imports cell"
+            raise _conflict(earlier, later, f"changes the state of {kind!r}", advice)
+    for path in earlier.written:
+        if _goes_by(later, PurePath(path)):
+            advice = "use another file in one of them"
+            raise _conflict(earlier, later, f"writes the file {path!r}", advice)
+
+
+def _goes_by(notes: Notes, path: PurePath) -> bool:
+    listed = any(f"{folder}/" in notes.read for folder in path.parents)
+    # Libraries read files by ways that Python does not report: their name gives them away.
+    named = path.name in notes.source and str(path) not in notes.written
+    return listed or named or str(path) in notes.read
+
+
+def _conflict(earlier: Notes, later: Notes, what: str, advice: str) -> ArtifactError:
+    return ArtifactError(
+        f"the stage {earlier.stage!r} (up to cell {earlier.cell}) {what}, and the stage "
+        f"{later.stage!r} (up to cell {later.cell}), which would go by that from top to bottom, "
+        f"runs side by side with it. fix: tag {later.stage!r} prev:{earlier.stage}, or {advice}"
+    )
+
+
+# -- what cells read
+
+
+@dataclass
+class Reading:
+    """The files below a folder that Python code opened to read, and the folders that it listed."""
+
+    folder: Path
+    paths: set[str] = field(default_factory=set)
+    active: bool = False
+
+    def start(self) -> None:
+        """Begin to watch; there is no way to end it but to set `active`."""
+        self.active = True
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in ("open", "os.listdir", "os.scandir") or not self.active:
+            return
+        path = arguments[0] if arguments else None
+        if path is None:
+            path = "."
+        if not isinstance(path, str | bytes | PurePath):
+            return  # a descriptor
+        path = os.path.abspath(os.fsdecode(path))
+        if not path.startswith(f"{self.folder}/") and path != str(self.folder):
+            return
+        name = os.path.relpath(path, self.folder)
+        if event == "open":
+            if not _only_writes(arguments[1], arguments[2]) and os.path.isfile(path):
+                self.paths.add(name)
+        # The import system lists each folder of sys.path.
+        elif "importlib" not in sys._getframe(1).f_code.co_filename:
+            self.paths.add(f"{name}/")
+
+
+def _only_writes(mode: str | None, flags: int) -> bool:
+    """Whether a file is opened for writing, with nothing of what was in it."""
+    if mode is not None:
+        return mode[:1] in ("w", "x") and "+" not in mode
+    return bool(flags & os.O_WRONLY and flags & (os.O_TRUNC | os.O_EXCL))

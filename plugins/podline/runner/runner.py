@@ -1,0 +1,404 @@
+"""Runs one stage: fetch and verify, import, load, run the cells, dump, store, and say so."""
+
+import contextlib
+import hashlib
+import importlib
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from podline.contract import (
+    RESULT_MARK,
+    Artifact,
+    Failure,
+    Heap,
+    PublishedVersion,
+    StageResult,
+    StageTask,
+)
+from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.models import lineage
+from podline.runner import (
+    interpreter_state,
+    race_check,
+    termination_message,
+    working_dir,
+)
+from podline.runner.clock import Clock
+from podline.runner.executed_notebook import executed_notebook
+from podline.runner.heap import Memory, Needs, Pending, artifact_of, needs_of
+from podline.runner.heap_merge import merge
+from podline.store import AlreadyExists, Store, StoreUnavailable, keys
+from podline.store.keys import EXECUTED, RESULT
+
+_SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
+_TRANSFERS = 8  # at once
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
+
+
+class Runner:
+    """One stage's try."""
+
+    def __init__(self, task: StageTask, store: Store, clock: Clock) -> None:
+        self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
+        self.folder = Path(tempfile.mkdtemp(prefix="podline-")).resolve()
+        self.work = self.folder / "work"
+        self.scratch = self.folder / "artifacts"
+        self.work.mkdir()
+        self.scratch.mkdir()
+        self.log = os.dup(1)
+        self.heap = Heap()
+        self.bytes_in = self.bytes_out = 0
+        self.saved = 0
+        self.executed = ""
+        self.metrics: dict[str, float] = {}
+        self.lock = threading.Lock()
+        self.finishing = False
+        # On their way while IPython is imported.
+        self.results = ThreadPoolExecutor(1).submit(self._results)
+        from podline.runner.kernel import Kernel
+
+        self.kernel = Kernel()
+
+    def run(self) -> StageResult | None:
+        """Run the stage; a failure is in the result. None: another thread has ended the stage.
+
+        Raises:
+            StoreError: the result cannot be stored.
+        """
+        self.clock.end("boot")
+        lineage.begin_stage(self.task.prefix, self.plan.notebook, self.plan.notebook_sha256)
+        failure, heap = None, Heap()
+        try:
+            heap = self._run()
+        except CellFailed as error:
+            failure = Failure(error.message, error.cell, error.traceback)
+        except StoreUnavailable:
+            raise  # there is nowhere to say so
+        except PodlineError as error:
+            failure = Failure(str(error))
+        except Terminated:
+            failure = self.terminated()
+        except Exception as error:  # a defect of ours must not be a silent end
+            text = "".join(traceback.format_exception(error))
+            failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
+        return self.finish(heap, failure)
+
+    def terminated(self) -> Failure:
+        """What to say of a stage that was told to stop."""
+        running = self.kernel.current or (self.kernel.cells[-1] if self.kernel.cells else None)
+        where = f" while cell {running.number} ran" if self.kernel.current and running else ""
+        number = running.number if running else None
+        return Failure(f"the stage was told to stop (SIGTERM){where}", number, stopped=True)
+
+    def _run(self) -> Heap:
+        needs, paths = self._fetch()
+        self.clock.end("fetch")
+        self._enter(paths)
+        self._import(needs)
+        self.clock.end("imports")
+        objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
+        objects.carry(needs.carried)
+        # The imports cells set up what later cells may have changed since.
+        self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
+        objects.load(needs, paths)
+        self._restore(paths, [n for n in self.heap.state if interpreter_state.is_generator(n)])
+        before = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
+        modules = objects.module_prints(self.work)
+        reading = race_check.Reading(self.work)
+        if self.plan.beside:
+            reading.start()
+        self.clock.end("load")
+        try:
+            self._run_cells(objects)
+        finally:
+            self.clock.end("code")
+            reading.active = False
+        self._check_modules(modules, objects.module_prints(self.work))
+        # First: writing a model may draw.
+        after = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
+        states = interpreter_state.changes(before[1], after[1])
+        written, deleted = working_dir.changes(before[0], after[0])
+        working_dir.check_size(after[0], self.plan.files_limit)
+        touched = {*written, *deleted}
+        notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
+        pending, bindings = objects.dump(self.scratch)
+        self.metrics = self._read_metrics()
+        self.clock.end("dump")
+        if self.plan.beside:
+            race_check.compare(self.task, self.store, notes)
+        heap = self._store(pending, written, states)
+        for path in deleted:
+            heap.files[path] = self._empty("deleted")
+        return Heap(self.heap.names | bindings, heap.objects, heap.files, heap.state)
+
+    # -- fetch
+
+    def _fetch(self) -> tuple[Needs, dict[str, Path]]:
+        self.heap = merge(self.plan, [result.heap for result in self.results.result()])
+        needs = needs_of(self.plan, self.heap)
+        wanted: dict[str, tuple[str, str, Path]] = {}
+        for artifact in [*needs.artifacts(self.heap), *self.heap.state.values()]:
+            path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
+            wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
+        run = keys.run_of(self.task.prefix)
+        for name, digest in self.plan.files.items():
+            if name not in self.heap.files:
+                wanted[f"files/{name}"] = (keys.file_key(run, digest), digest, self.work / name)
+        for name, artifact in self.heap.files.items():
+            if artifact.kind == "folder":
+                (self.work / name).mkdir(parents=True, exist_ok=True)
+            elif artifact.sha256:
+                wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
+        self._parallel(lambda item: self._download(*item), wanted.values())
+        for name in self.plan.files.keys() - self.heap.files.keys():
+            working_dir.make_executable(self.work / name)
+        for name, artifact in self.heap.files.items():
+            working_dir.restore(self.work / name, artifact.type)
+        return needs, {key: path for key, (_, _, path) in wanted.items()}
+
+    def _results(self) -> list[StageResult]:
+        results = [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
+        for result in results:
+            for name, digest in result.data.items():
+                lineage.note_data(name, digest)
+        return results
+
+    def _result(self, key: str, digest: str) -> StageResult:
+        data = self.store.get(key)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ArtifactError(f"{key} is not what the stage before wrote: its hash differs")
+        self.bytes_in += len(data)
+        return StageResult.from_json(bytes(data))
+
+    def _download(self, key: str, digest: str, path: Path) -> None:
+        found = self.store.download(key, path)
+        if found != digest:
+            raise ArtifactError(
+                f"{key} is corrupt: its sha256 is {found}, and {digest} was stored. fix: run the "
+                "stage again that wrote it"
+            )
+        with self.lock:
+            self.bytes_in += path.stat().st_size
+
+    def _parallel(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        items = list(items)
+        if len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(min(_TRANSFERS, len(items))) as pool:
+            return list(pool.map(function, items))
+
+    # -- imports and state
+
+    def _enter(self, paths: dict[str, Path]) -> None:
+        os.chdir(self.work)
+        # As in Jupyter, modules beside the notebook can be imported.
+        sys.path.insert(0, str(self.work))
+        self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
+
+    def _import(self, needs: Needs) -> None:
+        for carried in needs.carried:
+            self.kernel.carry(carried.cell, carried.line, carried.source)
+        libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
+        libraries |= {
+            interpreter_state.module_of(name) for name in self.heap.state if self._uses(name)
+        }
+        for library in sorted(libraries):
+            importlib.import_module(library)
+
+    def _uses(self, name: str) -> bool:
+        return interpreter_state.is_used(name, [cell.source for cell in self.plan.cells])
+
+    def _restore(self, paths: dict[str, Path], names: Iterable[str]) -> None:
+        for name in filter(self._uses, names):
+            # The hash that the control plane holds vouched for the bytes.
+            interpreter_state.restore(
+                name, paths[self.heap.state[name].key].read_bytes(), self.work
+            )
+
+    # -- cells
+
+    def _check_modules(self, before: dict[str, str], after: dict[str, str]) -> None:
+        """Refuse a change in a module: a later stage imports it afresh."""
+        for name, value in after.items():
+            if before.get(name, value) != value:
+                raise ArtifactError(
+                    f"the stage {self.plan.stage!r} changes {name}, a variable of a module, and "
+                    "later stages import that module afresh. fix: keep the variable in the "
+                    "notebook, and pass it to the module's functions"
+                )
+
+    def _run_cells(self, objects: Memory) -> None:
+        for cell in self.plan.cells:
+            with self.clock.cell(cell.number):
+                executed = self.kernel.run(cell.number, cell.source)
+            objects.check_guards(cell.number)
+            if executed.seconds > _SAVE_AFTER:
+                self.save(f"executed-{self.saved}.ipynb")
+                self.saved += 1
+
+    def save(self, name: str, failure: str = "") -> None:
+        """Store the executed notebook as it is now."""
+        data = executed_notebook(self.plan, self.kernel.cells, failure)
+        key = f"{self.task.prefix}/{name}"
+        self.store.put_same(key, data)
+        with self.lock:
+            self.executed = key
+            self.bytes_out += len(data)
+
+    def _read_metrics(self) -> dict[str, float]:
+        metrics = {}
+        for name in self.plan.metrics:
+            value: Any = self.kernel.namespace.get(name)
+            items: Any = value.items() if isinstance(value, dict) else [(name, value)]
+            for key, item in items:
+                if hasattr(item, "item") and getattr(item, "size", 1) == 1:
+                    item = item.item()
+                if isinstance(item, int | float):
+                    metrics[str(key)] = float(item)
+        return metrics
+
+    # -- store
+
+    def _store(self, pending: list[Pending], written: list[str], states: dict[str, bytes]) -> Heap:
+        """Store what the stage made, and beside it the executed notebook."""
+        heap = Heap({}, dict(self.heap.objects), dict(self.heap.files), dict(self.heap.state))
+        made = [path for item in pending for path in (item.path, *item.beside)]
+        uploads = [(f"artifacts/{path.name}", path) for path in made]
+        about = {name: working_dir.describe(self.work / name, self.work) for name in written}
+        folders = [name for name in written if name.endswith("/")]
+        links = [name for name in written if about[name].startswith("link:")]
+        written = [name for name in written if name not in folders and name not in links]
+        uploads += [(f"files/{name}", self.work / name) for name in written]
+        for name, data in states.items():
+            path = self.scratch / f"state-{name}.pickle"
+            path.write_bytes(data)
+            uploads.append((f"state/{name}.pickle", path))
+        jobs = [partial(self._upload, *upload) for upload in uploads]
+        results = self._parallel(lambda job: job(), [*jobs, partial(self.save, EXECUTED)])
+        stored = dict(zip([name for name, _ in uploads], results, strict=False))
+        for item in pending:
+            key, size, digest = stored[f"artifacts/{item.path.name}"]
+            artifact = artifact_of(item, key, size, digest, self.plan)
+            heap.objects.update(dict.fromkeys(item.objects, artifact))
+        for name in folders:
+            heap.files[name] = self._empty("folder")
+        for name in links:
+            heap.files[name] = self._empty("link", about[name])
+        for name in written:
+            heap.files[name] = self._plain(stored[f"files/{name}"], "file", about[name])
+        for name in states:
+            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
+        return heap
+
+    def _upload(self, name: str, path: Path) -> tuple[str, int, str]:
+        key = "/".join([self.task.prefix, *(keys.quoted(part) for part in name.split("/"))])
+        size = path.stat().st_size
+        digest = self.store.put_same(key, path)
+        with self.lock:
+            self.bytes_out += size
+        return key, size, digest
+
+    def _plain(self, stored: tuple[str, int, str], kind: str, type_: str = "") -> Artifact:
+        key, size, digest = stored
+        plan = self.plan
+        return Artifact(key, kind, size, digest, plan.stage, plan.last_cell, type_)
+
+    def _empty(self, kind: str, type_: str = "") -> Artifact:
+        """What has no content: an empty folder, a link, a file that a stage deleted."""
+        return self._plain((type_ or kind, 0, ""), kind, type_)
+
+    # -- the end
+
+    def finish(self, heap: Heap, failure: Failure | None) -> StageResult | None:
+        """Store the executed notebook and the result; print the last line.
+
+        Happens once: None where another thread is at it.
+        """
+        with self.lock:
+            if self.finishing:
+                return None
+            self.finishing = True
+        if not self.executed.endswith(f"/{EXECUTED}"):
+            with contextlib.suppress(AlreadyExists):  # SIGTERM came while `_store` was at it
+                self.save(EXECUTED, failure.message if failure else "")
+            self.executed = f"{self.task.prefix}/{EXECUTED}"
+        self.clock.end("store")
+        result = StageResult(
+            stage=self.plan.stage,
+            nonce=self.task.nonce,
+            plan_sha256=self.plan.digest,
+            notebook_sha256=self.plan.notebook_sha256,
+            files=self.plan.files,
+            succeeded=failure is None,
+            heap=heap,
+            phases=tuple(self.clock.phases),
+            cells=tuple(self.clock.cells),
+            metrics=self.metrics,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            executed_notebook=self.executed,
+            peak_memory=_peak_memory(),
+            started=self.clock.started,
+            failure=failure,
+            versions=_versions(),
+            data=lineage.data(),
+            published=tuple(PublishedVersion(*version) for version in lineage.published),
+        )
+        data = result.to_json().encode()
+        digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
+        line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
+        termination_message.leave(line)
+        self.say(line)
+        return result
+
+    def say(self, line: str) -> None:
+        """Write a line of our own to the log, whatever the notebook made of its streams."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        # A cell may have left a line unfinished.
+        os.write(self.log, f"\n{line}\n".encode())
+
+    def clean(self) -> None:
+        """Remove the stage's folder, and let go of the log."""
+        os.close(self.log)
+        os.chdir("/")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_REPORTED = ("numpy", "pandas", "sklearn", "tensorflow", "keras", "pyarrow", "IPython")
+
+
+def _peak_memory() -> int:
+    """The most that this process held, in bytes.
+
+    getrusage knows no less than what the parent held when it started this process.
+    """
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _versions() -> dict[str, str]:
+    """The versions of what computed, as far as it was imported."""
+    versions = {"python": sys.version.split()[0]}
+    for name in _REPORTED:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if isinstance(version, str):
+            versions[name] = version
+    return versions

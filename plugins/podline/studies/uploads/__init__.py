@@ -1,5 +1,0 @@
-"""Whether a model uploads as fast to a store in the cluster as to one in a virtual machine.
-
-design (visits of points, each some pairs of uploads) → visiting (in a pod or a process, over the
-link) → measuring (verified, with the link as it was) → tables, which `podline.reports` reads.
-"""

@@ -1,0 +1,146 @@
+"""The thesis' claims, each tested for every pipeline.
+
+A repeat of the design is a block, which gives one value of the effect. A claim is shown where the
+95 % t interval over repeats lies wholly on its side (`podline_studies.reports.estimates.contrast`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import pandas as pd
+
+from podline_studies.overhead.analysis.pairs import Pipeline, by_pipeline
+from podline_studies.reports.estimates import (
+    LEAST,
+    Estimate,
+    arithmetic,
+    contrast,
+    geometric,
+    slope_weights,
+)
+
+TRAINING = "train"  # the stage
+_CELL = ["data", "model"]
+_UNKNOWN = -1.0  # stands for a size that is the notebook's own
+
+
+class Verdict(Enum):
+    """What a test says of a claim."""
+
+    SHOWN = "shown"
+    REFUTED = "refuted"
+    OPEN = "not decided"
+    UNTESTED = "not tested"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim and what was found.
+
+    Attributes:
+        claim: ``exists``, ``falls`` or ``training``.
+        pipeline: of which.
+        effect: a ratio, that the claim says to be above 1, or, of ``falls``, below. ``exists``: the
+            pipeline's wall over the baseline's; ``falls``: that ratio at ten times the data, over
+            itself; ``training``: the code's time of the stage that trains over that of all others.
+            Geometric means over all combinations.
+        verdict: by the effect's interval.
+        reason: why it was not tested.
+        holding: in how many combinations (of ``falls``: model sizes) the interval lies on the
+            claim's side.
+        combinations: of how many.
+    """
+
+    claim: str
+    pipeline: Pipeline
+    effect: Estimate
+    verdict: Verdict
+    reason: str
+    holding: int
+    combinations: int
+
+
+def judge(pairs: pd.DataFrame, stages: pd.DataFrame) -> list[Claim]:
+    """Test the claims.
+
+    Args:
+        pairs: of `podline_studies.overhead.analysis.pairs.pair`.
+        stages: of `podline_studies.overhead.analysis.pairs.stages_of`.
+    """
+    found = []
+    for pipeline, rows in by_pipeline(pairs):
+        found += [_above("exists", pipeline, rows), _falls(pipeline, rows)]
+    for pipeline, rows in by_pipeline(stages):
+        if rows["stage"].nunique() > 1:
+            found.append(_training(pipeline, rows))
+    return found
+
+
+def _above(claim: str, pipeline: Pipeline, rows: pd.DataFrame) -> Claim:
+    """Whether the rows' ratio is above 1 in the mean over combinations."""
+    cells = _cells(rows)
+    mean = np.full(cells.shape[1], 1 / cells.shape[1])
+    each = [geometric(ratios) for _, ratios in rows.groupby(_CELL, dropna=False)["ratio"]]
+    return _judged(claim, pipeline, contrast(cells.to_numpy(), mean).map(math.exp), each)
+
+
+def _falls(pipeline: Pipeline, rows: pd.DataFrame) -> Claim:
+    """Whether the ratio falls: its logarithm's slope over the decimal logarithm of the data."""
+    cells = _cells(rows)
+    models = cells.columns.get_level_values("model")
+    try:
+        effect = _slope(cells)
+        each = [_slope(cells.loc[:, models == model]) for model in models.unique()]
+    except ValueError:
+        return _untested("falls", pipeline, "a model size was measured at one data size only")
+    return _judged("falls", pipeline, effect, each)
+
+
+def _slope(cells: pd.DataFrame) -> Estimate:
+    data, models = (cells.columns.get_level_values(name).to_numpy(float) for name in _CELL)
+    weights = slope_weights(np.log10(np.maximum(data, 1.0)), models)
+    return contrast(cells.to_numpy(), weights).map(math.exp)
+
+
+def _training(pipeline: Pipeline, rows: pd.DataFrame) -> Claim:
+    """Whether the stage that trains computes for longer than all others together."""
+    trains = rows["stage"] == TRAINING
+    code = rows[["repeat", *_CELL]].assign(
+        train=rows["own_s"].where(trains, 0.0), rest=rows["own_s"].where(~trains, 0.0)
+    )
+    runs = code.groupby(["repeat", *_CELL], dropna=False, as_index=False).sum()
+    runs = runs[(runs["train"] > 0) & (runs["rest"] > 0)]
+    if runs.empty:
+        return _untested("training", pipeline, f"no stage named {TRAINING} has code of its own")
+    return _above("training", pipeline, runs.assign(ratio=runs["train"] / runs["rest"]))
+
+
+def _cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """The ratio's logarithm: a row a repeat, a column a combination of sizes."""
+    keyed = rows[["repeat", *_CELL]].fillna(_UNKNOWN).assign(value=np.log(rows["ratio"]))
+    return keyed.pivot(index="repeat", columns=_CELL, values="value")
+
+
+def _judged(claim: str, pipeline: Pipeline, effect: Estimate, each: Sequence[Estimate]) -> Claim:
+    verdict, reason = _verdict(claim, effect), ""
+    if verdict is Verdict.UNTESTED:
+        reason = f"an interval needs {LEAST} repeats, and there are {effect.n}"
+    holding = sum(_verdict(claim, one) is Verdict.SHOWN for one in each)
+    return Claim(claim, pipeline, effect, verdict, reason, holding, len(each))
+
+
+def _verdict(claim: str, effect: Estimate) -> Verdict:
+    if effect.low is None or effect.high is None:
+        return Verdict.UNTESTED
+    if effect.low <= 1 <= effect.high:
+        return Verdict.OPEN
+    return Verdict.SHOWN if (effect.low > 1) == (claim != "falls") else Verdict.REFUTED
+
+
+def _untested(claim: str, pipeline: Pipeline, reason: str) -> Claim:
+    return Claim(claim, pipeline, arithmetic(()), Verdict.UNTESTED, reason, 0, 0)

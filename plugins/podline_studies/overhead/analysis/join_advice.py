@@ -1,0 +1,181 @@
+"""Advice: which neighbouring stages to join, since what lies between them costs more than they do.
+
+Joined, the second stage needs no start of its own, nothing is fetched and loaded for it, its
+libraries are imported already as far as the first has them, and what it alone reads of the first is
+not stored.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from podline_studies.overhead.analysis.pairs import (
+    BASELINE,
+    COMBINATION,
+    POINT,
+    Cell,
+    by_cell,
+    successful,
+)
+from podline_studies.reports.estimates import Array, Estimate, arithmetic, difference
+
+# What a stage has: the time before it and the phases that it would not need as a part of another,
+# what it reads and writes, and imports.
+_FIELDS = {
+    "start": ["gap_s", "prepare", "submit", "schedule", "pull", "start", "boot", "defer", "notice",
+              "resume", "finish"],
+    "read": ["fetch", "load"],
+    "written": ["dump", "store"],
+    "imports": ["imports"],
+    "bytes_in": ["bytes_in"],
+    "bytes_out": ["bytes_out"],
+}  # fmt: skip
+_RUN = ["repeat", "sitting", "attempt"]
+
+
+@dataclass(frozen=True)
+class Join:
+    """Two neighbouring stages of one combination.
+
+    Attributes:
+        cell: which.
+        stages: their names.
+        saving: seconds that joining them would save, as predicted.
+        own: seconds of the shorter one's own work, in the median.
+    """
+
+    cell: Cell
+    stages: tuple[str, str]
+    saving: Estimate
+    own: float
+
+    @property
+    def advised(self) -> bool:
+        """Whether keeping them apart costs more than one of them does, the interval included."""
+        least = self.saving.mean if self.saving.low is None else self.saving.low
+        return least > self.own
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A join that was made and measured, for one combination.
+
+    Attributes:
+        cell: with the stages apart.
+        notebook: the one with them joined.
+        stages: that were joined.
+        predicted: seconds saved; None: the stages apart do not tell.
+        measured: seconds by which the run is shorter, pairwise.
+        beside_code: the same of all but the code's own time, which is less noisy.
+    """
+
+    cell: Cell
+    notebook: str
+    stages: tuple[str, ...]
+    predicted: Estimate | None
+    measured: Estimate
+    beside_code: Estimate
+
+
+def advise(stages: pd.DataFrame) -> list[Join]:
+    """Predict what joining each two neighbouring stages would save.
+
+    Pipelines of which some stage is not on the critical path are left out: joining could make
+    them slower.
+
+    Args:
+        stages: of `podline_studies.overhead.analysis.pairs.stages_of`.
+    """
+    linear = stages.groupby([*COMBINATION, *_RUN], dropna=False)["on_path"].transform("all")
+    found = []
+    for cell, rows in by_cell(stages[linear.astype(bool)]):
+        own = rows.groupby("stage")["own_s"].median()
+        names, runs = _in_order(rows), _by_stage(rows)
+        for pair in itertools.pairwise(names):
+            saving = difference(_saved(runs, names, pair).tolist())
+            found.append(Join(cell, pair, saving, float(own[[*pair]].min())))
+    return found
+
+
+def _in_order(rows: pd.DataFrame) -> list[str]:
+    return [str(name) for name in rows.sort_values("order", kind="stable")["stage"].unique()]
+
+
+def _by_stage(rows: pd.DataFrame) -> dict[tuple[str, str], Array]:
+    """The runs' values of each field and stage."""
+    fields = pd.DataFrame({name: rows[columns].sum(axis=1) for name, columns in _FIELDS.items()})
+    wide = rows[["stage", *_RUN]].join(fields).pivot(index=_RUN, columns="stage").fillna(0.0)
+    return {
+        (field, str(stage)): wide[field, stage].to_numpy()
+        for field in _FIELDS for stage in wide[field]
+    }  # fmt: skip
+
+
+def _saved(
+    runs: Mapping[tuple[str, str], Array], names: Sequence[str], joined: Sequence[str]
+) -> Array:
+    """Seconds saved in each run by joining stages that follow each other."""
+    saved = np.zeros_like(runs["start", joined[0]])
+    for first, second in itertools.pairwise(joined):
+        saved += runs["start", second] + runs["read", second]
+        saved += runs["written", first] * (1 - _read_later(runs, names, first, second))
+        saved += np.minimum(runs["imports", first], runs["imports", second])
+    return saved
+
+
+def _read_later(
+    runs: Mapping[tuple[str, str], Array], names: Sequence[str], first: str, second: str
+) -> Array:
+    """The share of what `first` stores that a stage after `second` reads, at least.
+
+    A stage that reads more than was stored since `second` has the rest from before.
+    """
+    stored, since = runs["bytes_out", first], runs["bytes_out", second]
+    later = np.zeros_like(stored)
+    for stage in names[names.index(second) + 1 :]:
+        later = np.maximum(later, runs["bytes_in", stage] - since)
+        since = since + runs["bytes_out", stage]
+    share: Array = np.minimum(later, stored) / np.maximum(stored, 1.0)
+    return share
+
+
+def compare(
+    runs: pd.DataFrame, stages: pd.DataFrame, joined: Mapping[str, Any] | None
+) -> list[Joined]:
+    """Compare a join that was made with what is predicted of it.
+
+    Args:
+        runs: a row a run.
+        stages: of `podline_studies.overhead.analysis.pairs.stages_of`.
+        joined: ``notebook``, the one with ``stages`` joined, and ``of``, the one without; None or
+            empty: none was made.
+    """
+    if not joined:
+        return []
+    good = successful(runs[runs["backend"] != BASELINE])
+    good = good.assign(beside_s=good["wall_s"] - good["code_s"])
+    apart, together = (good[good["notebook"] == joined[name]] for name in ("of", "notebook"))
+    key = [name for name in (*POINT, "backend") if name != "notebook"]
+    both = apart.merge(together, on=key, suffixes=("", "_joined"))
+    return [
+        Joined(
+            cell, joined["notebook"], tuple(joined["stages"]),
+            _predicted(stages, cell, joined["stages"]),
+            arithmetic(rows["wall_s"] - rows["wall_s_joined"]),
+            arithmetic(rows["beside_s"] - rows["beside_s_joined"]),
+        )
+        for cell, rows in by_cell(both)
+    ]  # fmt: skip
+
+
+def _predicted(stages: pd.DataFrame, cell: Cell, joined: Sequence[str]) -> Estimate | None:
+    for other, rows in by_cell(stages):
+        if str(other) == str(cell) and set(joined) <= set(rows["stage"]):  # NaN is not NaN
+            return difference(_saved(_by_stage(rows), _in_order(rows), joined).tolist())
+    return None

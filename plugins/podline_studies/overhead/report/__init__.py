@@ -1,0 +1,1 @@
+"""The overhead study's page: its text, its figures."""

@@ -1,0 +1,133 @@
+"""A notebook's stages through Airflow's own, unmodified pod operator: what ours is compared with.
+
+The pod is the same: a template of Jinja has `podline_pod` make its manifest when the task runs. A
+stage's inputs are read from the store, since a stock operator's result would come through XCom
+only by way of a second container. So they are vouched for by the store alone, and this DAG is for
+comparisons.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import DAG
+
+from podline import settings
+from podline.compiler.compiler import compile_notebook
+from podline.compiler.pipeline import Pipeline
+from podline.contract import StageResult
+from podline.exceptions import NotebookError, StageError
+from podline.operators.dag_factory import notebook_params
+from podline.operators.stage import StageOperator
+from podline.store.keys import RESULT
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+STOCK = "_stock"
+_POD = "{{ podline_pod(ti) }}"
+
+
+def stock_dags(folder: Path, only: str | None = None) -> list[DAG]:
+    """Make the DAG NAME_stock of each notebook of a folder that names its sizes.
+
+    Args:
+        folder: where the notebooks are.
+        only: the one DAG that is wanted, as a task's process knows it; None: all.
+    """
+    paths = [path for path in sorted(folder.glob("*.ipynb")) if only in (None, path.stem + STOCK)]
+    return [stock_dag(pipeline) for path in paths if (pipeline := _with_sizes(path))]
+
+
+def _with_sizes(path: Path) -> Pipeline | None:
+    try:
+        pipeline = compile_notebook(path)
+    except NotebookError:
+        return None  # its own DAG says so
+    return pipeline if pipeline.settings.sizes else None
+
+
+def stock_dag(pipeline: Pipeline) -> DAG:
+    """Make a notebook's DAG of stock operators."""
+    with DAG(
+        pipeline.name + STOCK,
+        schedule=None,
+        max_active_runs=1,
+        tags={"podline", "comparison"},
+        doc_md=__doc__,
+        default_args={"owner": pipeline.settings.owner, "retries": 0},
+        params=notebook_params(pipeline),
+        render_template_as_native_obj=True,  # a manifest is no text
+        user_defined_macros={"podline_pod": partial(make_manifest, pipeline)},
+    ) as dag:
+        connection = settings.kubernetes_conn_id()
+        about: dict[str, Any] = {"kubernetes_conn_id": connection} if connection else {}
+        about["pod_template_dict"] = _POD  # which Airflow renders before it reads it
+        tasks = {
+            stage.name: KubernetesPodOperator(task_id=stage.name, **about)
+            for stage in pipeline.stages
+        }
+        for stage in pipeline.stages:
+            for parent in stage.parents:
+                tasks[parent] >> tasks[stage.name]
+    return dag
+
+
+def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, Any]:
+    """Return the manifest of a stage's pod, as our operator would create it.
+
+    Args:
+        pipeline: the notebook.
+        ti: Airflow's RuntimeTaskInstance of the stage.
+
+    Raises:
+        StageError: an input is missing, a parameter is not right, or the cluster does not answer.
+    """
+    operator = _Planner(task_id=ti.task_id, pipeline=pipeline, stage=pipeline.stage(ti.task_id))
+    return operator.manifest(ti.get_template_context())
+
+
+class _Planner(StageOperator):
+    """Plans a stage, and leaves its pod to another."""
+
+    def manifest(self, context: "Context") -> dict[str, Any]:
+        from kubernetes.client import ApiClient
+
+        from podline.store import open_store
+
+        self.store = open_store()
+        backend = self._open_pods(context)
+        task = self._make_task(context)
+        body = backend.planned(task, self.store.connection)
+        found: dict[str, Any] = ApiClient().sanitize_for_serialization(body)
+        return found
+
+    def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
+        from podline.store.runs import last_tries
+
+        ti = context["ti"]
+        left = last_tries(self.store, ti.dag_id, ti.run_id)
+        return [
+            self._reference_in_store(
+                parent, left[parent].keys.get(RESULT) if parent in left else None
+            )
+            for parent in sorted(self.stage.parents.keys() & self.stage.ancestors)
+        ]
+
+    def _reference_in_store(self, parent: str, key: str | None) -> dict[str, Any]:
+        if key is None:
+            raise StageError(
+                f"the stage {parent!r} left no result in this run, and {self.stage.name!r} needs it"
+            )
+        data = bytes(self.store.get(key))
+        result = StageResult.from_json(data)
+        return {
+            "stage": parent,
+            "key": key,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "version": result.notebook_sha256,
+            "files": result.files,
+        }

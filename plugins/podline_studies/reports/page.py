@@ -1,0 +1,96 @@
+"""A report as one HTML file that needs nothing else, and as Markdown."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from podline_studies.reports.sections import Section
+
+# What would be markup in Markdown; an underscore within a word is not.
+_MARKUP = re.compile(r"[\\`*\[\]|~#]|(?<!\w)_|_(?!\w)")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report.
+
+    Attributes:
+        html: a whole page, with its figures and tables inside.
+        markdown: the same without the figures, which are linked: ``NAME.svg``.
+        figures: SVG by name; those for a phone are ``NAME-narrow``.
+        tables: the data behind each figure, by its name, and more.
+        last_line: the most important numbers, as JSON can have them.
+    """
+
+    html: str
+    markdown: str
+    figures: dict[str, bytes]
+    tables: dict[str, pd.DataFrame]
+    last_line: dict[str, Any]
+
+    def csv(self, name: str) -> str:
+        """Return a table as CSV."""
+        return csv(self.tables[name])
+
+
+def to_html(
+    title: str,
+    sections: Sequence[Section],
+    figures: Mapping[str, bytes],
+    tables: Mapping[str, pd.DataFrame],
+) -> str:
+    """Return a page; all text in it is escaped.
+
+    Args:
+        title: of the page.
+        sections: its parts.
+        figures: SVG by name.
+        tables: those that a reader may take along, by name.
+    """
+    template = _environment(autoescape=True).get_template("report.html")
+    return template.render(
+        title=title,
+        sections=sections,
+        figures={name: _data_url(svg, "image/svg+xml") for name, svg in figures.items()},
+        tables={name: _data_url(csv(of).encode(), "text/csv") for name, of in tables.items()},
+    )
+
+
+def to_markdown(title: str, sections: Sequence[Section]) -> str:
+    """Return the same as Markdown, in which figures and tables are files beside it."""
+    template = _environment(finalize=escape_markdown).get_template("report.md")
+    return template.render(title=title, sections=sections)
+
+
+def escape_markdown(text: Any) -> str:
+    """Return text that stands for itself in Markdown, on one line."""
+    plain = re.sub(r"[&<>]", lambda found: _ENTITIES[found[0]], " ".join(str(text).split("\n")))
+    return _MARKUP.sub(lambda found: "\\" + found[0], plain)
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """Return a table as CSV, numbers to nine digits."""
+    return frame.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+
+
+def _environment(**options: Any) -> Environment:
+    return Environment(
+        loader=PackageLoader("podline_studies.reports"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )
+
+
+def _data_url(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,1 @@
+"""The upload study's analysis: from a frame of uploads to tables and verdicts."""

@@ -1,0 +1,1 @@
+"""The upload study's page: its text, its figures."""

@@ -1,0 +1,74 @@
+"""The studies' reports in Airflow's UI: what this package adds to podline's pages."""
+
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Response
+
+from podline.exceptions import PodlineError
+from podline.store import ObjectMissing, StoreError, open_store
+from podline.web.access import may_read
+from podline.web.responses import to_json, to_page
+from podline.web.routes import Id
+from podline_studies.registry import KINDS, kind_of_dag
+from podline_studies.report_store import FOLDER, HTML
+from podline_studies.study import Kind, Study, studies
+
+
+def add_pages(of_dag: APIRouter, of_all: APIRouter) -> None:
+    """Add the routes of the studies.
+
+    Args:
+        of_dag: below a DAG, for whoever may read it.
+        of_all: for everybody who is logged in.
+    """
+    of_dag.get("/studies/{study}")(study_page)
+    of_all.get("/api/v1/studies")(all_studies)
+
+
+def study_page(dag_id: Id, study: Id) -> Response:
+    """The report of a study that a DAG measured; a browser is told to run nothing of it.
+
+    Args:
+        dag_id: the study's DAG.
+        study: its name.
+    """
+    return to_page(report(dag_id, study))
+
+
+def all_studies(user: GetUserDep) -> Response:
+    """The studies that have a report and that the user may read.
+
+    Args:
+        user: Airflow's.
+    """
+    allowed = [kind for kind in KINDS.values() if may_read(user, kind.dag_id)]
+    found = [{"dag_id": kind.dag_id, "study": name} for kind in allowed for name in reported(kind)]
+    return to_json({"studies": found})
+
+
+def reported(kind: Kind[Any, Any]) -> list[str]:
+    """The studies of a kind that have a report; none: the store is away, or has none."""
+    try:
+        store = open_store()
+        names = studies(store, kind.name)
+        return [name for name in names if store.exists(Study(store, kind, name).key(FOLDER, HTML))]
+    except StoreError:
+        return []
+
+
+def report(dag_id: str, name: str) -> bytes:
+    """The report of a study that a DAG measured, as HTML.
+
+    Raises:
+        PodlineError: there is none.
+    """
+    missing = PodlineError(f"the DAG {dag_id!r} has no report of a study {name!r}")
+    kind = kind_of_dag(dag_id)
+    if kind is None:
+        raise missing
+    store = open_store()
+    try:
+        return bytes(store.get(Study(store, kind, name).key(FOLDER, HTML)))
+    except (ObjectMissing, ValueError):
+        raise missing from None

@@ -1,0 +1,131 @@
+"""What is made of Airflow's rows and the records beside them; the API's tests ask a real database."""
+
+import json
+from typing import Any
+
+import pytest
+
+from podline.latency import record_reader, record_store
+from podline.latency.record import Record
+from podline.latency.record_reader import Known, TryId
+from tests.support.latency import record
+
+ID = TryId("r", "a", -1, 1)
+
+
+def row(**changes: Any) -> Known:
+    """Airflow's row of the try of `record("a")`, which was queued 0.2 s before."""
+    given = {"id": ID, "state": "success", "start": 1000.0, "end": 1001.0, "scheduled": 999.7,
+             "queued": 999.8, "operator": "StageOperator"}  # fmt: skip
+    return Known(**given | changes)
+
+
+def read(known: Known, text: str | None) -> Record:
+    made = record_reader._record("d", known, text, 999.5)
+    (found,) = record_reader._with_waiting({known.id: made}, {known.id: known})
+    return found
+
+
+def lengths(found: Record) -> dict[str, float]:
+    return {phase.name: round(phase.seconds, 6) for phase in found.phases}
+
+
+def test_a_record_with_what_came_before() -> None:
+    found = read(row(), record_store.to_json(record("a")))
+    assert not found.partial
+    assert lengths(found) == {
+        "scheduled": 0.3, "queued": 0.2, "prepare": 0.1, "code": 0.8, "finish": 0.1,
+    }  # fmt: skip
+
+
+def test_airflows_own_times_count() -> None:
+    """The worker's start is a little off, and a failed try ends when its process does."""
+    text = record_store.to_json(record("a", state="failed"))
+    found = read(row(state="failed", start=999.98, end=1001.5), text)
+    assert not found.partial
+    assert lengths(found)["prepare"] == 0.12
+    assert lengths(found)["finish"] == 0.6
+    assert found.duration == pytest.approx(1.52)
+
+
+def test_the_record_of_a_task_that_somebody_marked_failed_is_cut() -> None:
+    """It went on until its next heartbeat."""
+    cell = {"number": 2, "start": 0.1, "seconds": 0.8}
+    text = record_store.to_json(record("a", state="failed", cells=[cell]))
+    found = read(row(state="failed", end=1000.5), text)
+    assert not found.partial
+    inside = {name: lengths(found)[name] for name in ("prepare", "code", "finish")}
+    assert inside == {"prepare": 0.1, "code": 0.4, "finish": 0.0}
+    assert found.cells[0].seconds == pytest.approx(0.4)
+
+
+def test_a_supervisor_that_was_slow_to_note_the_start_is_believed() -> None:
+    cell = {"number": 2, "start": 0.1, "seconds": 0.8}
+    found = read(row(start=1000.08), record_store.to_json(record("a", cells=[cell])))
+    assert not found.partial
+    assert lengths(found)["prepare"] == 0.02
+    assert found.duration == pytest.approx(0.92)
+    assert found.cells[0].start == pytest.approx(0.02)
+
+
+def test_a_retry_waits_since_it_was_due() -> None:
+    known = row(id=ID._replace(try_number=2))
+    found = read(known, record_store.to_json(record("a", try_number=2)))
+    assert lengths(found)["scheduled"] == 0.1
+
+
+def test_of_a_deferred_try_airflow_has_overwritten_what_came_before() -> None:
+    found = read(row(), record_store.to_json(record("a", deferred=True)))
+    assert not {"scheduled", "queued"} & lengths(found).keys()
+
+
+def test_a_try_that_goes_on_is_no_partial_one() -> None:
+    found = read(row(state="running", end=None), None)
+    assert not found.partial
+    assert lengths(found) == {"scheduled": 0.1, "queued": 0.2}
+    assert found.kind == "stage"
+
+
+def test_a_try_without_a_record_is_what_airflow_knows() -> None:
+    found = read(row(), None)
+    assert "left no record" in found.partial
+    assert found.duration == pytest.approx(1.0)
+
+
+def test_a_try_that_never_started() -> None:
+    assert read(row(state="", start=None, end=None, queued=None), None).phases == ()
+
+
+def test_a_dead_try_keeps_what_its_pod_knew() -> None:
+    dead = record("a", state="failed", end=None, partial="its worker died")
+    found = read(row(state="failed", end=1300.0), record_store.to_json(dead))
+    assert found.partial == "its worker died"
+    assert lengths(found)["code"] == 0.8
+    assert found.end == 1300.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"start": 1000.2}, {"end": 1001.2}, {"end": 1000.5}, {"dag_id": "e"}, {"run_id": "q"},
+        {"task_id": "b"}, {"map_index": 0}, {"try_number": 2}, {"phases": []}, {"end": None},
+    ],
+)  # fmt: skip
+def test_a_record_that_does_not_fit_is_left_out(change: dict[str, Any]) -> None:
+    given = json.loads(record_store.to_json(record("a"))) | change
+    found = read(row(), json.dumps(given))
+    assert found.partial.startswith("its record")
+    assert lengths(found).keys() == {"scheduled", "queued"}
+
+
+def test_tries_that_failed_may_have_a_record_elsewhere_the_last_first() -> None:
+    rows = [
+        row(id=ID, state="failed"),
+        row(id=ID._replace(try_number=2), state="failed", end=1002.0),
+        row(id=ID._replace(try_number=3), state="up_for_retry", end=1003.0),
+        row(id=ID._replace(task_id="b")),
+        row(id=ID._replace(task_id="c"), state="failed", start=None),
+        row(id=ID._replace(task_id="e"), state="running", end=None),
+    ]
+    found = record_reader._lacking({known.id: known for known in rows}, {ID: "{}"})
+    assert [id_.try_number for id_ in found] == [3, 2]

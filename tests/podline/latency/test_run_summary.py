@@ -1,0 +1,90 @@
+"""What records say together."""
+
+import pytest
+
+from podline.latency import run_summary
+from tests.support.latency import record
+
+
+def test_percentiles() -> None:
+    found = run_summary.percentiles([3, 1, 2])
+    assert (found.n, found.p10, found.p50, found.p90) == (3, 1.2, 2, 2.8)
+    assert run_summary.percentiles([5]) == run_summary.Percentiles(1, 5, 5, 5)
+    with pytest.raises(ValueError, match="no values"):
+        run_summary.percentiles([])
+
+
+def test_totals_are_in_the_order_of_the_phases() -> None:
+    found = run_summary.totals([record("a"), record("b", phases={"finish": 1.0, "boot": 0.5})])
+    assert found == {"prepare": 0.1, "boot": 0.5, "code": 0.8, "finish": 1.1}
+    assert list(found) == ["prepare", "boot", "code", "finish"]
+
+
+def test_the_overhead_is_all_but_the_users_own_work() -> None:
+    assert run_summary.overhead_share([record("a")]) == pytest.approx(0.2)
+    plain = record("b", phases={"prepare": 0.5, "run": 0.5})
+    assert run_summary.overhead_share([plain]) == pytest.approx(0.5)
+
+
+def test_what_is_not_known_is_no_part_of_the_share() -> None:
+    unknown = record("a", phases={}, end=1010)
+    assert run_summary.overhead_share([unknown]) is None
+    assert run_summary.overhead_share([unknown, record("b")]) == pytest.approx(0.2)
+
+
+def test_the_critical_path_follows_who_was_waited_for() -> None:
+    records = [
+        record("a"),
+        record("b", 1.5, upstream=["a"]),
+        record("c", 1.2, upstream=["a"], phases={"code": 3.0}),
+        record("d", 4.5, upstream=["b", "c"]),
+    ]
+    path = run_summary.critical_path(records)
+    assert [step.task_id for step in path] == ["a", "c", "d"]
+    assert [step.waited for step in path] == pytest.approx([0.5, 0.2, 0.3])
+
+
+def test_the_critical_path_takes_the_last_try() -> None:
+    first = record("a", state="failed")
+    again = record("a", 5.0, try_number=2)
+    (step,) = run_summary.critical_path([again, first])
+    assert (step.try_number, step.waited) == (2, 5.5)
+
+
+def test_a_forged_circle_ends() -> None:
+    records = [record("a", upstream=["b"]), record("b", 1.0, upstream=["a"])]
+    assert len(run_summary.critical_path(records)) == 2
+
+
+def test_a_run_without_an_end_has_no_path() -> None:
+    assert run_summary.critical_path([record("a", end=None, phases={})]) == []
+    assert run_summary.run_seconds([record("a", end=None, phases={})]) is None
+
+
+def test_the_wall_time_is_from_the_runs_start() -> None:
+    assert run_summary.run_seconds([record("a"), record("b", 2.0)]) == pytest.approx(3.5)
+
+
+def test_slow_is_what_is_above_the_runs_before() -> None:
+    before = run_summary.usual(record("a", run_id=f"r{n}") for n in range(5))
+    assert before["a"]["code"].n == 5
+    assert run_summary.slow_phases([record("a")], before) == []
+    late = record("a", phases={"prepare": 0.1, "code": 1.5, "finish": 0.9})
+    found = run_summary.slow_phases([late], before)
+    assert [(slow.phase, slow.seconds) for slow in found] == [("finish", 0.9), ("code", 1.5)]
+
+
+def test_a_few_milliseconds_are_not_slow() -> None:
+    before = run_summary.usual(record("a", run_id=f"r{n}") for n in range(5))
+    late = record("a", phases={"prepare": 0.25, "code": 0.8, "finish": 0.1})
+    assert run_summary.slow_phases([late], before) == []
+
+
+def test_two_runs_are_too_few_to_compare_with() -> None:
+    before = run_summary.usual(record("a", run_id=f"r{n}") for n in range(2))
+    late = record("a", phases={"code": 100.0})
+    assert run_summary.slow_phases([late], before) == []
+
+
+def test_failed_tries_are_not_what_is_usual() -> None:
+    assert run_summary.usual([record("a", state="failed")]) == {}

@@ -1,0 +1,103 @@
+"""Which pods nobody follows any more; and that those, and no others, are deleted."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from podline.latency.record import Record
+from podline.operators.kubernetes import backend as pods_module
+from podline.operators.kubernetes import pod_gc
+from podline.store.keys import TryKey
+
+from .conftest import Pods
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+WHERE = TryKey("power", "manual__2026-01-01T00:00:00+00:00", "train", -1, 1, "ab12")
+
+
+def pod(minutes: float = 60, **about: Any) -> dict[str, Any]:
+    created = (NOW - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    annotations = {pods_module.PREFIX: WHERE.prefix}
+    return {"metadata": {"name": "p", "creationTimestamp": created, "annotations": annotations,
+                         **about}}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", sorted(pod_gc.FOLLOWED))
+def test_a_pod_whose_try_may_follow_it_stays(state: str) -> None:
+    assert pod_gc.orphans([pod()], lambda where: state, NOW, DAY) == []
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "skipped", "removed", None])
+def test_a_pod_whose_try_is_over_goes(state: str | None) -> None:
+    asked: list[TryKey] = []
+
+    def state_of(where: TryKey) -> str | None:
+        asked.append(where)
+        return state
+
+    assert len(pod_gc.orphans([pod()], state_of, NOW, DAY)) == 1
+    assert asked == [WHERE]
+
+
+def test_a_try_that_just_ended_deletes_its_pod_itself() -> None:
+    assert pod_gc.orphans([pod(minutes=0.5)], lambda where: "success", NOW, DAY) == []
+
+
+def test_what_is_being_deleted_is_left_alone() -> None:
+    going = pod(deletionTimestamp="2026-01-01T23:59:59Z")
+    assert pod_gc.orphans([going], lambda where: None, NOW, DAY) == []
+
+
+def test_kept_pods_are_kept_for_so_long() -> None:
+    labels = {pods_module.KEPT_LABEL: "true"}
+    young, old = pod(minutes=60, labels=labels), pod(minutes=25 * 60, labels=labels)
+    assert pod_gc.orphans([young, old], lambda where: "failed", NOW, DAY) == [old]
+
+
+def test_states_by_way_of_a_task() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def get_task_states(**query: Any) -> dict[str, dict[str, Any]]:
+        asked.append(query)
+        return {WHERE.run_id: {"train": "running", "train_3": None}}
+
+    states = pod_gc.states_for_task(SimpleNamespace(get_task_states=get_task_states))
+    mapped = TryKey("power", WHERE.run_id, "train", 3, 1, "ab12")
+    gone = TryKey("power", WHERE.run_id, "other", -1, 1, "ab12")
+    assert [states(WHERE), states(mapped), states(gone)] == ["running", "none", None]
+    assert asked[0] == {
+        "dag_id": "power", "run_ids": [WHERE.run_id], "task_ids": ["train"], "map_index": None,
+    }  # fmt: skip
+
+
+@pytest.mark.cluster
+def test_a_sweep(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_gc, "_YOUNG", timedelta(0))
+    for _ in range(2):
+        ran = pods.prepare("import time; time.sleep(60)")
+        ran.backend.create(ran.task, pods.store.connection)
+    mine, other = pods.left()
+    followed = next(
+        pod["metadata"]["annotations"][pods_module.NONCE]
+        for pod in pods_module.list_pods(pods.core, pods.namespace)
+        if pod["metadata"]["name"] == mine
+    )
+
+    def state_of(where: TryKey) -> str | None:
+        return "running" if where.nonce == followed else "success"
+
+    time.sleep(1.1)  # a pod's age is in whole seconds
+    assert pod_gc.sweep(pods.core, pods.namespace, state_of, DAY, dry_run=True) == [other]
+    assert sorted(pods.left()) == sorted([mine, other])
+    assert pod_gc.sweep(pods.core, pods.namespace, state_of, DAY, pods.store) == [other]
+    assert pods.left() == [mine]
+    (key,) = [
+        item.key for item in pods.store.list("runs/pods") if item.key.endswith("latency.json")
+    ]
+    record = Record.model_validate_json(bytes(pods.store.get(key)))
+    assert record.partial.startswith("its worker died")
+    assert {"submit", "schedule"} <= {phase.name for phase in record.phases}

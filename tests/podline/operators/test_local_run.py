@@ -1,0 +1,88 @@
+"""A whole notebook by local processes: in order, with parameters, up to the stage that fails."""
+
+from pathlib import Path
+
+import pytest
+
+from podline.compiler.compiler import compile_notebook
+from podline.exceptions import StageError
+from podline.operators.local_run import LocalRun
+from podline.store import Store
+from tests.support.notebooks import code_cell, notebook_text
+
+
+def notebook(folder: Path, *cells: tuple[str, str]) -> Path:
+    path = folder / "example.ipynb"
+    path.write_text(notebook_text(code_cell(source, *tags.split()) for tags, source in cells))
+    return path
+
+
+CELLS = (
+    ("parameters", "n = 1"),
+    ("functions", "def double(x): return 2 * x"),
+    ("step:load", "data = list(range(n))"),
+    ("step:left prev:load", "left = double(len(data))"),
+    ("step:right prev:load", "right = [*data, 'r']"),
+    ("step:join prev:left prev:right", "print(left, right)"),
+    ("pipeline-metrics", "print(left)"),
+)
+
+
+def test_a_run(tmp_path: Path, store: Store) -> None:
+    run = LocalRun(compile_notebook(notebook(tmp_path, *CELLS)), store, {"n": 2})
+    lines: list[tuple[str, str]] = []
+    run.run(lambda stage, line: lines.append((stage, line)))
+    assert lines == [("join", "4 [0, 1, 'r']"), ("join", "4")]
+    assert list(run.results) == ["load", "left", "right", "join"]
+    assert run.results["join"].metrics == {"left": 4.0}
+    assert all(result.succeeded for result in run.results.values())
+    for stage, seconds in run.seconds.items():
+        assert seconds > sum(phase.seconds for phase in run.results[stage].phases) - 0.1
+    prefixes = {item.key.split("/")[2] for item in store.list("runs/example")}
+    assert prefixes == {run.run_id}
+
+
+def test_the_baseline(tmp_path: Path, store: Store) -> None:
+    run = LocalRun(compile_notebook(notebook(tmp_path, *CELLS)), store, {"n": 2})
+    lines: list[str] = []
+    run.run_baseline(lambda stage, line: lines.append(line))
+    assert lines == ["4 [0, 1, 'r']", "4"]
+    assert [cell.number for cell in run.results["notebook"].cells] == [1, 2, 3, 4, 5, 6, 7]
+    assert run.results["notebook"].metrics == {"left": 4.0}
+
+
+def test_a_failing_stage_ends_the_run(tmp_path: Path, store: Store) -> None:
+    path = notebook(tmp_path, ("step:a", "x = 1"), ("step:b", "x / 0"), ("step:c", "print(x)"))
+    run = LocalRun(compile_notebook(path), store, {})
+    with pytest.raises(StageError, match=r"cell 2, line 1: ZeroDivisionError: division by zero"):
+        run.run(lambda stage, line: None)
+    assert {name: result.succeeded for name, result in run.results.items()} == {
+        "a": True,
+        "b": False,
+    }
+
+
+def test_an_error_of_the_log_stops_the_stage(tmp_path: Path, store: Store) -> None:
+    path = notebook(tmp_path, ("step:a", "print('x')\nimport time\ntime.sleep(60)"))
+    run = LocalRun(compile_notebook(path), store, {})
+
+    def log(stage: str, line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.run(log)
+    assert run.results == {}
+
+
+def test_the_plan_may_be_changed(tmp_path: Path, store: Store) -> None:
+    from dataclasses import replace
+
+    path = notebook(tmp_path, ("step:a", "open('f', 'w').write('xx')"))
+    run = LocalRun(compile_notebook(path), store, {})
+    with pytest.raises(StageError, match="files_limit_mb allows 1"):
+        run.run(lambda stage, line: None, lambda plan: replace(plan, files_limit=1))
+
+
+def test_in_order(tmp_path: Path) -> None:
+    path = notebook(tmp_path, ("step:a prev:c", "1"), ("step:b prev:", "2"), ("step:c prev:b", "3"))
+    assert [stage.name for stage in compile_notebook(path).in_order()] == ["b", "c", "a"]

@@ -1,0 +1,69 @@
+"""The operator's modules are imported where tasks are forked, and no Kubernetes elsewhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+REPORT = "import sys; print('kubernetes' in sys.modules, 'podline.operators.kubernetes.backend' in sys.modules)"
+PLUGINS = "from airflow import plugins_manager as p; p.ensure_plugins_loaded();"
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    home = tmp_path_factory.mktemp("airflow")
+    env = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "PYTHONPATH": str(ROOT / "plugins"),
+    }
+    subprocess.run(["airflow", "db", "migrate"], env=env, check=True, capture_output=True)
+    return env
+
+
+def loaded(env: dict[str, str], argv: str, code: str = PLUGINS) -> list[str]:
+    """Whether a process of that command has loaded kubernetes, and the operator's modules."""
+    head = f"import sys; sys.argv = {argv.split()!r};"
+    run = subprocess.run(
+        [sys.executable, "-c", head + code + REPORT], env=env, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.split()[-2:]
+
+
+@pytest.mark.parametrize("command", ["airflow scheduler", "airflow celery worker"])
+def test_where_tasks_are_forked(env: dict[str, str], command: str) -> None:
+    assert loaded(env, command) == ["True", "True"]
+
+
+@pytest.mark.parametrize(
+    "command", ["airflow api-server", "airflow triggerer", "airflow dag-processor", "task"]
+)
+def test_elsewhere(env: dict[str, str], command: str) -> None:
+    assert loaded(env, command) == ["False", "False"]
+
+
+def test_a_dag_file_without_stages_needs_none(env: dict[str, str]) -> None:
+    """As a task's process that was started afresh reads it."""
+    code = (
+        "from airflow.dag_processing.dagbag import DagBag;"
+        f"bag = DagBag({str(ROOT / 'dags' / 'pod_sweep_dag.py')!r});"
+        "assert bag.dags and not bag.import_errors, bag.import_errors;"
+    )
+    assert loaded(env, "task", PLUGINS + code)[0] == "False"
+
+
+def test_a_listing_of_the_dags_needs_none(env: dict[str, str]) -> None:
+    run = subprocess.run(
+        ["airflow", "dags", "list"],
+        env=env | {"PYTHONPROFILEIMPORTTIME": "1"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "airflow.models" in imported
+    assert "kubernetes" not in imported

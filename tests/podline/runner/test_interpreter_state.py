@@ -1,0 +1,156 @@
+"""State that is no name: each kind is taken in one process and put back in another."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from podline.runner import interpreter_state
+
+_CHILD = """
+import json, os, pickle, sys
+from pathlib import Path
+folder, file, before, then, after = sys.argv[1:]
+os.makedirs(folder, exist_ok=True)
+os.chdir(folder)
+sys.path.insert(0, folder)
+from podline.runner import interpreter_state as state
+exec(before)
+if Path(file).exists():
+    for name, data in pickle.loads(Path(file).read_bytes()).items():
+        state.restore(name, data, Path(folder))
+taken = state.snapshot(Path(folder))
+exec(then)
+changed = state.changes(taken, state.snapshot(Path(folder)))
+Path(file).write_bytes(pickle.dumps(changed))
+print(json.dumps([sorted(changed), eval(after)]))
+"""
+
+
+def process(
+    folder: Path, file: Path, before: str, then: str, after: str
+) -> tuple[list[str], object]:
+    """Put what is in `file`, run `then`, keep what that changed; return it and `after`'s value."""
+    command = [sys.executable, "-c", _CHILD, str(folder), str(file), before, then, after]
+    plugins = Path(__file__).parents[3] / "plugins"
+    run = subprocess.run(
+        command,
+        env={"PYTHONPATH": str(plugins), "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    changed, value = json.loads(run.stdout)
+    return changed, value
+
+
+PANDAS, NUMPY, PLOT, SKLEARN = (
+    "import pandas as pd", "import numpy as np", "import matplotlib as mpl", "import sklearn",
+)  # fmt: skip
+CASES = [
+    ("random", "import random", "random.seed(1); random.random()", "random.random()"),
+    ("random", "import random", "random.gauss(0, 1)", "random.gauss(0, 1)"),
+    ("numpy.random", NUMPY, "np.random.seed(1); np.random.rand()", "np.random.rand()"),
+    ("numpy.random", NUMPY, "np.random.seed(1); np.random.randn()", "np.random.randn()"),
+    ("environ", "import os", "os.environ['A'] = '1'; os.environ.pop('MPLBACKEND')",
+     "[os.environ.get('A'), os.environ.get('MPLBACKEND')]"),
+    ("environ", "import os, time", "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()",
+     "time.strftime('%Z', time.localtime(0))"),
+    ("cwd", "import os", "os.makedirs('deep/er', exist_ok=True); os.chdir('deep')",
+     "os.path.basename(os.getcwd())"),
+    ("sys.path", "import sys", "sys.path.append('lib')", "sys.path[-1]"),
+    ("recursion limit", "import sys", "sys.setrecursionlimit(4321)", "sys.getrecursionlimit()"),
+    ("decimal", "import decimal", "decimal.getcontext().prec = 4",
+     "str(decimal.Decimal(1) / 3)"),
+    ("decimal", "import decimal", "decimal.getcontext().traps[decimal.Inexact] = True",
+     "decimal.getcontext().traps[decimal.Inexact]"),
+    ("warnings", "import warnings", "warnings.simplefilter('ignore')", "warnings.filters[0][0]"),
+    ("logging", "import logging", "logging.getLogger('a.b').setLevel(15); logging.root.setLevel(5)",
+     "[logging.getLogger('a.b').level, logging.root.level]"),
+    ("numpy.settings", NUMPY, "np.seterr(divide='raise')", "np.geterr()['divide']"),
+    ("numpy.settings", NUMPY, "np.set_printoptions(precision=2)", "str(np.array([1.23456]))"),
+    ("numpy.settings", NUMPY, "np.set_printoptions(formatter={'int': lambda i: f'<{i}>'})",
+     "str(np.array([3]))"),
+    ("pandas", PANDAS, "pd.set_option('display.max_rows', 7)", "pd.get_option('display.max_rows')"),
+    ("pandas", PANDAS, "pd.options.display.float_format = '{:.1f}'.format",
+     "str(pd.Series([1.23]))"),
+    ("matplotlib", PLOT, "mpl.rcParams['figure.dpi'] = 33", "mpl.rcParams['figure.dpi']"),
+    ("matplotlib", f"{PLOT}, matplotlib.style", "mpl.style.use('ggplot')",
+     "mpl.rcParams['axes.facecolor']"),
+    ("sklearn", SKLEARN, "sklearn.set_config(transform_output='pandas')",
+     "sklearn.get_config()['transform_output']"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "before", "then", "after"), CASES)
+def test_it_goes_on(name: str, before: str, then: str, after: str, tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    changed, here = process(one, tmp_path / "state", before, then, f"[{after}, {after}]")
+    assert changed == [name]
+    (tmp_path / "two/deep/er").mkdir(parents=True)
+    unchanged, there = process(
+        tmp_path / "two", tmp_path / "state", before, "pass", f"[{after}, {after}]"
+    )
+    assert unchanged == []
+    assert there == here
+
+
+@pytest.mark.parametrize("source", [NUMPY, PANDAS, PLOT, SKLEARN])
+def test_an_import_alone_changes_no_generator_and_no_option(source: str, tmp_path: Path) -> None:
+    changed, _ = process(tmp_path / "one", tmp_path / "state", "pass", source, "0")
+    assert not {"numpy.random", "pandas", "matplotlib", "sys.path", "cwd"} & set(changed)
+
+
+def test_a_setting_that_was_taken_back_is_taken_back(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    imports = f"{PANDAS}; pd.set_option('display.max_rows', 7)"
+    process(tmp_path / "one", file, imports, "pd.reset_option('display.max_rows')", "0")
+    _, value = process(tmp_path / "two", file, imports, "", "pd.get_option('display.max_rows')")
+    assert value == 60
+
+
+def test_paths_of_the_working_directory_move(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    one, two = tmp_path / "one", tmp_path / "two"
+    then = "import os, sys; os.environ['D'] = os.getcwd() + '/d'; sys.path.append(os.getcwd())"
+    process(one, file, "pass", then, "0")
+    _, value = process(two, file, "import os, sys", "pass", "[os.environ['D'], sys.path[-1]]")
+    assert value == [f"{two}/d", str(two)]
+
+
+def test_a_directory_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    process(tmp_path / "one", file, "pass", "import os; os.chdir('/usr')", "0")
+    _, value = process(tmp_path / "two", file, "import os", "pass", "os.getcwd()")
+    assert value == "/usr"
+
+
+def test_the_environment_holds_only_what_was_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(interpreter_state._START, "SECRET", "s")
+    monkeypatch.setenv("SECRET", "s")
+    monkeypatch.setenv("NEW", "1")
+    taken = interpreter_state.take_all(tmp_path)["environ"]
+    assert "SECRET" not in taken
+    assert taken["NEW"] == "1"
+
+
+def test_where_a_module_is_not_imported_for_its_state_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    assert not interpreter_state.is_used("keras", ["x = 1"])
+    assert interpreter_state.is_used("keras", ["x = 1", "import keras"])
+    assert interpreter_state.is_used("keras", ["import tensorflow as tf"])
+    assert interpreter_state.is_used("environ", [])
+    assert interpreter_state.is_used("random", [])
+
+
+def test_which_kinds_are_generators() -> None:
+    assert {kind.name for kind in interpreter_state.KINDS if interpreter_state.is_generator(kind.name)} == {
+        "random", "numpy.random", "keras",
+    }  # fmt: skip
+    assert interpreter_state.module_of("numpy.settings") == "numpy"

@@ -1,0 +1,532 @@
+"""Stages as real processes with a real store: what they store, say, and do when things go wrong."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podline.contract import STAGE_PHASES, Artifact
+from podline.operators.process_backend import ProcessBackend, environment
+from podline.store import Store, StoreConnection, keys, seaweedfs
+from podline.store.keys import EXECUTED, RESULT
+
+from .conftest import Ran, Stages, carry, make_plan
+
+
+def executed(stages: Stages, ran: Ran, name: str = EXECUTED) -> dict[str, Any]:
+    """The executed notebook that a stage kept."""
+    content: dict[str, Any] = json.loads(bytes(stages.store.get(f"{ran.task.prefix}/{name}")))
+    return content
+
+
+def printed(notebook: dict[str, Any]) -> list[str]:
+    """The text that each code cell of a notebook printed."""
+    return [
+        "".join(o.get("text", "") for o in cell["outputs"])
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+    ]
+
+
+# --- success ------------------------------------------------------------------------------------
+
+
+def test_a_stage_that_succeeds(stages: Stages) -> None:
+    started = time.time()
+    ran = stages.run(
+        "import numpy as np\nrows = [1, 2]\nprint('rows:', len(rows))",
+        "total = np.float64(sum(rows)); table = {'a': 0.5, 'b': None}\n"
+        "open('out.txt', 'w').write('x');",
+        hands_on="rows total",
+        metrics="total table missing",
+    )
+    took = time.time() - started
+    result = ran.ok
+    assert result.succeeded
+    assert (result.stage, result.nonce) == ("stage", ran.task.nonce)
+    assert result.plan_sha256 == ran.task.plan.digest
+    assert ran.lines == ["rows: 2"]
+
+    rows = result.heap.objects["stage:rows"]
+    data = bytes(stages.store.get(rows.key))
+    assert (rows.kind, rows.type, rows.stage, rows.cell) == ("json", "list", "stage", 2)
+    assert (rows.bytes, rows.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert data == b"[1, 2]"
+    assert result.heap.names["total"].object == "stage:total"
+    assert bytes(stages.store.get(result.heap.files["out.txt"].key)) == b"x"
+    assert result.metrics == {"total": 3.0, "a": 0.5}
+
+    assert tuple(phase.name for phase in result.phases) == STAGE_PHASES
+    for one, following in zip(result.phases, result.phases[1:], strict=False):
+        assert following.start == pytest.approx(one.start + one.seconds)
+    assert result.started == pytest.approx(started, abs=1)
+    tick = 0.01  # in which Linux tells when a process started
+    assert sum(phase.seconds for phase in result.phases) < took + tick
+    assert [cell.number for cell in result.cells] == [1, 2]
+    assert sum(cell.seconds for cell in result.cells) <= result.seconds("code")
+    stored = [item for item in stages.store.list(ran.task.prefix) if not item.key.endswith(RESULT)]
+    assert result.bytes_out == sum(item.size for item in stored)
+    assert result.peak_memory > 10_000_000
+    assert set(result.versions) >= {"python", "numpy", "IPython"}
+    assert "pandas" not in result.versions
+
+    notebook = executed(stages, ran)
+    assert printed(notebook) == ["rows: 2\n", ""]
+    assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2]
+    assert result.executed_notebook == f"{ran.task.prefix}/{EXECUTED}"
+
+
+def test_the_peak_memory_is_the_stage_s_own(stages: Stages) -> None:
+    held = bytearray(400_000_000)
+    held[::4096] = b"x" * len(held[::4096])  # in memory, not only promised
+    assert 10_000_000 < stages.run("x = 1").ok.peak_memory < 200_000_000
+
+
+def test_the_executed_notebook_is_one(stages: Stages) -> None:
+    import nbformat
+
+    ran = stages.run("print('a')\n1", "%%time\nx = 1", "display({'text/plain': 'd'}, raw=True)")
+    assert ran.ok.succeeded
+    nbformat.validate(nbformat.from_dict(executed(stages, ran)))  # type: ignore[no-untyped-call]
+
+
+def test_what_flows_to_the_next_stage(stages: Stages) -> None:
+    plan: dict[str, Any] = {
+        "carried": (carry("import pandas as pd", "pd"), carry("def f(x): return x + k", "f", "k"))
+    }
+    one = stages.run(
+        "import os, random\ntable = pd.DataFrame({'a': [1]}); k = 2\n"
+        "os.makedirs('d/ü ñ'); open('d/ü ñ/#x%.txt', 'w').write('text')\n"
+        "os.environ['MODE'] = 'm'; random.seed(4)",
+        name="one", reads="pd", hands_on="table k", reseeds=True, **plan,
+    )  # fmt: skip
+    two = stages.run(
+        "import os, random\n"
+        "print(f(1), table.a.tolist(), open('d/ü ñ/#x%.txt').read(), os.environ['MODE'])\n"
+        "print(random.random())",
+        name="two", reads="f table k", after=[one], **plan,
+    )  # fmt: skip
+    result = two.ok
+    import random
+
+    assert two.lines == ["3 [1] text m", str(random.Random(4).random())]
+    assert result.heap.objects == one.ok.heap.objects
+    sizes = [a.bytes for a in one.ok.heap.objects.values()]
+    assert result.bytes_in > sum(sizes)
+    assert result.seconds("imports") > 0.05  # pandas
+
+
+def test_links_and_programs_flow(stages: Stages) -> None:
+    one = stages.run(
+        "import os\nos.makedirs('v1'); os.symlink('v1', 'latest'); os.symlink('gone', 'broken')\n"
+        "os.symlink(os.path.abspath('v1'), 'absolute')\nopen('v1/x', 'w').write('1')\n"
+        "open('run.sh', 'w').write('#!/bin/sh\\necho ran\\n'); os.chmod('run.sh', 0o755)",
+        name="one",
+    )
+    two = stages.run(
+        "import os\nprint(open('latest/x').read(), open('absolute/x').read())\n"
+        "print(os.readlink('latest'), os.readlink('absolute'), os.readlink('broken'))\n"
+        "out = !./run.sh\nprint(list(out))\nos.remove('latest')\nos.chmod('run.sh', 0o644)",
+        name="two", after=[one],
+    )  # fmt: skip
+    assert two.ok.succeeded
+    assert two.lines == ["1 1", "v1 v1 gone", "['ran']"]
+    three = stages.run(
+        "import os\nprint(os.path.lexists('latest'), os.access('run.sh', os.X_OK) )",
+        name="three", after=[two],
+    )  # fmt: skip
+    assert three.lines == ["False False"]
+
+
+def test_shipped_files_are_there(stages: Stages) -> None:
+    digest = hashlib.sha256(b"def f(): return 3\n").hexdigest()
+    stages.store.put(keys.file_key("runs/example/r", digest), b"def f(): return 3\n")
+    files = {"package/helper.py": digest}
+    one = stages.run(
+        "from package.helper import f\nprint(f())\nimport os\nos.remove('package/helper.py')",
+        name="one", files=files,
+    )  # fmt: skip
+    assert one.lines == ["3"]
+    two = stages.run(
+        "import os\nprint(os.path.exists('package/helper.py'))",
+        name="two", files=files, after=[one],
+    )  # fmt: skip
+    assert two.lines == ["False"]
+
+
+def test_an_empty_stage(stages: Stages) -> None:
+    one = stages.run("x = [1]", name="one", hands_on="x")
+    two = stages.run(name="two", after=[one], hands_on="x")
+    assert two.ok.heap.names["x"].object == "one:x"
+    assert two.ok.cells == ()
+    blank = stages.run("", "# nothing", "\n\n", name="blank", after=[two])
+    assert [cell.number for cell in blank.ok.cells] == [1, 2, 3]
+
+
+def test_a_figure_has_a_picture_beside_it(stages: Stages) -> None:
+    ran = stages.run(
+        "%matplotlib inline\nimport matplotlib.pyplot as plt\nfig, ax = plt.subplots()",
+        hands_on="fig ax",
+    )
+    key = ran.ok.heap.objects["stage:fig"].key
+    picture = bytes(stages.store.get(key.replace(".pickle", ".png")))
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_the_stage_leaves_nothing_on_the_machine(stages: Stages) -> None:
+    ran = stages.run("import os\nprint(os.getcwd())")
+    assert ran.ok.succeeded
+    assert not Path(ran.lines[0]).exists()
+
+
+def test_the_seed_of_hashes_is_the_same_in_all_stages(stages: Stages) -> None:
+    lines = [stages.run("print(hash('a'), list(set('abcdef')))").lines for _ in range(2)]
+    assert lines[0] == lines[1]
+
+
+# --- what cells may do --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "exit()",
+        "import sys\nsys.exit()",
+        "import sys\nsys.stdout.close(); sys.stderr.close()",
+        "import os\nos.close(1); os.close(2)",
+        "import sys\nsys.stdout = sys.__stdout__ = None",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()",
+        "import os\nos.chdir('/')",
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)",
+        "import sys\nsys.path.clear()",
+        "import builtins\nopen = print = input = None",
+        "import os\nos.environ.clear()",
+        "class str(str): pass\nlist = dict = None",
+    ],
+)
+def test_none_of_this_keeps_a_result_from_being_stored(stages: Stages, source: str) -> None:
+    ran = stages.run(source, "x = 1", hands_on="x")
+    assert ran.ok.heap.objects["stage:x"].kind == "json"
+
+
+def test_a_child_that_lives_on_does_not_keep_the_stage(stages: Stages) -> None:
+    start = time.monotonic()
+    ran = stages.run(
+        "import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nprint(child.pid)"
+    )
+    assert ran.ok.succeeded
+    assert time.monotonic() - start < 20
+    assert _is_dead(int(ran.lines[0]))
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether a process is gone or, where nobody cleans up after it, a zombie."""
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_pools_of_processes(stages: Stages) -> None:
+    """A pool ends its children by the signal that would end the stage."""
+    ran = stages.run(
+        "from multiprocessing import Pool\nimport time",
+        "def square(x): return x * x",
+        "with Pool(2) as pool:\n    print(pool.map(square, range(4)))",
+        "time.sleep(1.5)\nprint('after')",
+    )
+    assert ran.ok.succeeded
+    assert ran.lines == ["[0, 1, 4, 9]", "after"]
+
+
+def test_signals_that_a_cell_uses_itself(stages: Stages) -> None:
+    ran = stages.run(
+        "import signal, time\nsignal.signal(signal.SIGALRM, lambda *a: print('alarm'))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.1)\ntime.sleep(1.3)"
+    )
+    assert ran.ok.succeeded
+    assert ran.lines == ["alarm"]
+
+
+def test_ten_megabytes_of_output(stages: Stages) -> None:
+    ran = stages.run("for i in range(100_000):\n    print(f'{i:09}', 'x' * 90)")
+    assert len(ran.lines) == 100_000
+    assert ran.lines[-1].startswith("000099999 ")
+    assert ran.ok.seconds("code") < 20
+    assert len(printed(executed(stages, ran))[0]) == 100_000 * 101
+
+
+def test_output_that_is_no_utf_8(stages: Stages) -> None:
+    ran = stages.run(
+        "import os, subprocess\nsubprocess.run(['printf', r'\\377\\376 raw\\n'])\n"
+        "os.write(1, b'\\xe4\\n')\nprint('ü\\ud800')\n!printf '\\377 shell\\n'"
+    )
+    assert "\ufffd\ufffd raw" in ran.lines
+    assert "\ufffd" in ran.lines
+    assert "ü\\ud800" in ran.lines
+    assert any("shell" in line for line in ran.lines)
+    assert "ü?" in printed(executed(stages, ran))[0]
+
+
+def test_a_line_without_an_end_and_blank_ones(stages: Stages) -> None:
+    ran = stages.run("print('a\\n\\nb\\n\\n')\nprint('c', end='')")
+    assert ran.ok.succeeded
+    assert ran.lines == ["a", "", "b", "", "", "c"]
+
+
+def test_a_cell_cannot_forge_the_result(stages: Stages) -> None:
+    ran = stages.run("print('podline-result 0123456789abcdef ' + 'a' * 64)\nx = 1", hands_on="x")
+    assert ran.ok.heap.names["x"]
+    assert ran.lines == [f"podline-result 0123456789abcdef {'a' * 64}"]
+
+
+# --- failing cells ------------------------------------------------------------------------------
+
+
+def test_a_failing_cell(stages: Stages) -> None:
+    ran = stages.run("print('one')", "a = 0\nb = 1 / a", "c = 1", hands_on="a")
+    assert ran.failure == (
+        "cell 2, line 2: ZeroDivisionError: division by zero\n      1 a = 0\n-->   2 b = 1 / a"
+    )
+    assert ran.result is not None
+    failure = ran.result.failure
+    assert failure is not None
+    assert failure.cell == 2
+    assert "ZeroDivisionError: division by zero" in failure.traceback
+    assert ran.result.heap.names == {}
+    assert [phase.name for phase in ran.result.phases] == [
+        "boot", "fetch", "imports", "load", "code", "store",
+    ]  # fmt: skip
+    notebook = executed(stages, ran)
+    assert printed(notebook) == ["one\n", "", ""]
+    assert notebook["cells"][1]["outputs"][-1]["ename"] == "ZeroDivisionError"
+    assert notebook["cells"][2]["execution_count"] is None
+    assert failure.message in notebook["cells"][3]["source"]
+
+
+def test_a_failing_carried_cell(stages: Stages) -> None:
+    bad = replace(carry("import nowhere_at_all", "nowhere_at_all", cell=3), line=7)
+    ran = stages.run("nowhere_at_all.x", reads="nowhere_at_all", carried=(bad,))
+    assert ran.failure == (
+        "cell 3, line 7: ModuleNotFoundError: No module named 'nowhere_at_all'\n"
+        "-->   7 import nowhere_at_all"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "head"),
+    [
+        ("import sys\nsys.exit(3)", "cell 1, line 2: SystemExit: 3"),
+        ("input('name? ')", "cell 1, line 1: EOFError: "),
+        ("%%bash\nfalse", "cell 1, line 1: CalledProcessError: "),
+        ("%%capture out\n1 / 0", "cell 1, line 2: ZeroDivisionError: "),
+        ("import resource as r\nr.setrlimit(r.RLIMIT_AS, (10**9, 10**9))\nx = b' ' * 10**10",
+         "cell 1, line 3: MemoryError: "),
+        ("def f(): f()\nf()", "cell 1, line 2: RecursionError: "),
+    ],
+)  # fmt: skip
+def test_other_ways_to_fail(stages: Stages, source: str, head: str) -> None:
+    assert stages.run(source).failure.startswith(head)
+
+
+def test_a_variable_that_cannot_be_stored(stages: Stages) -> None:
+    ran = stages.run("import threading", "lock = threading.Lock()\nprint('made')", hands_on="lock")
+    assert ran.failure.startswith("cell 2: the variable 'lock' (_thread.lock) cannot be stored, ")
+    assert printed(executed(stages, ran)) == ["", "made\n"]
+
+
+def test_files_over_the_limit(stages: Stages) -> None:
+    ran = stages.run("open('big', 'w').write('x' * 100); open('small', 'w')", files_limit=99)
+    assert "have 100 bytes" in ran.failure
+    assert "'big' (100 bytes)" in ran.failure
+    assert not [i for i in stages.store.list(ran.task.prefix) if "/files/" in i.key]
+
+
+def test_a_module_beside_the_notebook_that_changed(stages: Stages) -> None:
+    digest = hashlib.sha256(b"count = 0\n").hexdigest()
+    stages.store.put(keys.file_key("runs/example/r", digest), b"count = 0\n")
+    ran = stages.run(
+        "helper.count += 1", reads="helper", carried=(carry("import helper", "helper"),),
+        files={"helper.py": digest}, later_modules="helper",
+    )  # fmt: skip
+    assert ran.failure.startswith("the stage 'stage' changes helper.count, a variable of a module")
+
+
+# --- what came back is not what was stored ------------------------------------------------------
+
+
+def _overwritten(stages: Stages, artifact: Artifact, data: bytes) -> None:
+    """Objects are written once: so delete it, and write another."""
+    stages.store.delete([artifact.key])
+    stages.store.put(artifact.key, data)
+
+
+@pytest.mark.parametrize("source", ["x = [1]", "x = {1}"])
+def test_an_artifact_with_another_hash_is_refused(stages: Stages, source: str) -> None:
+    """A pickle above all: it would be code of whoever can write to the store."""
+    one = stages.run(source, name="one", hands_on="x")
+    artifact = one.ok.heap.objects["one:x"]
+    evil = b"\x80\x04cos\nsystem\n(S'touch /tmp/evil'\ntR."
+    _overwritten(stages, artifact, evil)
+    two = stages.run("print(x)", name="two", reads="x", after=[one])
+    found = hashlib.sha256(evil).hexdigest()
+    assert two.failure == (
+        f"{artifact.key} is corrupt: its sha256 is {found}, and {artifact.sha256} was stored. "
+        "fix: run the stage again that wrote it"
+    )
+    assert two.lines == []
+
+
+def test_a_missing_artifact(stages: Stages) -> None:
+    one = stages.run("x = [1]", name="one", hands_on="x")
+    key = one.ok.heap.objects["one:x"].key
+    stages.store.delete([key])
+    two = stages.run("print(x)", name="two", reads="x", after=[one])
+    assert two.failure == f"There is no object {key!r} in the store."
+
+
+def test_another_result_than_the_control_plane_holds(stages: Stages) -> None:
+    one = stages.run("x = [1]", name="one", hands_on="x")
+    one.digest = "0" * 64
+    two = stages.run("print(x)", name="two", reads="x", after=[one])
+    assert two.failure.endswith("/result.json is not what the stage before wrote: its hash differs")
+
+
+# --- the end of a process -----------------------------------------------------------------------
+
+
+def interrupted(stages: Stages, source: str, number: int, after: float = 0.2) -> tuple[Ran, float]:
+    """Run a stage, and send it a signal soon after it printed `ready`; how long it took to end."""
+    backend = ProcessBackend()
+    sent: list[float] = []
+
+    def send() -> None:
+        assert backend.process is not None
+        sent.append(time.monotonic())
+        os.kill(backend.process.pid, number)
+
+    def on_line(line: str) -> None:
+        if line == "ready":
+            threading.Timer(after, send).start()
+
+    task = stages.task(make_plan("x = 1", f"print('ready')\n{source}", "y = 1"))
+    ran = stages.run_task(task, backend, on_line)
+    return ran, time.monotonic() - sent[0]
+
+
+BUSY = {
+    "python": "while True:\n    pass",
+    "sleep": "import time\ntime.sleep(60)",
+    "numpy": "import numpy as np\na = np.ones((9000, 9000), 'i8')\nwhile True: a @ a",
+    "shell": "!sleep 60",
+    "child": "import subprocess\nsubprocess.run(['sleep', '60'])",
+    "swallowed": "import time\nwhile True:\n  try: time.sleep(60)\n  except BaseException: pass",
+    "lock": "import threading\nlock = threading.Lock(); lock.acquire(); lock.acquire()",
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_sigterm_ends_a_stage_cleanly(stages: Stages, name: str) -> None:
+    ran, took = interrupted(stages, BUSY[name], signal.SIGTERM)
+    assert ran.failure == "the stage was told to stop (SIGTERM) while cell 2 ran"
+    assert took < 1.5
+    assert ran.result is not None
+    assert ran.result.failure is not None
+    assert ran.result.failure.cell == 2
+    notebook = executed(stages, ran)
+    assert printed(notebook)[1].startswith("ready\n")
+    assert "told to stop" in notebook["cells"][-1]["source"]
+
+
+def test_sigkill_is_named(stages: Stages) -> None:
+    ran, _ = interrupted(stages, BUSY["sleep"], signal.SIGKILL)
+    assert ran.error == (
+        "the stage 'stage' was killed by the signal SIGKILL; memory was not the reason"
+    )
+    assert not stages.store.exists(f"{ran.task.prefix}/{RESULT}")
+
+
+def test_a_stage_that_was_killed_with_a_child_that_holds_its_output(stages: Stages) -> None:
+    source = "import subprocess, time\nsubprocess.Popen(['sleep', '60'])\ntime.sleep(60)"
+    ran, took = interrupted(stages, source, signal.SIGKILL)
+    assert "was killed by the signal SIGKILL" in ran.error
+    assert took < 3
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGABRT)",
+         "was killed by the signal SIGABRT"),
+        ("import ctypes\nctypes.string_at(0)", "was killed by the signal SIGSEGV"),
+        ("import os\nprint('last words', flush=True)\nos._exit(7)",
+         "ended with exit code 7 and left no result; its last line: last words"),
+    ],
+)  # fmt: skip
+def test_a_process_that_just_ends(stages: Stages, source: str, expected: str) -> None:
+    assert stages.run(source).error == f"the stage 'stage' {expected}"
+
+
+def test_the_notebook_is_saved_after_a_slow_cell(store: Store) -> None:
+    """Slow is more than 5 s; here, in a process of its own, more than 0.2 s."""
+    stages = Stages(store)
+    task = stages.task(make_plan("import time\ntime.sleep(0.3)", "x = 1", "import os\nos._exit(1)"))
+    code = (
+        "from podline.runner import runner, __main__ as stage\n"
+        "runner._SAVE_AFTER = 0.2\nstage.main()"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], input=task.to_json().encode(),
+        env=environment(store.connection), capture_output=True,
+    )  # fmt: skip
+    saved = json.loads(bytes(store.get(f"{task.prefix}/executed-0.ipynb")))
+    assert [cell["execution_count"] for cell in saved["cells"]] == [1, None, None]
+    assert saved["cells"][0]["metadata"]["podline"]["seconds"] >= 0.3
+    assert not store.exists(f"{task.prefix}/executed-1.ipynb")
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+def test_a_store_that_goes_away_in_the_middle(server_folder: Path) -> None:
+    with seaweedfs.running(server_folder) as connection:
+        stages = Stages(Store(connection))
+        stages.store.ensure_bucket()
+        task = stages.task(
+            make_plan("print('ready')\nimport time\ntime.sleep(2)\nx = 1", hands_on="x")
+        )
+        stopped: list[bool] = []
+
+        def on_line(line: str) -> None:
+            if line == "ready":
+                stopped.append(seaweedfs.stop(server_folder))
+
+        start = time.monotonic()
+        ran = stages.run_task(task, on_line=on_line)
+    assert stopped == [True]
+    assert ran.result is None
+    assert ran.error.startswith(
+        "the stage 'stage' ended with exit code 1 and left no result; its last line: The store at "
+        f"{connection} does not answer: "
+    )
+    assert time.monotonic() - start < 25
+
+
+def test_a_store_that_does_not_let_us_in(store_server: StoreConnection) -> None:
+    stages = Stages(Store(replace(store_server, secret_key="wrong")))
+    ran = stages.run("x = 1")
+    assert "does not allow this" in ran.error
+    assert "Traceback" not in "\n".join(ran.lines)

@@ -1,0 +1,81 @@
+"""Each run beside its baseline."""
+
+import pandas as pd
+import pytest
+
+from podline_studies.overhead.analysis.pairs import PARTS, count, pair, stages_of, successful
+from tests.podline_studies.overhead.conftest import Sweep
+
+
+def test_the_overhead_is_the_wall_less_that_of_the_baseline_in_the_same_repeat(
+    small: Sweep,
+) -> None:
+    pairs = pair(small.runs)
+    assert len(pairs) == 2 * 4 * 2
+    row = pairs.iloc[0]
+    same = (small.runs[["data", "model", "repeat"]] == row[["data", "model", "repeat"]]).all(axis=1)
+    (baseline,) = small.runs.loc[same & (small.runs["backend"] == "notebook"), "wall_s"]
+    assert row["baseline_s"] == baseline
+    assert row["overhead_s"] == pytest.approx(row["wall_s"] - baseline)
+    assert row["share"] == pytest.approx(row["overhead_s"] / baseline)
+
+
+def test_its_parts_add_up_exactly(small: Sweep) -> None:
+    pairs = pair(small.runs)
+    parts = pairs[[f"overhead_{part}_s" for part in PARTS]]
+    assert parts.sum(axis=1).to_numpy() == pytest.approx(pairs["overhead_s"].to_numpy(), abs=1e-9)
+
+
+def test_the_residual_is_the_difference_of_the_code_less_the_baselines_own_start() -> None:
+    parts = ["kubernetes_s", "transfer_s", "libraries_s", "pipeline_s", "code_s"]
+    seconds = {"notebook": [0, 0, 3, 1, 6], "kubernetes": [4, 2, 5, 6, 7]}
+    key = {
+        "notebook": "n", "data": 1.0, "model": 1.0, "repeat": 0, "attempt": 1, "sitting": 0,
+        "way": "test", "warmup": False, "state": "success", "index": 0, "started": 0.0, "stages": 5,
+        "rows_train": 1.0, "rows_read": 1.0, "bytes_read": 1.0, "weights": 1.0,
+    }  # fmt: skip
+    runs = pd.DataFrame([
+        {**key, "backend": name, "wall_s": sum(of), **dict(zip(parts, of, strict=True))}
+        for name, of in seconds.items()
+    ])  # fmt: skip
+    (row,) = pair(runs).to_dict("records")
+    assert [row[f"overhead_{part}_s"] for part in PARTS] == [4, 2, 2, 6, 0]
+    assert row["beside_code_s"] == (24 - 7) - (10 - 6)
+    assert row["code_ratio"] == pytest.approx(7 / 6)
+
+
+@pytest.mark.parametrize("column", ["sitting", "way", "repeat"])
+def test_nothing_is_compared_across_sittings_ways_or_repeats(small: Sweep, column: str) -> None:
+    runs = small.runs.copy()
+    baseline = runs["backend"] == "notebook"
+    runs.loc[baseline, column] = "test" if column == "way" else 7
+    counts = count(runs)
+    assert (counts.paired, counts.unpaired) == (0, 16)
+    assert pair(runs).empty
+
+
+def test_warm_ups_and_failures_are_counted_and_left_out(small: Sweep) -> None:
+    runs = small.runs.copy()
+    runs.loc[0, "warmup"] = True
+    runs.loc[1, "state"] = "failed"
+    counts = count(runs)
+    assert (counts.rows, counts.warmups, counts.failed) == (24, 1, 1)
+    assert counts.paired + counts.unpaired + counts.baselines == 22
+
+
+def test_of_attempts_that_succeeded_the_last_counts(small: Sweep) -> None:
+    again = small.runs.iloc[[0]].assign(attempt=2, wall_s=99.0)
+    runs = pd.concat([small.runs, again], ignore_index=True)
+    assert count(runs).repeated == 1
+    assert 99.0 in set(successful(runs)["wall_s"])
+    assert len(successful(runs)) == len(small.runs)
+
+
+def test_stages_are_those_of_runs_that_count(small: Sweep) -> None:
+    runs = small.runs.copy()
+    failed = runs.index[runs["backend"] == "kubernetes"][0]
+    runs.loc[failed, "state"] = "failed"
+    stages = stages_of(small.stages, runs)
+    assert len(stages) == len(small.stages) - 5
+    whole = stages["own_s"] + stages["overhead_s"]
+    assert whole.to_numpy() == pytest.approx(stages["duration_s"].to_numpy())

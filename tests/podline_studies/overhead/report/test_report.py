@@ -1,0 +1,207 @@
+"""The whole report, from whatever was measured; the figures' own tests are in test_figures."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from podline_studies.overhead.report import report as overhead
+from podline_studies.overhead.report.report import make_report
+from podline_studies.reports.page import Report
+from tests.podline_studies.overhead.conftest import Sweep
+from tests.support.simulated_sweep import about, simulate
+
+NOTHING = pd.DataFrame()
+BOTH = ("notebook", "kubernetes")
+
+
+@pytest.fixture
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is said only, which is the same, and sooner, without the pictures."""
+    monkeypatch.setattr(overhead, "draw", lambda *of: b"<svg/>")
+
+
+@pytest.fixture(scope="module")
+def report(sweep: Sweep) -> Report:
+    return make_report(sweep.runs, sweep.stages, sweep.about)
+
+
+def made(runs: pd.DataFrame, stages: pd.DataFrame, **more: Any) -> Report:
+    found = make_report(runs, stages, about(runs) | more)
+    assert json.loads(json.dumps(found.last_line, allow_nan=False)) == found.last_line
+    return found
+
+
+def plain(report: Report) -> str:
+    return report.markdown.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_every_question_has_its_section(report: Report) -> None:
+    assert re.findall("^## (.*)", report.markdown, re.M) == [
+        "How it was measured", "What a run costs", "Where it goes",
+        "podline's operator and Airflow's own", "A model of it", "What a run will cost",
+        "Three claims, tested", "Advice: stages to join", "What cannot be claimed",
+    ]  # fmt: skip
+
+
+def test_the_circumstances_are_stated(report: Report) -> None:
+    text = plain(report)
+    assert "Study simulated; seed 7." in text
+    assert "576 runs measured, of 576 planned" in text
+    assert "| 1 | simulated | 2026-05-28 20:26 UTC |" in text
+    assert "8.59 GB" in text
+    assert "Versions: python 3.13.1, airflow 3.3.2." in text
+
+
+def test_the_answers_are_sentences_with_intervals(report: Report) -> None:
+    text = plain(report)
+    percent = r"[\d.]+ %"
+    assert re.search(
+        rf"- household_power on kubernetes took {percent} \({percent} to {percent}\) longer than the "
+        rf"notebook alone, in the mean over 12 combinations of sizes, {percent} to {percent} by size\. "
+        r"That is about 2\.\d+ s \(.* s to .* s\) for a stage,", text,
+    )  # fmt: skip
+    assert re.search(
+        rf"a run will cost {percent} more than the notebook alone \(95 % CI {percent} to {percent}; "
+        rf"a single run −?{percent} to {percent}\)\.", text,
+    )  # fmt: skip
+    assert re.search(r"one at a time: \d+ of 384 runs \(9\d\.\d %\) lie inside", text)
+    assert "Its share falls as data grows (household_power on kubernetes): shown" in text
+    assert "household_power on kubernetes: join evaluate and publish, which saves" in text
+    assert "Ingest and preprocess were joined, as household_power_joined, and measured." in text
+
+
+def test_each_figure_has_its_data_beside_it_and_a_narrow_form(report: Report) -> None:
+    wide = {name for name in report.figures if not name.endswith("-narrow")}
+    assert wide == {"share", "parts", "stock", "residuals", "held-out"}
+    assert {f"{name}-narrow" for name in wide} | wide == set(report.figures)
+    assert wide <= set(report.tables)
+    for name in report.tables:
+        assert len(report.csv(name).splitlines()) == len(report.tables[name]) + 1
+        assert (f'download="{name}.csv"' in report.html) == (name != "pairs")
+
+
+def test_the_same_frames_give_the_same_report() -> None:
+    runs, stages = simulate(data=(10_000, 1_000_000), models=(10_000,), backends=BOTH, repeats=2)
+    first, again = (made(runs, stages) for _ in range(2))
+    assert first.html == again.html
+    assert first.markdown == again.markdown
+    assert first.figures == again.figures
+
+
+def test_the_last_line_has_the_numbers(report: Report) -> None:
+    line = json.loads(json.dumps(report.last_line, allow_nan=False))
+    assert (line["runs"], line["failed"], line["combinations"]) == (576, 0, 48)
+    shares = {(one["notebook"], one["backend"]): one["share"] for one in line["overhead"]}
+    kubernetes = shares["household_power", "kubernetes"]
+    assert 0 < kubernetes["low"] < kubernetes["mean"] < kubernetes["high"]
+    assert line["held_out"]["runs"] == 384
+    assert line["joins_advised"] > 0
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_one_run_a_combination_is_reported_without_intervals() -> None:
+    text = plain(made(*simulate(repeats=1)))
+    assert "not tested, since an interval needs 8 repeats, and there are 1" in text
+    assert "each was measured once, so that noise and lack of fit are one" in text
+    assert "24 combinations with fewer than 8 runs have no interval." in text
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_a_quick_sweep_shows_all_its_values(small: Sweep) -> None:
+    text = plain(made(small.runs, small.stages))
+    assert re.search(r"took [\d.]+ % \(each: [\d.]+ %, [\d.]+ %\) longer", text)
+    assert "too few to see whether the form is right" in text
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_one_size_has_no_model() -> None:
+    report = made(*simulate(data=(10_000,), models=(10_000,)))
+    text = plain(report)
+    assert "no model was fitted, since one combination only was measured" in text
+    assert "One data size only was measured: nothing is known of how it counts." in text
+    assert {"share", "parts"} <= set(report.figures)
+    assert "held-out" not in report.figures
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_without_the_whole_notebook_operators_are_compared_all_the_same() -> None:
+    report = made(*simulate(backends=("kubernetes", "stock"), models=(10_000,)))
+    text = plain(report)
+    assert "Nothing can be compared: no run succeeded at a size, repeat and sitting" in text
+    assert "Not measured: notebook, process; nothing is compared with it." in text
+    assert "podline's takes" in text
+    assert report.figures == {}
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_failures_and_interruptions_are_told_not_hidden(small: Sweep) -> None:
+    runs = small.runs.copy()
+    failed = (runs["backend"] == "kubernetes") & (runs["data"] == 1_000_000)
+    runs.loc[failed, ["state", "failure"]] = ["failed", "the pod <died> | of memory"]
+    runs.loc[failed, "wall_s"] = None
+    report = made(runs, small.stages, interruptions=[{"after": 7, "sitting": 2, "started": 1.8e9}],
+                  failed=["kubernetes at 1,000,000"])  # fmt: skip
+    text = plain(report)
+    assert "4 failed" in text
+    assert (
+        "| household_power on kubernetes | 1 M | 10 k | 2 | the pod &lt;died&gt; \\| of memory |"
+        in text
+    )
+    assert "Interrupted after 7 measurements; sitting 2 went on at 2027-01-15 08:00 UTC." in text
+    assert "- kubernetes at 1,000,000." in text
+    assert "the pod &lt;died&gt; | of memory" in report.html
+    assert report.last_line["failed"] == 4
+
+
+def test_nothing_measured_is_said_so() -> None:
+    report = make_report(NOTHING, NOTHING, {})
+    assert "Nothing was measured." in report.markdown
+    assert report.figures == {}
+    assert report.tables == {}
+    json.dumps(report.last_line, allow_nan=False)
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_runs_without_stages_have_costs_but_no_advice(small: Sweep) -> None:
+    text = plain(made(small.runs, NOTHING))
+    assert "## What a run costs" in text
+    assert "## Advice" not in text
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_two_ways_of_running_are_two_pipelines(small: Sweep) -> None:
+    other = small.runs.assign(way="test", sitting=5)
+    runs = pd.concat([small.runs, other], ignore_index=True)
+    text = plain(made(runs, small.stages))
+    assert "household_power on kubernetes, by dags test took" in text
+    assert "had no scheduler: they are never compared with others" in text
+
+
+def test_a_missing_column_is_an_error(small: Sweep) -> None:
+    with pytest.raises(ValueError, match="lacks the columns wall_s"):
+        make_report(small.runs.drop(columns="wall_s"), small.stages, {})
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1100, 390])
+def test_the_page_fits_any_screen(
+    report: Report, chromium: Any, tmp_path: Path, width: int
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(report.html)
+    page = chromium.new_context(viewport={"width": width, "height": 844}).new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url))
+    page.goto(path.as_uri())
+    assert [what for what in said if not what.startswith("data:")] == [path.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    loaded = "[...document.images].map(image => [image.complete, image.naturalWidth > 0].join())"
+    assert set(page.evaluate(loaded)) == {"true,true"}
+    chosen = page.evaluate("document.images[0].naturalWidth")
+    assert (chosen < 400) == (width == 390)

@@ -1,0 +1,79 @@
+"""A real delay link: its round trip, its rate, its losses, and what goes wrong."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podline_studies.uploads.delay_link import LinkError, LinkSpec, topology
+from podline_studies.uploads.delay_link.control import Link
+from podline_studies.uploads.delay_link.probe import PORT, Probe, Prober, check, sinking
+from tests.support import delay_link
+
+pytestmark = delay_link.MARKS
+
+
+@pytest.fixture(scope="module")
+def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
+    with topology.laid({}, tmp_path_factory.mktemp("link") / "log") as found, sinking():
+        yield found.link
+
+
+def measured(link: Link, spec: LinkSpec) -> Probe:
+    link.set(spec)
+    with Prober(topology.SINK) as prober:
+        return prober.measure()
+
+
+@pytest.mark.parametrize("rtt", [0.0, 0.02, 0.1, 0.2])
+def test_the_round_trip_and_the_rate(link: Link, rtt: float) -> None:
+    """100 Mbit/s with headers: 1,448 of 1,500 bytes are the data."""
+    found = measured(link, LinkSpec(rtt, rate=1e8))
+    assert found.rtt == pytest.approx(rtt, abs=0.005)
+    assert found.goodput * 8 == pytest.approx(1e8 * 1448 / 1500, rel=0.05)
+    check(LinkSpec(rtt, rate=1e8), found)
+
+
+def test_losses_are_counted_and_sent_again(link: Link) -> None:
+    link.set(LinkSpec(0.01, rate=1e8, loss=0.01))
+    link.stats()
+    with socket.create_connection((topology.SINK, PORT)) as connection:
+        connection.sendall((8 << 20).to_bytes(8, "big") + bytes(8 << 20))
+        assert connection.recv(1) == b"."
+    stats = link.stats()
+    assert stats["segments_there"] > 5000
+    assert 0.005 < stats["lost_there"] / stats["segments_there"] < 0.02
+    assert stats["late_p99_s"] < 0.05
+
+
+def test_a_link_that_is_cut_comes_back(link: Link) -> None:
+    link.set(LinkSpec(0.01))
+    link.cut(1.0)
+    began = time.monotonic()
+    with socket.create_connection((topology.SINK, PORT), timeout=30):
+        assert 1.0 <= time.monotonic() - began < 10
+
+
+def test_a_link_that_is_not_what_was_asked_for_is_told() -> None:
+    slow = Probe(rtt=0.03, goodput=5e6, congestion="bbr", window=1)
+    with pytest.raises(LinkError, match=r"round trip is 30.0 ms, and 20.0 were asked for"):
+        check(LinkSpec(0.02), slow)
+    with pytest.raises(LinkError, match=r"plain TCP reaches 40 Mbit/s, and the link has 100"):
+        check(LinkSpec(0.03, rate=1e8), slow)
+
+
+def test_a_link_that_does_not_lie_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match="the delay link at .* does not answer .*: lay it, or lay"):
+        Link(tmp_path / "link.sock").set(LinkSpec())
+
+
+def test_a_link_lies_again_after_its_process_was_killed(link: Link) -> None:
+    """Last: the link of the others is gone then."""
+    subprocess.run(["pkill", "-9", "-f", "podline_studies.uploads.delay_link.tun"], check=True)
+    with topology.laid({}) as again, sinking():
+        again.link.set(LinkSpec(0.02))
+        with Prober(topology.SINK) as prober:
+            assert prober.measure().rtt == pytest.approx(0.02, abs=0.005)

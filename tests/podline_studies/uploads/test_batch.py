@@ -1,0 +1,82 @@
+"""A visit of two real stores: what is uploaded, timed and verified."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from podline.store import Store
+from podline_studies.uploads.batch import Target, VisitTask, visit
+from podline_studies.uploads.clients import CLIENTS
+from podline_studies.uploads.delay_link import sink
+from podline_studies.uploads.delay_link.probe import PORT
+
+pytestmark = pytest.mark.xdist_group("link")  # the sink's port is fixed
+
+
+@pytest.fixture(scope="module")
+def sinking() -> Iterator[str]:
+    threading.Thread(target=sink.serve, args=("127.0.0.1", PORT), daemon=True).start()
+    return "127.0.0.1"
+
+
+@pytest.fixture
+def task(store: Store, sinking: str, monkeypatch: pytest.MonkeyPatch) -> VisitTask:
+    """Two pairs of 100 kB; both stores are one server here, by two connections."""
+    other = replace(store.connection, conn_id="vm_store")
+    for name, value in other.to_env().items():
+        monkeypatch.setenv(name, value)
+    address = store.connection.endpoint_url or ""
+    targets = (Target("podline_store", address, address), Target("vm_store", address, address))
+    return VisitTask(
+        targets=targets, client="podline", size=100_000, model="", pairs=2, prefix="uploads/s/0001",
+        around=True, sink=sinking, seed=7,
+    )  # fmt: skip
+
+
+def test_each_store_gets_each_pair_cold_and_warm(store: Store, task: VisitTask) -> None:
+    found = visit(task)
+    over = [upload for upload in found.uploads if not upload.direct]
+    assert sorted((u.store, u.pair, u.warm) for u in over) == [
+        (name, pair, warm)
+        for name in ("podline_store", "vm_store") for pair in (0, 1) for warm in (False, True)
+    ]  # fmt: skip
+    assert {upload.store for upload in found.uploads if upload.direct} == {
+        "podline_store",
+        "vm_store",
+    }
+    for upload in found.uploads:
+        assert hashlib.sha256(store.get(upload.key)).hexdigest() == found.sha256
+        assert upload.exact
+        assert upload.transfer is not None
+        assert upload.commit is not None
+        assert 0 < upload.transfer + upload.commit <= upload.seconds
+    assert found.before.rtt < 0.1
+    assert found.before.goodput > 1e6
+
+
+def test_what_is_not_asked_for_is_not_uploaded(task: VisitTask) -> None:
+    assert {u.direct for u in visit(replace(task, pairs=0)).uploads} == {True}
+    assert {u.direct for u in visit(replace(task, around=False)).uploads} == {False}
+
+
+@pytest.mark.parametrize("client", [name for name in CLIENTS if name != "rclone"])
+def test_every_client_stores_the_same(store: Store, task: VisitTask, client: str) -> None:
+    found = visit(replace(task, client=client, pairs=1))
+    assert {hashlib.sha256(store.get(u.key)).hexdigest() for u in found.uploads} == {found.sha256}
+
+
+def test_the_seed_makes_bytes_and_order(task: VisitTask) -> None:
+    first, again = visit(task), visit(replace(task, prefix="uploads/s/0002"))
+    other = visit(replace(task, prefix="uploads/s/0003", seed=8))
+    assert first.sha256 == again.sha256 != other.sha256
+    order = [[(u.store, u.pair, u.warm) for u in found.uploads] for found in (first, again)]
+    assert order[0] == order[1]
+
+
+def test_a_published_model_is_uploaded(store: Store, task: VisitTask) -> None:
+    store.put("models/power/versions/1/model.tflite", b"weights" * 1000)
+    found = visit(replace(task, model="models/power/versions/1/model.tflite"))
+    assert found.sha256 == hashlib.sha256(b"weights" * 1000).hexdigest()

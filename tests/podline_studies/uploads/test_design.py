@@ -1,0 +1,97 @@
+"""Which visits a study makes, and in which order."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from podline.models.manifest import Manifest, ModelFile, Origin
+from podline_studies.uploads.delay_link import LinkError
+from podline_studies.uploads.design import MB, Design, from_params
+from podline_studies.validation import DesignError
+
+PARAMS: dict[str, Any] = {
+    "preset": "quick", "clients": ["podline", "boto3"], "place": "process", "rate": 100,
+    "loss": 0.0, "jitter_ms": 0.0, "pairs": 5, "seed": 1,
+}  # fmt: skip
+STORES = ("podline_store", "vm_store")
+
+
+def design(**changes: Any) -> Design:
+    return from_params(PARAMS | changes, {}, STORES)
+
+
+def test_each_point_has_its_pairs() -> None:
+    found = design().items()
+    assert [visit.index for visit in found] == list(range(len(found)))
+    pairs = Counter[tuple[Any, ...]]()
+    for visit in found:
+        pairs[visit.size, visit.rtt, visit.client] += visit.pairs
+    assert set(pairs.values()) == {10}
+    assert len(pairs) == 2 * 2 * 2
+
+
+def test_a_round_has_each_point_once_in_an_order_of_chance() -> None:
+    found = design().items()
+    first = [visit for visit in found if visit.round == 0]
+    assert len({(v.size, v.rtt, v.client) for v in first}) == len(first) == 8
+    assert found[:8] == first
+    assert design().items() == found
+    assert design(seed=2).items() != found
+
+
+def test_more_pairs_add_rounds_to_a_design() -> None:
+    assert design(repeats=15).adds_to(design())
+    assert not design(repeats=13, pairs=3).adds_to(design(pairs=3))  # round 3 was of one pair
+    assert not design(repeats=15, loss=0.1).adds_to(design())
+    assert not design().adds_to(design())
+
+
+def test_the_full_preset_is_the_one_that_was_planned() -> None:
+    found = design(preset="full").items()
+    pairs = Counter[int]()
+    for visit in found:
+        pairs[visit.size] += visit.pairs
+    assert pairs == {
+        1000: 360, 64_000: 360, MB: 360, 8 * MB: 360, 64 * MB: 120, 500 * MB: 20,
+    }  # fmt: skip
+    assert len(found) == 316
+
+
+def test_a_link_that_cannot_be() -> None:
+    with pytest.raises(LinkError, match=r"rtt = -0\.02 of a link: give 0 to 10"):
+        design(rtts_ms=[-20])
+
+
+def test_sizes_of_ones_own_and_models() -> None:
+    model = Manifest(
+        "power", 3, "2026-01-01T00:00:00+00:00", "a.Model", {"tflite": "model.tflite"},
+        (ModelFile("model.tflite", 123_456, "ab12"),), {}, {}, Origin(), {}, {"serialise": 0.5},
+    )  # fmt: skip
+    found = from_params(
+        PARAMS | {"sizes": [5000], "rtts_ms": [20], "repeats": 7}, {"power/3": model}, STORES
+    )
+    assert [point.serialise for point in found.points] == [None, 0.5]
+    assert {(v.size, v.model, v.rtt) for v in found.items()} == {
+        (5000, "", 0.02), (123_456, "power/3", 0.02),
+    }  # fmt: skip
+    assert sum(visit.pairs for visit in found.items() if visit.model) == 14
+    alone = from_params(PARAMS | {"sizes": []}, {"power/3": model}, STORES)
+    assert [point.model for point in alone.points] == ["power/3"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"preset": "huge"}, "preset = 'huge': give one of quick, full"),
+        ({"clients": ["scp"]}, r"clients = \['scp'\]: give some of podline, boto3"),
+        ({"clients": []}, r"clients = \[\]: give some of"),
+        ({"place": "moon"}, "place = 'moon': give one of pod, process"),
+        ({"sizes": []}, "nothing is to be uploaded: give `sizes`, or `models`"),
+        ({"sizes": [0]}, "sizes = 0: give a whole number of 1 or more"),
+        ({"preset": "full", "pairs": 1}, "this makes 1,580 visits, and Airflow maps a task 1,000"),
+    ],
+)
+def test_what_makes_no_design(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(DesignError, match=said):
+        design(**changes)

@@ -1,0 +1,188 @@
+"""A real Airflow (API server, scheduler, DAG processor) for a benchmark or a test, over REST."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+ROOT = Path(__file__).parents[2]
+_HEALTHY_SECONDS = 180
+_SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
+_SERVE += "sys.exit(serve(Path(sys.argv[1])))"
+
+
+class Airflow:
+    """A client of Airflow's REST API.
+
+    Attributes:
+        environment: that of Airflow's processes.
+    """
+
+    def __init__(self, url: str, password: str, environment: Mapping[str, str]) -> None:
+        self.url, self.environment = url, environment
+        answer = self.call("POST", "/auth/token", {"username": "admin", "password": password})
+        self.token = answer["access_token"]
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call an endpoint; returns its JSON.
+
+        Raises:
+            RuntimeError: the answer is an error; its text is in the message.
+        """
+        request = urllib.request.Request(self.url + path, method=method)
+        request.add_header("Content-Type", "application/json")
+        if token := getattr(self, "token", None):
+            request.add_header("Authorization", f"Bearer {token}")
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(request, data, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
+
+    def dags(self) -> dict[str, dict[str, Any]]:
+        """The DAGs that Airflow knows, by id."""
+        found = self.call("GET", "/api/v2/dags?limit=100&exclude_stale=false")["dags"]
+        return {dag["dag_id"]: dag for dag in found}
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Trigger a run; returns its id."""
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        run = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
+        return str(run["dag_run_id"])
+
+    def wait(self, dag_id: str, run_id: str, seconds: float = 120) -> str:
+        """Wait until a run has ended; returns its state.
+
+        Raises:
+            TimeoutError: it has not.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):  # a server with much to do may not answer
+                state = str(self.call("GET", path)["state"])
+                if state in ("success", "failed"):
+                    return state
+            time.sleep(0.3)
+        raise TimeoutError(f"{dag_id} {run_id} has not ended after {seconds} s")
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """The task instances of a run, by task id."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances?limit=100"
+        return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
+
+    def log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
+        """The lines of a task's first try, each with its timestamp and event."""
+        task = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        lines: list[dict[str, Any]] = self.call("GET", f"{task}/logs/1")["content"]
+        return lines
+
+    def wait_for_dag(self, dag_id: str, seconds: float = 120) -> dict[str, Any]:
+        """Wait until Airflow has parsed a DAG; returns what it says of it.
+
+        Raises:
+            TimeoutError: it has not.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if dag := self.dags().get(dag_id):
+                return dag
+            time.sleep(0.5)
+        raise TimeoutError(f"Airflow does not know the DAG {dag_id!r} after {seconds} s")
+
+
+@contextmanager
+def running(home: Path, variables: Mapping[str, str]) -> Iterator[Airflow]:
+    """Run Airflow in a folder of its own, on a free port, as `make up` does.
+
+    Args:
+        home: AIRFLOW_HOME.
+        variables: what the environment has beyond the defaults here.
+
+    Raises:
+        RuntimeError: it is not healthy in time.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    environment = os.environ | _settings(home, port) | dict(variables)
+    with (home / "serve.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-c", _SERVE, str(home)],
+            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        _wait_until_healthy(server, port, home)
+        passwords = json.loads(next(home.glob("*passwords*.json*")).read_text())
+        yield Airflow(f"http://127.0.0.1:{port}", passwords["admin"], environment)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(90)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def airflow_command() -> str:
+    """The path of the command `airflow`."""
+    return str(Path(sys.executable).with_name("airflow"))
+
+
+def forks_with(library: str, home: Path) -> bool:
+    """Whether Airflow's scheduler, whose processes run the tasks, has loaded a compiled library.
+
+    Args:
+        library: a part of its file's path.
+        home: AIRFLOW_HOME of the scheduler.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may be another's, or gone
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            mine = f"AIRFLOW_HOME={home}".encode() in (process / "environ").read_bytes()
+            if mine and b"scheduler" in command and library in (process / "maps").read_text():
+                return True
+    return False
+
+
+def _settings(home: Path, port: int) -> dict[str, str]:
+    plugins = ROOT / "plugins"
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "PYTHONPATH": os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]),
+    }
+
+
+def _wait_until_healthy(server: "subprocess.Popen[bytes]", port: int, home: Path) -> None:
+    deadline = time.monotonic() + _HEALTHY_SECONDS
+    log = home / "serve.log"
+    while "Ctrl-C stops it" not in log.read_text(errors="replace"):
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"Airflow does not start: {log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.3)

@@ -1,0 +1,80 @@
+"""The object store as the cluster has it, in the network namespace behind a delay link."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from podline.store import Store, StoreConnection, StoreError
+from podline.store.in_cluster import server_arguments
+from podline_studies.uploads.delay_link import topology
+
+PORT = 8333
+_READY = 60.0  # seconds
+
+
+@contextmanager
+def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnection]:
+    """A store at an address of the namespace; it is stopped at the end.
+
+    Args:
+        folder: of its data and its log.
+        address: one that the namespace has.
+    """
+    (folder / "data").mkdir(parents=True)
+    connection = new_store("far", address)
+    weed = str(Path(sys.executable).with_name("weed"))
+    arguments = server_arguments(dir=str(folder / "data"), s3_ip_bind="0.0.0.0")
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            topology.inside(weed, *arguments), env=os.environ | keys_of(connection), cwd=folder,
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        if not has_served(server, connection, _READY):
+            said = (folder / "log").read_text()[-3000:]
+            raise RuntimeError(f"the store does not answer:\n{said}")
+        yield connection
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def new_store(conn_id: str, address: str, bucket: str = "uploads") -> StoreConnection:
+    """The connection of a store that is to be started, with keys of its own."""
+    return StoreConnection(
+        conn_id=conn_id, bucket=bucket, endpoint_url=f"http://{address}:{PORT}",
+        access_key=secrets.token_hex(10), secret_key=secrets.token_urlsafe(30),
+    )  # fmt: skip
+
+
+def keys_of(store: StoreConnection) -> dict[str, str]:
+    """The keys of a store, as its server's environment has them."""
+    return {
+        "AWS_ACCESS_KEY_ID": store.access_key or "",
+        "AWS_SECRET_ACCESS_KEY": store.secret_key or "",
+    }
+
+
+def has_served(
+    server: subprocess.Popen[bytes], connection: StoreConnection, seconds: float
+) -> bool:
+    """Wait until the bucket is there and takes an object; False: it does not, or has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        store = Store(connection)
+        try:
+            store.ensure_bucket()
+            store.put(f"ready/{secrets.token_hex(8)}", b"ready")
+            return True
+        except StoreError:
+            time.sleep(0.2)
+    return False

@@ -1,0 +1,38 @@
+"""Notebooks made of a few cells, for benchmarks and tests."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# A DAG file whose tasks, those of the notebooks in the folder `deferred` beside it, are deferred.
+DEFERRED_DAG = """
+# Airflow reads only files that name it.
+from pathlib import Path
+
+from podline.operators.dag_factory import notebook_dags
+
+for dag in notebook_dags(Path(__file__).with_name("deferred")):
+    for task in dag.tasks:
+        task.deferrable = True
+    globals()[dag.dag_id] = dag
+"""
+
+
+def code_cell(source: str, *tags: str) -> dict[str, Any]:
+    """A code cell that has not been run."""
+    return {
+        "cell_type": "code",
+        "metadata": {"tags": list(tags)},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def notebook_text(
+    cells: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any] | None = None
+) -> str:
+    """The text of an .ipynb file (nbformat 4.5), its cells with ids."""
+    listed = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, start=1)]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata or {}, "cells": listed}
+    return json.dumps(notebook)
