@@ -126,10 +126,11 @@ test: install-dev ## Run the tests (PYTEST_ARGS="-k store -x" and the like)
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: install-dev ## Check style, types and notebooks
+lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/podline lint notebooks/*.ipynb
 
 .PHONY: format
