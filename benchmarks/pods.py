@@ -30,7 +30,7 @@ from benchmarks.cluster import Cluster, PodTimes
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, result_of, stage_times, trigger
 from podline import settings
-from podline.contract import STAGE_PHASES
+from podline.phases import STAGE_PHASES
 from tests.support.airflow_server import ROOT, Airflow, airflow_command, forks_with, running
 from tests.support.notebooks import DEFERRED_DAG, notebook_text
 

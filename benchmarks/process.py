@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import one_run
-from podline.contract import STAGE_PHASES
+from podline.phases import STAGE_PHASES
 from podline.store import Store, seaweedfs
 from tests.support.airflow_server import running
 from tests.support.notebooks import code_cell, notebook_text

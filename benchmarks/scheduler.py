@@ -17,7 +17,7 @@ from benchmarks import cluster
 from benchmarks.cluster import Cluster
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, one_run
-from podline.contract import STAGE_PHASES
+from podline.phases import STAGE_PHASES
 from tests.support.airflow_server import running
 from tests.support.notebooks import notebook_text
 

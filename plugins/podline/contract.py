@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Self, get_args, get_type_hints
 
 from podline.exceptions import ContractError
+from podline.phases import StagePhase
 
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
 CONTRACT_VERSION = 3
@@ -23,9 +24,6 @@ LONGEST_VARIABLE = 128 * 1024
 
 # The runner's last line: MARK, nonce, sha256 of the result, and when that was stored (epoch).
 RESULT_MARK = "podline-result"
-
-# The phases that the stage itself measures, in order.
-STAGE_PHASES = ("boot", "fetch", "imports", "load", "code", "dump", "store")
 
 
 class Json:
@@ -264,7 +262,7 @@ class CellTime:
 class Phase:
     """A phase of a stage: seconds from the start of its process, and its length in seconds."""
 
-    name: str
+    name: StagePhase
     start: float
     seconds: float
 
@@ -317,6 +315,6 @@ class StageResult(Json):
     data: dict[str, str] = field(default_factory=dict)
     published: tuple[PublishedVersion, ...] = ()
 
-    def seconds(self, phase: str) -> float:
+    def seconds(self, phase: StagePhase) -> float:
         """The length of a phase, in seconds."""
         return sum(entry.seconds for entry in self.phases if entry.name == phase)

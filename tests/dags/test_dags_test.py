@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from podline import datasets
-from podline.contract import STAGE_PHASES, StageResult
+from podline.contract import StageResult
+from podline.phases import STAGE_PHASES
 from podline.store import Store, keys
 from tests.support.dags_test import ROOT, SLICE, dags_test, environment, migrate
 from tests.support.namespaces import Relay, own_namespace

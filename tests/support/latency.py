@@ -4,8 +4,8 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from podline.latency.phases import OUTSIDE
 from podline.latency.record import Record
+from podline.phases import OUTSIDE
 from tests.support.airflow_server import Airflow
 
 SECONDS = {"prepare": 0.1, "code": 0.8, "finish": 0.1}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podline.cli.console import local_time, make_console, make_table, print_table
-from podline.latency.phases import OUTSIDE
+from podline.phases import OUTSIDE
 
 if TYPE_CHECKING:
     from rich.console import Console

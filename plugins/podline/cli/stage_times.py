@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from podline.contract import STAGE_PHASES, CellTime, StageResult
+from podline.contract import CellTime, StageResult
+from podline.phases import OWN, STAGE_PHASES
 
 # What the caller waits for besides the stage's own phases: its process starts, its result is read.
 LAUNCH = "launch"
-CODE = "code"
 
 _ORDER = (LAUNCH, *STAGE_PHASES)
 
@@ -34,7 +34,7 @@ class Row:
     @property
     def code(self) -> float:
         """The time of the notebook's own cells."""
-        return self.phases.get(CODE, 0.0)
+        return sum(self.phases.get(name, 0.0) for name in OWN)
 
     @property
     def overhead(self) -> float:
@@ -56,7 +56,7 @@ def row_of(result: StageResult, seconds: float | None = None, stage: str = "") -
             phase ``launch``, to the 10 ms that the start of a process is known to.
         stage: the name to give the row, by default the stage's.
     """
-    phases = {phase.name: result.seconds(phase.name) for phase in result.phases}
+    phases: dict[str, float] = {phase.name: result.seconds(phase.name) for phase in result.phases}
     if seconds is not None:
         phases = {LAUNCH: seconds - sum(phases.values()), **phases}
     return Row(stage or result.stage, phases, result.cells)
@@ -84,8 +84,7 @@ def total_of(rows: Iterable[Row], name: str = "total") -> Row:
 def phase_names(rows: Sequence[Row]) -> list[str]:
     """Return the phases that any row has, in order; those that are not known come last."""
     measured = dict.fromkeys(phase for row in rows for phase in row.phases)
-    known = [phase for phase in _ORDER if phase in measured]
-    return known + [phase for phase in measured if phase not in _ORDER]
+    return [phase for phase in dict.fromkeys((*_ORDER, *measured)) if phase in measured]
 
 
 def start_of(results: Iterable[StageResult]) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from podline.latency.phases import OUTSIDE, OWN, PHASES
+from podline.phases import OUTSIDE, OWN, PhaseName
 
 VERSION = 1
 
@@ -30,13 +30,13 @@ class Phase(_Model):
     """A part of a try.
 
     Attributes:
-        name: one of `podline.latency.phases.PHASES`.
+        name: of the table in `podline.phases`.
         start, seconds: where it lies.
         source: who measured its end.
         precision: seconds to which that is known.
     """
 
-    name: Literal[PHASES]  # type: ignore[valid-type]
+    name: PhaseName
     start: _Offset
     seconds: _Length
     source: Source
@@ -126,7 +126,7 @@ class Record(_Model):
     gone: _Time | None = None
     failure: _Text = ""
 
-    def seconds(self, *names: str) -> float:
+    def seconds(self, *names: PhaseName) -> float:
         """The length of phases, in seconds."""
         return sum(phase.seconds for phase in self.phases if phase.name in names)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from podline.latency.phases import OUTSIDE
 from podline.latency.record import VERSION, Phase, Record
 from podline.latency.record_store import PREFIX
+from podline.phases import OUTSIDE, PhaseName
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -282,7 +282,7 @@ def _waiting(record: Record, row: Known, ends: Mapping[tuple[str, str], float]) 
     ]
 
 
-def _before(name: str, start: float, seconds: float) -> Phase:
+def _before(name: PhaseName, start: float, seconds: float) -> Phase:
     return Phase.model_construct(
         name=name,
         start=round(start, 6),

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from podline.latency.phases import OUTSIDE, OWN, PHASES
 from podline.latency.record import Record
+from podline.phases import OUTSIDE, OWN, PHASES
 
 _SLOW = 0.25  # of the median by which a phase must be longer to be called slow,
 _SLOW_SECONDS = 0.2  # and seconds

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from podline.latency.record import Cell, Phase, Skew, Source
+from podline.phases import PhaseName
 
 if TYPE_CHECKING:
     from podline.contract import StageResult
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 # a process started, and what a pod's status says.
 _FINE, _TICK, _COARSE = 0.001, 0.01, 1.0
 _OPEN = math.inf  # a phase that lasts as long as it can
+# What a pod's status says of the end of a phase.
+_POD_PHASES: tuple[tuple[PhaseName, str], ...] = (
+    ("submit", "created"),
+    ("schedule", "bound"),
+    ("start", "running"),
+)
 
 
 class Timeline:
@@ -28,7 +35,7 @@ class Timeline:
         self.limit_to(end)
         self.phases: list[Phase] = []
 
-    def until(self, name: str, at: float, source: Source, precision: float = _FINE) -> None:
+    def until(self, name: PhaseName, at: float, source: Source, precision: float = _FINE) -> None:
         """Add a phase that ends at `at` (epoch): not before it began, and not after the limit."""
         end = min(max(round(at - self._zero, 6), self._at), self._limit)
         start, self._at = self._at, end
@@ -180,7 +187,7 @@ def task_phases(
     """
     line = Timeline(start, end)
     line.until("prepare", _OPEN if execute is None else execute, "worker")
-    for phase, mark in (("submit", "created"), ("schedule", "bound"), ("start", "running")):
+    for phase, mark in _POD_PHASES:
         if mark in pod:
             line.until(phase, pod[mark], "status", _COARSE)
     if "ended" in pod:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from podline.contract import CellTime, Phase
+from podline.phases import StagePhase
 
 
 def process_age() -> float:
@@ -37,7 +38,7 @@ class Clock:
         """The time of day, in seconds since the epoch, as far as it was right at the start."""
         return self.started + self.now()
 
-    def end(self, phase: str) -> None:
+    def end(self, phase: StagePhase) -> None:
         """End a phase, which began where the one before ended."""
         now = self.now()
         self.phases.append(Phase(phase, self._since, now - self._since))

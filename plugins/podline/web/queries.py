@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from podline.exceptions import PodlineError
 from podline.latency import run_summary
-from podline.latency.phases import OWN, PHASES, WHERE
 from podline.latency.record import Record
 from podline.latency.record_reader import read_records
 from podline.latency.record_store import PREFIX
+from podline.phases import OWN, PHASES, WHERE
 from podline.web import stored
 
 if TYPE_CHECKING:

@@ -1,8 +1,12 @@
 """The page's files: ES modules that the host imports as they are, below an address of their own."""
 
 import hashlib
+import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+
+from podline.phases import TABLE
 
 _FOLDER = Path(__file__).with_name("page")
 MAIN = "main.js"
@@ -11,7 +15,9 @@ MAIN = "main.js"
 @cache
 def contents() -> dict[str, bytes]:
     """The files by name: nothing else can be asked for."""
-    return {path.name: path.read_bytes() for path in sorted(_FOLDER.glob("*.js"))}
+    files = {path.name: path.read_bytes() for path in sorted(_FOLDER.glob("*.js"))}
+    phases = json.dumps([asdict(kind) for kind in TABLE])
+    return files | {"phases.js": f"export const PHASES = {phases};\n".encode()}
 
 
 @cache

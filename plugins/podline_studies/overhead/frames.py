@@ -5,8 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from podline.compiler.join_stages import JOINED
-from podline.contract import STAGE_PHASES
-from podline.latency.phases import OUTSIDE, PHASES
+from podline.phases import OUTSIDE, PHASES, STAGE_PHASES
 from podline_studies.overhead.design import BASELINE, Design, in_words
 from podline_studies.overhead.measurement import COUNTS, PARTS, PIPELINE, Measurement
 from podline_studies.study import Study, circumstances

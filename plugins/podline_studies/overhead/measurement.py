@@ -13,8 +13,8 @@ from podline.contract import Json, StageResult
 from podline.exceptions import PodlineError
 from podline.latency import run_summary, timeline
 from podline.latency.observations import Observed
-from podline.latency.phases import OUTSIDE
 from podline.latency.record import Phase, Record, Skew
+from podline.phases import OUTSIDE, phases_of
 from podline.store.keys import LATENCY, RESULT
 from podline.store.runs import last_tries
 from podline_studies.overhead.design import BASELINE, Combination
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from podline.store import Store
 
 # The phases of each part; what is in none, and the time between stages, is the pipeline's.
-PARTS = {
-    "kubernetes": ("schedule", "pull", "start"),
-    "transfer": ("fetch", "load", "dump", "store"),
-    "libraries": ("imports",),
-    "code": ("code", "run"),
-}
+PARTS = {part: phases_of(part) for part in ("kubernetes", "transfer", "libraries", "code")}
 PIPELINE = "pipeline"
 # What a notebook may say of its own sizes, as metrics.
 COUNTS = ("rows_train", "rows_read", "bytes_read", "weights")

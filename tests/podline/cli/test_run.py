@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from podline.contract import STAGE_PHASES
+from podline.phases import STAGE_PHASES
 from podline.store import Store, seaweedfs
 
 from .conftest import Podline, Write

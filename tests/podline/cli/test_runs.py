@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from podline.compiler.compiler import compile_notebook
-from podline.contract import STAGE_PHASES, StageResult
+from podline.contract import StageResult
 from podline.operators.local_run import LocalRun
+from podline.phases import STAGE_PHASES
 from podline.store import Store
 from podline.store.keys import RESULT, TryKey
 

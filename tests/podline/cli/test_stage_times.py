@@ -11,7 +11,8 @@ from podline.cli.stage_times import (
     total_of,
     wall_seconds,
 )
-from podline.contract import STAGE_PHASES, CellTime, Heap, Phase, StageResult
+from podline.contract import CellTime, Heap, Phase, StageResult
+from podline.phases import STAGE_PHASES
 
 
 def result_of(stage: str, started: float = 0.0, **seconds: float) -> StageResult:

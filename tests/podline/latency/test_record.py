@@ -7,7 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from podline.latency import record_store
-from podline.latency.phases import PHASES, WHERE
 from podline.latency.record import Record
 from tests.support.latency import record
 
@@ -30,13 +29,6 @@ def test_what_is_not_known_takes_no_room() -> None:
     text = record_store.to_json(record("a"))
     assert "cells" not in text
     assert json.loads(text)["version"] == 1
-
-
-def test_every_phase_has_its_place() -> None:
-    assert set(WHERE.values()) == {
-        "scheduler", "before", "worker", "cluster", "stage", "trigger", "after",
-    }  # fmt: skip
-    assert len(PHASES) == len(set(PHASES))
 
 
 @pytest.mark.parametrize(

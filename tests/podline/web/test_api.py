@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from podline.latency.phases import OUTSIDE
+from podline.phases import OUTSIDE
 from tests.support.records import MANY, RIGHTS, Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]

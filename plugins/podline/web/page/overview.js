@@ -107,7 +107,6 @@ function Share({ found }) {
         ["finish", found.p50],
         ["code", 1 - found.p50],
       ],
-      own: ["code"],
       height: 10,
       label: `${share(found.p50)} overhead`,
     }),

@@ -2,7 +2,7 @@
 
 import { part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, PageLink, Text, h, useState } from "./host.js";
-import { Bar, Legend, MEANING, OUTSIDE } from "./looks.js";
+import { Bar, Legend, isInside, isOwn, meaningOf, placeOf } from "./looks.js";
 import { Figures, Notice, NUMBER, Pager, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { Waterfall } from "./waterfall.js";
 import { instance, range, seconds, share } from "./words.js";
@@ -36,8 +36,8 @@ export function Run({ dagId, runId, links }) {
     h(
       Section,
       { title: "Stages by phase" },
-      h(Legend, { phases: Object.keys(answer.totals), own: answer.own }),
-      h(Waterfall, { tries: answer.tries, own: answer.own, now: Date.now() / 1000, linkOf }),
+      h(Legend, { phases: Object.keys(answer.totals) }),
+      h(Waterfall, { tries: answer.tries, now: Date.now() / 1000, linkOf }),
       answer.total > answer.tries.task_id.length &&
         h(Notice, null, `The first ${answer.tries.task_id.length} of ${answer.total} tries.`),
     ),
@@ -70,23 +70,23 @@ function Partial({ run }) {
 }
 
 function Totals({ run }) {
-  const inside = Object.entries(run.totals).filter(([name]) => !OUTSIDE.includes(name));
+  const inside = Object.entries(run.totals).filter(([name]) => isInside(name));
   const whole = inside.reduce((sum, [, length]) => sum + length, 0);
   if (!whole) return null;
   return h(
     Section,
     { title: "Totals" },
-    h(Bar, { parts: inside, own: run.own, label: "Totals by phase; the table has the numbers" }),
+    h(Bar, { parts: inside, label: "Totals by phase; the table has the numbers" }),
     h(Rows, {
       label: "Totals by phase",
       keyOf: ([name]) => name,
       rows: Object.entries(run.totals),
       columns: [
         ["phase", ([name]) => name],
-        ["where", ([name]) => run.where[name]],
+        ["where", ([name]) => placeOf(name)],
         ["seconds", ([, length]) => seconds(length), NUMBER],
-        ["share", ([name, length]) => (OUTSIDE.includes(name) ? "–" : share(length / whole)), NUMBER],
-        ["what it is", ([name]) => MEANING[name], PROSE],
+        ["share", ([name, length]) => (isInside(name) ? share(length / whole) : "–"), NUMBER],
+        ["what it is", ([name]) => meaningOf(name), PROSE],
       ],
     }),
   );
@@ -152,7 +152,9 @@ function Tries({ run, linkOf }) {
   const last = Math.max(0, Math.ceil(tries.task_id.length / PAGE) - 1);
   const rows = tries.task_id.map((_, index) => index).slice(page * PAGE, (page + 1) * PAGE);
   const own = (index) =>
-    run.own.reduce((sum, name) => sum + (tries.phases[name]?.seconds[index] ?? 0), 0);
+    Object.entries(tries.phases)
+      .filter(([name]) => isOwn(name))
+      .reduce((sum, [, column]) => sum + (column.seconds[index] ?? 0), 0);
   const took = (index) => (tries.end[index] === null ? null : tries.end[index] - tries.start[index]);
   const name = (index) => instance(tries.task_id[index], tries.map_index[index]);
   return h(

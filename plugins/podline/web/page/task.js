@@ -2,7 +2,7 @@
 
 import { address, part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, Link, PageLink, Text, h } from "./host.js";
-import { Bar, Legend, MEANING, OUTSIDE } from "./looks.js";
+import { Bar, Legend, isInside, meaningOf, placeOf } from "./looks.js";
 import { Figures, Notice, NUMBER, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
 import { bytes, instance, moment, range, seconds } from "./words.js";
 
@@ -12,7 +12,7 @@ export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
   const { answer, error, retry } = useAnswer(path, query, (found) => found.end === null);
   if (error && !answer) return h(Trouble, { error, retry });
   if (!answer) return h(Waiting, { what: "the try" });
-  const inside = answer.phases.filter(({ name }) => !OUTSIDE.includes(name));
+  const inside = answer.phases.filter(({ name }) => isInside(name));
   return h(
     Fragment,
     null,
@@ -33,10 +33,9 @@ export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
         { title: "Phases" },
         h(Bar, {
           parts: inside.map((phase) => [phase.name, phase.seconds]),
-          own: answer.own,
           label: "The try by phase; the table has the numbers",
         }),
-        h(Legend, { phases: inside.map(({ name }) => name), own: answer.own }),
+        h(Legend, { phases: inside.map(({ name }) => name) }),
         h(Phases, { found: answer }),
       ),
     h(Cells, { found: answer }),
@@ -96,12 +95,12 @@ function Phases({ found }) {
     rows: found.phases,
     columns: [
       ["phase", (phase) => phase.name],
-      ["where", (phase) => found.where[phase.name]],
+      ["where", (phase) => placeOf(phase.name)],
       ["from", (phase) => seconds(phase.start), NUMBER],
       ["took", (phase) => seconds(phase.seconds), NUMBER],
       ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), NUMBER],
       ["measured by", (phase) => `${phase.source}, to ${seconds(phase.precision)}`],
-      ["what it is", (phase) => MEANING[phase.name], PROSE],
+      ["what it is", (phase) => meaningOf(phase.name), PROSE],
     ],
   });
 }

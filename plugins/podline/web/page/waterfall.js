@@ -2,7 +2,7 @@
 // tries there are: a thousand rows of ten phases are painted in a tenth of a second.
 
 import { Box, Flex, PageLink, Text, h, useMemo, useNavigate, useState } from "./host.js";
-import { OUTSIDE, colour } from "./looks.js";
+import { colourOf, isInside, isOwn } from "./looks.js";
 import { instance, seconds } from "./words.js";
 
 const WIDE = 1000; // units of the drawing across
@@ -55,9 +55,7 @@ function path(column, rows, own, { from, to }, height) {
 
 function bare(tries, rows, { from, to }, height) {
   const scale = WIDE / (to - from);
-  const columns = Object.entries(tries.phases).filter(
-    ([name]) => !OUTSIDE.includes(name),
-  );
+  const columns = Object.entries(tries.phases).filter(([name]) => isInside(name));
   return rows
     .map(({ index, start, end }, row) => {
       if (columns.some(([, column]) => column.start[index] !== null)) return "";
@@ -134,7 +132,7 @@ function described(tries, index) {
   }${partial}`;
 }
 
-export function Waterfall({ tries, own, now, linkOf }) {
+export function Waterfall({ tries, now, linkOf }) {
   const [pointed, point] = useState(null);
   const go = useNavigate();
   const rows = useMemo(() => rowsOf(tries, now), [tries, now]);
@@ -144,9 +142,9 @@ export function Waterfall({ tries, own, now, linkOf }) {
     () =>
       Object.entries(tries.phases).map(([name, column]) => [
         name,
-        path(column, rows, own.includes(name), over, height),
+        path(column, rows, isOwn(name), over, height),
       ]),
-    [tries, rows, over, height, own],
+    [tries, rows, over, height],
   );
   const rowAt = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -200,7 +198,7 @@ export function Waterfall({ tries, own, now, linkOf }) {
             }),
           ),
           h("path", { d: bare(tries, rows, over, height), fill: "var(--chakra-colors-gray-400)" }),
-          paths.map(([name, d]) => d && h("path", { key: name, d, fill: colour(name) })),
+          paths.map(([name, d]) => d && h("path", { key: name, d, fill: colourOf(name) })),
         ),
       ),
     ),

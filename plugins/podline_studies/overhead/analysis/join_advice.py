@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podline.phases import phases_of
 from podline_studies.overhead.analysis.pairs import (
     BASELINE,
     COMBINATION,
@@ -28,14 +29,13 @@ from podline_studies.reports.estimates import Array, Estimate, arithmetic, diffe
 # What a stage has: the time before it and the phases that it would not need as a part of another,
 # what it reads and writes, and imports.
 _FIELDS = {
-    "start": ["gap_s", "prepare", "submit", "schedule", "pull", "start", "boot", "defer", "notice",
-              "resume", "finish"],
+    "start": ["gap_s", *phases_of("kubernetes", "pipeline")],
     "read": ["fetch", "load"],
     "written": ["dump", "store"],
     "imports": ["imports"],
     "bytes_in": ["bytes_in"],
     "bytes_out": ["bytes_out"],
-}  # fmt: skip
+}
 _RUN = ["repeat", "sitting", "attempt"]
 
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from podline.latency.phases import OWN
+from podline.phases import OVERHEAD_PARTS, OWN
 
 BASELINE = "notebook"  # the backend
 
 # The parts of an overhead; they add up to it.
-PARTS = ("kubernetes", "transfer", "libraries", "pipeline", "residual")
+PARTS = (*OVERHEAD_PARTS, "residual")
 
 # What is compared: the same work, in the same repeat of the design, on the same machine.
 POINT = ["notebook", "way", "data", "model", "repeat", "sitting"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from podline.latency.phases import OUTSIDE, PHASES
+from podline.phases import OUTSIDE, PHASES
 
 _KEY = ("notebook", "backend", "data", "model", "repeat", "attempt", "sitting", "way", "warmup")
 _SECONDS = ("wall_s", "kubernetes_s", "transfer_s", "libraries_s", "pipeline_s", "code_s")

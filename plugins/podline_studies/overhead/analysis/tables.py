@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from podline.phases import phases_of
 from podline_studies.overhead.analysis.combinations import Combination, columns, table
 from podline_studies.overhead.analysis.cost_model import Costs, Forecast
 from podline_studies.overhead.analysis.hypotheses import Claim
@@ -17,9 +18,9 @@ from podline_studies.reports.estimates import Estimate
 
 _PHASE_GROUPS = {
     "between": ("gap_s",),
-    "kubernetes": ("schedule", "pull", "start"),
-    "transfer": ("fetch", "load", "dump", "store"),
-    "libraries": ("imports",),
+    "kubernetes": phases_of("kubernetes"),
+    "transfer": phases_of("transfer"),
+    "libraries": phases_of("libraries"),
 }
 
 
