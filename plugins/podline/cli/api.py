@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote, urlencode
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter
 
 from podline import settings
 from podline.exceptions import PodlineError
+
+Query = Mapping[str, str | int]
+_Answer = TypeVar("_Answer")
 
 _SECONDS = 60
 
@@ -45,18 +49,27 @@ class Api:
         if api.token:
             return api
         password = os.environ.get("PODLINE_API_PASSWORD") or _local_password(user)
-        body = json.dumps({"username": user, "password": password}).encode()
-        answer = json.loads(api._ask("/auth/token", body))
-        return cls(api.url, answer["access_token"])
+        who = {"username": user, "password": password}
+        token = api._ask("POST", "/auth/token", json=who).json()["access_token"]
+        return cls(api.url, token)
 
-    def json(self, path: Sequence[str], query: Mapping[str, Any]) -> Any:
-        """Return podline's answer below its API."""
-        return json.loads(self.text(path, query))
+    def answer(self, kind: type[_Answer], path: Sequence[str], query: Query) -> _Answer:
+        """Return podline's answer below its API.
 
-    def text(self, path: Sequence[str], query: Mapping[str, Any]) -> str:
+        Args:
+            kind: the dataclass that it is.
+            path: its parts, which are escaped.
+            query: parameters.
+
+        Raises:
+            ApiError: Airflow does not answer, or refuses.
+        """
+        return TypeAdapter(kind).validate_json(self.text(path, query))
+
+    def text(self, path: Sequence[str], query: Query) -> str:
         """Return podline's answer as it came; the parts of `path` are escaped."""
         where = "/".join(quote(part, safe="") for part in path)
-        return self._ask(f"/podline/api/v1/{where}?{urlencode(query)}")
+        return self._ask("GET", f"/podline/api/v1/{where}", params=query).text
 
     def latest_run(self, dag_id: str) -> str:
         """Return the id of the run that began last.
@@ -64,44 +77,41 @@ class Api:
         Raises:
             ApiError: there is none.
         """
-        query = urlencode({"order_by": "-start_date", "limit": 1})
-        answer = json.loads(self._ask(f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns?{query}"))
-        if not answer["dag_runs"]:
+        path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
+        runs = self._ask("GET", path, params={"order_by": "-start_date", "limit": 1}).json()
+        if not runs["dag_runs"]:
             raise ApiError(f"the DAG {dag_id!r} has no run yet: trigger it")
-        return str(answer["dag_runs"][0]["dag_run_id"])
+        return str(runs["dag_runs"][0]["dag_run_id"])
 
-    def _ask(self, path: str, body: bytes | None = None) -> str:
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(self.url + path, body, headers)
+    def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            raise ApiError(self._refused(error, path)) from None
-        except OSError as error:
-            why = getattr(error, "reason", error)
+            with httpx.Client(headers=headers, timeout=_SECONDS, follow_redirects=True) as client:
+                answer = client.request(method, self.url + path, **sent)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ApiError(
-                f"Airflow does not answer at {self.url}: {why}. fix: start it (`make up`), or give "
-                "its address with --url or PODLINE_API_URL"
+                f"Airflow does not answer at {self.url}: {error}. fix: start it (`make up`), or "
+                "give its address with --url or PODLINE_API_URL"
             ) from None
+        if answer.is_error:
+            raise ApiError(self._refused(answer, path))
+        return answer
 
-    def _refused(self, error: urllib.error.HTTPError, path: str) -> str:
+    def _refused(self, answer: httpx.Response, path: str) -> str:
         try:
-            detail = json.load(error)["detail"]
+            detail = answer.json()["detail"]
         except (ValueError, KeyError, TypeError):
-            detail = error.reason
-        if error.code == 401:
+            detail = answer.reason_phrase
+        if answer.status_code == 401:
             return (
                 f"Airflow at {self.url} does not know you: {detail}. fix: give --user and "
                 "PODLINE_API_PASSWORD, or PODLINE_API_TOKEN"
             )
-        if error.code == 403:
+        if answer.status_code == 403:
             return f"you may not see this: {detail}. fix: ask for the right to read the DAG's runs"
-        if error.code == 404 and detail == "Not Found":
+        if answer.status_code == 404 and detail == "Not Found":
             return f"Airflow at {self.url} has no podline: its plugins folder must be podline's"
-        return f"{detail} ({error.code}, {path.partition('?')[0]})"
+        return f"{detail} ({answer.status_code}, {path})"
 
 
 def _local_password(user: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from podline.phases import OUTSIDE
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from podline.latency.answers import History, RunAnswer
+    from podline.latency.run_summary import Percentiles
 
 
 def command(
@@ -41,6 +44,7 @@ def command(
     `make up` on this machine are found.
     """
     from podline.cli.api import Api
+    from podline.latency.answers import History, RunAnswer
 
     if form not in ("table", "csv", "json"):
         raise typer.BadParameter(f"{form!r}: give table, csv or json", param_hint="--format")
@@ -48,61 +52,57 @@ def command(
     if run == "latest":
         run = api.latest_run(dag)
     path = ("dags", dag, "runs", run) if run else ("dags", dag, "history")
-    query = {"runs": runs, "limit": 5000} if run else {"runs": runs}
-    if form == "csv":
-        typer.echo(api.text(path, {**query, "format": "csv"}), nl=False)
-    elif form == "json":
-        typer.echo(api.text(path, query))
+    query: dict[str, str | int] = {"runs": runs, "limit": 5000} if run else {"runs": runs}
+    if form != "table":
+        text = api.text(path, {**query, "format": form})
+        typer.echo(text, nl=form == "json")
+    elif run:
+        _print_run(make_console(), api.answer(RunAnswer, path, query))
     else:
-        answer = api.json(path, query)
-        console = make_console()
-        (_print_run if run else _print_history)(console, answer)
+        _print_history(make_console(), api.answer(History, path, query))
 
 
-def _print_run(console: Console, run: dict[str, Any]) -> None:
+def _print_run(console: Console, run: RunAnswer) -> None:
     from rich.text import Text
 
-    head = Text.assemble((f"{run['dag_id']} {run['run_id']}", "bold"), f"  {run['state']}")
+    head = Text.assemble((f"{run.dag_id} {run.run_id}", "bold"), f"  {run.state}")
     console.print(head, soft_wrap=True)
-    if run["start"] is not None:
-        took = "" if run["seconds"] is None else f", took {run['seconds']:.2f} s"
-        console.print(f"started {local_time(run['start'])}{took}{_usually(run['usual_seconds'])}")
+    if run.start is not None:
+        took = "" if run.seconds is None else f", took {run.seconds:.2f} s"
+        console.print(f"started {local_time(run.start)}{took}{_usually(run.usual_seconds)}")
     console.print()
     print_table(console, _tries(run))
-    if path := run["critical_path"]:
-        steps = [f"{step['task_id']} {step['seconds']:.2f} s" for step in path]
+    if run.critical_path:
+        steps = [f"{step.task_id} {step.seconds:.2f} s" for step in run.critical_path]
         console.print()
         console.print(f"critical path: {' → '.join(steps)}", soft_wrap=True)
-    for slow in run["slow"]:
-        usual = slow["usual"]
+    for slow in run.slow:
         console.print(
-            f"slower than usual: {slow['task_id']} {slow['phase']} {slow['seconds']:.2f} s; "
-            f"the median of {usual['n']} is {usual['p50']:.2f} s",
+            f"slower than usual: {slow.task_id} {slow.phase} {slow.seconds:.2f} s; "
+            f"the median of {slow.usual.n} is {slow.usual.p50:.2f} s",
             soft_wrap=True,
         )
 
 
-def _usually(usual: dict[str, float] | None) -> str:
+def _usually(usual: Percentiles | None) -> str:
     if usual is None:
         return ""
-    low, high = usual["p10"], usual["p90"]
-    return f"; usually {usual['p50']:.2f} s [{low:.2f} – {high:.2f}], n = {usual['n']}"
+    return f"; usually {usual.p50:.2f} s [{usual.p10:.2f} – {usual.p90:.2f}], n = {usual.n}"
 
 
-def _tries(run: dict[str, Any]) -> Table:
+def _tries(run: RunAnswer) -> Table:
     """A row a try: its phases, its sum, and what is not the user's own work."""
-    tries, own = run["tries"], run["own"]
-    phases = tries["phases"]
+    tries = run.tries
     table = make_table("seconds")
-    for name in (*phases, "sum", "overhead"):
+    for name in (*tries.phases, "sum", "overhead"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row, task in enumerate(tries["task_id"]):
-        known = {name: column["seconds"][row] for name, column in phases.items()}
+    for row, task in enumerate(tries.task_id):
+        known = {name: column.seconds[row] for name, column in tries.phases.items()}
         inside = {n: s for n, s in known.items() if s is not None and n not in OUTSIDE}
         whole = sum(inside.values())
-        overhead = whole - sum(inside.get(name, 0.0) for name in own)
+        overhead = whole - sum(inside.get(name, 0.0) for name in run.own)
         figures = ["–" if seconds is None else f"{seconds:.2f}" for seconds in known.values()]
-        index, number = tries["map_index"][row], tries["try_number"][row]
+        index, number = tries.map_index[row], tries.try_number[row]
         mapped, again = index >= 0, number > 1
         name = f"{task}{f'[{index}]' if mapped else ''}{f' try {number}' if again else ''}"
         ends = [f"{whole:.2f}", f"{overhead:.2f}"] if inside else ["–", "–"]
@@ -110,19 +110,18 @@ def _tries(run: dict[str, Any]) -> Table:
     return table
 
 
-def _print_history(console: Console, found: dict[str, Any]) -> None:
+def _print_history(console: Console, found: History) -> None:
     from rich.text import Text
 
-    console.print(Text(found["dag_id"], "bold"))
-    console.print(f"{found['runs']} runs{_usually(found['seconds'])}")
-    if share := found["overhead_share"]:
-        console.print(f"overhead: {share['p50']:.0%} of the tries' time, in the median")
+    console.print(Text(found.dag_id, "bold"))
+    console.print(f"{found.runs} runs{_usually(found.seconds)}")
+    if share := found.overhead_share:
+        console.print(f"overhead: {share.p50:.0%} of the tries' time, in the median")
     table = make_table("task", "phase", "median", "p10", "p90", "n")
     for column in table.columns[2:]:
         column.justify = "right"
-    for task, phases in found["tasks"].items():
-        for phase, usual in phases.items():
-            figures = [f"{usual[name]:.3f}" for name in ("p50", "p10", "p90")]
-            table.add_row(task, phase, *figures, str(usual["n"]))
+    for task, phase, usual in found.phases:
+        figures = [f"{seconds:.3f}" for seconds in (usual.p50, usual.p10, usual.p90)]
+        table.add_row(task, phase, *figures, str(usual.n))
     console.print()
     print_table(console, table)

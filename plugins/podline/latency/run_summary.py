@@ -66,6 +66,20 @@ def percentiles(values: Iterable[float]) -> Percentiles:
     return Percentiles(len(ordered), at(0.1), at(0.5), at(0.9))
 
 
+def spread(values: Iterable[float | None]) -> Percentiles | None:
+    """Return the quantiles of those values that are known; None: none is."""
+    known = [value for value in values if value is not None]
+    return percentiles(known) if known else None
+
+
+def by_run(records: Iterable[Record]) -> list[list[Record]]:
+    """Return the records of each run."""
+    found: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        found[record.run_id].append(record)
+    return list(found.values())
+
+
 def totals(records: Iterable[Record]) -> dict[str, float]:
     """Return the seconds of each phase over all tries, in the order of the phases."""
     sums: dict[str, float] = defaultdict(float)

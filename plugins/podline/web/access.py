@@ -5,6 +5,7 @@ from typing import Any
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
 
 _ENTITY = DagAccessEntity.TASK_INSTANCE
@@ -27,8 +28,6 @@ def may_read(user: Any, dag_id: str) -> bool:
         user: Airflow's.
         dag_id: the DAG.
     """
-    from airflow.models.dag import DagModel
-
     return get_auth_manager().is_authorized_dag(
         method="GET",
         access_entity=_ENTITY,

@@ -2,8 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pydantic_core
 from fastapi import Response
@@ -13,12 +12,12 @@ SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store
 _POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'"
 
 
-def to_json(value: Any) -> Response:
+def to_json(value: object) -> Response:
     """JSON; what stands in it is text, whoever shows it."""
     return Response(pydantic_core.to_json(value), media_type="application/json", headers=SAFE)
 
 
-def to_csv(rows: Sequence[dict[str, Any]]) -> Response:
+def to_csv(rows: Sequence[Mapping[str, object]]) -> Response:
     """Rows as CSV (RFC 4180), with a header."""
     text = io.StringIO()
     if rows:

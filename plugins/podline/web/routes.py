@@ -18,8 +18,10 @@ from fastapi.responses import JSONResponse
 
 from podline.exceptions import PodlineError
 from podline.extensions import PAGES, extensions
-from podline.web import models, queries, static_files
+from podline.latency import answers
+from podline.web import models, queries, static_files, stored
 from podline.web.access import OF_DAG, may_read
+from podline.web.csv_rows import history_rows, phase_rows
 from podline.web.responses import SAFE, to_csv, to_json, to_page
 
 Format = Annotated[Literal["json", "csv"], Query(alias="format")]
@@ -60,11 +62,31 @@ def _explain(request: Request, error: Exception) -> Response:
 # --- one DAG ------------------------------------------------------------------------------------
 
 
+def _one_try(
+    dag_id: Id,
+    run_id: Id,
+    task_id: Id,
+    session: SessionDep,
+    map_index: MapIndex = -1,
+    try_number: TryNumber = None,
+) -> answers.OneTry:
+    run = queries.read_run(session, dag_id, run_id, (task_id, map_index))
+    return run.one_try(task_id, map_index, try_number)
+
+
+OneTry = Annotated[answers.OneTry, Depends(_one_try)]
+
+
 @_of_dag.get("/runs/{run_id}")
 def run(
-    dag_id: Id, run_id: Id, session: SessionDep, form: Format = "json", runs: Runs = 20,
-    limit: Limit = 1000, offset: Offset = 0,
-) -> Response:  # fmt: skip
+    dag_id: Id,
+    run_id: Id,
+    session: SessionDep,
+    form: Format = "json",
+    runs: Runs = 20,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
     """Where the time of a run went.
 
     Args:
@@ -76,46 +98,36 @@ def run(
         limit: how many tries are given; totals are of all.
         offset: how many are passed over.
     """
-    found = queries.Run.read(session, dag_id, run_id)
+    found = queries.read_run(session, dag_id, run_id)
     if form == "csv":
-        return to_csv(queries.phase_rows(found.records[offset : offset + limit]))
-    return to_json(found.answer(session, runs, limit, offset))
+        return to_csv(phase_rows(found.records[offset : offset + limit]))
+    before = queries.read_before(session, found, runs)
+    return to_json(answers.of_run(found, before, limit, offset))
 
 
 @_of_dag.get("/runs/{run_id}/tasks/{task_id}")
-def task(
-    dag_id: Id, run_id: Id, task_id: Id, session: SessionDep, form: Format = "json",
-    runs: Runs = 20, map_index: MapIndex = -1, try_number: TryNumber = None,
-) -> Response:  # fmt: skip
+def task(found: OneTry, session: SessionDep, form: Format = "json", runs: Runs = 20) -> Response:
     """Where the time of one try went: all that its record says.
 
     Args:
-        dag_id: the DAG.
-        run_id: the run.
-        task_id: the task.
+        found: the try.
         session: of Airflow's database.
         form: ``json``, or ``csv`` with a row a phase.
         runs: how many earlier runs it is compared with.
-        map_index: of a mapped task.
-        try_number: by default the last.
     """
-    found = queries.OneTry.read(session, dag_id, run_id, task_id, map_index, try_number)
     if form == "csv":
-        return to_csv(queries.phase_rows([found.record]))
-    return to_json(found.answer(session, runs))
+        return to_csv(phase_rows([found.record]))
+    before = queries.read_before(session, found.run, runs)
+    return to_json(answers.of_try(found, before))
 
 
 @_of_dag.get("/runs/{run_id}/tasks/{task_id}/notebook")
-def notebook(
-    dag_id: Id, run_id: Id, task_id: Id, session: SessionDep, map_index: MapIndex = -1,
-    try_number: TryNumber = None,
-) -> Response:  # fmt: skip
+def notebook(found: OneTry) -> Response:
     """The executed notebook of a try as a page; without its page, the notebook itself.
 
     Its text is the notebook's: a browser is told to run none of it.
     """
-    found = queries.OneTry.read(session, dag_id, run_id, task_id, map_index, try_number)
-    return to_page(*found.notebook())
+    return to_page(*stored.executed_notebook(found.record))
 
 
 @_of_dag.get("/history")
@@ -128,8 +140,8 @@ def history(dag_id: Id, session: SessionDep, form: Format = "json", runs: Runs =
         form: ``json``, or ``csv`` with a row a task and phase.
         runs: how many runs.
     """
-    found = queries.history(session, dag_id, runs)
-    return to_csv(queries.history_rows(found)) if form == "csv" else to_json(found)
+    found = queries.read_history(session, dag_id, runs)
+    return to_csv(history_rows(found)) if form == "csv" else to_json(found)
 
 
 # --- all DAGs -----------------------------------------------------------------------------------
@@ -137,9 +149,13 @@ def history(dag_id: Id, session: SessionDep, form: Format = "json", runs: Runs =
 
 @_of_all.get("/api/v1/dags")
 def dags(
-    session: SessionDep, user: GetUserDep, limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    offset: Offset = 0, search: Annotated[str, Query(max_length=200)] = "", runs: Runs = 20,
-) -> Response:  # fmt: skip
+    session: SessionDep,
+    user: GetUserDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    offset: Offset = 0,
+    search: Annotated[str, Query(max_length=200)] = "",
+    runs: Runs = 20,
+) -> Response:
     """The DAGs that have records and that the user may read, the one that ran last first.
 
     Args:
@@ -153,9 +169,10 @@ def dags(
     allowed = [
         dag_id for dag_id in queries.recorded_dags(session, search) if may_read(user, dag_id)
     ]
-    page = [queries.overview(session, dag_id, runs) for dag_id in allowed[offset : offset + limit]]
+    page = allowed[offset : offset + limit]
+    found = [queries.read_history(session, dag_id, runs).in_short() for dag_id in page]
     since = queries.recorded_since(session, allowed)
-    return to_json({"dags": page, "total": len(allowed), "offset": offset, "since": since})
+    return to_json({"dags": found, "total": len(allowed), "offset": offset, "since": since})
 
 
 # A model is an asset of Airflow's: who may read those may read what is published.

@@ -1,16 +1,28 @@
-"""Records that only the object store has: of a failed try, until a later one has ended."""
+"""What the object store alone has: executed notebooks, and records of tries that failed.
+
+A failed try's record comes to Airflow's database when a later one has ended.
+"""
 
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from podline.exceptions import PodlineError
 from podline.latency import record_store
 from podline.latency.background import aside
+from podline.latency.record import Record
 from podline.latency.record_reader import TryId
-from podline.store.keys import TryKey
+from podline.runner.html_export import PAGE
+from podline.store import ObjectMissing, open_store
+from podline.store.keys import EXECUTED, TryKey
 
 _MANY = 10  # tries that one answer asks for: some 3 ms each
 _PATIENCE = 1.0  # seconds that the store has for all of them
+_KINDS = {PAGE: "text/html; charset=utf-8", EXECUTED: "application/x-ipynb+json"}
+
+
+class NoNotebook(PodlineError):
+    """A try left no executed notebook, or the store does not have it any more."""
 
 
 def find(
@@ -31,8 +43,6 @@ def find(
 
 
 def _collect(dag_id: str, tries: Iterable[TryId], found: dict[TryId, str]) -> None:
-    from podline.store import open_store
-
     until, store = time.monotonic() + _PATIENCE, open_store()
     for one in tries:
         if time.monotonic() > until:
@@ -40,3 +50,27 @@ def _collect(dag_id: str, tries: Iterable[TryId], found: dict[TryId, str]) -> No
         record = record_store.find(store, TryKey(dag_id, *one, nonce=""))
         if record is not None:
             found[one] = record_store.to_json(record)
+
+
+def executed_notebook(record: Record) -> tuple[bytes, str]:
+    """Return a try's executed notebook, as a page if there is one, and its media type.
+
+    Raises:
+        NoNotebook: there is none.
+    """
+    key = record.executed_notebook
+    try:
+        where, _ = TryKey.parse(key)
+    except ValueError:
+        raise NoNotebook("the try left no executed notebook") from None
+    # The record says so, which a user may have written: it is not to open other doors.
+    mine = (record.dag_id, record.run_id, record.task_id, record.map_index)
+    if (where.dag_id, where.run_id, where.task_id, where.map_index) != mine:
+        raise NoNotebook("the record names a notebook of another task instance")
+    store = open_store()
+    for name, kind in _KINDS.items():
+        try:
+            return bytes(store.get(where.key(name))), kind
+        except ObjectMissing:
+            continue
+    raise NoNotebook(f"the store has no {key} any more")

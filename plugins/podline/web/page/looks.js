@@ -4,14 +4,15 @@ import { Box, Flex, Text, h } from "./host.js";
 import { PHASES } from "./phases.js"; // podline.phases, as static_files.py writes it
 import { seconds } from "./words.js";
 
-// Each place has a hue, which grows darker from phase to phase.
+// Each place has a hue, which grows darker from phase to phase; a stage has another after its code.
 const HUES = { worker: "orange", cluster: "purple", stage: "blue", trigger: "pink" };
 const KINDS = new Map();
-const used = {};
+const used = { cyan: 400 };
 for (const kind of PHASES) {
   const hue = HUES[kind.where] ?? "gray";
   const own = kind.part === "code";
-  if (!own) used[hue] = (used[hue] ?? 200) + 100;
+  if (own) HUES.stage = "cyan";
+  else used[hue] = (used[hue] ?? 200) + 100;
   const shade = own ? "green-500" : `${hue}-${used[hue]}`;
   KINDS.set(kind.name, { ...kind, colour: `var(--chakra-colors-${shade})` });
 }
