@@ -1,9 +1,10 @@
 """What the control plane and a stage say to each other goes to JSON and comes back the same."""
 
+import hashlib
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,36 +27,53 @@ from podline.contract import (
 )
 
 PLAN = StagePlan(
-    notebook="n", notebook_sha256="a" * 64, stage="train", order=1,
+    notebook="n",
+    notebook_sha256="a" * 64,
+    stage="train",
+    order=1,
     ancestors={"load": (), "clean": ("load",)},
     cells=(CellSource(3, "x = 'ü\u2028'"), CellSource(5, "")),
-    reads=("a", "b"), hands_on=("x",), guarded={"b": ("left", "right")},
+    reads=("a", "b"),
+    hands_on=("x",),
+    guarded={"b": ("left", "right")},
     carried=(
         Carried(1, 2, "import a", ("a",), (), ("a",)),
         Carried(1, 3, "b = f()", ("b",), ("f",), (), True),
     ),
-    later_modules=("a",), metrics=("x",),
+    later_modules=("a",),
+    metrics=("x",),
     parameters={"n": 1, "rate": 0.5, "name": "ü", "sizes": [1, [2]], "more": {"k": None}},
-    files={"data/ü.csv": "b" * 64}, files_limit=10, beside=("left",), reseeds=True, seeded=True,
-)  # fmt: skip
+    files={"data/ü.csv": "b" * 64},
+    files_limit=10,
+    beside=("left",),
+    reseeds=True,
+    seeded=True,
+)
 TASK = StageTask(PLAN, (ResultRef("load", "k", "h"),), "runs/n", "abc")
-ARTIFACT = Artifact(
-    "k", "npy", 8, "c" * 64, "load", 2, "ndarray", ("load:b",), ("f",), ("numpy",), "load:b",
-    {"row": 0},
-)  # fmt: skip
+NEEDS = {"requires": ("load:b",), "names": ("f",), "libraries": ("numpy",), "shares": "load:b"}
+ARTIFACT = Artifact("k", "npy", 8, "c" * 64, "load", 2, "ndarray", part={"row": 0}, **NEEDS)
+NAMES = {"a": Binding("load:a", "load", 0, 2), "gone": Binding(None, "train", 1, 5)}
 RESULT = StageResult(
-    stage="train", nonce="abc", plan_sha256=PLAN.digest, notebook_sha256="a" * 64,
-    files={"f": "b"}, succeeded=False,
-    heap=Heap(
-        {"a": Binding("load:a", "load", 0, 2), "gone": Binding(None, "train", 1, 5)},
-        {"load:a": ARTIFACT}, {"f.csv": ARTIFACT}, {"random": ARTIFACT},
-    ),
+    stage="train",
+    nonce="abc",
+    plan_sha256=PLAN.digest,
+    notebook_sha256="a" * 64,
+    files={"f": "b"},
+    succeeded=False,
+    heap=Heap(NAMES, {"load:a": ARTIFACT}, {"f.csv": ARTIFACT}, {"random": ARTIFACT}),
     phases=(Phase("boot", 0.0, 0.25), Phase("code", 0.25, 1.0), Phase("code", 1.25, 0.5)),
-    cells=(CellTime(3, 0.25, 0.1),), metrics={"loss": 0.5, "bad": float("inf")},
-    bytes_in=1, bytes_out=2, executed_notebook="e", peak_memory=3, started=4.5,
-    failure=Failure("why", 3, "trace"), versions={"python": "3.11"},
-    data={"household_power": "c" * 64}, published=(PublishedVersion("power", 3),),
-)  # fmt: skip
+    cells=(CellTime(3, 0.25, 0.1),),
+    metrics={"loss": 0.5, "bad": float("inf")},
+    bytes_in=1,
+    bytes_out=2,
+    executed_notebook="e",
+    peak_memory=3,
+    started=4.5,
+    failure=Failure("why", 3, "trace"),
+    versions={"python": "3.11"},
+    data={"household_power": "c" * 64},
+    published=(PublishedVersion("power", 3),),
+)
 
 
 @pytest.mark.parametrize("value", [PLAN, TASK, RESULT], ids=lambda value: type(value).__name__)
@@ -80,15 +98,11 @@ def test_what_comes_back_is_typed_all_the_way() -> None:
 
 
 def test_a_result_without_a_failure() -> None:
-    from dataclasses import replace
-
     plain = replace(RESULT, failure=None, succeeded=True)
     assert StageResult.from_json(plain.to_json()).failure is None
 
 
 def test_the_digest_is_of_the_text() -> None:
-    import hashlib
-
     assert PLAN.digest == hashlib.sha256(PLAN.to_json().encode()).hexdigest()
     assert RESULT.digest != TASK.digest
 
@@ -107,8 +121,6 @@ def test_small_answers() -> None:
     assert RESULT.seconds("code") == 1.5
     assert RESULT.seconds("fetch") == 0
     assert PLAN.last_cell == 5
-    from dataclasses import replace
-
     assert replace(PLAN, cells=()).last_cell == 0
 
 

@@ -53,18 +53,19 @@ def _assert_in_code(found: dict[str, Any]) -> None:
         assert cell["start"] + cell["seconds"] < code["start"] + code["seconds"] + SUM, cell
 
 
+def phase(name: str, seconds: float, start: float = 0.0) -> dict[str, Any]:
+    """A phase as JSON."""
+    about = {"source": "worker", "precision": 0.001}
+    return {"name": name, "start": start, "seconds": seconds, **about}
+
+
 def record(task: str, start: float = 0.0, **changes: Any) -> Record:
     """A record of a stage of one second, `start` seconds after its run began."""
-    seconds = changes.pop("phases", SECONDS)
     phases, at = [], 0.0
-    for name, length in seconds.items():
-        phases.append(
-            {"name": name, "start": at, "seconds": length, "source": "worker", "precision": 0.001}
-        )
+    for name, length in changes.pop("phases", SECONDS).items():
+        phases.append(phase(name, length, at))
         at += length
-    given = {
-        "version": 1, "dag_id": "d", "run_id": "r", "task_id": task, "try_number": 1,
-        "kind": "stage", "state": "success", "start": 1000 + start, "end": 1000 + start + at,
-        "run_start": 999.5, "phases": phases,
-    }  # fmt: skip
-    return Record.model_validate(given | changes)
+    which = {"dag_id": "d", "run_id": "r", "task_id": task, "try_number": 1}
+    times = {"start": 1000 + start, "end": 1000 + start + at, "run_start": 999.5}
+    about = {"version": 1, "kind": "stage", "state": "success", "phases": phases}
+    return Record.model_validate({**which, **times, **about, **changes})

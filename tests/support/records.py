@@ -66,6 +66,11 @@ def plain():
 
 plain()
 """
+_CELLS = [
+    code_cell("import time", "imports"),
+    code_cell("x = 1\ntime.sleep(0.2)", "step:first"),
+    code_cell("y = x + 1\nprint('<b>y</b> is', y)", "step:second"),
+]
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,13 @@ class Server:
     tokens: dict[str, str] = field(default_factory=dict)
 
     def ask(
-        self, path: str, user: str | None = "admin", method: str = "GET", body: Any = None,
+        self,
+        path: str,
+        user: str | None = "admin",
+        method: str = "GET",
+        body: Any = None,
         **headers: str,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Ask as a user (None: nobody)."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
@@ -146,10 +155,10 @@ def serving(home: Path, store: Mapping[str, str]) -> Iterator[Server]:
     port = int(env["AIRFLOW__API__PORT"])
     found = Server(f"http://127.0.0.1:{port}", database, runs)
     with (home / "api.log").open("wb") as log:
+        command = [airflow_command(), "api-server"]
         process = subprocess.Popen(
-            [airflow_command(), "api-server"],
-            env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+            command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
         try:
             _wait(found, process, home / "api.log")
             yield found
@@ -159,17 +168,14 @@ def serving(home: Path, store: Mapping[str, str]) -> Iterator[Server]:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    for name, text in {
+    files = {
         "config/by_dag.py": _BY_DAG,
         "dags/plain.py": _PLAIN,
         "dags/notebooks.py": (ROOT / "dags" / "notebook_pipelines_dag.py").read_text(),
-        "notebooks/small.ipynb": notebook_text([
-            code_cell("import time", "imports"),
-            code_cell("x = 1\ntime.sleep(0.2)", "step:first"),
-            code_cell("y = x + 1\nprint('<b>y</b> is', y)", "step:second"),
-        ]),
+        "notebooks/small.ipynb": notebook_text(_CELLS),
         "passwords.json": json.dumps({name: name for name in ["admin", *RIGHTS]}),
-    }.items():  # fmt: skip
+    }
+    for name, text in files.items():
         path = home / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

@@ -133,10 +133,8 @@ def critical_path(records: Iterable[Record]) -> list[Step]:
         since = here.run_start if parent is None else parent.end
         start = here.start or 0.0
         waited = max(0.0, start - since) if since is not None else 0.0
-        path.append(
-            Step(here.task_id, here.map_index, here.try_number, round(waited, 6),
-                 round(here.duration, 6))
-        )  # fmt: skip
+        times = round(waited, 6), round(here.duration, 6)
+        path.append(Step(here.task_id, here.map_index, here.try_number, *times))
         here = parent
     return path[::-1]
 

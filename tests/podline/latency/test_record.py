@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from podline.latency import record_store
 from podline.latency.record import Record
-from tests.support.latency import record
+from tests.support.latency import phase, record
 
 MANY_CELLS = [{"number": n + 1, "start": float(n), "seconds": 0.123456} for n in range(2000)]
 
@@ -42,12 +42,9 @@ def test_what_is_not_known_takes_no_room() -> None:
         {"start": "yesterday"},
         {"map_index": -2},
         {"kind": "<script>"},
-        {"phases": [{"name": "code", "start": 0, "seconds": -1, "source": "stage",
-                     "precision": 0}]},
-        {"phases": [{"name": "code", "start": 0, "seconds": 1e300, "source": "stage",
-                     "precision": 0}]},
-        {"phases": [{"name": "leisure", "start": 0, "seconds": 1, "source": "stage",
-                     "precision": 0}]},
+        {"phases": [phase("code", -1)]},
+        {"phases": [phase("code", 1e300)]},
+        {"phases": [phase("leisure", 1)]},
         {"phases": record("a").model_dump()["phases"] * 11},
         {"cells": [{"number": 0, "start": 0, "seconds": 1}]},
         {"events": [{"reason": "x" * 1001, "message": "", "at": 0}]},
@@ -55,7 +52,7 @@ def test_what_is_not_known_takes_no_room() -> None:
         {"upstream": ["x"] * 1001},
         {"unknown": 1},
     ],
-)  # fmt: skip
+)
 def test_what_no_worker_writes_is_refused(change: dict[str, Any]) -> None:
     given = record("a").model_dump() | change
     with pytest.raises(ValidationError):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from podline.phases import OUTSIDE
+from tests.support.latency import phase
 from tests.support.records import MANY, RIGHTS, Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
@@ -291,9 +292,8 @@ def forge(server: Server, change: dict[str, Any] | str, task: str = "first") -> 
         json.dumps({"version": 1}),
         {"version": 99},
         {"phases": "many"},
-        {"phases": [{"name": "<b>", "start": 0, "seconds": 1, "source": "stage", "precision": 0}]},
-        {"phases": [{"name": "code", "start": 0, "seconds": 1e9, "source": "stage",
-                     "precision": 0}]},
+        {"phases": [phase("<b>", 1)]},
+        {"phases": [phase("code", 1e9)]},
         {"phases": []},
         {"dag_id": "plain"},
         {"task_id": "second"},
@@ -304,7 +304,7 @@ def forge(server: Server, change: dict[str, Any] | str, task: str = "first") -> 
         {"cells": [{"number": 0, "start": 0, "seconds": 1}]},
         {"failure": "x" * 50_000},
     ],
-)  # fmt: skip
+)
 def test_a_record_that_does_not_fit_is_left_out(server: Server, change: Any) -> None:
     found = forge(server, change)
     assert found["partial"].startswith("its record")

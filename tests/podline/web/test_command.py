@@ -13,13 +13,14 @@ from tests.support.records import Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 
+NOWHERE = "http://127.0.0.1:9"
+
 
 def latency(server: Server, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    variables = {"PODLINE_API_URL": server.url, "PODLINE_API_PASSWORD": "admin"} | env
-    return subprocess.run(
-        [sys.executable, "-m", "podline.cli", "latency", *words],
-        env=os.environ | variables, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    known = {"PODLINE_API_URL": server.url, "PODLINE_API_PASSWORD": "admin"}
+    command = [sys.executable, "-m", "podline.cli", "latency", *words]
+    environment = os.environ | known | env
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def test_a_run(server: Server) -> None:
@@ -58,11 +59,11 @@ def test_csv_and_json_are_what_the_api_gives(server: Server) -> None:
         (["small", "nonsense"], {}, "has no run 'nonsense'"),
         (["nothing", "latest"], {}, "nothing"),
         (["small"], {"PODLINE_API_PASSWORD": "wrong"}, "does not know you"),
-        (["small"], {"PODLINE_API_URL": "http://127.0.0.1:9"}, "does not answer at http://127.0.0.1:9"),
+        (["small"], {"PODLINE_API_URL": NOWHERE}, f"does not answer at {NOWHERE}"),
         (["plain", "--user", "anna"], {"PODLINE_API_PASSWORD": "anna"}, "you may not see this"),
         (["small", "--format", "xml"], {}, "give table, csv or json"),
     ],
-)  # fmt: skip
+)
 def test_what_goes_wrong_is_said(
     server: Server, words: list[str], env: dict[str, str], said: str
 ) -> None:

@@ -12,10 +12,12 @@ from tests.support.browser import PHONE, WIDE, log_in, picture
 from tests.support.records import MANY, Server
 
 pytestmark = [
-    pytest.mark.browser, pytest.mark.xdist_group("web"), pytest.mark.timeout(300),
+    pytest.mark.browser,
+    pytest.mark.xdist_group("web"),
+    pytest.mark.timeout(300),
     # Playwright's own loop is closed at the end of the session.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
