@@ -1,5 +1,6 @@
 """The studies' reports in Airflow's UI: what this package adds to podline's pages."""
 
+from contextlib import suppress
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -63,12 +64,8 @@ def report(dag_id: str, name: str) -> bytes:
     Raises:
         PodlineError: there is none.
     """
-    missing = PodlineError(f"the DAG {dag_id!r} has no report of a study {name!r}")
-    kind = kind_of_dag(dag_id)
-    if kind is None:
-        raise missing
-    store = open_store()
-    try:
-        return bytes(store.get(Study(store, kind, name).key(FOLDER, HTML)))
-    except (ObjectMissing, ValueError):
-        raise missing from None
+    if kind := kind_of_dag(dag_id):
+        store = open_store()
+        with suppress(ObjectMissing, ValueError):
+            return bytes(store.get(Study(store, kind, name).key(FOLDER, HTML)))
+    raise PodlineError(f"the DAG {dag_id!r} has no report of a study {name!r}")

@@ -16,7 +16,12 @@ SUM = 0.010  # seconds that phases may differ from the duration
 def one_try(
     airflow: Airflow, dag_id: str, run_id: str, task_id: str, number: int = 1
 ) -> dict[str, Any]:
-    """What podline's API says of a try; its record comes a moment after its end."""
+    """What podline's API says of a try; its record comes a moment after its end.
+
+    Args:
+        airflow: is asked.
+        dag_id, run_id, task_id, number: the try.
+    """
     run = quote(run_id, safe="")
     path = f"/podline/api/v1/dags/{dag_id}/runs/{run}/tasks/{task_id}?try_number={number}"
     deadline = time.monotonic() + 5
@@ -54,7 +59,7 @@ def _assert_in_code(found: dict[str, Any]) -> None:
 
 
 def phase(name: str, seconds: float, start: float = 0.0) -> dict[str, Any]:
-    """A phase as JSON."""
+    """A phase as JSON; times in seconds."""
     about = {"source": "worker", "precision": 0.001}
     return {"name": name, "start": start, "seconds": seconds, **about}
 

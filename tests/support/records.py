@@ -107,7 +107,15 @@ class Server:
         body: Any = None,
         **headers: str,
     ) -> Answer:
-        """Ask as a user (None: nobody)."""
+        """Ask the server.
+
+        Args:
+            path: with the query.
+            user: who asks; None: nobody.
+            method: HTTP's.
+            body: is sent as JSON.
+            headers: further ones.
+        """
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         request.add_header("Content-Type", "application/json")

@@ -67,7 +67,11 @@ class Api:
         return TypeAdapter(kind).validate_json(self.text(path, query))
 
     def text(self, path: Sequence[str], query: Query) -> str:
-        """Return podline's answer as it came; the parts of `path` are escaped."""
+        """Return podline's answer as it came; the parts of `path` are escaped.
+
+        Raises:
+            ApiError: Airflow does not answer, or refuses.
+        """
         where = "/".join(quote(part, safe="") for part in path)
         return self._ask("GET", f"/podline/api/v1/{where}", params=query).text
 

@@ -106,12 +106,8 @@ def is_whole(record: Record) -> bool:
 
 def last_tries(records: Iterable[Record]) -> list[Record]:
     """Return the last try of each task instance."""
-    last: dict[tuple[str, str, int], Record] = {}
-    for record in records:
-        key = (record.run_id, record.task_id, record.map_index)
-        if key not in last or last[key].try_number < record.try_number:
-            last[key] = record
-    return list(last.values())
+    ordered = sorted(records, key=lambda record: record.try_number)
+    return list({(r.run_id, r.task_id, r.map_index): r for r in ordered}.values())
 
 
 def critical_path(records: Iterable[Record]) -> list[Step]:
@@ -119,17 +115,13 @@ def critical_path(records: Iterable[Record]) -> list[Step]:
 
     Each is the one among those that the next waited for which ended last.
     """
-    ended: dict[str, Record] = {}
-    for record in last_tries(records):
-        if record.end is not None and record.start is not None:
-            before = ended.get(record.task_id)
-            if before is None or (before.end or 0.0) < record.end:
-                ended[record.task_id] = record
-    here = max(ended.values(), key=lambda record: record.end or 0.0, default=None)
+    known = [r for r in last_tries(records) if r.end is not None and r.start is not None]
+    ended = {record.task_id: record for record in sorted(known, key=_end)}
+    here = max(ended.values(), key=_end, default=None)
     path: list[Step] = []
     while here is not None and len(path) < len(ended):
         parents = [ended[task] for task in here.upstream if task in ended]
-        parent = max(parents, key=lambda record: record.end or 0.0, default=None)
+        parent = max(parents, key=_end, default=None)
         since = here.run_start if parent is None else parent.end
         start = here.start or 0.0
         waited = max(0.0, start - since) if since is not None else 0.0
@@ -137,6 +129,10 @@ def critical_path(records: Iterable[Record]) -> list[Step]:
         path.append(Step(here.task_id, here.map_index, here.try_number, *times))
         here = parent
     return path[::-1]
+
+
+def _end(record: Record) -> float:
+    return record.end or 0.0
 
 
 def usual(records: Iterable[Record]) -> dict[str, dict[str, Percentiles]]:

@@ -21,5 +21,11 @@ def _made() -> _App:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """The ASGI application that Airflow mounts at `PREFIX`."""
+    """The ASGI application that Airflow mounts at `PREFIX`.
+
+    Args:
+        scope: of the request, as ASGI has it.
+        receive: brings the request's body.
+        send: takes the answer.
+    """
     await _made()(scope, receive, send)

@@ -44,6 +44,10 @@ def run_tab(server: Server, dag_id: str) -> str:
     return f"/dags/{dag_id}/runs/{quote(server.runs[dag_id], safe='')}/plugin/podline-run"
 
 
+def in_waterfall(page: Any, stage: str) -> Any:
+    return page.get_by_label("Waterfall of the run").get_by_role("link", name=stage)
+
+
 @contextmanager
 def no_errors(page: Any) -> Iterator[Any]:
     yield page
@@ -67,9 +71,7 @@ def test_a_runs_tab(
 
 def test_from_a_run_to_a_task_and_its_notebook(visit: Callable[..., Any], server: Server) -> None:
     with no_errors(visit(run_tab(server, "small"))) as page:
-        page.get_by_role("region", name="Waterfall of the run").get_by_role(
-            "link", name="second"
-        ).click()
+        in_waterfall(page, "second").click()
         page.get_by_role("heading", name="second", level=1).wait_for()
         phases = page.get_by_role("region", name="Phases of the try").inner_text()
         for name in ("prepare", "boot", "code", "finish"):
@@ -110,9 +112,7 @@ def test_the_navigations_page_down_to_a_task(visit: Callable[..., Any], server: 
         picture(page, "overview-390-light")
         page.get_by_role("link", name="small").click()
         page.get_by_role("link", name=server.runs["small"]).click()
-        page.get_by_role("region", name="Waterfall of the run").get_by_role(
-            "link", name="first"
-        ).click()
+        in_waterfall(page, "first").click()
         page.get_by_role("heading", name="first", level=1).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 

@@ -16,7 +16,7 @@ export function address(path, query = {}) {
   return url;
 }
 
-export async function ask(path, query, signal) {
+async function ask(path, query, signal) {
   let answer;
   try {
     answer = await fetch(address(path, query), { credentials: "same-origin", signal });
@@ -68,10 +68,6 @@ export function useAnswer(path, query, isLive = () => false) {
     };
   }, [key, turn]);
   const retry = useCallback(() => setTurn((n) => n + 1), []);
-  const mine = state.key === key;
-  return {
-    answer: mine ? state.answer : null,
-    error: mine ? state.error : null,
-    retry,
-  };
+  const { answer, error } = state.key === key ? state : {};
+  return { answer, error, retry };
 }

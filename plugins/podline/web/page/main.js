@@ -1,10 +1,10 @@
 // The page's root: which view is wanted, where it stands, and what is shown where one breaks.
 
-import { Box, Button, PageLink, React, Text, h, useEffect, useRef, useSearchParams } from "./host.js";
+import { Box, Button, React, Text, h, useEffect, useRef, useSearchParams } from "./host.js";
 import { links } from "./links.js";
 import { Models } from "./models.js";
 import { Dag, Overview } from "./overview.js";
-import { Notice } from "./parts.js";
+import { Notice, Trail } from "./parts.js";
 import { Run } from "./run.js";
 import { Task } from "./task.js";
 
@@ -38,23 +38,15 @@ function View({ dagId, runId, taskId, mapIndex }) {
   const index = Number(mapIndex ?? query.get("index") ?? -1);
   const tryNumber = query.get("try_number");
   if (dag === null) return h(Overview, { links: to });
-  const trail = inNavigation && h(Trail, { dag, run, task, to });
+  const trail = [["All DAGs", to.all]];
+  if (run || task) trail.push([dag, to.dag(dag)]);
+  if (task) trail.push([run, to.run(dag, run)]);
   const view = task
     ? h(Task, { dagId: dag, runId: run, taskId: task, mapIndex: index, tryNumber, links: to })
     : run
       ? h(Run, { dagId: dag, runId: run, links: to })
       : h(Dag, { dagId: dag, links: to });
-  return h(Box, null, trail, view);
-}
-
-function Trail({ dag, run, task, to }) {
-  return h(
-    Text,
-    { as: "nav", fontSize: "sm", marginBottom: 2, "aria-label": "Breadcrumb" },
-    h(PageLink, { to: to.all }, "All DAGs"),
-    (run || task) && [" / ", h(PageLink, { key: "dag", to: to.dag(dag) }, dag)],
-    task && [" / ", h(PageLink, { key: "run", to: to.run(dag, run) }, run)],
-  );
+  return h(Box, null, inNavigation && h(Trail, { steps: trail }), view);
 }
 
 // A DAG's pages are wider than a phone: bring this one into view, no wider than the window.

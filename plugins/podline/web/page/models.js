@@ -3,7 +3,7 @@
 import { address, part, useAnswer } from "./api.js";
 import { Badge, Flex, Fragment, Heading, Link, PageLink, Text, h, useSearchParams } from "./host.js";
 import { links } from "./links.js";
-import { Figures, Notice, NUMBER, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, Pending, PROSE, Rows, Section, Trail } from "./parts.js";
 import { bytes, day, number, seconds } from "./words.js";
 
 const PAGE = "/plugin/podline-models";
@@ -22,8 +22,7 @@ function All() {
     Fragment,
     null,
     h(Heading, { as: "h1", size: "lg" }, "Published models"),
-    error && h(Trouble, { error, retry }),
-    !answer && !error && h(Waiting, { what: "the models" }),
+    !answer && h(Pending, { error, retry, what: "the models" }),
     answer && (answer.models.length ? h(Listed, answer) : h(Nothing)),
   );
 }
@@ -50,18 +49,12 @@ function Listed({ models }) {
 
 function One({ model, version }) {
   const { answer, error, retry } = useAnswer(`models/${part(model)}`);
-  if (error) return h(Trouble, { error, retry });
-  if (!answer) return h(Waiting, { what: "the model" });
+  if (!answer) return h(Pending, { error, retry, what: "the model" });
   const found = answer.versions.find((one) => one.version === version);
   return h(
     Fragment,
     null,
-    h(
-      Text,
-      { as: "nav", fontSize: "sm", marginBottom: 2, "aria-label": "Breadcrumb" },
-      h(PageLink, { to: PAGE }, "All models"),
-      version !== null && [" / ", h(PageLink, { key: "model", to: to({ model }) }, model)],
-    ),
+    h(Trail, { steps: [["All models", PAGE], ...(version === null ? [] : [[model, to({ model })]])] }),
     h(Heading, { as: "h1", size: "lg" }, version === null ? model : `${model} version ${version}`),
     version === null && h(Versions, answer),
     version !== null && (found ? h(Version, { found }) : h(Notice, { title: "There is no such version" })),

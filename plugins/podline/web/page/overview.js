@@ -3,7 +3,7 @@
 import { address, part, useAnswer } from "./api.js";
 import { Box, Flex, Fragment, Heading, Input, Link, PageLink, Text, h, useEffect, useState } from "./host.js";
 import { Bar } from "./looks.js";
-import { Figures, Notice, NUMBER, Pager, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, Pager, Pending, PROSE, Rows, Section } from "./parts.js";
 import { moment, range, seconds, share } from "./words.js";
 
 const PAGE = 25;
@@ -36,8 +36,7 @@ export function Overview({ links }) {
       }),
       answer?.since && h(Text, { fontSize: "sm", color: "fg.muted" }, `Records since ${moment(answer.since)}.`),
     ),
-    error && h(Trouble, { error, retry }),
-    !answer && !error && h(Waiting, { what: "the records" }),
+    !answer && h(Pending, { error, retry, what: "the records" }),
     answer && h(Dags, { answer, links, page, turn, search }),
     h(Studies),
   );
@@ -120,8 +119,7 @@ function Slowest({ dag }) {
 
 export function Dag({ dagId, links }) {
   const { answer, error, retry } = useAnswer(`dags/${part(dagId)}/history`, { runs: 50 });
-  if (error) return h(Trouble, { error, retry });
-  if (!answer) return h(Waiting, { what: "the DAG’s history" });
+  if (!answer) return h(Pending, { error, retry, what: "the DAG’s history" });
   const rows = Object.entries(answer.tasks).flatMap(([task, phases]) =>
     Object.entries(phases).map(([phase, found]) => ({ task, phase, found })),
   );

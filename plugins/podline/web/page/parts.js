@@ -1,6 +1,6 @@
 // The small parts that the pages share.
 
-import { Alert, Box, Button, Flex, Heading, Spinner, Table, Text, h } from "./host.js";
+import { Alert, Box, Button, Flex, Fragment, Heading, PageLink, Spinner, Table, Text, h } from "./host.js";
 
 export function Section({ title, children }) {
   return h(
@@ -25,7 +25,7 @@ export function Notice({ status = "info", title, children }) {
   );
 }
 
-export function Waiting({ what }) {
+function Waiting({ what }) {
   return h(
     Flex,
     { align: "center", gap: 3, padding: 6, role: "status" },
@@ -40,6 +40,22 @@ export function Trouble({ error, retry }) {
     { status: "error", title: "This cannot be shown" },
     h(Text, null, error.message),
     retry && h(Button, { size: "sm", variant: "outline", marginTop: 2, onClick: retry }, "Try again"),
+  );
+}
+
+// Stands where an answer will: what goes on, or went wrong.
+export function Pending({ error, retry, what }) {
+  return error ? h(Trouble, { error, retry }) : h(Waiting, { what });
+}
+
+// The way to a page: `steps` are [name, address].
+export function Trail({ steps }) {
+  return h(
+    Text,
+    { as: "nav", fontSize: "sm", marginBottom: 2, "aria-label": "Breadcrumb" },
+    steps.map(([name, to], place) =>
+      h(Fragment, { key: to }, place > 0 && " / ", h(PageLink, { to }, name)),
+    ),
   );
 }
 

@@ -3,7 +3,7 @@
 import { part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, PageLink, Text, h, useState } from "./host.js";
 import { Bar, Legend, isInside, isOwn, meaningOf, placeOf } from "./looks.js";
-import { Figures, Notice, NUMBER, Pager, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, Pager, Pending, PROSE, Rows, Section, Trouble } from "./parts.js";
 import { Waterfall } from "./waterfall.js";
 import { instance, range, seconds, share } from "./words.js";
 
@@ -14,8 +14,7 @@ export function Run({ dagId, runId, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}`;
   const isLive = (run) => LIVE.includes(run.state);
   const { answer, error, retry } = useAnswer(path, { limit: 5000 }, isLive);
-  if (error && !answer) return h(Trouble, { error, retry });
-  if (!answer) return h(Waiting, { what: "the run" });
+  if (!answer) return h(Pending, { error, retry, what: "the run" });
   const linkOf = (index) => {
     const { task_id: task, map_index: map, try_number: number } = answer.tries;
     return links.task(dagId, runId, task[index], map[index], number[index]);

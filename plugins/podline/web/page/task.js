@@ -3,15 +3,14 @@
 import { address, part, useAnswer } from "./api.js";
 import { Badge, Box, Flex, Fragment, Heading, Link, PageLink, Text, h } from "./host.js";
 import { Bar, Legend, isInside, meaningOf, placeOf } from "./looks.js";
-import { Figures, Notice, NUMBER, PROSE, Rows, Section, Trouble, Waiting } from "./parts.js";
+import { Figures, Notice, NUMBER, Pending, PROSE, Rows, Section } from "./parts.js";
 import { bytes, instance, moment, range, seconds } from "./words.js";
 
 export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}/tasks/${part(taskId)}`;
   const query = { map_index: mapIndex, try_number: tryNumber };
   const { answer, error, retry } = useAnswer(path, query, (found) => found.end === null);
-  if (error && !answer) return h(Trouble, { error, retry });
-  if (!answer) return h(Waiting, { what: "the try" });
+  if (!answer) return h(Pending, { error, retry, what: "the try" });
   const inside = answer.phases.filter(({ name }) => isInside(name));
   return h(
     Fragment,

@@ -8,7 +8,7 @@ import { instance, seconds } from "./words.js";
 const WIDE = 1000; // units of the drawing across
 const MANY = 60; // rows, from which on not each has a name
 
-export function rowsOf(tries, now) {
+function rowsOf(tries, now) {
   const first = new Map();
   const rows = tries.task_id.map((task, index) => {
     const start = tries.start[index];
@@ -21,7 +21,7 @@ export function rowsOf(tries, now) {
     .sort((a, b) => order(a) - order(b) || a.task.localeCompare(b.task) || a.start - b.start);
 }
 
-export function span(tries, rows) {
+function span(tries, rows) {
   let from = Infinity;
   let to = -Infinity;
   const columns = Object.values(tries.phases);
@@ -132,12 +132,8 @@ function described(tries, index) {
   }${partial}`;
 }
 
-export function Waterfall({ tries, now, linkOf }) {
-  const [pointed, point] = useState(null);
-  const go = useNavigate();
-  const rows = useMemo(() => rowsOf(tries, now), [tries, now]);
-  const height = rows.length <= MANY ? 26 : rows.length <= 300 ? 8 : 4;
-  const over = useMemo(() => span(tries, rows), [tries, rows]);
+// One path a phase, and a grey one for the tries whose phases are not known.
+function Drawing({ tries, rows, over, height, point, go }) {
   const paths = useMemo(
     () =>
       Object.entries(tries.phases).map(([name, column]) => [
@@ -146,12 +142,49 @@ export function Waterfall({ tries, now, linkOf }) {
       ]),
     [tries, rows, over, height],
   );
+  const whole = rows.length * height;
   const rowAt = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
     return rows[Math.floor(((event.clientY - box.top) / box.height) * rows.length)];
   };
+  return h(
+    "svg",
+    {
+      viewBox: `0 0 ${WIDE} ${whole}`,
+      preserveAspectRatio: "none",
+      width: "100%",
+      height: whole,
+      style: { cursor: "pointer", display: "block" },
+      role: "img",
+      "aria-label": `${rows.length} tries over ${seconds(over.to - over.from)}; the table below has their numbers`,
+      onMouseMove: (event) => point(rowAt(event)?.index ?? null),
+      onMouseLeave: () => point(null),
+      onClick: (event) => {
+        const row = rowAt(event);
+        if (row) go(row.index);
+      },
+    },
+    ticks(over).map((at) =>
+      h("path", {
+        key: at,
+        d: `M${((at / (over.to - over.from)) * WIDE).toFixed(2)} 0v${whole}`,
+        stroke: "var(--chakra-colors-border)",
+        vectorEffect: "non-scaling-stroke",
+      }),
+    ),
+    h("path", { d: bare(tries, rows, over, height), fill: "var(--chakra-colors-gray-400)" }),
+    paths.map(([name, d]) => d && h("path", { key: name, d, fill: colourOf(name) })),
+  );
+}
+
+export function Waterfall({ tries, now, linkOf }) {
+  const [pointed, point] = useState(null);
+  const navigate = useNavigate();
+  const rows = useMemo(() => rowsOf(tries, now), [tries, now]);
+  const over = useMemo(() => span(tries, rows), [tries, rows]);
   if (!rows.length) return h(Text, { color: "fg.muted" }, "No task has started yet.");
-  const whole = rows.length * height;
+  const height = rows.length <= MANY ? 26 : rows.length <= 300 ? 8 : 4;
+  const go = (index) => navigate(linkOf(index));
   return h(
     Box,
     null,
@@ -164,7 +197,7 @@ export function Waterfall({ tries, now, linkOf }) {
         { width: { base: "96px", md: "190px" }, flexShrink: 0, paddingTop: "18px" },
         h(
           Box,
-          { position: "relative", height: `${Math.max(whole, 18)}px` },
+          { position: "relative", height: `${Math.max(rows.length * height, 18)}px` },
           h(Names, { rows, tries, height, linkOf }),
         ),
       ),
@@ -172,34 +205,7 @@ export function Waterfall({ tries, now, linkOf }) {
         Box,
         { flex: 1, minWidth: 0 },
         h(Axis, { over }),
-        h(
-          "svg",
-          {
-            viewBox: `0 0 ${WIDE} ${whole}`,
-            preserveAspectRatio: "none",
-            width: "100%",
-            height: whole,
-            style: { cursor: "pointer", display: "block" },
-            role: "img",
-            "aria-label": `${rows.length} tries over ${seconds(over.to - over.from)}; the table below has their numbers`,
-            onMouseMove: (event) => point(rowAt(event)?.index ?? null),
-            onMouseLeave: () => point(null),
-            onClick: (event) => {
-              const row = rowAt(event);
-              if (row) go(linkOf(row.index));
-            },
-          },
-          ticks(over).map((at) =>
-            h("path", {
-              key: at,
-              d: `M${((at / (over.to - over.from)) * WIDE).toFixed(2)} 0v${whole}`,
-              stroke: "var(--chakra-colors-border)",
-              vectorEffect: "non-scaling-stroke",
-            }),
-          ),
-          h("path", { d: bare(tries, rows, over, height), fill: "var(--chakra-colors-gray-400)" }),
-          paths.map(([name, d]) => d && h("path", { key: name, d, fill: colourOf(name) })),
-        ),
+        h(Drawing, { tries, rows, over, height, point, go }),
       ),
     ),
     h(
