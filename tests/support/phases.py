@@ -1,10 +1,7 @@
-"""The table of phases as a page of Markdown shows it, for tests of the documentation."""
-
-import re
+"""The phases as a page of Markdown draws them, for tests of the documentation."""
 
 
-def documented(page: str) -> dict[str, str]:
-    """Where each phase is, by the page's table with the columns `where` and `phases`."""
-    table = page.partition("| where | phases |\n")[2].partition("\n\n")[0]
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[1:]]
-    return {name: where for where, cell in rows for name in re.findall(r"`(\w+)`", cell)}
+def drawn_axis(page: str) -> list[str]:
+    """The phases on a page's time axis, in order: its places are parted by │; none: no axis."""
+    lines = (line for line in page.splitlines() if line.split()[:1] == ["scheduled"])
+    return next(lines, "").replace("│", " ").lower().split()
