@@ -4,7 +4,7 @@ Every route asks Airflow's own authorisation for the DAG in its path. There is n
 no static folder to be read without it.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Literal
 
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -37,8 +37,9 @@ _of_dag = APIRouter(prefix="/api/v1/dags/{dag_id}", dependencies=OF_DAG)
 _of_all = APIRouter()
 
 
+@cache
 def make_app() -> FastAPI:
-    """Make the application."""
+    """Make the application; once, as its routers are the module's."""
     app = FastAPI(
         title="podline",
         openapi_url=None,

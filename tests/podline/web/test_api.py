@@ -268,10 +268,14 @@ def test_garbled_tokens(server: Server, token: str) -> None:
 # --- forged records -----------------------------------------------------------------------------
 
 
+def record_path(server: Server, task: str) -> str:
+    run = server.runs["small"]
+    return f"/api/v2/dags/small/dagRuns/{run}/taskInstances/{task}/state-store/latency.1"
+
+
 def forge(server: Server, change: dict[str, Any] | str, task: str = "first") -> dict[str, Any]:
     """Overwrite a try's record by REST, and ask for the try; the record is put back."""
-    run, state = server.runs["small"], "state-store/latency.1"
-    path = f"/api/v2/dags/small/dagRuns/{run}/taskInstances/{task}/{state}"
+    path = record_path(server, task)
     before = server.ask(path).json["value"]
     value = change if isinstance(change, str) else before | change
     put = server.ask(path, method="PUT", body={"value": value})
@@ -318,8 +322,7 @@ def test_html_stays_text(server: Server) -> None:
 
 
 def test_a_forged_key_opens_no_other_notebook(server: Server) -> None:
-    run = server.runs["small"]
-    path = f"/api/v2/dags/small/dagRuns/{run}/taskInstances/first/state-store/latency.1"
+    path = record_path(server, "first")
     before = server.ask(path).json["value"]
     other = before["executed_notebook"].replace("/first/", "/second/")
     for key in (other, "models/x/manifest.json", "runs/../../etc/passwd", ""):
