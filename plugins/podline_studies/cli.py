@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from podline.cli import stores
 from podline.cli.console import make_console
+from podline.cli.store import opened
 
 app = typer.Typer(name="report", no_args_is_help=True, help="Say what a study found.")
 
@@ -44,7 +44,7 @@ def _report(kind: str, study: str, folder: Path | None, as_json: bool) -> None:
     from podline_studies.report_store import make, write
     from podline_studies.study import Study, studies
 
-    with stores.opened() as store:
+    with opened() as store:
         if not study:
             _list(kind, studies(store, kind))
             return
@@ -71,7 +71,7 @@ def export(
     from podline_studies.registry import kind_of
     from podline_studies.study import Study
 
-    with stores.opened() as store:
+    with opened() as store:
         many = archive.export(Study(store, kind_of(kind), study), file)
     typer.echo(f"{file}: {many} objects")
 
@@ -81,7 +81,7 @@ def import_(file: Annotated[Path, typer.Argument(help="What was exported.")]) ->
     """Put a study that was exported into the store."""
     from podline_studies import archive
 
-    with stores.opened() as store:
+    with opened() as store:
         study = archive.load(store, file)
     typer.echo(f"study {study.name}")
 

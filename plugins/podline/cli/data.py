@@ -1,10 +1,12 @@
 """`podline data`: the data sets, fetched and put into the store."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
-from podline.cli import stores
+from podline import datasets
+from podline.cli.store import opened
 
 app = typer.Typer(
     name="data", help="Fetch the data sets that the notebooks use.", no_args_is_help=True
@@ -22,12 +24,7 @@ Source = Annotated[
 @app.command("fetch")
 def fetch(name: Name, source: Source = "") -> None:
     """Fetch a data set into the cache, and print its checked file's path."""
-    from podline import datasets
-
-    if source.startswith("s3://"):
-        with stores.opened():
-            typer.echo(datasets.fetch(name, source))
-    else:
+    with opened() if source.startswith("s3://") else nullcontext():
         typer.echo(datasets.fetch(name, source))
 
 
@@ -37,9 +34,7 @@ def put(name: Name, source: Source = "") -> None:
 
     The address is for a notebook's parameter `source`. What is in the store already stays.
     """
-    from podline import datasets
-
-    with stores.opened() as store:
+    with opened() as store:
         key = datasets.store_key(name)
         if not store.exists(key):
             store.put_if_absent(key, datasets.fetch(name, source))

@@ -1,17 +1,21 @@
-"""`podline lint`: what is wrong with notebooks, without running them."""
+"""`podline lint`: notebooks as a user names them, and what is wrong with them, not running them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from podline.cli import notebooks
-from podline.cli.console import counted
+from podline.cli.values import counted
+from podline.compiler.compiler import check_notebook
 from podline.compiler.notebook import ERROR, Problem
+from podline.compiler.pipeline import Pipeline
 
+Notebook = Annotated[
+    Path, typer.Argument(help="A notebook, such as notebooks/household_power.ipynb.")
+]
 Found = Sequence[tuple[str, Problem]]
 
 
@@ -32,9 +36,11 @@ def command(
     ] = "text",
 ) -> None:
     """Check notebooks without running them, and say what to mend."""
-    files = notebooks.find(paths)
+    files = find(paths)
     found = [
-        (str(path), problem) for path, known in files.items() for problem in _check(path, known)
+        (str(path), problem)
+        for path, known in files.items()
+        for problem in known or check_notebook(path).problems
     ]
     found.sort(key=lambda item: item[1].severity != ERROR)
     _PRINT[form](found)
@@ -46,15 +52,51 @@ def command(
         raise typer.Exit(1)
 
 
-def _check(path: Path, known: list[Problem]) -> list[Problem]:
-    from podline.compiler.compiler import check_notebook
+def find(paths: Iterable[Path]) -> dict[Path, list[Problem]]:
+    """Return the notebooks meant, each once: files as they are, folders for what is in them.
 
-    return known or check_notebook(path).problems
+    What is below a hidden folder, such as .ipynb_checkpoints, is left out. A folder without a
+    notebook stands for itself, with that as its problem.
+    """
+    found: dict[Path, list[Problem]] = {}
+    for path in paths:
+        inside = sorted(path.rglob("*.ipynb")) if path.is_dir() else [path]
+        shown = [p for p in inside if not _is_hidden(p.relative_to(path))]
+        found |= {notebook: [] for notebook in shown}
+        if not shown:
+            problem = Problem("has no notebook in it", "name a folder with .ipynb files, or a file")
+            found[path] = [problem]
+    return found
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def compiled(path: Path) -> Pipeline:
+    """Return the notebook, compiled; its warnings go to standard error.
+
+    Raises:
+        typer.Exit: it does not compile; its problems were printed.
+    """
+    pipeline = check_notebook(path)
+    for problem in pipeline.problems:
+        _print_problem(str(path), problem, err=True)
+    if pipeline.errors:
+        raise typer.Exit(1)
+    return pipeline
+
+
+def _print_problem(notebook: str, problem: Problem, err: bool = False) -> None:
+    """Print a problem, its first line coloured on a terminal."""
+    head, newline, rest = problem.render(notebook).partition("\n")
+    colour = "red" if problem.severity == ERROR else "yellow"
+    typer.echo(typer.style(head, fg=colour) + newline + rest, err=err)
 
 
 def _print_text(found: Found) -> None:
     for notebook, problem in found:
-        notebooks.print_problem(notebook, problem)
+        _print_problem(notebook, problem)
 
 
 def _print_github(found: Found) -> None:
@@ -77,4 +119,8 @@ def _print_json(found: Found) -> None:
     typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
 
 
-_PRINT = {"text": _print_text, "github": _print_github, "json": _print_json}
+_PRINT: dict[str, Callable[[Found], None]] = {
+    "text": _print_text,
+    "github": _print_github,
+    "json": _print_json,
+}

@@ -2,6 +2,9 @@
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -9,27 +12,61 @@ import typer
 from typer.core import TyperGroup
 
 from podline import __version__
-from podline.cli import (
-    clean,
-    data,
-    join,
-    latency,
-    lint,
-    models,
-    notebook,
-    run,
-    runs,
-    show,
-    store,
-    sweep,
-    up,
-)
 from podline.exceptions import PodlineError
 from podline.extensions import COMMANDS, extensions
+
+# By name, where it is: loaded when it runs, so that `podline lint` costs little more than linting.
+_OWN = {
+    "lint": "lint:command",
+    "show": "show:command",
+    "join": "notebook:join",
+    "run": "run:command",
+    "runs": "runs:command",
+    "latency": "latency:command",
+    "notebook": "notebook:fetch",
+    "clean": "store:clean",
+    "sweep-pods": "pods:sweep",
+    "up": "up:command",
+    "models": "models:app",
+    "data": "data:app",
+    "store": "store:app",
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """Commands by name, each loaded when it is asked for."""
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (*_OWN, *self._added)
+
+    def __len__(self) -> int:
+        return len(_OWN) + len(self._added)
+
+    def __getitem__(self, name: str) -> Any:
+        if name in _OWN:
+            module, _, attribute = _OWN[name].partition(":")
+            found = getattr(import_module(f"podline.cli.{module}"), attribute)
+        else:
+            found = self._added[name]
+        group = typer.Typer(add_completion=False, rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            group.add_typer(found, name=name)
+        else:
+            group.command(name)(found)
+        return typer.main.get_group(group).commands[name]
+
+    @cached_property
+    def _added(self) -> dict[str, Any]:
+        """Those of other packages."""
+        return dict(extensions(COMMANDS))
 
 
 class _Podline(TyperGroup):
     """Tells the errors that podline raises on purpose in one line; others keep their traceback."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()  # type: ignore[assignment]  # it reads only
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -74,20 +111,3 @@ def _start(
         # A notebook prints what it likes; a terminal without UTF-8 must not end the run.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-app.command("lint")(lint.command)
-app.command("show")(show.command)
-app.command("join")(join.command)
-app.command("run")(run.command)
-app.command("runs")(runs.command)
-app.command("latency")(latency.command)
-app.command("notebook")(notebook.command)
-app.command("clean")(clean.command)
-app.command("sweep-pods")(sweep.command)
-app.add_typer(models.app)
-app.add_typer(data.app)
-app.add_typer(store.app)
-app.command("up")(up.command)
-for _name, _app in extensions(COMMANDS):
-    app.add_typer(_app, name=_name)

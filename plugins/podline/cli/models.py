@@ -1,24 +1,18 @@
 """`podline models`: versions of models in the object store."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 
-from podline.cli import stores
-from podline.cli.console import (
-    local_time,
-    make_console,
-    make_table,
-    print_table,
-    readable_size,
-)
+from podline.cli.console import local_time, make_console, make_table, print_table
+from podline.cli.store import opened
 from podline.exceptions import PodlineError
-
-if TYPE_CHECKING:
-    from podline.models.manifest import Manifest
-    from podline.models.registry import Model
-    from podline.store import Store
+from podline.models.manifest import Manifest
+from podline.models.registry import Model, models
+from podline.store import Store
 
 app = typer.Typer(name="models", no_args_is_help=True, help="Versions of models in the store.")
 
@@ -32,9 +26,7 @@ def list_(
     name: Annotated[str, typer.Argument(help="A model's name; by default all are listed.")] = "",
 ) -> None:
     """List the models, or a model's versions with their metrics side by side."""
-    from podline.models.registry import Model, models
-
-    with stores.opened() as store:
+    with opened() as store:
         if name:
             _print_versions(Model(store, name))
         else:
@@ -44,9 +36,7 @@ def list_(
 @app.command("show")
 def show(name: Name, which: Which = "latest") -> None:
     """Say all about a version: where it comes from, what it was made from, how good it is."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         model = Model(store, name)
         found = model.version(which)
         aliases = model.aliases.pointing_at(found.version)
@@ -60,9 +50,7 @@ def show(name: Name, which: Which = "latest") -> None:
 @app.command("diff")
 def diff(name: Name, one: Which, other: Which) -> None:
     """Say in what two versions differ."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         differences = Model(store, name).diff(one, other)
     table = make_table("", one, other)
     for difference in differences:
@@ -76,9 +64,7 @@ def diff(name: Name, one: Which, other: Which) -> None:
 @app.command("promote")
 def promote(name: Name, which: Which, alias: Alias) -> None:
     """Have an alias mean a version."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         moved = Model(store, name).promote(which, alias)
     typer.echo(f"{alias} of {name} is version {moved.version}{_before(moved.before)}")
 
@@ -86,9 +72,7 @@ def promote(name: Name, which: Which, alias: Alias) -> None:
 @app.command("rollback")
 def rollback(name: Name, alias: Alias) -> None:
     """Have an alias mean what it meant before."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         moved = Model(store, name).roll_back(alias)
     typer.echo(f"{alias} of {name} is version {moved.version} again")
 
@@ -96,9 +80,7 @@ def rollback(name: Name, alias: Alias) -> None:
 @app.command("delete")
 def delete(name: Name, version: Annotated[int, typer.Argument(help="Its number.")]) -> None:
     """Remove a version that no alias means. Its number is not used again."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         Model(store, name).delete(version)
     typer.echo(f"{name} version {version} is deleted")
 
@@ -111,9 +93,7 @@ def verify(
     ] = "",
 ) -> None:
     """Read versions' files again, and compare them with what was published."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         model = Model(store, name)
         versions = [model.version(which)] if which else model.versions()
         problems = {str(found): model.verify(found.version) for found in versions}
@@ -132,9 +112,7 @@ def get(
     ] = None,
 ) -> None:
     """Write the files of a version to a folder, each checked by its hash."""
-    from podline.models.registry import Model
-
-    with stores.opened() as store:
+    with opened() as store:
         model = Model(store, name)
         version = model.version(which).version
         target = folder or Path(f"{name}-{version}")
@@ -145,9 +123,7 @@ def get(
         typer.echo(f"{target / file.path}")
 
 
-def _print_models(store: "Store", names: list[str]) -> None:
-    from podline.models.registry import Model
-
+def _print_models(store: Store, names: list[str]) -> None:
     table = make_table("model", "versions", "latest", "champion", "published")
     for name in names:
         model = Model(store, name)
@@ -163,7 +139,7 @@ def _print_models(store: "Store", names: list[str]) -> None:
         typer.echo("The store has no model yet: a notebook publishes one with podline.publish(…).")
 
 
-def _print_versions(model: "Model") -> None:
+def _print_versions(model: Model) -> None:
     versions, aliases = model.versions(), model.aliases.all()
     if not versions:
         model.version("latest")  # says what there is
@@ -173,12 +149,12 @@ def _print_versions(model: "Model") -> None:
         names = [name for name, alias in aliases.items() if alias.version == found.version]
         values = [_word(found.metrics.get(name)) for name in metrics]
         run = found.origin.run_id or "by hand"
-        size, when = readable_size(found.bytes), _moment(found.created)
+        size, when = decimal(found.bytes), _moment(found.created)
         table.add_row(str(found.version), ", ".join(names), when, run, size, *values)
     print_table(make_console(), table)
 
 
-def _facts(found: "Manifest", aliases: list[str]) -> list[tuple[str, str]]:
+def _facts(found: Manifest, aliases: list[str]) -> list[tuple[str, str]]:
     origin = found.origin
     run = f"{origin.dag_id}, run {origin.run_id}, {origin.task_id}, try {origin.try_number}"
     return [
@@ -190,10 +166,7 @@ def _facts(found: "Manifest", aliases: list[str]) -> list[tuple[str, str]]:
         *(("data", f"{name} {digest[:12]}") for name, digest in origin.data.items()),
         ("type", found.type),
         *((f"as {name}", path) for name, path in found.formats.items()),
-        *(
-            (file.path, f"{readable_size(file.bytes)}, sha256 {file.sha256}")
-            for file in found.files
-        ),
+        *((file.path, f"{decimal(file.bytes)}, sha256 {file.sha256}") for file in found.files),
         *((name, _word(value)) for name, value in found.metrics.items()),
         *((name, _word(value)) for name, value in found.parameters.items()),
         *((name, version) for name, version in found.libraries.items()),
@@ -206,8 +179,6 @@ def _before(versions: tuple[int, ...]) -> str:
 
 
 def _moment(created: str) -> str:
-    from datetime import datetime
-
     return local_time(datetime.fromisoformat(created))
 
 

@@ -1,38 +1,30 @@
 """`podline show`: what a notebook becomes as a pipeline."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from podline.cli import graph, notebooks
-from podline.cli.console import counted, make_console, make_table
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from podline.compiler.outline import Outline, StageOutline
+from podline.cli import graph
+from podline.cli.console import make_console, make_table
+from podline.cli.lint import Notebook, compiled
+from podline.cli.values import counted
+from podline.compiler.outline import Outline, StageOutline, outline
 
 
 def command(
-    notebook: Annotated[
-        Path, typer.Argument(help="A notebook, such as notebooks/household_power.ipynb.")
-    ],
+    notebook: Notebook,
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print the graph only, as a Mermaid flowchart.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Show a notebook's parameters, its stages and their graph."""
-    pipeline = notebooks.compiled(notebook)
-    from podline.compiler.outline import outline
-
-    found = outline(pipeline)
+    found = outline(compiled(notebook))
     if mermaid:
         typer.echo(graph.mermaid(found.graph))
     elif as_json:
@@ -42,8 +34,6 @@ def command(
 
 
 def _print(console: Console, found: Outline) -> None:
-    from rich.text import Text
-
     console.print(Text.assemble((found.notebook, "bold"), f"  {found.title}"))
     console.print()
     if found.parameters:

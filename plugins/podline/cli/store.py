@@ -1,47 +1,102 @@
-"""`podline store`: the embedded store, started, stopped and lent; the keys of a cluster's."""
+"""The store that commands use, `podline store` that runs it, and `podline clean`."""
 
 import json
+import os
 import shlex
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
+from rich.filesize import decimal
 
-from podline.cli import stores
+from podline import settings
+from podline.cli.console import local_time, make_console, make_table, print_table
+from podline.cli.values import DryRun, counted, read_duration
+from podline.models.registry import Model, models
+from podline.store import Store, environment, in_cluster, open_store, seaweedfs
+from podline.store.retention import break_off
+from podline.store.retention import clean as clean_runs
 
 app = typer.Typer(name="store", help="Run the embedded object store.", no_args_is_help=True)
+
+Namespace = Annotated[str, typer.Option(help="The store's namespace in the cluster.")]
+
+
+def embedded_folder() -> Path:
+    """Where the embedded store keeps its data."""
+    return settings.home() / "store"
+
+
+@contextmanager
+def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
+    """The environment's store, or else the embedded one, up meanwhile.
+
+    Args:
+        say: gets a line that tells which it is.
+
+    Raises:
+        StoreConnectionError: the environment's connection cannot be used.
+        EmbeddedStoreError: the embedded store does not start.
+    """
+    with _sigterm_unwinds(), environment.environment(embedded_folder()) as variables:
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            store = open_store()
+            where = f" (embedded: {_short(embedded_folder())})" if variables else ""
+            say(f"store {store.connection}{where}")
+            yield store
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+
+
+def _short(path: Path) -> str:
+    """A path as seen from here, if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """SIGTERM ends this process as Ctrl-C does: what it started is stopped first."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @app.command("start")
 def start() -> None:
     """Start the embedded store, until `podline store stop`."""
-    from podline.store import seaweedfs
-
-    connection = seaweedfs.start(stores.embedded_folder())
-    typer.echo(f"the store runs: {connection}")
+    typer.echo(f"the store runs: {seaweedfs.start(embedded_folder())}")
 
 
 @app.command("stop")
 def stop() -> None:
     """Stop the embedded store; its data stays."""
-    from podline.store import seaweedfs
-
-    stopped = seaweedfs.stop(stores.embedded_folder())
+    stopped = seaweedfs.stop(embedded_folder())
     typer.echo("the store is stopped" if stopped else "the store did not run")
 
 
 @app.command("status")
 def status() -> None:
     """Say whether the embedded store runs; fails if it does not."""
-    from podline.store import seaweedfs
-
-    folder = stores.embedded_folder()
+    folder = embedded_folder()
     if not seaweedfs.is_running(folder):
         typer.echo(f"the store of {folder} does not run")
         raise typer.Exit(1)
     typer.echo(f"the store of {folder} runs: {seaweedfs.connection(folder)}")
-
-
-Namespace = Annotated[str, typer.Option(help="The store's namespace in the cluster.")]
 
 
 @app.command("env")
@@ -58,9 +113,7 @@ def env(
 
     Use it as: eval "$(podline store env)"
     """
-    from podline.store import in_cluster, seaweedfs
-
-    folder = stores.embedded_folder()
+    folder = embedded_folder()
     connection = (
         in_cluster.connection(namespace, endpoint) if cluster else seaweedfs.connection(folder)
     )
@@ -76,8 +129,6 @@ def secrets(namespace: Namespace = "podline") -> None:
 
     Use it as: podline store secrets | kubectl create -f -
     """
-    from podline.store import in_cluster
-
     typer.echo(json.dumps(in_cluster.new_secrets(namespace)))
 
 
@@ -97,11 +148,48 @@ def execute(
 
     It is the environment's own, or else the embedded one, which is up meanwhile.
     """
-    from podline.store import environment
-
     try:
-        code = environment.run(program, stores.embedded_folder())
+        code = environment.run(program, embedded_folder())
     except (FileNotFoundError, PermissionError) as error:
         typer.echo(f"podline: error: {program[0]}: {error.strerror}", err=True)
         code = 127 if isinstance(error, FileNotFoundError) else 126
     raise typer.Exit(code)
+
+
+def clean(
+    older_than: Annotated[
+        str,
+        typer.Option(help="Since when a run must have written nothing: 90m, 12h, 30d or 2w."),
+    ],
+    dry_run: DryRun = False,
+) -> None:
+    """Remove what old runs left in the store.
+
+    So it does with versions of models whose publisher did not come to an end, and with the parts
+    of uploads that were broken off.
+    What a published model refers to stays, and the records of where the time went.
+    """
+    age = read_duration(older_than)
+    with opened() as store:
+        removed = clean_runs(store, age, dry_run)
+        broken_off = break_off(store, age, dry_run)
+        abandoned = [
+            f"{name} version {number}"
+            for name in models(store)
+            for number in Model(store, name).abandon(age, dry_run)
+        ]
+    console = make_console()
+    columns = ("dag", "run", "last wrote", "objects", "size", "kept")
+    table = make_table(*columns, whole=columns, right=columns[3:])
+    for run in removed:
+        figures = (str(len(run.keys)), decimal(run.size), str(run.kept or ""))
+        table.add_row(run.dag_id, run.run_id, local_time(run.newest), *figures)
+    if removed:
+        print_table(console, table)
+    verb = "would be removed" if dry_run else "removed"
+    size = decimal(sum(run.size for run in removed))
+    console.print(f"{counted(len(removed), 'run')} {verb}, {size}")
+    for version in abandoned:
+        console.print(f"{version}, whose publisher did not come to its end, {verb}")
+    if broken_off:
+        console.print(f"{counted(len(broken_off), 'upload')} that came to no end {verb}")

@@ -5,19 +5,17 @@ from pathlib import Path
 
 import typer
 
-from podline import settings
-from podline.cli import stores
+from podline import local_airflow, settings
+from podline.cli.store import embedded_folder
+from podline.store import environment
 
 _ROOT = Path(__file__).parents[3]  # of a checkout: `dags` and `plugins` are there
 
 
 def command() -> None:
     """Run Airflow and the store on this machine, until Ctrl-C."""
-    from podline import local_airflow
-    from podline.store import environment
-
     home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
-    with environment.environment(stores.embedded_folder()) as variables:
+    with environment.environment(embedded_folder()) as variables:
         code = local_airflow.serve(home.absolute(), {**_defaults(), **variables}, typer.echo)
     raise typer.Exit(code)
 

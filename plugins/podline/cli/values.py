@@ -1,4 +1,4 @@
-"""Values that a user writes as text: parameters of a notebook, lengths of time."""
+"""Values as text: parameters of a notebook and lengths of time to read, numbers to say."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import ast
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from podline.exceptions import PodlineError
 
 if TYPE_CHECKING:
     from podline.compiler.pipeline import Pipeline
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
 
 _EXAMPLES = {
     bool: "true or false",
@@ -85,3 +89,8 @@ def read_duration(text: str) -> timedelta:
             "(minutes, hours, days, weeks), such as 12h, 30d or 2w"
         )
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which gets an s unless there is one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

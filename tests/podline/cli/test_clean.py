@@ -19,16 +19,16 @@ def key(store: Store) -> str:
 def test_a_dry_run_removes_nothing(podline: Podline, store: Store, key: str) -> None:
     result = podline("clean", "--older-than", "0m", "--dry-run")
     assert result.exit_code == 0
-    assert "1 run would be removed, 2.0 KiB" in result.stdout
+    assert "1 run would be removed, 2.0 kB" in result.stdout
     assert "manual__[1]" in result.stdout
     assert store.exists(key)
 
 
 def test_old_runs_go_and_young_ones_stay(podline: Podline, store: Store, key: str) -> None:
     result = podline("clean", "--older-than", "1h")
-    assert (result.exit_code, result.stdout) == (0, "0 runs removed, 0 B\n")
+    assert (result.exit_code, result.stdout) == (0, "0 runs removed, 0 bytes\n")
     assert store.exists(key)
-    assert "1 run removed, 2.0 KiB" in podline("clean", "--older-than", "0m").stdout
+    assert "1 run removed, 2.0 kB" in podline("clean", "--older-than", "0m").stdout
     assert not store.exists(key)
 
 

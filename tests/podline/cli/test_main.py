@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from podline import __version__
-from podline.cli import lint, stores
-from podline.compiler.notebook import Problem
+from podline.cli import lint
+from podline.cli.store import embedded_folder
+from podline.compiler.pipeline import Pipeline
 from podline.exceptions import PodlineError
 
 from .conftest import Podline, Write
@@ -54,7 +55,7 @@ def test_the_version(podline: Podline) -> None:
 
 
 def raising(error: BaseException) -> object:
-    def fail(path: Path, known: list[Problem]) -> list[Problem]:
+    def fail(path: Path) -> Pipeline:
         raise error
 
     return fail
@@ -63,7 +64,9 @@ def raising(error: BaseException) -> object:
 def test_our_errors_are_one_line(
     podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lint, "_check", raising(PodlineError("the thing is wrong: mend it")))
+    monkeypatch.setattr(
+        lint, "check_notebook", raising(PodlineError("the thing is wrong: mend it"))
+    )
     result = podline("lint", write("a", ("step:a", "x = 1")))
     assert result.exit_code == 1
     assert result.stderr == "podline: error: the thing is wrong: mend it\n"
@@ -73,7 +76,7 @@ def test_our_errors_are_one_line(
 def test_other_errors_keep_their_traceback(
     podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lint, "_check", raising(RuntimeError("a defect")))
+    monkeypatch.setattr(lint, "check_notebook", raising(RuntimeError("a defect")))
     with pytest.raises(RuntimeError, match="a defect"):
         podline("lint", write("a", ("step:a", "x = 1")))
 
@@ -81,7 +84,7 @@ def test_other_errors_keep_their_traceback(
 def test_ctrl_c_ends_with_130(
     podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lint, "_check", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(lint, "check_notebook", raising(KeyboardInterrupt()))
     result = podline("lint", write("a", ("step:a", "x = 1")))
     assert (result.exit_code, result.stderr) == (130, "podline: interrupted\n")
 
@@ -106,4 +109,4 @@ def test_up_says_that_its_port_is_taken(
         result = podline("up")
     assert result.exit_code == 1
     assert f"podline: error: Port {port} is taken" in result.stderr
-    assert stores.embedded_folder() == home / "store"
+    assert embedded_folder() == home / "store"

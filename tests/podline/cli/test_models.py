@@ -40,7 +40,7 @@ def test_models_and_versions_are_listed(podline: Podline) -> None:
 @pytest.mark.usefixtures("versions")
 def test_one_version(podline: Podline) -> None:
     told = podline("models", "show", "power", "champion").stdout
-    for words in ("2 of power", "hand", "model.tflite", "14 B", "sha256", "rmse", "0.4"):
+    for words in ("2 of power", "hand", "model.tflite", "14 bytes", "sha256", "rmse", "0.4"):
         assert words in told
 
 

@@ -1,9 +1,10 @@
 """What a run has to say at its end: its time by stage and phase, metrics, executed notebooks."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
+import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from podline.cli.console import make_table, print_table
@@ -11,30 +12,31 @@ from podline.cli.stage_times import Row, phase_names, total_of
 from podline.operators.task_spec import shown
 from podline.store.run_history import Run
 
-
-def print_breakdown(console: Console, rows: Sequence[Row], cells: bool = False) -> None:
-    """Print seconds by stage and phase; `cells` adds the seconds of each cell."""
-    if rows:
-        console.print()
-        print_table(console, breakdown_table(rows, cells))
+Cells = Annotated[bool, typer.Option("--cells", help="Say the seconds of each cell as well.")]
 
 
-def breakdown_table(rows: Sequence[Row], cells: bool = False) -> Table:
-    """Return the table of seconds by stage and phase, with their sums where there are several."""
+def print_breakdown(console: Console, rows: Sequence[Row], cells: bool) -> None:
+    """Print seconds by stage and phase, with their sums where there are several stages.
+
+    Args:
+        console: where to.
+        rows: of the stages.
+        cells: whether to add the seconds of each cell.
+    """
+    if not rows:
+        return
     phases = phase_names(rows)
-    table = make_table("seconds")
-    table.columns[0].no_wrap = True
-    for name in (*phases, "total", "overhead"):
-        table.add_column(name, justify="right", no_wrap=True)
+    figures = (*phases, "total", "overhead")
+    table = make_table("seconds", *figures, whole=("seconds", *figures), right=figures)
     if cells:
         table.add_column("cells")
     for row in rows:
         table.add_row(*_figures(row, phases), _cells(row) if cells else None)
     if len(rows) > 1:
         table.add_section()
-        total = total_of(rows)
-        table.add_row(*(Text(text, "bold") for text in _figures(total, phases)))
-    return table
+        table.add_row(*(Text(text, "bold") for text in _figures(total_of(rows), phases)))
+    console.print()
+    print_table(console, table)
 
 
 def _figures(row: Row, phases: Sequence[str]) -> list[str]:
@@ -59,8 +61,7 @@ def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
     """Print the pipeline's metrics."""
     if not metrics:
         return
-    table = make_table("metric", "value")
-    table.columns[1].justify = "right"
+    table = make_table("metric", "value", right=["value"])
     for name, value in metrics.items():
         table.add_row(name, shown(value))
     console.print()
@@ -68,7 +69,13 @@ def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
 
 
 def print_executed(console: Console, run: Run, stages: Iterable[str]) -> None:
-    """Print the keys of these stages' executed notebooks, and the command that fetches one."""
+    """Print the keys of executed notebooks, and the command that fetches one.
+
+    Args:
+        console: where to.
+        run: whose notebooks.
+        stages: of it.
+    """
     found = {stage: key for stage in stages if (key := run.try_of(stage).executed)}
     if not found:
         return

@@ -4,26 +4,24 @@ from typing import Annotated
 
 import typer
 
+from podline import settings
+from podline.cli.values import DryRun, counted, read_duration
+from podline.operators.kubernetes import pod_gc
 
-def command(
+
+def sweep(
     namespace: Annotated[
         str, typer.Option(help="Where to look; the setting [podline] namespace by default.")
     ] = "",
     kept_for: Annotated[
         str, typer.Option(help="How long the pods of failed stages are kept: 90m, 12h or 3d.")
     ] = "1d",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Remove the pods of stages that nobody follows any more.
 
     Never one whose try still runs, or whose next try may take it over: Airflow's database says.
     """
-    from podline import settings
-    from podline.cli.values import read_duration
-    from podline.operators.kubernetes import pod_gc
-
     age = read_duration(kept_for)
     where = namespace or settings.namespace()
     states = pod_gc.states_in_database()
@@ -31,4 +29,4 @@ def command(
     for name in found:
         typer.echo(name)
     verb = "would be removed" if dry_run else "removed"
-    typer.echo(f"{len(found)} pod{'s'[: len(found) != 1]} {verb} from {where}")
+    typer.echo(f"{counted(len(found), 'pod')} {verb} from {where}")
