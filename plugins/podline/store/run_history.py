@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from podline.contract import StageResult
 from podline.exceptions import PodlineError
-from podline.store.keys import EXECUTED, RESULT
+from podline.store import keys
+from podline.store.keys import EXECUTED, LATENCY, RESULT, TryKey
 
 if TYPE_CHECKING:
     from podline.store import ObjectInfo, Store
-    from podline.store.keys import TryKey
 
 _AT_ONCE = 16  # requests
 _SO_FAR = re.compile(r"executed-(\d+)\.ipynb")  # stored while a stage runs
@@ -98,8 +98,6 @@ def runs(store: Store, dag_id: str | None = None, run_id: str | None = None) -> 
         dag_id: only this DAG's.
         run_id: only this one.
     """
-    from podline.store import keys
-
     parts = [part for part in (dag_id, run_id) if part is not None]
     found: dict[tuple[str, str], Run] = {}
     for where, tries in _tries(store.list(keys.join(keys.RUNS, *parts))).items():
@@ -164,9 +162,29 @@ def _result(store: Store, attempt: Try) -> StageResult | None:
         return None  # of another version of podline
 
 
+def last_objects(store: Store, dag_id: str, run_id: str) -> dict[str, dict[str, str]]:
+    """Return the keys of what the last try of each task left, by task id and object's name.
+
+    Mapped tasks are passed over.
+
+    Args:
+        store: where to look.
+        dag_id: the run's DAG.
+        run_id: the run.
+    """
+    found: dict[str, dict[int, dict[str, str]]] = {}
+    for where, name, item in _parsed(store.list(keys.run_prefix(dag_id, run_id))):
+        if where.map_index < 0:
+            tries = found.setdefault(where.task_id, {})
+            tries.setdefault(where.try_number, {})[name] = item.key
+    return {task: tries[max(tries)] for task, tries in found.items()}
+
+
 def _tries(objects: Iterable[ObjectInfo]) -> dict[TryKey, Try]:
     found: dict[TryKey, Try] = {}
     for where, name, item in _parsed(objects):
+        if name == LATENCY:  # tasks that are no stages have one too
+            continue
         attempt = found.setdefault(where, Try(where, item.modified))
         attempt.newest = max(attempt.newest, item.modified)
         if name in (RESULT, EXECUTED) or _so_far(name):
@@ -175,15 +193,12 @@ def _tries(objects: Iterable[ObjectInfo]) -> dict[TryKey, Try]:
 
 
 def _parsed(objects: Iterable[ObjectInfo]) -> Iterator[tuple[TryKey, str, ObjectInfo]]:
-    from podline.store.keys import LATENCY, TryKey
-
     for item in objects:
         try:
             where, name = TryKey.parse(item.key)
         except ValueError:
-            continue  # not of ours
-        if name != LATENCY:  # tasks that are no stages have one too
-            yield where, name, item
+            continue  # a file that was shipped with the run, or none of ours
+        yield where, name, item
 
 
 def _so_far(name: str) -> re.Match[str] | None:

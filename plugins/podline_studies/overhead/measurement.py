@@ -16,7 +16,7 @@ from podline.latency.observations import Observed
 from podline.latency.record import Phase, Record, Skew
 from podline.phases import OUTSIDE, phases_of
 from podline.store.keys import LATENCY, RESULT
-from podline.store.runs import last_tries
+from podline.store.run_history import last_objects
 from podline_studies.overhead.design import BASELINE, Combination
 
 if TYPE_CHECKING:
@@ -134,12 +134,12 @@ def read_tasks(
     deadline = time.monotonic() + patience
     wanted = set(expected)
     while True:
-        left = last_tries(store, dag_id, run_id)
-        there = {name for name, task in left.items() if LATENCY in task.keys}
+        left = last_objects(store, dag_id, run_id)
+        there = {name for name, task in left.items() if LATENCY in task}
         if wanted <= there or time.monotonic() > deadline:
             break
         time.sleep(0.3)
-    return {name: _read(store, left[name].keys) for name in there}
+    return {name: _read(store, left[name]) for name in there}
 
 
 def _read(store: "Store", keys: Mapping[str, str]) -> Task:

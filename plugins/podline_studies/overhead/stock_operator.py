@@ -106,14 +106,12 @@ class _Planner(StageOperator):
         return found
 
     def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
-        from podline.store.runs import last_tries
+        from podline.store.run_history import last_objects
 
         ti = context["ti"]
-        left = last_tries(self.store, ti.dag_id, ti.run_id)
+        left = last_objects(self.store, ti.dag_id, ti.run_id)
         return [
-            self._reference_in_store(
-                parent, left[parent].keys.get(RESULT) if parent in left else None
-            )
+            self._reference_in_store(parent, left.get(parent, {}).get(RESULT))
             for parent in sorted(self.stage.parents.keys() & self.stage.ancestors)
         ]
 
