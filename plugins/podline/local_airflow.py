@@ -15,11 +15,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 
 from podline.exceptions import PodlineError
+from podline.signals import handled
 
 _HEALTHY_SECONDS = 180
 _STOP_SECONDS = 30
@@ -59,7 +59,8 @@ def serve(
     home.mkdir(parents=True, exist_ok=True)
     password = _password(home)
     log = home / "standalone.log"
-    with _stopped_by_signals() as stopped:
+    stopped: list[int] = []  # the signals that came
+    with handled(stopped.append, signal.SIGINT, signal.SIGTERM):
         child = _start(home, variables or {}, log)
         try:
             say(f"Airflow is starting; its log is {log}")
@@ -103,26 +104,6 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
             child.wait(_STOP_SECONDS)
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[list[int]]:
-    """A list that the first SIGINT or SIGTERM makes true.
-
-    With a handler of ours the child starts with SIGINT at its default, even where a shell had
-    started us with SIGINT ignored (`make up &`).
-    """
-    came: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _wait_until_healthy(

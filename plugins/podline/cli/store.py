@@ -3,11 +3,10 @@
 import json
 import os
 import shlex
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from signal import SIGTERM
 from typing import Annotated
 
 import typer
@@ -17,6 +16,7 @@ from podline import settings
 from podline.cli.console import local_time, make_console, make_table, print_table
 from podline.cli.values import DryRun, counted, read_duration
 from podline.models.registry import Model, models
+from podline.signals import handled, unwind
 from podline.store import Store, environment, in_cluster, open_store, seaweedfs
 from podline.store.retention import break_off
 from podline.store.retention import clean as clean_runs
@@ -42,7 +42,7 @@ def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
         StoreConnectionError: the environment's connection cannot be used.
         EmbeddedStoreError: the embedded store does not start.
     """
-    with _sigterm_unwinds(), environment.environment(embedded_folder()) as variables:
+    with handled(unwind, SIGTERM), environment.environment(embedded_folder()) as variables:
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         try:
@@ -60,20 +60,6 @@ def _short(path: Path) -> str:
     """A path as seen from here, if it is below."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-@contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """SIGTERM ends this process as Ctrl-C does: what it started is stopped first."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @app.command("start")

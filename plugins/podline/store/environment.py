@@ -1,14 +1,14 @@
 """Running another program with a store: the configured one, or else the embedded one."""
 
 import os
-import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from signal import SIGINT, SIGTERM
 
 from podline import settings
+from podline.signals import handled
 from podline.store import seaweedfs
 
 
@@ -22,9 +22,21 @@ def run(command: Sequence[str], folder: Path) -> int:
         EmbeddedStoreError: the embedded store does not start.
         FileNotFoundError: there is no such program.
     """
-    with environment(folder) as variables, _forwarding() as to:
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []  # signals that came before the child did
+
+    def forward(number: int) -> None:
+        if not children:
+            early.append(number)
+        elif number != SIGINT:  # a terminal sends Ctrl-C to both by itself
+            children[0].send_signal(number)
+
+    # The child gets our signals, and we live on to stop the store.
+    with environment(folder) as variables, handled(forward, SIGINT, SIGTERM):
         child = subprocess.Popen(command, env=os.environ | variables)
-        to(child)
+        children.append(child)
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
     return code if code >= 0 else 128 - code  # as a shell says it
 
@@ -41,31 +53,3 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
         return
     with seaweedfs.running(folder) as connection:
         yield connection.to_env()
-
-
-@contextmanager
-def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
-    """A child gets our signals, and we live on to stop the store.
-
-    Yields what names the child. A signal that comes before it is named waits until then.
-    """
-    children: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def forward(number: int, _: FrameType | None) -> None:
-        if not children:
-            early.append(number)
-        elif number != signal.SIGINT:  # A terminal sends Ctrl-C to both by itself.
-            children[0].send_signal(number)
-
-    def to(child: subprocess.Popen[bytes]) -> None:
-        children.append(child)
-        for number in early:
-            child.send_signal(number)
-
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield to
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
