@@ -187,7 +187,7 @@ bench-upload: install-dev ## Measure clients over a slow link against what it al
 
 .PHONY: vm-image
 vm-image: build/vm/kernel ## Build the image of the virtual machine with a store (Debian's apt)
-build/vm/kernel: images/vm/build.py images/vm/init helm-values/object-store.yaml | $(VENV)/.installed
+build/vm/kernel: images/vm/build.py images/vm/init plugins/podline/store/in_cluster.py | $(VENV)/.installed
 	$(BIN)/python images/vm/build.py build/vm
 
 .PHONY: upload-study-quick upload-study-full

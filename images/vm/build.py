@@ -70,7 +70,7 @@ def make_root(root: Path, unpacked: Path) -> None:
     (root / "init").chmod(0o755)
     lines = [f"{name} {value}\n" for name, value in BUFFERS.items()]
     (root / "etc" / "sysctl.conf").write_text("".join(lines))
-    arguments = server_arguments(dir="/disk/data")
+    arguments = server_arguments("/disk/data")
     (root / "etc" / "arguments").write_text("".join(f"{each}\n" for each in arguments))
     (modules,) = unpacked.glob("**/lib/modules/*")
     order = copy_modules(modules, root / "modules")

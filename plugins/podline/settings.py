@@ -14,6 +14,18 @@ from podline import __version__
 from podline.exceptions import SettingError
 
 _MIB = 1024 * 1024
+_IMAGES = {
+    "base": "podline-stage",
+    "tensorflow": "podline-stage-tensorflow",
+    "uploads": "podline-uploads",
+}
+_CODE = Path(__file__).parents[1]  # such as Airflow's plugins folder
+
+
+def beside_plugins(folder: str) -> Path | None:
+    """A folder beside the plugins folder that this code is in; None where it was installed."""
+    installed = _CODE.name in ("site-packages", "dist-packages")
+    return None if installed else _CODE.parent / folder
 
 
 def _get(name: str, default: str) -> str:
@@ -59,6 +71,16 @@ def _get_json(name: str, kind: type, example: str) -> Any:
     return found
 
 
+def _get_folder(name: str, default: str) -> Path:
+    value = _get(name, "") or beside_plugins(default)
+    if value is None:
+        raise SettingError(
+            f"[podline] {name} is not set, and podline was installed without a folder "
+            f"{default!r}: name one, such as AIRFLOW__PODLINE__{name.upper()}=/path/to/folder"
+        )
+    return Path(value)
+
+
 def backend() -> str:
     """Where stages run unless a run's conf says otherwise: ``process`` or ``kubernetes``."""
     return _get("backend", "process")
@@ -82,14 +104,12 @@ def store_bucket() -> str:
 
 def notebooks_folder() -> Path:
     """Folder whose notebooks become DAGs; by default ``notebooks`` beside ``plugins``."""
-    default = Path(__file__).parents[2] / "notebooks"
-    return Path(_get("notebooks_folder", str(default)))
+    return _get_folder("notebooks_folder", "notebooks")
 
 
 def home() -> Path:
     """Folder of what the embedded default keeps: the store's data and the data sets."""
-    default = Path(__file__).parents[2] / ".podline"
-    return Path(_get("home", str(default)))
+    return _get_folder("home", ".podline")
 
 
 def html() -> bool:
@@ -144,11 +164,7 @@ def image(target: str) -> str:
 
     The upload study's is ``image_uploads``.
     """
-    default = {
-        "base": "podline-stage", "tensorflow": "podline-stage-tensorflow",
-        "uploads": "podline-uploads",
-    }[target]  # fmt: skip
-    return _get(f"image_{target}", f"{default}:{__version__}")
+    return _get(f"image_{target}", f"{_IMAGES[target]}:{__version__}")
 
 
 def store_secret() -> str:

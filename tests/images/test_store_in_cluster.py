@@ -23,7 +23,7 @@ def connection(kubernetes_client: Any, core: Any, namespace: str) -> StoreConnec
     """The store's connection, once its pod says that it is ready."""
     from kubernetes import utils
 
-    items = [*in_cluster.new_secrets(namespace)["items"], *manifests("object-store.yaml")]
+    items = [*in_cluster.new_secrets(namespace), *manifests("object-store.yaml")]
     utils.create_from_dict(kubernetes_client, {"kind": "List", "items": items}, namespace=namespace)
     wait_ready(core, namespace)
     return in_cluster.connection(namespace)

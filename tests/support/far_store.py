@@ -28,7 +28,7 @@ def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnect
     (folder / "data").mkdir(parents=True)
     connection = new_store("far", address)
     weed = str(Path(sys.executable).with_name("weed"))
-    arguments = server_arguments(dir=str(folder / "data"), s3_ip_bind="0.0.0.0")
+    arguments = server_arguments(str(folder / "data"))
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             topology.inside(weed, *arguments), env=os.environ | keys_of(connection), cwd=folder,

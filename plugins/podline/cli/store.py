@@ -115,7 +115,8 @@ def secrets(namespace: Namespace = "podline") -> None:
 
     Use it as: podline store secrets | kubectl create -f -
     """
-    typer.echo(json.dumps(in_cluster.new_secrets(namespace)))
+    items = in_cluster.new_secrets(namespace)
+    typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
 
 
 @app.command(

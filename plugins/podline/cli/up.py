@@ -9,8 +9,6 @@ from podline import local_airflow, settings
 from podline.cli.store import embedded_folder
 from podline.store import environment
 
-_ROOT = Path(__file__).parents[3]  # of a checkout: `dags` and `plugins` are there
-
 
 def command() -> None:
     """Run Airflow and the store on this machine, until Ctrl-C."""
@@ -22,10 +20,12 @@ def command() -> None:
 
 def _defaults() -> dict[str, str]:
     """Where a checkout has its DAGs and plugins, as far as the environment does not say."""
+    dags, plugins = (settings.beside_plugins(name) for name in ("dags", "plugins"))
+    if dags is None or not dags.is_dir():
+        return {}
     found = {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
-    here = (_ROOT / "dags").is_dir()
-    return {name: value for name, value in found.items() if here and name not in os.environ}
+    return {name: value for name, value in found.items() if name not in os.environ}

@@ -9,69 +9,73 @@ import secrets
 import socket
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from podline import settings
 from podline.store.connection import StoreConnection
-from podline.store.errors import StoreConnectionError, StoreError
+from podline.store.errors import StoreConnectionError
 
 SERVER_SECRET = "object-store"
 CONNECTION_SECRET = "object-store-connection"
 _SERVICE = "object-store"
 _PORT = 8333
-_MANIFEST = Path(__file__).parents[3] / "helm-values" / "object-store.yaml"
+# As helm-values/object-store.yaml has them and says why.
+_OPTIONS = """
+-ip=127.0.0.1 -ip.bind=127.0.0.1
+-filer -filer.maxMB=1
+-s3 -s3.ip.bind=0.0.0.0 -s3.port=8333 -s3.port.iceberg=0 -s3.port.lance=0
+-s3.autoCreateBucket=false
+-master.telemetry=false -master.electionTimeout=1s -master.volumeSizeLimitMB=1024
+-volume.max=100 -volume.preStopSeconds=1
+"""
 
 
-def new_secrets(namespace: str) -> dict[str, Any]:
-    """Make the two Secrets, with new keys, as one manifest."""
+class Secret(TypedDict):
+    """A Secret, as the cluster's API takes it."""
+
+    apiVersion: str
+    kind: str
+    metadata: dict[str, str]
+    stringData: dict[str, str]
+
+
+def new_secrets(namespace: str) -> list[Secret]:
+    """Make the two Secrets, with new keys."""
+    access_key, secret_key = secrets.token_hex(10), secrets.token_urlsafe(30)
     connection = StoreConnection(
         conn_id=settings.store_conn_id(),
         bucket=settings.store_bucket(),
         endpoint_url=f"http://{_SERVICE}:{_PORT}",
-        access_key=secrets.token_hex(10),
-        secret_key=secrets.token_urlsafe(30),
+        access_key=access_key,
+        secret_key=secret_key,
     )
     server = {
-        "AWS_ACCESS_KEY_ID": connection.access_key,
-        "AWS_SECRET_ACCESS_KEY": connection.secret_key,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
         "BUCKET": connection.bucket,
         # Without it the server's port for its own kind would take new users from anybody.
         "WEED_JWT_FILER_SIGNING_KEY": secrets.token_urlsafe(30),
     }
     contents = {SERVER_SECRET: server, CONNECTION_SECRET: connection.to_env()}
-    return {
-        "apiVersion": "v1",
-        "kind": "List",
-        "items": [
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name, "namespace": namespace},
-                "stringData": content,
-            }
-            for name, content in contents.items()
-        ],
-    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": namespace},
+            "stringData": content,
+        }
+        for name, content in contents.items()
+    ]
 
 
-def server_arguments(**instead: str) -> list[str]:
-    """The server's arguments, as the cluster's store has them: for one like it elsewhere.
+def server_arguments(data: str = "/data") -> list[str]:
+    """The arguments of the cluster's server: for one like it elsewhere.
 
     Args:
-        instead: options to have other values, by their names with ``_`` for each dot.
+        data: the folder of its data.
     """
-    import yaml
-
-    options = {f"-{name.replace('_', '.')}": value for name, value in instead.items()}
-    for document in yaml.safe_load_all(_MANIFEST.read_text()):
-        if document["kind"] == "StatefulSet":
-            (container,) = document["spec"]["template"]["spec"]["containers"]
-            given = [argument.partition("=") for argument in container["args"]]
-            values = [options.get(name, value) for name, _, value in given]
-            return [f"{n}={v}" if v else n for (n, _, _), v in zip(given, values, strict=True)]
-    raise StoreError(f"{_MANIFEST} has no StatefulSet")
+    return ["server", f"-dir={data}", *_OPTIONS.split()]
 
 
 def connection(namespace: str, endpoint: str = "") -> StoreConnection:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from podline.store import StoreConnection, StoreConnectionError, in_cluster
 
 
 def test_secrets_are_new_each_time_and_fit_together() -> None:
-    first, second = (in_cluster.new_secrets("space")["items"] for _ in range(2))
+    first, second = (in_cluster.new_secrets("space") for _ in range(2))
     server, connection = first
     assert [item["metadata"]["name"] for item in first] == [
         "object-store",
@@ -24,6 +25,14 @@ def test_secrets_are_new_each_time_and_fit_together() -> None:
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "WEED_JWT_FILER_SIGNING_KEY")
     values = {item[0]["stringData"][key] for item in (first, second) for key in keys}
     assert len(values) == 6
+
+
+def test_the_manifest_has_the_servers_arguments() -> None:
+    manifest = Path(__file__).parents[3] / "helm-values" / "object-store.yaml"
+    documents = yaml.safe_load_all(manifest.read_text())
+    (store,) = (item for item in documents if item["kind"] == "StatefulSet")
+    (container,) = store["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == in_cluster.server_arguments()
 
 
 @pytest.mark.parametrize(
