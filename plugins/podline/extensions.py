@@ -9,6 +9,7 @@ A package names them in its pyproject.toml::
     studies = "podline_studies.web:add_pages"  # add_pages(of_dag, of_all): two FastAPI routers
 """
 
+import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -19,7 +20,9 @@ PAGES = "podline.pages"
 
 
 def extensions(group: str) -> Iterator[tuple[str, Any]]:
-    """Load what installed packages add to a group; one whose code is gone is passed over.
+    """Load what installed packages add to a group.
+
+    One whose code is gone is passed over; one that does not load is told on standard error.
 
     Args:
         group: `COMMANDS` or `PAGES`.
@@ -28,5 +31,13 @@ def extensions(group: str) -> Iterator[tuple[str, Any]]:
         The name of each, and the object that it names.
     """
     for point in entry_points(group=group):
-        if find_spec(point.module.partition(".")[0]):
-            yield point.name, point.load()
+        if not find_spec(point.module.partition(".")[0]):
+            continue
+        try:
+            found = point.load()
+        except Exception as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            said = f"podline: the extension {point.name} ({point.value}) does not load: {why}"
+            print(said, file=sys.stderr)
+        else:
+            yield point.name, found
