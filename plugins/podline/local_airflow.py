@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from podline.exceptions import PodlineError
+from podline.files import replacing
 from podline.signals import handled
 
 _HEALTHY_SECONDS = 180
@@ -153,14 +154,10 @@ def _password_file(home: Path) -> Path:
 def _password(home: Path) -> str:
     """The password of the user admin, made once, in a file that only its owner can read."""
     path = _password_file(home)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return str(json.loads(path.read_text())["admin"])
-    password = secrets.token_urlsafe(12)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"admin": password}, file)
-    return password
+    if not path.exists():
+        with replacing(path) as part:
+            part.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}))
+    return str(json.loads(path.read_text())["admin"])
 
 
 def _log_end(log: Path) -> str:

@@ -1,3 +1,5 @@
+"""Airflow on this machine: it starts, says where it is, and leaves nothing behind."""
+
 import json
 import os
 import signal
@@ -84,8 +86,6 @@ def test_a_start_that_fails_shows_the_log(
 
 
 CALL = """
-import warnings
-warnings.simplefilter("ignore")
 from airflow.sdk.api.client import Client
 print(Client(base_url="http://127.0.0.1:{}/", token="").get("late").status_code)
 """
@@ -94,11 +94,9 @@ print(Client(base_url="http://127.0.0.1:{}/", token="").get("late").status_code)
 @pytest.mark.timeout(200)
 def test_a_task_waits_for_an_api_server_that_is_late(port: int) -> None:
     """All parts start at once; by Airflow's own settings a task may give up after 10 s."""
+    command = [sys.executable, "-W", "ignore", "-c", CALL.format(port)]
     environment = local_airflow._PATIENCE | os.environ
-    with subprocess.Popen(
-        [sys.executable, "-c", CALL.format(port)],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    ) as task:  # fmt: skip
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as task:
         with pytest.raises(subprocess.TimeoutExpired):
             task.wait(25)
         with socket.create_server(("127.0.0.1", port)) as server:

@@ -1,16 +1,17 @@
 """boto3 for what the store's own client cannot do: to list and break off unfinished uploads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from podline.store.connection import StoreConnection
 
 
-def boto3_client(store: StoreConnection, s3: dict[str, Any]) -> Any:
+def boto3_client(store: StoreConnection, s3: Mapping[str, object]) -> Any:
     """A client of boto3's for a store.
 
     Args:
         store: where to, with keys.
-        s3: of botocore's configuration.
+        s3: settings of S3, of botocore's configuration.
     """
     import boto3
     from botocore.config import Config

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import S3Store
 
+from podline.files import replacing
 from podline.store import content
 from podline.store.connection import StoreConnection
 from podline.store.content import Content
@@ -127,7 +127,13 @@ class Store:
             progress(view.nbytes)
 
     def put_if_absent(self, key: str, data: Content, progress: Progress | None = None) -> bool:
-        """Write `data` unless the key is taken, as `put` does; returns whether it was written."""
+        """Write `data` unless the key is taken; returns whether it was written.
+
+        Args:
+            key: its key.
+            data: its bytes, or a file that has them.
+            progress: as `put` takes it.
+        """
         try:
             self.put(key, data, progress)
         except AlreadyExists:
@@ -140,6 +146,11 @@ class Store:
         For keys that nobody else writes: a request that was sent again, since its answer was lost,
         finds the object that the first one made.
 
+        Args:
+            key: its key.
+            data: its bytes, or a file that has them.
+            progress: as `put` takes it.
+
         Raises:
             AlreadyExists: the key is taken, by something else.
         """
@@ -151,7 +162,12 @@ class Store:
         return digest()
 
     def swap(self, key: str, data: bytes, etag: str | None) -> str:
-        """Replace the version `etag` (None: no object yet) by `data`; returns the new ETag.
+        """Replace one version of an object; returns the new ETag.
+
+        Args:
+            key: its key.
+            data: what takes its place.
+            etag: of the version that is replaced; None: there is no object yet.
 
         Raises:
             Conflict: the object is another version by now, or is gone.
@@ -224,29 +240,26 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        digest = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _renamed(path) as part, part.open("wb") as file:
-            for chunk in self._chunks(key):
-                digest.update(chunk)
-                file.write(chunk)
-        return digest.hexdigest()
+        with replacing(path) as part, part.open("wb") as file:
+            return self.digest(key, file.write)
 
-    def digest(self, key: str) -> str:
+    def digest(self, key: str, take: Callable[[bytes], object] = len) -> str:
         """The sha256 (hex) of the object's bytes, of which a few megabytes are held at a time.
+
+        Args:
+            key: the object's.
+            take: gets each piece of it.
 
         Raises:
             ObjectMissing: there is no such object.
         """
         digest = hashlib.sha256()
-        for chunk in self._chunks(key):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def _chunks(self, key: str) -> Iterator[obstore.Bytes]:
-        """The object's bytes, some megabytes at a time."""
         with self._explained(key):
-            yield from obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB)
+            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
+                digest.update(chunk)
+                take(chunk)
+        return digest.hexdigest()
 
     def head(self, key: str) -> ObjectInfo:
         """Size, ETag and time of the object.
@@ -298,7 +311,7 @@ class Store:
     def _make_client(self, options: ClientConfig) -> S3Store:
         connection = self.connection
         # A provider, since obstore mixes keys given as such with AWS_SESSION_TOKEN.
-        provider = _Keys(connection) if connection.access_key else None
+        provider = _keys(connection) if connection.access_key else None
         if (connection.endpoint_url or "").startswith("http://"):
             # Without TLS there is none to check, and reading the system's takes 4 to 7 ms.
             options = {**options, "allow_invalid_certificates": True}
@@ -353,19 +366,15 @@ def open_store(connection: StoreConnection | None = None) -> Store:
     return Store(connection or StoreConnection.read())
 
 
-class _Keys:
+def _keys(connection: StoreConnection) -> Callable[[], S3Credential]:
     """Fixed keys, in the form that obstore asks for."""
-
-    def __init__(self, connection: StoreConnection) -> None:
-        self._connection = connection
-
-    def __call__(self) -> S3Credential:
-        return {
-            "access_key_id": self._connection.access_key or "",
-            "secret_access_key": self._connection.secret_key or "",
-            "token": self._connection.session_token,
-            "expires_at": None,
-        }
+    credential: S3Credential = {
+        "access_key_id": connection.access_key or "",
+        "secret_access_key": connection.secret_key or "",
+        "token": connection.session_token,
+        "expires_at": None,
+    }
+    return lambda: credential
 
 
 def _refuse_fork() -> None:
@@ -406,16 +415,3 @@ def _digested(data: memoryview) -> Iterator[Callable[[], str]]:
         return
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(lambda: hashlib.sha256(data).hexdigest()).result
-
-
-@contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place at the end, and goes away on an error."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(descriptor)
-    part = Path(name)
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

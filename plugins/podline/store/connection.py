@@ -10,13 +10,22 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from podline import settings
 from podline.store.errors import StoreConnectionError
 
 _DEFAULT_REGION = "us-east-1"
+
+
+class _Fields(NamedTuple):
+    """What an Airflow connection says of a store."""
+
+    conn_type: str | None
+    login: str | None
+    password: str | None
+    extra: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class StoreConnection:
         Raises:
             StoreConnectionError: the variable is missing or cannot be used.
         """
-        name = _variable(conn_id)
+        name = variable(conn_id)
         value = env.get(name)
         if not value:
             raise StoreConnectionError(
@@ -67,13 +76,12 @@ class StoreConnection:
                 "`podline store exec -- …`, which brings a store."
             )
         try:
-            fields = _parse_json(value) if value.lstrip().startswith("{") else _parse_uri(value)
+            return cls._from_fields(conn_id, _parsed(value))
         except ValueError as error:
             # The value holds a secret, so only its form is named.
             raise StoreConnectionError(
                 f"{name} is neither a connection in JSON nor a URI aws://KEY:SECRET@/?…: {error}"
             ) from None
-        return cls._from_fields(conn_id, **fields)
 
     @classmethod
     def _from_airflow(cls, conn_id: str) -> Self:
@@ -81,41 +89,29 @@ class StoreConnection:
         from airflow.sdk.exceptions import AirflowNotFoundException
 
         try:
-            connection = BaseHook.get_connection(conn_id)
+            found = BaseHook.get_connection(conn_id)
         except AirflowNotFoundException:
             raise StoreConnectionError(
                 f"Airflow has no connection {conn_id!r}: add one of type Amazon Web Services, "
-                f"or set {_variable(conn_id)}, or name another in [podline] store_conn_id."
+                f"or set {variable(conn_id)}, or name another in [podline] store_conn_id."
             ) from None
-        return cls._from_fields(
-            conn_id,
-            conn_type=connection.conn_type,
-            login=connection.login,
-            password=connection.password,
-            extra=connection.extra_dejson,
-        )
+        fields = _Fields(found.conn_type, found.login, found.password, found.extra_dejson)
+        return cls._from_fields(conn_id, fields)
 
     @classmethod
-    def _from_fields(
-        cls,
-        conn_id: str,
-        *,
-        conn_type: str | None,
-        login: str | None,
-        password: str | None,
-        extra: dict[str, Any],
-    ) -> Self:
-        if conn_type != "aws":
+    def _from_fields(cls, conn_id: str, fields: _Fields) -> Self:
+        if fields.conn_type != "aws":
             raise StoreConnectionError(
-                f"Connection {conn_id!r} is of type {conn_type!r}: the store needs one of type "
-                "'aws' (Amazon Web Services), whichever S3 server it is."
+                f"Connection {conn_id!r} is of type {fields.conn_type!r}: the store needs one of "
+                "type 'aws' (Amazon Web Services), whichever S3 server it is."
             )
+        extra, login, password = fields.extra, fields.login, fields.password
         if not (login and password):  # the provider's order: these two first, then the extras
             login, password = extra.get("aws_access_key_id"), extra.get("aws_secret_access_key")
         service = extra.get("service_config") or {}
         if isinstance(service, str):  # a URI's extras are strings
             service = json.loads(service)
-        s3: dict[str, Any] = service.get("s3") or {}
+        s3 = service.get("s3") or {}
         return cls(
             conn_id=conn_id,
             bucket=s3.get("bucket_name") or settings.store_bucket(),
@@ -143,36 +139,30 @@ class StoreConnection:
             "password": self.secret_key,
             "extra": {name: item for name, item in extra.items() if item},
         }
-        return {_variable(self.conn_id): json.dumps(value)}
+        return {variable(self.conn_id): json.dumps(value)}
 
     def __str__(self) -> str:
         where = self.endpoint_url or f"Amazon S3 ({self.region})"
         return f"{where}, bucket {self.bucket!r}, connection {self.conn_id!r}"
 
 
-def _variable(conn_id: str) -> str:
+def variable(conn_id: str) -> str:
+    """The environment variable in which Airflow looks for a connection."""
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
-def _parse_json(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> _Fields:
+    """Read the value of Airflow's variable, in its JSON or its URI form."""
+    if not text.lstrip().startswith("{"):
+        uri = urlsplit(text)
+        extra: Any = dict(parse_qsl(uri.query, keep_blank_values=True))
+        if "__extra__" in extra:  # Airflow's own way to put nested extras into a URI
+            extra = json.loads(extra["__extra__"])
+        return _Fields(uri.scheme, unquote(uri.username or ""), unquote(uri.password or ""), extra)
     value = json.loads(text)
     extra = value.get("extra") or {}
     if isinstance(extra, str):
         extra = json.loads(extra)
     if not isinstance(extra, dict):
         raise ValueError("its extra is not an object")
-    known = {name: value.get(name) for name in ("conn_type", "login", "password")}
-    return {**known, "extra": extra}
-
-
-def _parse_uri(text: str) -> dict[str, Any]:
-    uri = urlsplit(text)
-    extra: dict[str, Any] = dict(parse_qsl(uri.query, keep_blank_values=True))
-    if "__extra__" in extra:  # Airflow's own way to put nested extras into a URI
-        extra = json.loads(extra["__extra__"])
-    return {
-        "conn_type": uri.scheme,
-        "login": unquote(uri.username or ""),
-        "password": unquote(uri.password or ""),
-        "extra": extra,
-    }
+    return _Fields(value.get("conn_type"), value.get("login"), value.get("password"), extra)

@@ -10,6 +10,7 @@ from signal import SIGINT, SIGTERM
 from podline import settings
 from podline.signals import handled
 from podline.store import seaweedfs
+from podline.store.connection import variable
 
 
 def run(command: Sequence[str], folder: Path) -> int:
@@ -48,7 +49,7 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
     Raises:
         EmbeddedStoreError: the embedded store does not start.
     """
-    if os.environ.get(f"AIRFLOW_CONN_{settings.store_conn_id().upper()}"):
+    if os.environ.get(variable(settings.store_conn_id())):
         yield {}
         return
     with seaweedfs.running(folder) as connection:

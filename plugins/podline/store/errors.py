@@ -72,7 +72,6 @@ class ObjectMissing(StoreError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"There is no object {key!r} in the store.")
-        self.key = key
 
 
 class AlreadyExists(StoreError):
@@ -80,7 +79,6 @@ class AlreadyExists(StoreError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"Object {key!r} exists already and is written only once: use a new key.")
-        self.key = key
 
 
 class Conflict(StoreError):
@@ -90,7 +88,6 @@ class Conflict(StoreError):
         super().__init__(
             f"Object {key!r} was changed by someone else meanwhile: read it again, then retry."
         )
-        self.key = key
 
 
 class EmbeddedStoreError(StoreError):

@@ -142,7 +142,13 @@ def file_key(run: str, sha256: str) -> str:
 
 
 def version_key(model: str, version: int, name: str) -> str:
-    """The key of the object `name` (which may have folders) of a published version."""
+    """The key of an object of a published version.
+
+    Args:
+        model: the model's name.
+        version: the version's number.
+        name: the object's, which may have folders.
+    """
     return join(MODELS, model, "versions", version, *name.split("/"))
 
 

@@ -30,6 +30,11 @@ def clean(store: Store, older_than: timedelta, dry_run: bool = False) -> list[Re
     tries, which are small and all that is left of an old run. Choose `older_than` longer than any
     stage takes: a run is as old as its newest object.
 
+    Args:
+        store: where.
+        older_than: the age of a run that goes.
+        dry_run: whether to remove nothing, and only say what would go.
+
     Returns:
         One entry a run, the oldest first.
 
@@ -52,6 +57,11 @@ def break_off(store: Store, older_than: timedelta, dry_run: bool = False) -> lis
     """Remove the parts of uploads that were begun before `older_than` and came to no end.
 
     Nobody sees them, but they take room: those of an uploader that was killed, or lost its store.
+
+    Args:
+        store: where.
+        older_than: the age of an upload that goes.
+        dry_run: whether to remove nothing, and only say what would go.
 
     Returns:
         The objects' keys, in order.

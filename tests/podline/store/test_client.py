@@ -1,3 +1,5 @@
+"""The store as its callers see it: what is written, read and listed, and each error."""
+
 import hashlib
 import os
 import socket

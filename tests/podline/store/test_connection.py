@@ -1,3 +1,5 @@
+"""A connection is read in all forms that Airflow takes, and told without its secrets."""
+
 import json
 import os
 import subprocess
@@ -15,6 +17,13 @@ JSON = {
     "password": "se/cr@et",
     "extra": {"endpoint_url": "http://store:8333", "region_name": "eu-west-1"},
 }
+KEYS_IN_EXTRA = {
+    "aws_access_key_id": "key",
+    "aws_secret_access_key": "se/cr@et",
+    "endpoint_url": "http://other",
+    "region_name": "eu-west-1",
+    "service_config": {"s3": {"endpoint_url": "http://store:8333"}},
+}
 EXPECTED = StoreConnection(
     "podline_store", "podline", "http://store:8333", "key", "se/cr@et", None, "eu-west-1"
 )
@@ -25,18 +34,7 @@ EXPECTED = StoreConnection(
     [
         json.dumps(JSON),
         json.dumps(JSON | {"extra": json.dumps(JSON["extra"])}),
-        json.dumps(
-            {
-                "conn_type": "aws",
-                "extra": {
-                    "aws_access_key_id": "key",
-                    "aws_secret_access_key": "se/cr@et",
-                    "endpoint_url": "http://other",
-                    "region_name": "eu-west-1",
-                    "service_config": {"s3": {"endpoint_url": "http://store:8333"}},
-                },
-            }
-        ),
+        json.dumps({"conn_type": "aws", "extra": KEYS_IN_EXTRA}),
         "aws://key:se%2Fcr%40et@/?endpoint_url=http%3A%2F%2Fstore%3A8333&region_name=eu-west-1",
         "aws://key:se%2Fcr%40et@/?__extra__=" + quote(json.dumps(JSON["extra"])),
     ],
@@ -72,8 +70,7 @@ def test_to_env_is_read_back(connection: StoreConnection, monkeypatch: pytest.Mo
 def test_airflow_reads_what_to_env_gives(store: Store) -> None:
     """The same connection through Airflow's own code, in a process of its own."""
     code = "import airflow.sdk\nfrom podline.store import open_store\nprint(open_store())"
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert repr(store) in done.stdout
 

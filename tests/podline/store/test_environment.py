@@ -1,4 +1,5 @@
-import os
+"""A program runs with the configured store, or else with the embedded one."""
+
 import signal
 import subprocess
 import sys
@@ -10,11 +11,6 @@ from podline.store import Store, environment, seaweedfs
 
 PROGRAM = [sys.executable, "-c"]
 WRITE = "from podline.store import open_store; open_store().put('a', b'1')"
-
-
-@pytest.fixture(autouse=True)
-def path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
 
 
 def test_the_command_has_a_store_while_it_runs(server_folder: Path) -> None:

@@ -1,3 +1,5 @@
+"""Keys can be read, parsed back, and taken by every store."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

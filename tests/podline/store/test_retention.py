@@ -1,3 +1,5 @@
+"""Old runs and broken uploads go; what a model refers to stays."""
+
 import json
 import time
 from dataclasses import replace
