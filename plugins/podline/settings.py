@@ -8,24 +8,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from podline import __version__
 from podline.exceptions import SettingError
 
 _MIB = 1024 * 1024
-_IMAGES = {
-    "base": "podline-stage",
-    "tensorflow": "podline-stage-tensorflow",
-    "uploads": "podline-uploads",
-}
-_CODE = Path(__file__).parents[1]  # such as Airflow's plugins folder
-
-
-def beside_plugins(folder: str) -> Path | None:
-    """A folder beside the plugins folder that this code is in; None where it was installed."""
-    installed = _CODE.name in ("site-packages", "dist-packages")
-    return None if installed else _CODE.parent / folder
+_Json = TypeVar("_Json", list[Any], dict[str, Any])
 
 
 def _get(name: str, default: str) -> str:
@@ -51,6 +40,15 @@ def _get_int(name: str, default: int) -> int:
     return number
 
 
+def _get_choice(name: str, *choices: str) -> str:
+    """One of these words, of which the first is the default."""
+    value = _get(name, choices[0])
+    if value not in choices:
+        listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise SettingError(f"[podline] {name} = {value!r}: give {listed}")
+    return value
+
+
 def _get_bool(name: str, default: bool) -> bool:
     value = _get(name, str(default)).lower()
     if value not in ("true", "false"):
@@ -58,7 +56,7 @@ def _get_bool(name: str, default: bool) -> bool:
     return value == "true"
 
 
-def _get_json(name: str, kind: type, example: str) -> Any:
+def _get_json(name: str, kind: type[_Json], example: str) -> _Json:
     value = _get(name, "")
     if not value:
         return kind()
@@ -69,6 +67,15 @@ def _get_json(name: str, kind: type, example: str) -> Any:
     if not isinstance(found, kind):
         raise SettingError(f"[podline] {name} = {value!r}: give JSON, such as {example}")
     return found
+
+
+_CODE = Path(__file__).parents[1]  # such as Airflow's plugins folder
+
+
+def beside_plugins(folder: str) -> Path | None:
+    """A folder beside the plugins folder that this code is in; None where it was installed."""
+    installed = _CODE.name in ("site-packages", "dist-packages")
+    return None if installed else _CODE.parent / folder
 
 
 def _get_folder(name: str, default: str) -> Path:
@@ -93,8 +100,7 @@ def store_conn_id() -> str:
 
 def stores() -> list[str]:
     """Airflow connections (type aws) of other stores, to compare with ours, as JSON."""
-    found: list[str] = _get_json("stores", list, '["vm_store"]')
-    return found
+    return _get_json("stores", list, '["vm_store"]')
 
 
 def store_bucket() -> str:
@@ -114,18 +120,12 @@ def home() -> Path:
 
 def html() -> bool:
     """Whether executed notebooks are kept as pages too: ``always`` or ``never``."""
-    value = _get("html", "always")
-    if value not in ("always", "never"):
-        raise SettingError(f"[podline] html = {value!r}: give always or never")
-    return value == "always"
+    return _get_choice("html", "always", "never") == "always"
 
 
 def latency() -> str:
     """Whose latency is recorded: that of ``all`` tasks, of ``stages``, or of ``none``."""
-    value = _get("latency", "all")
-    if value not in ("all", "stages", "none"):
-        raise SettingError(f"[podline] latency = {value!r}: give all, stages or none")
-    return value
+    return _get_choice("latency", "all", "stages", "none")
 
 
 def files_limit() -> int:
@@ -159,6 +159,13 @@ def link_namespace() -> str:
     return _get("link_namespace", "podline-links")
 
 
+_IMAGES = {
+    "base": "podline-stage",
+    "tensorflow": "podline-stage-tensorflow",
+    "uploads": "podline-uploads",
+}
+
+
 def image(target: str) -> str:
     """Image of a stage: ``image_base``, or ``image_tensorflow`` where its notebook needs that.
 
@@ -184,15 +191,12 @@ def service_account() -> str | None:
 
 def node_selector() -> dict[str, str]:
     """Labels that a pod's node must have, as JSON."""
-    found: dict[str, str] = _get_json("node_selector", dict, '{"disk": "ssd"}')
-    return found
+    return _get_json("node_selector", dict, '{"disk": "ssd"}')
 
 
 def tolerations() -> list[dict[str, Any]]:
     """Taints that a pod tolerates, as JSON in Kubernetes' spelling."""
-    example = '[{"key": "gpu", "operator": "Exists"}]'
-    found: list[dict[str, Any]] = _get_json("tolerations", list, example)
-    return found
+    return _get_json("tolerations", list, '[{"key": "gpu", "operator": "Exists"}]')
 
 
 def requests() -> dict[str, str]:
