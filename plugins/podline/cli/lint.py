@@ -1,7 +1,7 @@
 """`podline lint`: notebooks as a user names them, and what is wrong with them, not running them."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -119,8 +119,4 @@ def _print_json(found: Found) -> None:
     typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
 
 
-_PRINT: dict[str, Callable[[Found], None]] = {
-    "text": _print_text,
-    "github": _print_github,
-    "json": _print_json,
-}
+_PRINT = {"text": _print_text, "github": _print_github, "json": _print_json}

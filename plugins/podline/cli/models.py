@@ -66,7 +66,8 @@ def promote(name: Name, which: Which, alias: Alias) -> None:
     """Have an alias mean a version."""
     with opened() as store:
         moved = Model(store, name).promote(which, alias)
-    typer.echo(f"{alias} of {name} is version {moved.version}{_before(moved.before)}")
+    before = f", before that {moved.before[-1]}" if moved.before else ""
+    typer.echo(f"{alias} of {name} is version {moved.version}{before}")
 
 
 @app.command("rollback")
@@ -124,14 +125,13 @@ def get(
 
 
 def _print_models(store: Store, names: list[str]) -> None:
-    table = make_table("model", "versions", "latest", "champion", "published")
+    shown = ("latest", "champion")
+    table = make_table("model", "versions", *shown, "published")
     for name in names:
         model = Model(store, name)
         versions, aliases = model.versions(), model.aliases.all()
         if versions:
-            means = [
-                str(aliases[a].version) if a in aliases else "" for a in ("latest", "champion")
-            ]
+            means = [str(aliases[a].version) if a in aliases else "" for a in shown]
             table.add_row(name, str(len(versions)), *means, _moment(versions[0].created))
     if table.row_count:
         print_table(make_console(), table)
@@ -172,10 +172,6 @@ def _facts(found: Manifest, aliases: list[str]) -> list[tuple[str, str]]:
         *((name, version) for name, version in found.libraries.items()),
         *((f"took to {step}", f"{took:.3f} s") for step, took in found.seconds.items()),
     ]
-
-
-def _before(versions: tuple[int, ...]) -> str:
-    return f", before that {versions[-1]}" if versions else ""
 
 
 def _moment(created: str) -> str:

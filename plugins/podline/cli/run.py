@@ -58,10 +58,20 @@ def command(
             run.run_id = f"baseline__{datetime.now(UTC).isoformat()}"
         _print_head(console, run)
         progress = _Progress(console, run, quiet)
-        failure = _failure(run, progress, baseline)
+        failure = None
+        try:
+            if baseline:
+                progress.begin("notebook")
+                run.run_baseline(progress.line)
+            else:
+                run.run(progress.line, progress.start)
+        except StageError as error:
+            failure = error
         progress.end()
         _print_end(console, run, cells)
-        _keep_pages(run)
+        if settings.html():  # pages too, now that nothing is timed any more
+            folder = keys.run_prefix(run.pipeline.name, run.run_id)
+            make_pages_apart(folder, environment(store.connection))
         if failure:
             raise _explained(console, run, progress.stage, failure)
 
@@ -93,13 +103,13 @@ class _Progress:
         self.since = time.monotonic()
 
     def start(self, plan: StagePlan) -> StagePlan:
-        """End the stage before, and begin this one."""
-        self.end()
+        """Begin a stage; its plan stays as it is."""
         self.begin(plan.stage)
         return plan
 
     def begin(self, stage: str) -> None:
-        """Note that a stage starts."""
+        """End the stage before, and note that this one starts."""
+        self.end()
         self.stage, self.since = stage, time.monotonic()
         self._print(Text("starts", "dim"))
 
@@ -123,19 +133,6 @@ class _Progress:
         self.console.print(Text.assemble((head, "dim"), text), soft_wrap=True)
 
 
-def _failure(run: LocalRun, progress: _Progress, baseline: bool) -> StageError | None:
-    """Run the stages, or the notebook as one process; returns why it did not succeed."""
-    try:
-        if baseline:
-            progress.begin("notebook")
-            run.run_baseline(progress.line)
-        else:
-            run.run(progress.line, progress.start)
-    except StageError as error:
-        return error
-    return None
-
-
 def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
     """Print the breakdown, the metrics and where the executed notebooks are."""
     run_report.print_breakdown(console, rows_of(run.results, run.seconds), cells)
@@ -143,13 +140,6 @@ def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
     for found in run_history.runs(run.store, run.pipeline.name, run.run_id):
         stages = dict.fromkeys([*run.results, *(attempt.stage for attempt in found.last_tries)])
         run_report.print_executed(console, found, stages)
-
-
-def _keep_pages(run: LocalRun) -> None:
-    """Keep the executed notebooks as pages too, when nothing is timed any more."""
-    if settings.html():
-        folder = keys.run_prefix(run.pipeline.name, run.run_id)
-        make_pages_apart(folder, environment(run.store.connection))
 
 
 def _explained(console: Console, run: LocalRun, stage: str, error: StageError) -> StageError:

@@ -43,7 +43,6 @@ def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
         EmbeddedStoreError: the embedded store does not start.
     """
     with handled(unwind, SIGTERM), environment.environment(embedded_folder()) as variables:
-        before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         try:
             store = open_store()
@@ -51,9 +50,8 @@ def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
             say(f"store {store.connection}{where}")
             yield store
         finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
+            for name in variables:
+                del os.environ[name]
 
 
 def _short(path: Path) -> str:

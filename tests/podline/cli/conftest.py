@@ -12,6 +12,7 @@ from tests.support.notebooks import code_cell, notebook_text
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 Podline = Callable[..., Result]
+Refused = Callable[..., str]
 Write = Callable[..., Path]
 
 
@@ -23,6 +24,18 @@ def podline(monkeypatch: pytest.MonkeyPatch) -> Podline:
 
     def call(*arguments: object) -> Result:
         return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+    return call
+
+
+@pytest.fixture
+def refused(podline: Podline) -> Refused:
+    """Calls `podline` with arguments that it refuses; returns what it says."""
+
+    def call(*arguments: object) -> str:
+        result = podline(*arguments)
+        assert result.exit_code == 1
+        return result.stderr
 
     return call
 

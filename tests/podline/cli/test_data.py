@@ -10,7 +10,7 @@ import pytest
 from podline import datasets
 from podline.store import Store
 
-from .conftest import Podline
+from .conftest import Podline, Refused
 
 TEXT = b"Date,Time\n16/12/2006,17:24:00\n"
 
@@ -52,18 +52,16 @@ def test_put_once_then_fetch_it_from_the_store(
     assert lzma.decompress(path.read_bytes()) == TEXT
 
 
-def test_another_file_is_not_put(podline: Podline, store: Store, source: Path) -> None:
+def test_another_file_is_not_put(refused: Refused, store: Store, source: Path) -> None:
     source.write_bytes(lzma.compress(b"another table"))
-    result = podline("data", "put", "small", "--source", source)
-    assert result.exit_code == 1
-    assert "podline: error: " in result.stderr
-    assert "is not the data set 'small'" in result.stderr
+    said = refused("data", "put", "small", "--source", source)
+    assert said.startswith("podline: error: ")
+    assert "is not the data set 'small'" in said
     assert not list(store.list())
 
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("verb", ["fetch", "put"])
-def test_an_unknown_data_set(podline: Podline, verb: str) -> None:
-    result = podline("data", verb, "nope")
-    assert result.exit_code == 1
-    assert "podline: error: There is no data set 'nope': choose one of " in result.stderr
+def test_an_unknown_data_set(refused: Refused, verb: str) -> None:
+    said = refused("data", verb, "nope")
+    assert "podline: error: There is no data set 'nope': choose one of " in said

@@ -14,24 +14,15 @@ from podline.cli.store import embedded_folder
 from podline.compiler.pipeline import Pipeline
 from podline.exceptions import PodlineError
 
-from .conftest import Podline, Write
+from .conftest import Podline, Refused, Write
 
-COMMANDS = [
-    ["lint"],
-    ["show"],
-    ["run"],
-    ["runs"],
-    ["notebook"],
-    ["clean"],
-    ["data", "fetch"],
-    ["data", "put"],
-    ["store", "start"],
-    ["store", "stop"],
-    ["store", "status"],
-    ["store", "env"],
-    ["store", "exec"],
-    ["up"],
-]
+ALONE = ["lint", "show", "join", "run", "runs", "latency", "notebook", "clean", "sweep-pods", "up"]
+GROUPS = {
+    "data": "fetch put",
+    "store": "start stop status env secrets exec",
+}
+COMMANDS = [[name] for name in ALONE]
+COMMANDS += [[group, name] for group, names in GROUPS.items() for name in names.split()]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -101,12 +92,10 @@ def test_a_terminal_without_unicode_shows_the_graph(notebooks: Path) -> None:
 
 
 def test_up_says_that_its_port_is_taken(
-    podline: Podline, home: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("AIRFLOW__API__PORT", str(port))
-        result = podline("up")
-    assert result.exit_code == 1
-    assert f"podline: error: Port {port} is taken" in result.stderr
+        assert f"podline: error: Port {port} is taken" in refused("up")
     assert embedded_folder() == home / "store"

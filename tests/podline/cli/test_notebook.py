@@ -9,7 +9,7 @@ from podline.compiler.compiler import compile_notebook
 from podline.operators.local_run import LocalRun
 from podline.store import Store
 
-from .conftest import Podline
+from .conftest import Podline, Refused
 
 DAG = "kale_notebook"
 
@@ -48,11 +48,10 @@ def test_as_a_page(podline: Podline) -> None:
     assert "squares" in page
 
 
-def test_a_file_is_replaced_only_when_named(podline: Podline, key: str) -> None:
+def test_a_file_is_replaced_only_when_named(podline: Podline, refused: Refused, key: str) -> None:
     Path("executed.ipynb").write_text("mine")
-    result = podline("notebook", key)
-    assert result.exit_code == 1
-    assert "executed.ipynb exists already: name the file to write with -o" in result.stderr
+    said = refused("notebook", key)
+    assert "executed.ipynb exists already: name the file to write with -o" in said
     assert Path("executed.ipynb").read_text() == "mine"
     assert podline("notebook", key, "-o", "executed.ipynb").exit_code == 0
     assert Path("executed.ipynb").read_text() != "mine"

@@ -12,7 +12,7 @@ import pytest
 
 from podline.store import Store, seaweedfs
 
-from .conftest import Podline
+from .conftest import Podline, Refused
 
 NAME = "AIRFLOW_CONN_PODLINE_STORE"
 TALK = "from podline.store import open_store; open_store().put('said', b'hello')"
@@ -37,10 +37,8 @@ def test_start_status_env_stop(podline: Podline, home: Path) -> None:
     assert "podline store start" in podline("store", "env").stderr
 
 
-def test_env_of_a_store_that_never_was(podline: Podline, home: Path) -> None:
-    result = podline("store", "env")
-    assert result.exit_code == 1
-    assert "podline: error: No store was ever started in" in result.stderr
+def test_env_of_a_store_that_never_was(refused: Refused, home: Path) -> None:
+    assert "podline: error: No store was ever started in" in refused("store", "env")
 
 
 def test_a_program_finds_the_store_and_its_code_is_returned(podline: Podline, home: Path) -> None:
@@ -91,12 +89,10 @@ def test_signals_reach_the_program(home: Path, sign: signal.Signals) -> None:
 
 
 def test_a_connection_that_cannot_be_used(
-    podline: Podline, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(NAME, "http://not-a-connection")
-    result = podline("runs")
-    assert result.exit_code == 1
-    assert "podline: error: Connection 'podline_store' is of type 'http'" in result.stderr
+    assert "podline: error: Connection 'podline_store' is of type 'http'" in refused("runs")
 
 
 def test_secrets_of_a_cluster_are_a_manifest(podline: Podline) -> None:
