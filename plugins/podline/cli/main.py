@@ -4,8 +4,8 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from importlib import import_module
 from io import TextIOWrapper
+from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
@@ -43,11 +43,8 @@ class _Commands(Mapping[str, Any]):
         return len(_OWN) + len(self._added)
 
     def __getitem__(self, name: str) -> Any:
-        if name in _OWN:
-            module, _, attribute = _OWN[name].partition(":")
-            found = getattr(import_module(f"podline.cli.{module}"), attribute)
-        else:
-            found = self._added[name]
+        own = _OWN.get(name)
+        found = resolve_name(f"podline.cli.{own}") if own else self._added[name]
         group = typer.Typer(add_completion=False, rich_markup_mode=None)
         if isinstance(found, typer.Typer):
             group.add_typer(found, name=name)

@@ -72,8 +72,8 @@ class Run:
     @property
     def earlier_tries(self) -> list[Try]:
         """All tries but the last ones."""
-        last = {id(attempt) for attempt in self.last_tries}
-        return [attempt for attempt in self.tries if id(attempt) not in last]
+        last = self.last_tries
+        return [attempt for attempt in self.tries if attempt not in last]
 
     def try_of(self, stage: str) -> Try:
         """The last try of a stage.
