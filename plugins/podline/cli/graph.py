@@ -30,7 +30,13 @@ class _Rails:
         self.lines: list[tuple[str, str]] = []  # the drawing, and the stage of that line
 
     def add(self, name: str, waits: bool, children: list[str]) -> None:
-        """Draw a stage: its rails join, and one leaves for each child."""
+        """Draw a stage: its rails join, and one leaves for each child.
+
+        Args:
+            name: the stage's.
+            waits: whether it waits for any.
+            children: the stages that wait for it.
+        """
         if waits:
             own, *others = [i for i, target in enumerate(self.targets) if target == name]
         else:

@@ -58,16 +58,7 @@ def command(
             run.run_id = f"baseline__{datetime.now(UTC).isoformat()}"
         _print_head(console, run)
         progress = _Progress(console, run, quiet)
-        failure = None
-        try:
-            if baseline:
-                progress.begin("notebook")
-                run.run_baseline(progress.line)
-            else:
-                run.run(progress.line, progress.start)
-        except StageError as error:
-            failure = error
-        progress.end()
+        failure = progress.follow(baseline)
         _print_end(console, run, cells)
         if settings.html():  # pages too, now that nothing is timed any more
             folder = keys.run_prefix(run.pipeline.name, run.run_id)
@@ -101,6 +92,20 @@ class _Progress:
         self.width = min(20, max(len(stage.name) for stage in run.pipeline.stages))
         self.stage = ""  # the one that runs
         self.since = time.monotonic()
+
+    def follow(self, baseline: bool) -> StageError | None:
+        """Run the stages, or the notebook as one process; returns why it did not succeed."""
+        failure = None
+        try:
+            if baseline:
+                self.begin("notebook")
+                self.run.run_baseline(self.line)
+            else:
+                self.run.run(self.line, self.start)
+        except StageError as error:
+            failure = error
+        self.end()
+        return failure
 
     def start(self, plan: StagePlan) -> StagePlan:
         """Begin a stage; its plan stays as it is."""
