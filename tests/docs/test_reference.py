@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
 from podline import settings
@@ -129,7 +130,9 @@ def test_every_route_is_told_with_its_parameters() -> None:
 
     routes = [route for route in make_app().routes if isinstance(route, APIRoute)]
     there = {
-        route.path: {parameter.alias for parameter in route.dependant.query_params}
+        route.path: {
+            parameter.alias for parameter in get_flat_dependant(route.dependant).query_params
+        }
         for route in routes
     }
     told = {}
