@@ -70,7 +70,6 @@ class StageSettings:
         limits, requests: Kubernetes quantities as text, by resource.
         labels, annotations: of the pod.
         secrets: keys of Kubernetes Secrets, by the environment variable that gets the value.
-        report: whether the executed cells are kept as an HTML report.
         retry: how often and when to try again.
         timeout: seconds that one try may take.
     """
@@ -82,7 +81,6 @@ class StageSettings:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
-    report: bool | None = None
     retry: Retry | None = None
     timeout: float | None = None
 
@@ -222,6 +220,9 @@ def _read(tag: str) -> _Reading | TagProblem | None:
         if not colon:
             return _Reading(tag, "kind", "", _KINDS[name])
         return TagProblem("error", tag, f"`{tag}`: `{name}` takes no value", f"write `{name}`")
+    if name == "report":  # Kale keeps a step's cells as HTML if it says so
+        what = "does nothing: every stage's executed cells are kept"
+        return TagProblem("warning", tag, f"`{tag}` {what}", "remove it, or leave it")
     if name not in _WORDS:
         return _foreign(tag)
     word = _WORDS[name]
@@ -494,7 +495,6 @@ _WORDS: dict[str, _Word] = {
         "annotations", _annotation, "annotation:example.com/run:by hand", keyed=True
     ),
     "secret": _Word("secrets", _secret, "secret:database:password:DB_PASSWORD", keyed=True),
-    "report": _Word("report", _switch, "report:enabled"),
     "retry": _Word("retry", _retry, "retry:3:30s:2:10m"),
     "timeout": _Word("timeout", _seconds, "timeout:30m"),
 }

@@ -396,9 +396,9 @@ def test_all_errors_come_at_once_in_the_order_of_the_cells(write: Write) -> None
 
 
 def test_a_warning_is_no_error(check: Check) -> None:
-    pipeline = check(("step:a important", "x = 1"))
+    pipeline = check(("step:a", "x = 1"), ("step:b important", "y = 1"), ("step:c report:yes", ""))
     assert pipeline.errors == []
-    assert [problem.severity for problem in pipeline.problems] == ["warning"]
+    assert [(p.severity, p.cell) for p in pipeline.problems] == [("warning", 2), ("warning", 3)]
 
 
 NO_ERRORS = [

@@ -173,6 +173,14 @@ def test_a_strange_tag_is_a_warning(tag: str, fix: str) -> None:
     assert fix in said
 
 
+@pytest.mark.parametrize("tag", ["report:enabled", "report:disabled", "report:yes", "report"])
+def test_kale_s_report_is_accepted_and_does_nothing(tag: str) -> None:
+    assert complaint("step:load", tag).startswith(f"warning: `{tag}` does nothing")
+    assert parse_tags(["step:load", tag])[0] == read("step:load")
+    settings, (problem,) = parse_defaults([tag])
+    assert (settings, problem.severity) == (StageSettings(), "warning")
+
+
 # --- how a stage runs ---------------------------------------------------------------------------
 
 
@@ -191,8 +199,6 @@ def test_the_examples_are_readable(example: str) -> None:
         (f"image:a/b@sha256:{'0f' * 32}", StageSettings(image=f"a/b@sha256:{'0f' * 32}")),
         ("cache:enabled", StageSettings(cache=True)),
         ("cache:disabled", StageSettings(cache=False)),
-        ("report:enabled", StageSettings(report=True)),
-        ("report:disabled", StageSettings(report=False)),
         ("limit:cpu:500m", StageSettings(limits={"cpu": "500m"})),
         ("limit:cpu:1.5", StageSettings(limits={"cpu": "1.5"})),
         ("limit:memory:1Gi", StageSettings(limits={"memory": "1Gi"})),
@@ -245,7 +251,6 @@ def test_settings_add_up() -> None:
         ("image:python 3.12", "'python 3.12' is not the reference of an image"),
         ("image:Python:3.12", "'Python:3.12' is not"),
         ("cache:maybe", "'maybe' is neither enabled nor disabled: write it like `cache:disabled`"),
-        ("report:yes", "'yes' is neither enabled nor disabled"),
         ("limit", "`limit`: it has no value: write it like `limit:memory:2Gi`"),
         ("limit:memory", "it says no quantity of memory: write it like `limit:memory:2Gi`"),
         ("limit:memory:lots", "'lots' is not a quantity of Kubernetes: write it like"),
