@@ -1,6 +1,7 @@
 """What each stage waits for: its tags' `prev:`, and the stages that make what it reads."""
 
 from collections.abc import Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from podline.compiler.notebook import Notes
@@ -65,15 +66,11 @@ def _unknown_prev(stage: Stage, previous: str, names: set[str], notes: Notes) ->
 
 
 def _find_ancestors(stages: Sequence[Stage], notes: Notes) -> None:
-    parents = {stage.name: set(stage.parents) for stage in stages}
-    done: dict[str, set[str]] = {}
-    while len(done) < len(parents):
-        ready = [n for n in parents if n not in done and parents[n] <= done.keys()]
-        if not ready:
-            _report_cycle(parents, done, stages, notes)
-            return
-        for name in ready:
-            done[name] = parents[name].union(*(done[parent] for parent in parents[name]))
+    try:
+        TopologicalSorter({stage.name: stage.parents for stage in stages}).prepare()
+    except CycleError as error:
+        _report_cycle(error.args[1], stages, notes)
+        return
     for stage in stages:
         _inherit(stage, stages)
 
@@ -93,25 +90,15 @@ def _inherit(stage: Stage, stages: Sequence[Stage]) -> None:
     }
 
 
-def _report_cycle(
-    parents: dict[str, set[str]],
-    done: dict[str, set[str]],
-    stages: Sequence[Stage],
-    notes: Notes,
-) -> None:
-    name = next(n for n in parents if n not in done)
-    path = [name]
-    while path.count(path[-1]) < 2:
-        path.append(next(p for p in sorted(parents[path[-1]]) if p not in done))
-    cycle = path[path.index(path[-1]) :]
-    reasons = []
-    for child, parent in pairwise(cycle):
-        stage = next(s for s in stages if s.name == child)
-        why = stage.parents[parent]
-        reasons.append(f"{child} waits for {parent} ({why})")
-    first = next(s for s in stages if s.name == cycle[0])
+def _report_cycle(cycle: list[str], stages: Sequence[Stage], notes: Notes) -> None:
+    """Say who waits for whom in a `cycle`, in which each name waits for the one before it."""
+    by_name = {stage.name: stage for stage in stages}
+    names = cycle[:0:-1]
+    start = names.index(next(name for name in by_name if name in names))
+    around = [by_name[name] for name in (*names[start:], *names[: start + 1])]
+    reasons = [f"{s.name} waits for {p.name} ({s.parents[p.name]})" for s, p in pairwise(around)]
     notes.add(
         "the stages wait for each other in a circle: " + "; ".join(reasons),
         "remove one of the prev: tags, or reorder the cells",
-        first.cells[0],
+        around[0].cells[0],
     )
