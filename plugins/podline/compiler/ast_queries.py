@@ -1,26 +1,35 @@
-"""Small questions about nodes of Python's syntax tree."""
+"""Questions about single nodes of Python's syntax tree, and what calls are known to do.
+
+The analysis never runs the code, so what a call does to an object is known by the method's name
+alone. That is enough for the common cases: without `append` among the names below, a stage that
+reads `rows` would not wait for the one above it that only says::
+
+    rows.append(1)      # changes `rows`, and binds nothing
+
+A change that nobody sees here is found when the stage runs, by the object's hash: it is stored,
+or refused where a stage reads the object that does not wait for this one.
+"""
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-# Methods and functions that change what they are called on, or their first argument.
-CHANGING_METHODS = frozenset({
-    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft",
-    "fill", "fit", "fit_transform", "insert", "intersection_update", "partial_fit", "pop",
-    "popitem",
-    "popleft", "put", "remove", "resize", "reverse", "rotate", "setdefault", "setflags", "sort",
-    "symmetric_difference_update", "update", "compile", "load_weights", "set_weights",
-    "train_on_batch",
-    "subtract", "send", "set_params",
-})  # fmt: skip
+_METHODS = """
+    add append appendleft clear compile difference_update discard extend extendleft fill fit
+    fit_transform insert intersection_update load_weights partial_fit pop popitem popleft put
+    remove resize reverse rotate send set_params set_weights setdefault setflags sort subtract
+    symmetric_difference_update train_on_batch update
+"""
+_FUNCTIONS = """
+    copyto delattr fill_diagonal heapify heappop heappush heappushpop heapreplace insort
+    insort_left insort_right next place put putmask setattr shuffle
+"""
+# They change what they are called on: lists, sets, dicts, deques, arrays, models.
+CHANGING_METHODS = frozenset(_METHODS.split())
+# They change their first argument, also as methods: `random.shuffle(rows)`.
+CHANGING_FUNCTIONS = frozenset(_FUNCTIONS.split())
 # Methods that may read names which stand in a text or a file.
 READING_METHODS = frozenset({"query", "eval", "load", "loads", "Unpickler", "read_pickle"})
-CHANGING_FUNCTIONS = frozenset({
-    "setattr", "delattr", "next", "shuffle", "heappush", "heappop", "heapify", "heapreplace",
-    "heappushpop", "insort", "insort_left", "insort_right", "copyto", "put", "place", "putmask",
-    "fill_diagonal",
-})  # fmt: skip
 
 
 def attribute_path(node: ast.expr) -> list[str]:
@@ -45,22 +54,22 @@ def root_of(node: ast.expr) -> str | None:
     return node.id
 
 
-def note_call(node: ast.Call, change: Callable[[str], object]) -> None:
-    """Tell `change` of the names whose object a call is known to change."""
-    in_place = bool(node.keywords) and any(
+def changed_by(node: ast.Call) -> Iterator[str]:
+    """Yield the names whose object a call is known to change.
+
+    These are `x` in `x.append(1)`, `x.dropna(inplace=True)`, `heappush(x, 1)` and
+    `np.add(a, b, out=x)`.
+    """
+    in_place = any(
         keyword.arg in ("inplace", "out", "overwrite_input") for keyword in node.keywords
     )
-    if isinstance(node.func, ast.Attribute):
-        method, root = node.func.attr, root_of(node.func.value)
-        if root and (method in CHANGING_METHODS or in_place):
-            change(root)
-    else:
-        method = node.func.id if isinstance(node.func, ast.Name) else ""
-    if method in CHANGING_FUNCTIONS and node.args and (root := root_of(node.args[0])):
-        change(root)
-    for keyword in node.keywords:
-        if keyword.arg == "out" and (root := root_of(keyword.value)):
-            change(root)
+    changed: list[ast.expr] = [keyword.value for keyword in node.keywords if keyword.arg == "out"]
+    method = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+    if isinstance(node.func, ast.Attribute) and (method in CHANGING_METHODS or in_place):
+        changed.append(node.func.value)
+    if method in CHANGING_FUNCTIONS:
+        changed += node.args[:1]
+    yield from filter(None, map(root_of, changed))
 
 
 def names_in_query(node: ast.Call) -> list[str]:
@@ -101,8 +110,6 @@ def unpickles_in(node: ast.Call) -> bool:
 
 def constant_global(node: ast.AST) -> str | None:
     """Return `x` for `globals()["x"]`, which is another way to write the name."""
-    if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Call):
-        return None
     match node:
         case ast.Subscript(
             value=ast.Call(func=ast.Name(id="globals"), args=[]),
@@ -112,11 +119,9 @@ def constant_global(node: ast.AST) -> str | None:
     return None
 
 
-def target_names(target: ast.expr) -> set[str]:
-    """Return the names in what a `for` assigns to."""
-    if isinstance(target, ast.Name):
-        return {target.id}
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+def names_in(node: ast.expr) -> set[str]:
+    """Return all names that stand in an expression, such as what a `for` assigns to."""
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
 # Fields that hold no nodes with names in them.
@@ -161,5 +166,4 @@ def catches_name_error(handler: ast.ExceptHandler) -> bool:
     """Whether a handler catches the error of an unbound name."""
     if handler.type is None:
         return True
-    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
-    return bool(names & {"NameError", "Exception", "BaseException"})
+    return not names_in(handler.type).isdisjoint({"NameError", "Exception", "BaseException"})

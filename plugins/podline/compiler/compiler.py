@@ -14,9 +14,10 @@ from typing import Any
 
 from podline.compiler.ast_queries import attribute_path
 from podline.compiler.cell_parser import Statements, parse_cell
-from podline.compiler.dataflow import KNOWN_NAMES, Effects, Flow, Place
+from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
 from podline.compiler.metadata import read_settings
+from podline.compiler.namespace import KNOWN_NAMES, Effects, Place
 from podline.compiler.notebook import ERROR, WARNING, Cell, Document, Notes, Problem, read_document
 from podline.compiler.parameters import Parameter, read_parameters
 from podline.compiler.pipeline import Pipeline, Stage, seeds

@@ -1,31 +1,37 @@
-"""Which names a run of statements reads, binds, changes and deletes.
+"""Follows statements in the order of execution: what they read, bind, change and delete.
 
-The analysis follows the order of execution. A read is *exposed* when the name may not yet be
-bound by an earlier statement of the same run. It errs to the safe side: a name too many is read,
-never one too few.
+The rule that all else rests on: every name that the statements may read from before is among
+their reads, or among the deferred reads of a function. One name too many costs time: a stage
+waits for another, or loads a value, for nothing. One name too few, and the stage stops with a
+NameError or goes on with an old value. So a doubt counts as a read, and never as a binding::
+
+    for row in rows:      # `rows` may be empty …
+        total = row
+    print(total)          # … so this may read the `total` of an earlier stage
+
+What one kind of node does to names is in the method `run_…` (statements) or `read_…`
+(expressions) of that kind. Kinds without a method read what is below them, from left to right.
 """
 
 import ast
-import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from podline.compiler.ast_queries import (
     READING_METHODS,
     always_true,
     catches_name_error,
+    changed_by,
     children_of,
     constant_global,
     leaves,
+    names_in,
     names_in_eval,
     names_in_query,
     names_in_text,
-    note_call,
     root_of,
-    target_names,
     unpickles_in,
 )
 from podline.compiler.cell_parser import MAGIC_METHODS, PYTHON_CELL_MAGICS, expansions, magic_call
@@ -36,98 +42,52 @@ from podline.compiler.function_effects import (
     type_parameters,
     use,
 )
-
-KNOWN_NAMES = frozenset(dir(builtins)) | {
-    "__name__", "__doc__", "__builtins__", "__builtin__", "__debug__",
-    "get_ipython", "display", "exit", "quit", "open",
-}  # fmt: skip
-
-
-class Place(NamedTuple):
-    """Where something stands: the cell's number and the line in it."""
-
-    cell: int
-    line: int
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """A construct whose effect on names cannot be seen."""
-
-    place: Place
-    message: str
-    fix: str
-
-
-@dataclass
-class Effects:
-    """The names of a run of statements.
-
-    Attributes:
-        reads: names read when they may not have been bound here, with where first.
-        guarded: those of `reads` that are only read where a NameError is caught.
-        deferred: names that a function or lambda may read when it is called.
-        bound: names that are certainly bound at the end.
-        may_bind: names that may have been bound.
-        changes: names whose object is visibly changed.
-        functions: the functions, classes and lambdas bound to names.
-        modules: names that an `import` bound last.
-        attributes: what is assigned to that is no name, such as `a.b` and `a.b[c]`, with where.
-        shown: names under which IPython keeps what a cell showed.
-        stars: modules of `from module import *`.
-        troubles: constructs that cannot be analysed.
-    """
-
-    reads: dict[str, Place] = field(default_factory=dict)
-    guarded: set[str] = field(default_factory=set)
-    deferred: dict[str, Place] = field(default_factory=dict)
-    bound: set[str] = field(default_factory=set)
-    may_bind: set[str] = field(default_factory=set)
-    deleted: dict[str, Place] = field(default_factory=dict)
-    changes: set[str] = field(default_factory=set)
-    functions: dict[str, Function] = field(default_factory=dict)
-    modules: set[str] = field(default_factory=set)
-    attributes: list[tuple[ast.expr, Place]] = field(default_factory=list)
-    shown: set[str] = field(default_factory=set)
-    stars: list[str] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-
+from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place, Trouble
 
 # The method of `Flow` for each kind of node, found once: Airflow parses often.
 _METHODS: dict[type[ast.AST], Callable[..., None]] = {}
 
 
-class Flow:
-    """Follows statements of a module, keeping what is certainly bound so far."""
+class _Methods(dict[type[ast.AST], Callable[..., None]]):
+    """The method of `Flow` for each kind of node, found once: Airflow parses often."""
+
+    def __missing__(self, kind: type[ast.AST]) -> Callable[..., None]:
+        prefix = "run" if issubclass(kind, ast.stmt) else "read"
+        self[kind] = getattr(Flow, f"{prefix}_{kind.__name__}", Flow.read_children)
+        return self[kind]
+
+
+_METHODS = _Methods()
+
+
+class Flow(Namespace):
+    """Follows statements of the notebook's top level, and keeps account of names.
+
+    Attributes:
+        cell: the number of the cell that is followed.
+        future_annotations: annotations are not evaluated, thus read nothing.
+        loops: how many loops are around this part.
+    """
 
     def __init__(
         self, cell: int, functions: dict[str, Function], future_annotations: bool = False
     ) -> None:
+        super().__init__(functions)
         self.cell = cell
-        self.effects = Effects()
-        self.known = dict(functions)  # the functions that names stand for, from before as well
         self.future_annotations = future_annotations
-        self.name_error_caught = 0
-        self.unsure = 0  # inside a part that may not run
-        self.loops = 0  # around this part
+        self.loops = 0
 
     # -- statements
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
-            _METHODS.get(type(statement), Flow.read)(self, statement)
+            self.read(statement)
 
-    def run_apart(self, *bodies: Iterable[ast.stmt]) -> list[set[str]]:
-        """Run each body from the names bound now; return what each binds, and bind none."""
-        before, results = set(self.effects.bound), []
-        self.unsure += 1
-        for body in bodies:
-            self.effects.bound = set(before)
+    def run_apart(self, body: Iterable[ast.stmt]) -> set[str]:
+        """Follow a body that may not run; return the names that are bound at its end."""
+        with self.apart():
             self.run(body)
-            results.append(self.effects.bound)
-        self.unsure -= 1
-        self.effects.bound = before
-        return results
+            return self.effects.bound
 
     def run_Expr(self, node: ast.Expr) -> None:
         self.read(node.value)
@@ -148,21 +108,28 @@ class Flow:
     # What a function alone may have, and a loop: parsing does not mind where it stands.
 
     def run_Return(self, node: ast.AST) -> None:
-        self.effects.troubles.append(_misplaced(self.place(node), node, "function"))
+        self.misplaced(node, "function")
 
     run_Nonlocal = read_Yield = read_YieldFrom = run_Return
 
     def run_Break(self, node: ast.AST) -> None:
         if not self.loops:
-            self.effects.troubles.append(_misplaced(self.place(node), node, "loop"))
+            self.misplaced(node, "loop")
 
     run_Continue = run_Break
 
+    def misplaced(self, node: ast.AST, where: str) -> None:
+        word = type(node).__name__.lower().removesuffix("from")
+        fix = "correct the line; the cell must run in Jupyter"
+        message = f"syntax error: {word!r} outside a {where}"
+        self.effects.troubles.append(Trouble(self.place(node), message, fix))
+
     def run_AugAssign(self, node: ast.AugAssign) -> None:
+        """Follow `a += b`, which changes a list in place and binds `a` anew to a number."""
         self.read(node.value)
         if isinstance(node.target, ast.Name):
             self.read_name(node.target.id, self.place(node))
-            self.change(node.target.id)
+            self.effects.changes.add(node.target.id)
         self.assign(node.target)
 
     def run_Delete(self, node: ast.Delete) -> None:
@@ -171,26 +138,20 @@ class Flow:
 
     def delete(self, target: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            self.read_name(target.id, self.place(target))
-            self.effects.bound.discard(target.id)
-            if not self.unsure:
-                self.effects.deleted[target.id] = self.place(target)
+            self.unbind(target.id, self.place(target))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self.delete(element)
         else:
-            self.assign(target)
+            self.assign(target)  # `del a[0]` changes `a` as `a[0] = 1` does
 
     def run_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.read(node.iter)
-        before = set(self.effects.bound)
-        self.unsure += 1
         self.loops += 1
-        self.assign(node.target)
-        self.run(node.body)
+        with self.apart():
+            self.assign(node.target)
+            self.run(node.body)
         self.loops -= 1
-        self.unsure -= 1
-        self.effects.bound = before
         self.run_apart(node.orelse)
 
     run_AsyncFor = run_For
@@ -203,15 +164,16 @@ class Flow:
         self.run_apart(node.orelse)
 
     def run_If(self, node: ast.If) -> None:
+        """Follow both branches: a name is bound after them if each binds it that does not leave."""
         self.read(node.test)
         if always_true(node.test):
             self.run(node.body)
             return
-        branches = [body for body in (node.body, node.orelse) if not leaves(body)]
-        results = self.run_apart(node.body, node.orelse)
-        ends = [
-            r for r, body in zip(results, (node.body, node.orelse), strict=True) if body in branches
-        ]
+        ends = []
+        for body in (node.body, node.orelse):
+            after = self.run_apart(body)
+            if not leaves(body):
+                ends.append(after)
         if ends:
             self.effects.bound = set.intersection(*ends)
 
@@ -225,18 +187,21 @@ class Flow:
     run_AsyncWith = run_With
 
     def run_Try(self, node: ast.Try) -> None:
+        """Follow a `try`: bound is what its body binds and each handler that does not leave.
+
+        A handler starts from what was bound before, since any line of the body may have failed.
+        """
         catches = any(catches_name_error(handler) for handler in node.handlers)
         self.name_error_caught += catches
-        (after_body,) = self.run_apart([*node.body, *node.orelse])
+        ends = [self.run_apart([*node.body, *node.orelse])]
         self.name_error_caught -= catches
-        ends = [after_body]
         for handler in node.handlers:
             if handler.type is not None:
                 self.read(handler.type)
-            (after,) = self.run_apart(handler.body)
+            after = self.run_apart(handler.body)
             if handler.name:
                 self.effects.may_bind.add(handler.name)
-                after.discard(handler.name)
+                after.discard(handler.name)  # Python unbinds it at the handler's end
             if not leaves(handler.body):
                 ends.append(after)
         self.effects.bound = set.intersection(*ends)
@@ -247,19 +212,16 @@ class Flow:
     def run_Match(self, node: ast.Match) -> None:
         self.read(node.subject)
         for case in node.cases:
-            before = set(self.effects.bound)
-            self.unsure += 1
-            for pattern in ast.walk(case.pattern):
-                name = getattr(pattern, "name", None) or getattr(pattern, "rest", None)
-                if isinstance(name, str):
-                    self.bind(name)
-                elif isinstance(pattern, ast.expr):
-                    self.read(pattern)
-            if case.guard is not None:
-                self.read(case.guard)
-            self.run(case.body)
-            self.unsure -= 1
-            self.effects.bound = before
+            with self.apart():
+                for pattern in ast.walk(case.pattern):
+                    name = getattr(pattern, "name", None) or getattr(pattern, "rest", None)
+                    if isinstance(name, str):
+                        self.bind(name)
+                    elif isinstance(pattern, ast.expr):
+                        self.read(pattern)
+                if case.guard is not None:
+                    self.read(case.guard)
+                self.run(case.body)
 
     def run_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -276,18 +238,22 @@ class Flow:
             else:
                 self.bind(alias.asname or alias.name)
 
+    # -- definitions
+
     def run_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         with self.scope_of(node):
             for expression in evaluated_at_definition(node, not self.future_annotations):
                 self.read(expression)
         self.decorate(node)
-        function = Function()
-        self.follow_body(node, function)
-        self.define(node.name, node, function)
+        self.define(node.name, self.function_of(node), self.place(node))
 
     run_AsyncFunctionDef = run_FunctionDef
 
     def run_ClassDef(self, node: ast.ClassDef) -> None:
+        """Follow a class: its body runs now, its methods when the class is used.
+
+        One function stands for all of them: whoever reads the class may call any method.
+        """
         inner = Flow(self.cell, self.known, self.future_annotations)
         with self.scope_of(node):
             for expression in [
@@ -299,28 +265,23 @@ class Flow:
             inner.effects.bound = set(self.effects.bound)
             inner.run(node.body)
         self.decorate(node)
-        function = Function()
         for name, where in inner.effects.reads.items():
             self.read_name(name, where)
         for name, where in inner.effects.deferred.items():
-            function.reads.add(name)
             if name != node.name:  # which is bound when a method runs
                 self.effects.deferred.setdefault(name, where)
+        function = Function(reads=set(inner.effects.deferred))
         for method in inner.effects.functions.values():
-            function.reads |= method.reads
-            function.changes |= method.changes
-            function.binds |= method.binds
-            function.may_read |= method.may_read
-            function.unpickles |= method.unpickles
+            function.add(method)
         self.effects.changes |= inner.effects.changes - inner.effects.may_bind
         self.effects.troubles += inner.effects.troubles
-        self.define(node.name, node, function)
+        self.define(node.name, function, self.place(node))
 
     def run_TypeAlias(self, node: Any) -> None:
         """Follow `type Pair = tuple[A, B]`, whose right side is read when it is asked for."""
         function = Function()
         use(node.value, frozenset(type_parameters(node)), function)
-        self.define(node.name.id, node, function)
+        self.define(node.name.id, function, self.place(node))
 
     @contextmanager
     def scope_of(self, node: ast.AST) -> Iterator[None]:
@@ -330,76 +291,28 @@ class Flow:
         yield
         self.effects.bound -= own
 
-    def follow_body(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, function: Function
-    ) -> None:
+    def function_of(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
+        """Return what a body does when it is called; what cannot be seen in it is a trouble now."""
+        function = Function()
         body_effects(node, frozenset(), function)
         for line, name in function.unseen:
-            trouble = _sees_all_names if name == "globals" else _runs_text
-            self.effects.troubles.append(trouble(Place(self.cell, line), name))
+            self.effects.troubles.append(_unseen(Place(self.cell, line), name))
+        return function
 
     def decorate(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         """`@app.route(…)` registers what it decorates with `app`."""
         for decorator in node.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
             if isinstance(called, ast.Attribute) and (root := root_of(called)):
-                self.change(root)
+                self.effects.changes.add(root)
 
-    def define(self, name: str, node: ast.AST, function: Function) -> None:
-        self.bind(name)
-        self.known[name] = self.effects.functions[name] = function
-        for read in function.reads - self.effects.bound:
-            place = Place(self.cell, function.lines.get(read, getattr(node, "lineno", 1)))
-            self.effects.deferred.setdefault(read, place)
-
-    # -- names
-
-    def bind(self, name: str) -> None:
-        self.effects.may_bind.add(name)
-        self.effects.bound.add(name)
-        self.effects.modules.discard(name)
-        self.known.pop(name, None)
-        if not self.unsure:
-            self.effects.deleted.pop(name, None)
-
-    def change(self, name: str) -> None:
-        self.effects.changes.add(name)
+    # -- assignments
 
     def place(self, node: ast.AST) -> Place:
         return Place(self.cell, getattr(node, "lineno", 1))
 
-    def read_name(self, name: str, where: Place) -> None:
-        if name not in self.effects.bound:
-            if self.name_error_caught:
-                self.effects.guarded.add(name)
-            elif name in self.effects.guarded and name not in self.effects.may_bind:
-                self.effects.guarded.discard(name)
-            self.effects.reads.setdefault(name, where)
-        if name in self.known:
-            self.call(name, where, set())
-
-    def call(self, name: str, where: Place, seen: set[str]) -> None:
-        """Using a function may call it: its names are read, changed and bound from here."""
-        function = self.known[name]
-        seen.add(name)
-        for read in function.reads:
-            if read not in self.effects.bound:
-                self.effects.deferred.setdefault(read, where)
-            if read in self.known and read not in seen:
-                self.call(read, where, seen)
-        self.may_read(function, where)
-        self.effects.changes |= function.changes
-        self.effects.may_bind |= function.binds
-
-    def may_read(self, function: Function, where: Place) -> None:
-        """Read what is read only if there is such a name: nobody misses the others."""
-        names = function.may_read | (set(self.known) if function.unpickles else set())
-        for name in names - self.effects.bound:
-            if name not in self.effects.reads and name not in self.effects.deferred:
-                self.effects.guarded.add(name)
-            self.effects.deferred.setdefault(name, where)
-
     def assign(self, target: ast.expr, value: ast.expr | None = None) -> None:
+        """Bind a target's names; `a.b = 1` and `a[0] = 1` bind none and change `a`."""
         if isinstance(target, ast.Name):
             self.bind_value(target.id, value)
         elif (name := constant_global(target)) is not None:
@@ -413,45 +326,38 @@ class Flow:
             self.read_children(target)
             self.effects.attributes.append((target, self.place(target)))
             if root := root_of(target):
-                self.change(root)
+                self.effects.changes.add(root)
 
     def bind_value(self, name: str, value: ast.expr | None) -> None:
-        """Bind a name, and note what using it may do."""
+        """Bind a name, and note what using it may do.
+
+        The name of a lambda is a function, so is another name of a function (`g = f`), and
+        whoever uses a text such as `"a > @limit"` may read the name in it.
+        """
         self.bind(name)
         if isinstance(value, ast.Lambda):
-            function = Function()
-            self.follow_body(value, function)
-            self.known[name] = self.effects.functions[name] = function
+            self.known[name] = self.effects.functions[name] = self.function_of(value)
         elif isinstance(value, ast.Name) and value.id in self.known:
             self.known[name] = self.known[value.id]
         elif isinstance(value, ast.Constant | ast.JoinedStr) and (names := names_in_text(value)):
-            # `condition = "a > @limit"`: whoever uses the text may read the name.
             self.known[name] = Function(may_read=set(names))
 
     # -- expressions
 
     def read_children(self, node: ast.AST) -> None:
         for child in children_of(node):
-            _METHODS.get(type(child), Flow.read)(self, child)
+            _METHODS[type(child)](self, child)
 
     def read(self, node: ast.AST) -> None:
-        """Follow an expression, or whatever stands in a statement."""
-        try:
-            method = _METHODS[type(node)]
-        except KeyError:
-            kind = type(node)
-            prefix = "run" if isinstance(node, ast.stmt) else "read"
-            method = getattr(Flow, f"{prefix}_{kind.__name__}", Flow.read_children)
-            _METHODS[kind] = method
-        method(self, node)
+        """Follow a statement, an expression, or whatever stands in one."""
+        _METHODS[type(node)](self, node)
 
     def read_Constant(self, node: ast.Constant) -> None:
         pass
 
     def read_Name(self, node: ast.Name) -> None:
-        name = node.id
-        if name not in self.effects.bound or name in self.known:
-            self.read_name(name, self.place(node))
+        if node.id not in self.effects.bound or node.id in self.known:
+            self.read_name(node.id, self.place(node))
 
     def read_Attribute(self, node: ast.Attribute) -> None:
         self.read(node.value)
@@ -463,37 +369,27 @@ class Flow:
             self.read_children(node)
 
     def read_NamedExpr(self, node: ast.NamedExpr) -> None:
+        """Follow `name := value`, which `and`, `or` and `if` may leave out: it may bind."""
         self.read(node.value)
         self.effects.may_bind.add(node.target.id)
         self.known.pop(node.target.id, None)
 
     def read_Compare(self, node: ast.Compare) -> None:
-        if not isinstance(node.left, ast.Constant):
-            self.read_children(node)
-            return
         match node:
             case ast.Compare(
                 left=ast.Constant(value=str(name)),
                 ops=[ast.In() | ast.NotIn()],
                 comparators=[ast.Call(func=ast.Name(id="globals"), args=[])],
             ):
-                self.effects.guarded.add(name)
-                self.effects.reads.setdefault(name, self.place(node))
+                self.read_perhaps(name, self.place(node))
             case _:
                 self.read_children(node)
 
     def read_Lambda(self, node: ast.Lambda) -> None:
-        for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d)]:
+        """Follow a lambda as if it were called: it mostly is where it stands."""
+        for default in evaluated_at_definition(node):
             self.read(default)
-        function = Function()
-        self.follow_body(node, function)
-        for name in function.reads:
-            if name not in self.effects.bound:
-                self.effects.deferred.setdefault(name, self.place(node))
-            if name in self.known:
-                self.call(name, self.place(node), set())
-        self.may_read(function, self.place(node))
-        self.effects.changes |= function.changes
+        self.call(self.function_of(node), self.place(node), set())
 
     def read_ListComp(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -503,22 +399,20 @@ class Flow:
         own: set[str] = set()
         for generator in node.generators:
             self.read(generator.iter)
-            own |= target_names(generator.target) - bound
+            own |= names_in(generator.target) - bound
             bound |= own
             for condition in generator.ifs:
                 self.read(condition)
         own_changes = own - changes
-        if isinstance(node, ast.DictComp):
-            self.read(node.key)
-            self.read(node.value)
-        else:
-            self.read(node.elt)
+        for part in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
+            self.read(part)
         bound -= own
         changes -= own_changes
 
     read_SetComp = read_GeneratorExp = read_DictComp = read_ListComp
 
     def read_Call(self, node: ast.Call) -> None:
+        """Follow a call, with the names that it reads from a text and those that it changes."""
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if method in MAGIC_METHODS and (found := magic_call(node)):
             self.read_magic(node, *found)
@@ -526,7 +420,7 @@ class Flow:
                 self.effects.shown.add("_exit_code")
             return
         self.read_children(node)
-        note_call(node, self.change)
+        self.effects.changes.update(changed_by(node))
         if method in READING_METHODS:
             for name in names_in_query(node):
                 self.read_name(name, self.place(node))
@@ -536,9 +430,10 @@ class Flow:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
                 self.read_text(node, name)
             case ast.Name(id="globals" | "locals" | "vars" | "dir" as name) if not node.args:
-                self.effects.troubles.append(_sees_all_names(self.place(node), name))
+                self.effects.troubles.append(_unseen(self.place(node), name))
 
     def read_text(self, node: ast.Call, name: str) -> None:
+        """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
         match node.args:
             case [ast.Constant(value=str(text))]:
                 try:
@@ -546,14 +441,21 @@ class Flow:
                     return
                 except SyntaxError:
                     pass
-        self.effects.troubles.append(_runs_text(self.place(node), name))
+        self.effects.troubles.append(_unseen(self.place(node), name))
 
     def read_magic(self, node: ast.Call, method: str, name: str, line: str) -> None:
+        """Follow a magic or shell line.
+
+        Args:
+            node: IPython's call for it.
+            method: IPython's method that is called.
+            name: the magic's name; none for a shell line.
+            line: what stands behind the name. `$HOME` and awk's `{print}` look like names of the
+                notebook there, and may be none.
+        """
         for read in expansions(line):
             if read not in KNOWN_NAMES:
-                # A shell's own $HOME and awk's {print} are no names of the notebook.
-                self.effects.guarded.add(read)
-                self.effects.reads.setdefault(read, self.place(node))
+                self.read_perhaps(read, self.place(node))
         if method == "run_line_magic" and name in PYTHON_CELL_MAGICS:
             source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", line)
             try:
@@ -569,23 +471,16 @@ class Flow:
                 self.run(body)
 
 
-def _misplaced(place: Place, node: ast.AST, where: str) -> Trouble:
-    word = type(node).__name__.lower().removesuffix("from")
-    fix = "correct the line; the cell must run in Jupyter"
-    return Trouble(place, f"syntax error: {word!r} outside a {where}", fix)
-
-
-def _sees_all_names(place: Place, name: str) -> Trouble:
+def _unseen(place: Place, name: str) -> Trouble:
+    """Say that nobody can see beforehand which names a call of `name` reads or binds."""
+    if name in ("exec", "eval"):
+        return Trouble(
+            place,
+            f"{name}() runs text that is only known at run time: its names cannot be seen",
+            "write it as ordinary code, or give it a constant text",
+        )
     return Trouble(
         place,
         f"{name}() sees every name of the notebook, and a stage has only those that it reads",
         "write the names out, or keep the values in a dict of your own",
-    )
-
-
-def _runs_text(place: Place, name: str) -> Trouble:
-    return Trouble(
-        place,
-        f"{name}() runs text that is only known at run time: its names cannot be seen",
-        "write it as ordinary code, or give it a constant text",
     )

@@ -1,17 +1,32 @@
-"""What calling a function does to the notebook's names: its body has a scope of its own."""
+"""What calling a function does to the notebook's names: its body has a scope of its own.
+
+A body runs where the function is called, maybe stages below its definition, and there it reads
+the notebook's names. So a stage that calls `f` must get what `f` reads, though its own cells
+never say it::
+
+    def f(x): return x * scale     # an earlier cell
+    y = f(3)                       # reads `f`, and so `scale`
+
+Arguments and what the body assigns to are the function's own, in the whole body (also above the
+assignment, where Python raises an UnboundLocalError and reads no global). A change of an argument
+(`def f(rows): rows.append(1)`) is seen only when the stage runs.
+"""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from podline.compiler.ast_queries import (
+    changed_by,
     children_of,
+    names_in,
     names_in_eval,
     names_in_query,
-    note_call,
     root_of,
     unpickles_in,
 )
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 @dataclass
@@ -35,42 +50,49 @@ class Function:
     unpickles: bool = False
     unseen: list[tuple[int, str]] = field(default_factory=list)
 
+    def add(self, method: "Function") -> None:
+        """Do what a method does as well."""
+        self.reads |= method.reads
+        self.changes |= method.changes
+        self.binds |= method.binds
+        self.may_read |= method.may_read
+        self.unpickles |= method.unpickles
 
-def evaluated_at_definition(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, annotations: bool = True
-) -> Iterator[ast.expr]:
+
+def evaluated_at_definition(node: Definition, annotations: bool = True) -> Iterator[ast.expr]:
     """Yield what a definition evaluates when it is made: decorators, defaults, annotations."""
-    yield from node.decorator_list
+    yield from getattr(node, "decorator_list", ())
     yield from node.args.defaults
-    yield from (default for default in node.args.kw_defaults if default)
-    if not annotations:
-        return
-    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    arguments += [a for a in (node.args.vararg, node.args.kwarg) if a]
-    yield from (argument.annotation for argument in arguments if argument.annotation)
-    if node.returns:
-        yield node.returns
+    yield from filter(None, node.args.kw_defaults)
+    if annotations and not isinstance(node, ast.Lambda):
+        yield from filter(None, (argument.annotation for argument in _arguments(node)))
+        if node.returns:
+            yield node.returns
 
 
-def body_effects(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-    outer: frozenset[str],
-    function: Function,
-) -> None:
-    """Add to `function` what the body does to names that are neither its own nor `outer`'s."""
-    body: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
-    scope = _Scope()
+def _arguments(node: Definition) -> list[ast.arg]:
     arguments = node.args
-    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-        scope.local.add(argument.arg)
-    scope.local |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a}
-    scope.local |= type_parameters(node)
-    for part in body:
-        scope.collect(part)
-    local = (scope.local - scope.declared_global) | (outer - scope.declared_global)
+    stars = filter(None, (arguments.vararg, arguments.kwarg))
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *stars]
+
+
+def body_effects(node: Definition, outer: frozenset[str], function: Function) -> None:
+    """Add to `function` what a body does to names that are neither its own nor `outer`'s.
+
+    Args:
+        node: the definition whose body it is.
+        outer: the names of the functions around it: they are not the notebook's either.
+        function: takes the effects.
+    """
+    body: list[ast.stmt] | list[ast.expr] = (
+        [node.body] if isinstance(node, ast.Lambda) else node.body
+    )
+    scope = _Scope(body)
+    scope.local |= {argument.arg for argument in _arguments(node)} | type_parameters(node)
     function.binds |= scope.declared_global
+    local = frozenset((scope.local | outer) - scope.declared_global)
     for part in body:
-        use(part, frozenset(local), function)
+        use(part, local, function)
 
 
 def type_parameters(node: ast.AST) -> set[str]:
@@ -79,11 +101,17 @@ def type_parameters(node: ast.AST) -> set[str]:
 
 
 class _Scope:
-    """The names that a function's body binds itself."""
+    """The names that a body binds itself, and those that it declares `global`.
 
-    def __init__(self) -> None:
+    Definitions inside have scopes of their own, and only their name is bound here. So have
+    comprehensions, but for `:=`, which binds in the function around them.
+    """
+
+    def __init__(self, body: Iterable[ast.AST]) -> None:
         self.local: set[str] = set()
         self.declared_global: set[str] = set()
+        for part in body:
+            self.collect(part)
 
     def collect(self, node: ast.AST) -> None:
         match node:
@@ -99,9 +127,12 @@ class _Scope:
             case ast.Import() | ast.ImportFrom():
                 for alias in node.names:
                     self.local.add(alias.asname or alias.name.partition(".")[0])
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                self.local.add(name)
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+            ):
                 self.local.add(name)
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 for inner in ast.walk(node):
@@ -113,30 +144,25 @@ class _Scope:
 
 
 def use(node: ast.AST, local: frozenset[str], function: Function) -> None:
-    """Add what a part of a function's body does to global names."""
+    """Add what a part of a function's body does to the notebook's names.
+
+    Args:
+        node: the part: a statement, an expression, or what stands in one.
+        local: names that are not the notebook's here.
+        function: takes the effects.
+    """
     match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
             for expression in evaluated_at_definition(node):
                 use(expression, local | type_parameters(node), function)
             body_effects(node, local, function)
             return
-        case ast.Lambda():
-            body_effects(node, local, function)
-            return
         case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-            targets = {
-                inner.id
-                for generator in node.generators
-                for inner in ast.walk(generator.target)
-                if isinstance(inner, ast.Name)
-            }
             use(node.generators[0].iter, local, function)  # it is not in the inner scope
-            local = local | targets
+            local = local.union(*(names_in(generator.target) for generator in node.generators))
         case ast.ClassDef():
             # What a class's body binds is its own; its methods do not see that.
-            scope = _Scope()
-            for statement in node.body:
-                scope.collect(statement)
+            scope = _Scope(node.body)
             local |= type_parameters(node)
             for part in ast.iter_child_nodes(node):
                 method = isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -145,7 +171,7 @@ def use(node: ast.AST, local: frozenset[str], function: Function) -> None:
         case ast.Name(ctx=ast.Load()) if node.id not in local:
             function.reads.add(node.id)
             function.lines.setdefault(node.id, node.lineno)
-        case ast.Name(ctx=ast.Store() | ast.Del()) if node.id not in local:
+        case ast.Name() if node.id not in local:
             function.binds.add(node.id)
         case (
             ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del())
@@ -156,17 +182,18 @@ def use(node: ast.AST, local: frozenset[str], function: Function) -> None:
             function.reads.add(name)
             function.changes.add(name)
         case ast.Call():
-            note_call(node, lambda name: function.changes.add(name) if name not in local else None)
-            function.reads |= set(names_in_query(node)) - local
-            function.may_read |= set(names_in_eval(node)) - local
-            function.unpickles |= unpickles_in(node)
-            if isinstance(node.func, ast.Name) and node.func.id not in local:
-                if node.func.id == "globals":
-                    function.unseen.append((node.lineno, "globals"))
-                elif node.func.id == "exec" or (
-                    node.func.id == "eval"
-                    and not (node.args and isinstance(node.args[0], ast.Constant))
-                ):
-                    function.unseen.append((node.lineno, node.func.id))
+            _use_call(node, local, function)
     for child in children_of(node):
         use(child, local, function)
+
+
+def _use_call(node: ast.Call, local: frozenset[str], function: Function) -> None:
+    function.changes |= set(changed_by(node)) - local
+    function.reads |= set(names_in_query(node)) - local
+    function.may_read |= set(names_in_eval(node)) - local
+    function.unpickles |= unpickles_in(node)
+    match node.func:
+        case ast.Name("globals" | "exec" | "eval" as name) if name not in local:
+            constant = bool(node.args) and isinstance(node.args[0], ast.Constant)
+            if name != "eval" or not constant:
+                function.unseen.append((node.lineno, name))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from podline.compiler.dataflow import KNOWN_NAMES, Place
 from podline.compiler.metadata import DagSettings
+from podline.compiler.namespace import KNOWN_NAMES, Place
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement

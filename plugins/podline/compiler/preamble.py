@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from podline.compiler.cell_parser import Statements, magic_call
-from podline.compiler.dataflow import Effects, Flow
+from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
+from podline.compiler.namespace import Effects
 from podline.contract import Carried
 from podline.text import lines_of
 

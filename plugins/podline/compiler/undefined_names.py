@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from podline.compiler.dataflow import KNOWN_NAMES, Place
+from podline.compiler.namespace import KNOWN_NAMES, Place
 from podline.compiler.notebook import Notes
 from podline.compiler.pipeline import Stage
 from podline.compiler.preamble import CarriedStatement

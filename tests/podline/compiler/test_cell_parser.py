@@ -5,7 +5,8 @@ import ast
 import pytest
 
 from podline.compiler.cell_parser import Statements, expansions, parse_cell
-from podline.compiler.dataflow import KNOWN_NAMES, Flow
+from podline.compiler.dataflow import Flow
+from podline.compiler.namespace import KNOWN_NAMES
 from podline.compiler.notebook import Cell
 
 

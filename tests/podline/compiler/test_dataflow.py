@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from podline.compiler.dataflow import KNOWN_NAMES, Effects, Flow
+from podline.compiler.dataflow import Flow
+from podline.compiler.namespace import KNOWN_NAMES, Effects
 
 
 def effects(source: str, *before: str) -> Effects:
@@ -111,6 +112,7 @@ def test_reads_of_inner_scopes(source: str, expected: str) -> None:
         ("def f():\n try: pass\n except E as e: print(e)", "E"),
         ("def f():\n class A(Base):\n  x = y\n  def m(self): return x, z\n return A", "Base x y z"),
         ("def f(): return f", ""),
+        ("def f(): return lambda x=k: x", "k"),
         ("async def f():\n async for a in b: await c(a)", "b c"),
         ("@a.b(c)\ndef f(): pass", "a c"),
         ("k = 1\ndef f(): return k", ""),
