@@ -4,11 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from podline.text import lines_of
 
-ERROR, WARNING = "error", "warning"
+Severity = Literal["error", "warning"]
+ERROR: Severity = "error"
+WARNING: Severity = "warning"
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Problem:
     cell: int | None = None
     line: int | None = None
     quote: str = ""
-    severity: str = ERROR
+    severity: Severity = ERROR
 
     def render(self, notebook: str) -> str:
         """Return the problem as text of one to three lines, headed by notebook, cell and line."""
@@ -89,7 +91,7 @@ class Notes:
         fix: str,
         cell: Cell | int | None = None,
         line: int | None = None,
-        severity: str = ERROR,
+        severity: Severity = ERROR,
     ) -> None:
         """Note a problem, once.
 

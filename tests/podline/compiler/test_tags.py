@@ -5,16 +5,8 @@ import sys
 
 import pytest
 
-from podline.compiler.tags import (
-    EXAMPLES,
-    RESERVED_STAGES,
-    CellTags,
-    Retry,
-    SecretKey,
-    StageSettings,
-    parse_defaults,
-    parse_tags,
-)
+from podline.compiler.tag_words import RESERVED_STAGES, Retry, SecretKey
+from podline.compiler.tags import EXAMPLES, CellTags, StageSettings, parse_defaults, parse_tags
 
 
 def read(*tags: object) -> CellTags:
