@@ -119,8 +119,8 @@ def constant_global(node: ast.AST) -> str | None:
     return None
 
 
-def names_in(node: ast.expr) -> set[str]:
-    """Return all names that stand in an expression, such as what a `for` assigns to."""
+def names_in(node: ast.AST) -> set[str]:
+    """Return all names that stand in an expression or statement, whatever it does to them."""
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 

@@ -10,18 +10,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from podline.compiler.ast_queries import attribute_path
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
 from podline.compiler.metadata import read_settings
-from podline.compiler.namespace import KNOWN_NAMES, Effects, Place
+from podline.compiler.namespace import KNOWN_NAMES, Effects, Place, Trouble
 from podline.compiler.notebook import ERROR, WARNING, Cell, Document, Notes, Problem, read_document
 from podline.compiler.parameters import Parameter, read_parameters
 from podline.compiler.pipeline import Pipeline, Stage, seeds
-from podline.compiler.preamble import CarriedStatement, carry_cell, carry_imports, note_modules
+from podline.compiler.preamble import (
+    CarriedStatement,
+    carry_cell,
+    carry_imports,
+    has_future_annotations,
+    note_modules,
+)
 from podline.compiler.stage_graph import link
 from podline.compiler.tags import CellTags, StageSettings, TagProblem, parse_defaults, parse_tags
 from podline.compiler.undefined_names import find_undefined
@@ -61,14 +66,14 @@ class _Compiler:
         self.notes = Notes(document, problems)
         self.stages: list[Stage] = []
         self.parameters: list[Parameter] = []
+        self.parameter_cells: set[int] = set()
         self.carried: list[CarriedStatement] = []
         self.functions: dict[str, Function] = {}
         self.modules: dict[str, str] = {}
         self.imported: set[str] = set()  # names that stand for a module
-        self.flows: dict[str, Flow] = {}
+        self.flow = Flow(0, {})  # of the last stage
         self.leading: list[tuple[Cell, Statements]] = []  # cells before the first stage
         self.last_kind = ""
-        self.future_annotations = False
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found
@@ -156,10 +161,8 @@ class _Compiler:
             found = read_parameters(statements)
             names = {parameter.name for parameter in found}
             self.parameters = [p for p in self.parameters if p.name not in names] + found
-        self.future_annotations |= _has_future_annotations(statements)
-        for statement in carry_cell(
-            cell.number, statements, self.functions, self.modules, self.future_annotations
-        ):
+            self.parameter_cells.add(cell.number)
+        for statement in carry_cell(cell.number, statements, self.functions, self.modules):
             self._check_carried(cell, statement)
             self.carried.append(statement)
             self._note_imported(statement.effects)
@@ -168,8 +171,8 @@ class _Compiler:
     def _check_carried(self, cell: Cell, statement: CarriedStatement) -> None:
         """A carried statement runs in stages that do not have what other stages bind."""
         for name, place in statement.effects.reads.items():
-            binder = self._binding_stage(name)
-            if binder and not self._carried_binds(name):
+            binder = next((stage for stage in self.stages if name in stage.effects.may_bind), None)
+            if binder and not any(name in other.carried.binds for other in self.carried):
                 self.notes.add(
                     f"reads {name!r}, which the stage {binder.name!r} binds; but imports and "
                     "functions run in every stage that needs them, also before that",
@@ -177,12 +180,6 @@ class _Compiler:
                     cell,
                     place.line,
                 )
-
-    def _binding_stage(self, name: str) -> Stage | None:
-        return next((stage for stage in self.stages if name in stage.may_bind), None)
-
-    def _carried_binds(self, name: str) -> bool:
-        return any(name in statement.carried.binds for statement in self.carried)
 
     def _start_stage(self, cell: Cell, tags: CellTags) -> None:
         assert tags.stage is not None
@@ -199,10 +196,10 @@ class _Compiler:
                 cell,
             )
             return
+        self.flow = Flow(cell.number, self.functions)
         settings = tags.settings.over(self.defaults)
-        stage = Stage(tags.stage, len(self.stages), tags.prev, settings)
+        stage = Stage(tags.stage, len(self.stages), tags.prev, settings, self.flow.effects)
         self.stages.append(stage)
-        self.flows[tags.stage] = Flow(cell.number, self.functions)
         for before, statements in self.leading:
             if statements.body:
                 self.notes.add(
@@ -216,10 +213,9 @@ class _Compiler:
 
     def _add(self, stage: Stage, cell: Cell, statements: Statements) -> None:
         """Add a cell to a stage, and follow what it does."""
-        flow = self.flows[stage.name]
+        flow = self.flow
         flow.cell = cell.number
-        self.future_annotations |= _has_future_annotations(statements)
-        flow.future_annotations = self.future_annotations
+        flow.future_annotations |= has_future_annotations(self.modules)
         flow.known = dict(self.functions)
         troubles = len(flow.effects.troubles)
         flow.run(statements.body)
@@ -231,19 +227,7 @@ class _Compiler:
         self.functions = dict(flow.known)
         stage.cells.append(cell)
         stage.imports += carry_imports(cell.number, statements)
-        effects = flow.effects
-        stage.reads, stage.deferred, stage.guarded = (
-            effects.reads,
-            effects.deferred,
-            effects.guarded,
-        )
-        # `np.sort(x)` does not change numpy.
-        stage.may_bind, stage.bound, stage.changes = (
-            effects.may_bind,
-            effects.bound,
-            effects.changes - self.imported,
-        )
-        stage.deleted, stage.shown = effects.deleted, effects.shown
+        stage.changes = flow.effects.changes - self.imported  # `np.sort(x)` does not change numpy
         stage.reseeds = stage.reseeds or seeds(cell)
 
     def _note_imported(self, effects: Effects) -> None:
@@ -274,14 +258,11 @@ class _Compiler:
             place.line,
         )
 
-    def _report_troubles(self, troubles: Iterable[Any]) -> None:
+    def _report_troubles(self, troubles: Iterable[Trouble]) -> None:
         for trouble in troubles:
             self.notes.add(trouble.message, trouble.fix, *trouble.place)
 
     # -- the result
-
-    def _all_carried(self) -> list[CarriedStatement]:
-        return [*self.carried, *(s for stage in self.stages for s in stage.imports)]
 
     def link(self) -> Pipeline:
         """Join the stages, and return what was compiled."""
@@ -289,21 +270,18 @@ class _Compiler:
         unresolved = find_undefined(self.stages, self.carried, self.notes)
         link(self.stages, self.carried, self.notes)
         carried = []
-        for statement in sorted(
-            self._all_carried(), key=lambda s: (s.carried.cell, s.carried.line)
-        ):
-            if statement.star:
-                triggers = (*statement.carried.triggers, *sorted(unresolved))
-                carried.append(replace(statement.carried, triggers=triggers))
-            else:
-                carried.append(statement.carried)
+        for s in [*self.carried, *(s for stage in self.stages for s in stage.imports)]:
+            triggers = (*s.carried.triggers, *(sorted(unresolved) if s.star else ()))
+            carried.append(replace(s.carried, triggers=triggers))
+        carried.sort(key=lambda c: (c.cell, c.line))
         reads = {name for function in self.functions.values() for name in function.reads}
         for stage in self.stages:
-            reads |= set(stage.deferred)
+            reads |= stage.effects.deferred.keys()
         self.problems.sort(key=lambda p: (p.severity != ERROR, p.cell or 0, p.line or 0))
         return Pipeline(
             self.document,
             self.parameters,
+            self.parameter_cells,
             self.stages,
             carried,
             self.problems,
@@ -315,15 +293,6 @@ class _Compiler:
 
 def _has_errors(problems: Iterable[TagProblem]) -> bool:
     return any(problem.severity == ERROR for problem in problems)
-
-
-def _has_future_annotations(statements: Statements) -> bool:
-    return any(
-        isinstance(statement, ast.ImportFrom)
-        and statement.module == "__future__"
-        and any(alias.name == "annotations" for alias in statement.names)
-        for statement in statements.body
-    )
 
 
 def _metric_names(statements: Statements) -> list[str]:

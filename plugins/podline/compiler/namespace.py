@@ -80,6 +80,11 @@ class Effects:
     stars: list[str] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
+    @property
+    def all_reads(self) -> set[str]:
+        """The names that may be read from before, now or when a function is called."""
+        return self.reads.keys() | self.deferred.keys()
+
 
 class Namespace:
     """Keeps account of names while statements are followed in the order of execution.

@@ -94,7 +94,7 @@ def _reads(
     """The names that a stage reads from others, by the last of those above that makes them."""
     above = [s.name for s in pipeline.stages[: stage.order] if s.name in stage.ancestors]
     found: dict[str, list[str]] = {name: [] for name in above}
-    for name in sorted({*stage.reads, *stage.deferred}):
+    for name in sorted(stage.effects.all_reads):
         makers = [maker for maker in above if name in handed[maker]]
         if makers:
             found[makers[-1]].append(name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from podline.compiler.metadata import DagSettings
-from podline.compiler.namespace import KNOWN_NAMES, Place
+from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
@@ -21,25 +21,19 @@ class Stage:
         parents: why it waits, by the name of the stage that it waits for.
         ancestors: the stages whose values it goes on from: all that it waits for, directly or
             not, and that stand above it.
-        reads: names that its cells may read from before, with where first.
-        deferred: names that functions may read which it uses.
+        effects: what its cells do to names, from the first to the last.
+        changes: the names whose object it visibly changes, but for modules.
     """
 
     name: str
     order: int
     prev: tuple[str, ...] | None
     settings: StageSettings
+    effects: Effects
     cells: list[Cell] = field(default_factory=list)
     parents: dict[str, str] = field(default_factory=dict)
     ancestors: set[str] = field(default_factory=set)
-    reads: dict[str, Place] = field(default_factory=dict)
-    guarded: set[str] = field(default_factory=set)
-    deferred: dict[str, Place] = field(default_factory=dict)
-    may_bind: set[str] = field(default_factory=set)
-    bound: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
-    deleted: dict[str, Place] = field(default_factory=dict)
-    shown: set[str] = field(default_factory=set)
     imports: list[CarriedStatement] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     reseeds: bool = False
@@ -47,7 +41,7 @@ class Stage:
     @property
     def touched(self) -> set[str]:
         """The names that it may bind or visibly change."""
-        return self.may_bind | self.changes
+        return self.effects.may_bind | self.changes
 
 
 @dataclass
@@ -56,6 +50,7 @@ class Pipeline:
 
     document: Document
     parameters: list[Parameter]
+    parameter_cells: set[int]
     stages: list[Stage]
     carried: list[Carried]
     problems: list[Problem]
@@ -67,12 +62,6 @@ class Pipeline:
     def name(self) -> str:
         """The notebook's name."""
         return self.document.name
-
-    @property
-    def parameter_cells(self) -> set[int]:
-        """The numbers of the cells that hold parameters."""
-        kinds = {"parameters", "pipeline-parameters"}
-        return {cell.number for cell in self.document.code_cells if kinds & set(cell.tags)}
 
     @property
     def errors(self) -> list[Problem]:
@@ -111,7 +100,7 @@ class Pipeline:
         names: dict[str, list[str]] = {}
         for later in self.stages[stage.order + 1 :]:
             if stage.name not in later.ancestors:
-                for name in (self._read_across(stage, later) & self._bound()) - stage.bound:
+                for name in (self._read_across(stage, later) & self._bound()) - stage.effects.bound:
                     names.setdefault(name, []).append(later.name)
         return names
 
@@ -120,7 +109,7 @@ class Pipeline:
         return len(names) == 2 and not names & (one.ancestors | other.ancestors)
 
     def _later_modules(self, stage: Stage) -> set[str]:
-        names = {n for s in self.stages[stage.order + 1 :] for n in (*s.reads, *s.deferred)}
+        names = {n for s in self.stages[stage.order + 1 :] for n in s.effects.all_reads}
         return {root for name, root in self.modules.items() if name in names}
 
     def _bound(self) -> set[str]:
@@ -130,9 +119,9 @@ class Pipeline:
 
     def _read_across(self, stage: Stage, later: Stage) -> set[str]:
         """Names that `later` reads and no stage between binds anew."""
-        names = {*later.reads, *later.deferred}
+        names = later.effects.all_reads
         for between in self.stages[stage.order + 1 : later.order]:
-            names -= between.bound
+            names -= between.effects.bound
         return names
 
     def plan(
@@ -165,7 +154,7 @@ class Pipeline:
                 if other.name in stage.ancestors
             },
             cells=cells,
-            reads=tuple(sorted({*stage.reads, *stage.deferred} - (KNOWN_NAMES - self._bound()))),
+            reads=tuple(sorted(stage.effects.all_reads - (KNOWN_NAMES - self._bound()))),
             hands_on=tuple(sorted(self.hands_on(stage))),
             guarded={name: tuple(who) for name, who in sorted(self.guarded(stage).items())},
             carried=tuple(

@@ -1,14 +1,26 @@
-"""The statements that are run again in every stage that needs them, taken from their cells.
+"""The preamble of stages: statements that are run again in every stage that needs them.
 
-Imports and definitions are needed where one of their names is read. Anything else in an imports
-or functions cell runs for its effect: in every stage, or, where it sets up a library, in the
-stages that use the library.
+Modules, functions and classes cannot be stored as data can: a module is state of its process, and
+`isinstance` holds only where a class is the same. So the imports and functions cells (and the
+imports of steps) are taken apart into statements, and each stage runs those that it needs, in the
+notebook's order, before it loads its data::
+
+    import pandas as pd               # runs where `pd` is needed
+    pd.set_option("max_rows", 20)     # binds nothing: where pandas is needed
+    warnings.simplefilter("ignore")   # any library may mind: in every stage
+
+Where a statement is needed is told by its *triggers*: it runs in a stage that reads one of these
+names, or loads an object of the library that they name (`pandas.`); without triggers in every one.
+Whole cells instead of statements would be correct too, and slow: each stage would import all that
+any stage uses.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from podline.compiler.ast_queries import names_in
 from podline.compiler.cell_parser import Statements, magic_call
 from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
@@ -16,16 +28,18 @@ from podline.compiler.namespace import Effects
 from podline.contract import Carried
 from podline.text import lines_of
 
+_LIBRARIES = """
+    IPython altair bokeh keras lightgbm matplotlib pandas plotly seaborn sklearn tensorflow torch
+    xgboost
+"""
 # Setting these up changes nothing for a stage that does not use them.
-_SET_UP_ONLY = frozenset({
-    "IPython", "altair", "bokeh", "keras", "lightgbm", "matplotlib", "pandas", "plotly",
-    "seaborn", "sklearn", "tensorflow", "torch", "xgboost",
-})  # fmt: skip
+_SET_UP_ONLY = frozenset(_LIBRARIES.split())
 # … unless it seeds, which the generators of other libraries may follow.
 SEEDS = frozenset({"seed", "set_random_seed", "set_seed", "manual_seed"})
 # What %matplotlib sets up.
 _PLOTTING = ("matplotlib", "matplotlib.", "mpl", "plt", "seaborn", "sns")
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,19 @@ class CarriedStatement:
 
     carried: Carried
     effects: Effects
-    star: bool
+
+    @property
+    def star(self) -> bool:
+        """Whether it imports all names of a module, whichever these are."""
+        return bool(self.effects.stars)
+
+
+class _Group(NamedTuple):
+    """Statements that stay together, from which line on, and their text."""
+
+    line: int
+    source: str
+    body: list[ast.stmt]
 
 
 def carry_cell(
@@ -42,7 +68,6 @@ def carry_cell(
     statements: Statements,
     functions: dict[str, Function],
     modules: dict[str, str],
-    future_annotations: bool = False,
 ) -> list[CarriedStatement]:
     """Take a cell of imports, functions or parameters apart.
 
@@ -51,36 +76,40 @@ def carry_cell(
         statements: the parsed cell.
         functions: the functions known by name; those of the cell are added.
         modules: the root module that a name was imported from; those of the cell are added.
-        future_annotations: whether a cell above has the import of that name.
     """
     if statements.whole:
-        groups = [(1, statements.text, statements.body)]
-    else:
-        groups = list(_groups(statements))
-    result = []
-    for line, source, body in groups:
-        flow = Flow(number, functions, future_annotations)
-        flow.run(body)
-        functions.clear()
-        functions.update(flow.known)
-        note_modules(body, modules)
-        carried = _carried(number, line, source, body, flow.effects, modules)
-        result.append(CarriedStatement(carried, flow.effects, bool(flow.effects.stars)))
-    return result
+        return _carry(number, [_Group(1, statements.text, statements.body)], functions, modules)
+    return _carry(number, _groups(statements), functions, modules)
 
 
 def carry_imports(number: int, statements: Statements) -> list[CarriedStatement]:
     """Take the top-level imports out of a stage's cell: a module cannot be stored."""
     if statements.whole or not any(isinstance(s, _IMPORTS) for s in statements.body):
         return []
+    groups = (g for g in _groups(statements) if all(isinstance(s, _IMPORTS) for s in g.body))
+    return _carry(number, groups, {}, {})
+
+
+def _carry(
+    number: int,
+    groups: Iterable[_Group],
+    functions: dict[str, Function],
+    modules: dict[str, str],
+) -> list[CarriedStatement]:
     result = []
-    for line, source, body in _groups(statements):
-        if all(isinstance(statement, _IMPORTS) for statement in body):
-            flow = Flow(number, {})
-            flow.run(body)
-            carried = _carried(number, line, source, body, flow.effects, {})
-            result.append(CarriedStatement(carried, flow.effects, bool(flow.effects.stars)))
+    for group in groups:
+        flow = Flow(number, functions, has_future_annotations(modules))
+        flow.run(group.body)
+        functions.clear()
+        functions.update(flow.known)
+        note_modules(group.body, modules)
+        result.append(_carried(number, group, flow.effects, modules))
     return result
+
+
+def has_future_annotations(modules: dict[str, str]) -> bool:
+    """Whether a cell had `from __future__ import annotations`, which holds for all below it."""
+    return modules.get("annotations") == "__future__"
 
 
 def note_modules(body: list[ast.stmt], modules: dict[str, str]) -> None:
@@ -96,22 +125,22 @@ def note_modules(body: list[ast.stmt], modules: dict[str, str]) -> None:
                     modules[alias.asname or alias.name] = module.partition(".")[0]
 
 
-def _groups(statements: Statements) -> Iterator[tuple[int, str, list[ast.stmt]]]:
-    """Yield (first line, text, statements); statements that share a line stay together."""
+def _groups(statements: Statements) -> Iterator[_Group]:
+    """Yield the statements one by one; those that share a line stay together."""
     lines = lines_of(statements.text)
     group: list[ast.stmt] = []
     first = last = 0
     for statement in statements.body:
         start = _first_line(statement)
         if group and start > last:
-            yield first, "\n".join(lines[first - 1 : last]), group
+            yield _Group(first, "\n".join(lines[first - 1 : last]), group)
             group = []
         if not group:
             first = start
         group.append(statement)
         last = max(last, statement.end_lineno or start)
     if group:
-        yield first, "\n".join(lines[first - 1 : last]), group
+        yield _Group(first, "\n".join(lines[first - 1 : last]), group)
 
 
 def _first_line(statement: ast.stmt) -> int:
@@ -120,50 +149,56 @@ def _first_line(statement: ast.stmt) -> int:
 
 
 def _carried(
-    number: int,
-    line: int,
-    source: str,
-    body: list[ast.stmt],
-    effects: Effects,
-    modules: dict[str, str],
-) -> Carried:
+    number: int, group: _Group, effects: Effects, modules: dict[str, str]
+) -> CarriedStatement:
     binds = effects.may_bind | (effects.changes - set(modules))
-    reads = {*effects.reads, *effects.deferred} - effects.bound
-    triggers = set(binds)
-    if _is_future(body):
-        triggers = set()  # it holds for all cells below
-    elif not binds and not effects.stars and all(_sets_up(part, modules) for part in body):
-        used = reads & set(modules)
-        libraries = {modules[name] for name in used}
-        triggers = used | {f"{library}." for library in libraries}
-        if not used or "seaborn" in libraries:  # whose themes are matplotlib's settings
-            triggers |= set(_PLOTTING)
-    triggers |= {f"{library}." for part in body for library in _registers_with(part, modules)}
+    reads = effects.all_reads - effects.bound
+    if binds or effects.stars or not all(_sets_up(part, modules) for part in group.body):
+        triggers = set() if _is_future(group.body) else set(binds)
+    else:
+        triggers = _set_up_by(reads, modules)
+    triggers |= {f"{library}." for part in group.body for library in _registers_with(part, modules)}
     computed = any(
-        isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
+        isinstance(statement, _ASSIGNMENTS)
         and any(isinstance(node, ast.Call) for node in ast.walk(statement))
-        for statement in body
+        for statement in group.body
     )
-    return Carried(
+    carried = Carried(
         number,
-        line,
-        source,
-        tuple(sorted(binds)),
-        tuple(sorted(reads)),
-        tuple(sorted(triggers)),
-        computed,
+        group.line,
+        group.source,
+        binds=tuple(sorted(binds)),
+        reads=tuple(sorted(reads)),
+        triggers=tuple(sorted(triggers)),
+        value=computed,
     )
+    return CarriedStatement(carried, effects)
+
+
+def _set_up_by(reads: set[str], modules: dict[str, str]) -> set[str]:
+    """The triggers of a statement that only sets up the libraries whose names it reads.
+
+    A `%matplotlib` reads no name, and seaborn's themes are matplotlib's settings.
+    """
+    used = reads & set(modules)
+    libraries = {modules[name] for name in used}
+    triggers = used | {f"{library}." for library in libraries}
+    if not used or "seaborn" in libraries:
+        triggers |= set(_PLOTTING)
+    return triggers
 
 
 def _registers_with(statement: ast.stmt, modules: dict[str, str]) -> set[str]:
-    """The libraries that a definition is made known to: `@pd.api.extensions.register_…`."""
+    """The libraries that a definition is made known to: `@pd.api.extensions.register_…`.
+
+    A stage uses `frame.geo` without ever naming the class `Geo` that made it.
+    """
     decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return {
-        modules[name.id]
+        modules[name]
         for decorator in decorators
         if "register" in ast.unparse(decorator)
-        for name in ast.walk(decorator)
-        if isinstance(name, ast.Name) and name.id in modules
+        for name in names_in(decorator) & modules.keys()
     }
 
 
@@ -173,14 +208,14 @@ def _is_future(body: list[ast.stmt]) -> bool:
 
 
 def _sets_up(statement: ast.stmt, modules: dict[str, str]) -> bool:
-    """Whether a statement only sets up a library, such as `sns.set_theme()`."""
-    names: set[str] = set()
+    """Whether a statement only sets up a library, such as `sns.set_theme()`.
+
+    A statement that names anything else, such as `warnings.simplefilter(…)`, may set up more.
+    """
     for node in ast.walk(statement):
         if found := magic_call(node):
             return found[0] == "run_line_magic" and found[1] in ("matplotlib", "config")
         if isinstance(node, ast.Attribute) and node.attr in SEEDS:
             return False
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-    roots = {modules.get(name, "") for name in names}
+    roots = {modules.get(name, "") for name in names_in(statement)}
     return bool(roots) and roots <= _SET_UP_ONLY

@@ -27,7 +27,7 @@ def link(stages: Sequence[Stage], carried: Sequence[CarriedStatement], notes: No
         if stage.prev is None and stage.order:
             stage.parents.setdefault(stages[stage.order - 1].name, "order")
     for stage in stages:
-        for name in sorted({*stage.reads, *stage.deferred}):
+        for name in sorted(stage.effects.all_reads):
             for source in _sources(stage, name, stages, carried):
                 if stage.parents.get(source.name) in (None, "order"):
                     stage.parents[source.name] = f"reads {name}"
@@ -45,7 +45,7 @@ def _sources(
             return
         if name in earlier.touched and not _only_imports(earlier, name):
             yield earlier
-        if name in earlier.bound:
+        if name in earlier.effects.bound:
             return
 
 

@@ -34,7 +34,7 @@ class _Search:
     ) -> None:
         self.stages, self.carried, self.notes = stages, carried, notes
         self.unresolved: set[str] = set()
-        self.ever = {name for stage in stages for name in stage.may_bind}
+        self.ever = {name for stage in stages for name in stage.effects.may_bind}
         self.ever |= {name for s in carried for name in s.carried.binds}
         imports = [s for stage in stages for s in stage.imports]
         self.starred = any(s.star for s in [*carried, *imports])
@@ -47,7 +47,7 @@ class _Search:
         for statement in self.carried:
             for name, place in statement.effects.reads.items():
                 before = self._carried_before(statement.carried)
-                if name not in before and not any(name in s.may_bind for s in self.stages):
+                if name not in before and not any(name in s.effects.may_bind for s in self.stages):
                     self._undefined(name, place, statement.effects.guarded)
             for name, place in statement.effects.deferred.items():
                 if name not in self.ever | self.unresolved:
@@ -56,19 +56,19 @@ class _Search:
     def _check_stages(self) -> None:
         available: dict[str, Place | None] = {}
         for stage in self.stages:
-            for name, place in stage.reads.items():
+            for name, place in stage.effects.reads.items():
                 carried = any(
                     name in s.carried.binds for s in self.carried if s.carried.cell < place.cell
                 )
-                bound_here = name in stage.may_bind or name in stage.shown
+                bound_here = name in stage.effects.may_bind or name in stage.effects.shown
                 if carried or bound_here or available.get(name, place) is None:
                     continue
-                self._undefined(name, place, stage.guarded, available.get(name))
-            for name, place in stage.deferred.items():
+                self._undefined(name, place, stage.effects.guarded, available.get(name))
+            for name, place in stage.effects.deferred.items():
                 if name not in self.ever | self.unresolved:
-                    self._undefined(name, place, stage.guarded)
-            available.update(dict.fromkeys(stage.may_bind))
-            available.update(stage.deleted)
+                    self._undefined(name, place, stage.effects.guarded)
+            available.update(dict.fromkeys(stage.effects.may_bind))
+            available.update(stage.effects.deleted)
 
     def _carried_before(self, carried: Carried) -> set[str]:
         position = (carried.cell, carried.line)
@@ -107,7 +107,7 @@ class _Search:
 
     def _bound_below(self, name: str) -> str:
         cells = [s.carried.cell for s in self.carried if name in s.carried.binds]
-        cells += [s.cells[0].number for s in self.stages if name in s.may_bind and s.cells]
+        cells += [s.cells[0].number for s in self.stages if name in s.effects.may_bind and s.cells]
         return f"it is bound only from cell {min(cells)} on"
 
     def _suggest(self, name: str) -> str:

@@ -232,6 +232,14 @@ def test_a_parameters_cell_below_wins(check: Check) -> None:
     assert [(p.name, p.default) for p in pipeline.parameters] == [("m", 2), ("n", 1.5)]
 
 
+def test_an_untagged_cell_below_parameters_holds_parameters_too(check: Check) -> None:
+    pipeline = check(("parameters", "n = 1"), ("", "m = 2"), ("step:a", "print(n, m)"))
+    assert [p.name for p in pipeline.parameters] == ["n", "m"]
+    plan = pipeline.plan(pipeline.stage("a"), {"m": 5}, {}, 0)
+    assert [c.source for c in plan.carried] == ["n = 1", "m = 5"]
+    assert [c.source for c in pipeline.baseline({"m": 5}, {}, 0).cells][:2] == ["n = 1", "m = 5"]
+
+
 # --- errors -------------------------------------------------------------------------------------
 
 ERRORS: list[tuple[Cells, str]] = [
