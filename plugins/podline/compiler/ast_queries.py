@@ -12,7 +12,7 @@ or refused where a stage reads the object that does not wait for this one.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _METHODS = """
     add append appendleft clear compile difference_update discard extend extendleft fill fit
@@ -32,8 +32,14 @@ CHANGING_FUNCTIONS = frozenset(_FUNCTIONS.split())
 READING_METHODS = frozenset({"query", "eval", "load", "loads", "Unpickler", "read_pickle"})
 
 
+def walk_all(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield every node of some statements."""
+    for statement in body:
+        yield from ast.walk(statement)
+
+
 def attribute_path(node: ast.expr) -> list[str]:
-    """Return `["pd", "options", "display"]` for `pd.options.display[…]`, [] for what is none."""
+    """Return `["pd", "options", "display"]` for `pd.options.display[…]`, [] for other nodes."""
     path: list[str] = []
     while isinstance(node, ast.Attribute | ast.Subscript):
         if isinstance(node, ast.Attribute):
@@ -43,7 +49,11 @@ def attribute_path(node: ast.expr) -> list[str]:
 
 
 def root_of(node: ast.expr) -> str | None:
-    """Return `x` for `x.a[0].b`, `x.loc[…]`, `x.f().g`."""
+    """Return `x` for `x.a[0].b`, `x.loc[…]`, `x.f().g`: the name whose object may be changed.
+
+    The result of a method counts as a part of its object, as in `x.get("rows").append(1)`; that
+    of a function is another object.
+    """
     while not isinstance(node, ast.Name):
         if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
             node = node.value
@@ -73,14 +83,20 @@ def changed_by(node: ast.Call) -> Iterator[str]:
 
 
 def names_in_query(node: ast.Call) -> list[str]:
-    """Return the names that pandas reads from `query("a > @limit")` and `eval`."""
+    """Return the names that pandas reads from `query("a > @limit")` and `eval`.
+
+    It looks them up in the caller's namespace, so a stage needs them though no code names them.
+    """
     if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("query", "eval"):
         return []
     return [name for argument in node.args for name in names_in_text(argument)]
 
 
 def names_in_text(node: ast.AST) -> list[str]:
-    """Return the names that stand as `@name` in the texts of an expression."""
+    """Return the names that stand as `@name` in the texts of an expression.
+
+    An address such as `me@example.com` has none: a name's `@` follows no letter.
+    """
     inside = [node] if isinstance(node, ast.Constant) else ast.walk(node)
     texts = [inner.value for inner in inside if isinstance(inner, ast.Constant)]
     found = [re.findall(r"(?<![\w@])@([^\W\d]\w*)", t) for t in texts if isinstance(t, str)]
@@ -88,7 +104,7 @@ def names_in_text(node: ast.AST) -> list[str]:
 
 
 def names_in_eval(node: ast.Call) -> list[str]:
-    """Return the names that `pd.eval("a + b")` reads."""
+    """Return the names that `pd.eval("a + b")` reads; those of `frame.eval(…)` may be columns."""
     match node:
         case ast.Call(
             func=ast.Attribute(value=ast.Name(id="pd" | "pandas"), attr="eval"),
@@ -99,7 +115,10 @@ def names_in_eval(node: ast.Call) -> list[str]:
 
 
 def unpickles_in(node: ast.Call) -> bool:
-    """Whether a call may load instances of the notebook's own classes from a file or text."""
+    """Whether a call may load instances of the notebook's own classes from a file or text.
+
+    A pickle names its classes, and loading it fails in a stage that has no class of the name.
+    """
     match node.func:
         case ast.Attribute(value=ast.Name(id=module), attr="load" | "loads" | "Unpickler"):
             return module in ("pickle", "joblib", "dill", "cloudpickle", "skops", "sio", "torch")
@@ -146,7 +165,11 @@ def children_of(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def always_true(test: ast.expr) -> bool:
-    """Whether a condition holds in a notebook, whatever its variables are."""
+    """Whether a condition holds in a notebook, whatever its variables are.
+
+    Scripts that became notebooks have `if __name__ == "__main__":`, which is true in a kernel:
+    without this rule all that they bind below it would be in doubt.
+    """
     match test:
         case ast.Constant():
             return bool(test.value)
@@ -158,7 +181,10 @@ def always_true(test: ast.expr) -> bool:
 
 
 def leaves(body: list[ast.stmt]) -> bool:
-    """Whether the body ends the cell or the loop: what follows does not run after it."""
+    """Whether a body ends the cell or the loop: nothing below it runs after it.
+
+    So in `if missing: raise …` / `else: rows = 1`, what is bound after it is what `else` binds.
+    """
     return bool(body) and isinstance(body[-1], ast.Raise | ast.Return | ast.Break | ast.Continue)
 
 

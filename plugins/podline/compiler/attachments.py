@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from podline.compiler.ast_queries import walk_all
 from podline.compiler.cell_parser import magic_call, parse_cell
 from podline.compiler.metadata import read_settings
 from podline.compiler.notebook import Document
@@ -68,7 +69,7 @@ def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[
     `read` are the modules that were followed already: they may import each other.
     """
     modules: list[Path] = []
-    for node in (node for statement in body for node in ast.walk(statement)):
+    for node in walk_all(body):
         match node:
             case ast.Import():
                 for alias in node.names:
@@ -81,7 +82,7 @@ def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[
             ):
                 modules += _module(module, folder)
             case ast.Call() if (magic := magic_call(node)) is not None:
-                found |= _words(magic[2], folder)
+                found |= _words(magic.line, folder)
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
                 found |= set(_path_of(text, folder))
     for path in modules:

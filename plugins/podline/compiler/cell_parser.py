@@ -1,10 +1,23 @@
-"""A cell's source as Python statements: Python directly, magics through IPython's own rules."""
+"""A cell's source as Python statements: Python directly, magics through IPython's own rules.
+
+The analysis knows only Python. A magic or shell line reads and binds names as well, so it is
+turned into the call that IPython would make of it, on the same line::
+
+    files = !ls {folder}      files = get_ipython().getoutput('ls {folder}')
+    %time model.fit(rows)     get_ipython().run_line_magic('time', 'model.fit(rows)')
+
+`magic_call` finds these calls again, and `dataflow` reads the names in their texts. Most cells
+are plain Python, and most magics plain too: IPython, whose import alone takes 0.1 s of each
+parsing of a DAG file, is asked only for the rest.
+"""
 
 import ast
 import re
 import warnings
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from podline.compiler.ast_queries import walk_all
 from podline.compiler.notebook import Cell, Problem
 
 # IPython lets a cell await at its top level.
@@ -12,6 +25,8 @@ _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 # Cell magics whose body is Python that runs in the notebook's own namespace.
 PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit", "mprun", "lprun"}
+_WITH_OUTPUT = {"bash", "sh", "script", "writefile", "html", "javascript", "js", "latex", "svg"}
+# Magics that change names unseen, and what to do instead.
 _UNSUPPORTED = {
     "run": "import the script's functions from a module beside the notebook",
     "reset": "leave names alone, or delete them with del",
@@ -30,11 +45,17 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True)
 class Statements:
-    """A cell's statements. `text` is what the line numbers of `body` count in."""
+    """A cell's statements.
+
+    Attributes:
+        text: what the line numbers of `body` count in.
+        body: the statements; none where the cell has an error.
+        whole: a cell magic (`%%time`) holds the cell together: it cannot be taken apart.
+    """
 
     text: str
     body: list[ast.stmt]
-    whole: bool  # a cell magic holds the cell together: it cannot be taken apart
+    whole: bool
 
 
 # Names that IPython takes for magics where they stand alone in a cell of one line.
@@ -48,7 +69,10 @@ _PROMPT = re.compile(r"\s*(In \[\d+\]: |>>> )")
 
 
 def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
-    """Parse a code cell, magics and shell lines included."""
+    """Parse a code cell, magics and shell lines included; the second result is what is wrong.
+
+    Python is tried first: `%` within a text or an expression is none of IPython's business.
+    """
     if "\n" not in cell.source.strip() and _AUTOMAGIC.fullmatch(cell.source):
         cell = replace(cell, source=f"%{cell.source.strip()}")
     if _PROMPT.match(cell.source):
@@ -81,7 +105,10 @@ _WHOLE_LINE = re.compile(r"^([ \t]*)(?:%([A-Za-z_]\w*)[ \t]*|!(?!!))([^\n]*)$", 
 
 
 def _plain_magics(source: str) -> str | None:
-    """Write the calls for plain magic and shell lines; None: that takes IPython's own rules."""
+    """Write the calls for plain magic and shell lines; None: that takes IPython's own rules.
+
+    These know where a line goes on, where a text begins and ends, and what `?` asks for.
+    """
     if any(mark in source for mark in ('"""', "'''", "\\\n", "%%", "??", "\t")):
         return None
 
@@ -103,9 +130,8 @@ def _plain_magics(source: str) -> str | None:
 
 def _transform(source: str) -> str:
     """Return the source with magics as calls, line for line."""
-    if (plain := _plain_magics(source)) is not None:
-        return plain
-    return _by_ipython(source)
+    plain = _plain_magics(source)
+    return _by_ipython(source) if plain is None else plain
 
 
 def _by_ipython(source: str) -> str:
@@ -128,29 +154,25 @@ def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[
         blank = cell.source[: len(cell.source) - len(cell.source.lstrip("\n"))]
         body = _parse(blank + "\n" + _transform(rest))
         if name == "timeit":
-            # %%timeit runs its body in a function: it reads names and binds none.
-            body = [_as_function(body)]
+            body = _as_function(body)
         if name == "capture":
             output = next((word for word in line.split() if not word.startswith("-")), None)
             if output:
                 body.append(_bind(output))
-    elif name in ("bash", "sh", "script", "writefile", "html", "javascript", "js", "latex", "svg"):
+    else:  # the body is no Python, and IPython puts names into the first line only
         body = [_read_expansions(line)]
-        if match := re.search(r"--out[= ](\w+)", line):
-            body.append(_bind(match.group(1)))
-    else:
-        body = [_read_expansions(line)]
+        taken = re.search(r"--out[= ](\w+)", line)
+        if taken and name in _WITH_OUTPUT:
+            body.append(_bind(taken[1]))
     return body, []
 
 
-def _as_function(body: list[ast.stmt]) -> ast.stmt:
-    """Return `if True:` with the body as a function that is called at once."""
-    wrapper = ast.parse("if True:\n    def __timeit__(): pass\n    __timeit__()").body[0]
-    assert isinstance(wrapper, ast.If)
-    function = wrapper.body[0]
+def _as_function(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return a function of the body and its call: `%%timeit` reads names and binds none."""
+    function, call = ast.parse("def __timeit__(): pass\n__timeit__()").body
     assert isinstance(function, ast.FunctionDef)
     function.body = body or function.body
-    return wrapper
+    return [function, call]
 
 
 def _bind(name: str) -> ast.stmt:
@@ -171,41 +193,47 @@ def expansions(line: str) -> list[str]:
 
 def _read_expansions(line: str) -> ast.stmt:
     elements: list[ast.expr] = [ast.Name(name, ast.Load()) for name in expansions(line)]
-    statement = ast.Expr(ast.Tuple(elements, ast.Load()))
-    return ast.fix_missing_locations(ast.copy_location(statement, ast.parse("0").body[0]))
+    return ast.fix_missing_locations(ast.Expr(ast.Tuple(elements, ast.Load())))
 
 
 MAGIC_METHODS = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
 
 
-def magic_call(node: ast.AST) -> tuple[str, str, str] | None:
-    """Return (method, magic, line) if the node is IPython's call for a magic or a shell line."""
+class Magic(NamedTuple):
+    """IPython's call for a magic or a shell line.
+
+    Attributes:
+        method: IPython's method that is called, one of `MAGIC_METHODS`.
+        name: the magic's name; none for a shell line.
+        line: what stands behind the name.
+    """
+
+    method: str
+    name: str
+    line: str
+
+
+def magic_call(node: ast.AST) -> Magic | None:
+    """Return what a call stands for if it is one of IPython's for a magic or a shell line."""
     match node:
-        case ast.Call(
-            func=ast.Attribute(
-                value=ast.Call(func=ast.Name(id="get_ipython")),
-                attr="run_line_magic" | "run_cell_magic" as method,
-            ),
-            args=[ast.Constant(value=str(name)), ast.Constant(value=str(line)), *_],
-        ):
-            return method, name, line
-        case ast.Call(
-            func=ast.Attribute(
-                value=ast.Call(func=ast.Name(id="get_ipython")),
-                attr="system" | "getoutput" as method,
-            ),
-            args=[ast.Constant(value=str(line))],
-        ):
-            return method, "", line
+        case ast.Call(ast.Attribute(ast.Call(ast.Name("get_ipython")), str(method)), arguments):
+            match method, arguments:
+                case (
+                    "run_line_magic" | "run_cell_magic",
+                    [ast.Constant(str(name)), ast.Constant(str(line)), *_],
+                ):
+                    return Magic(method, name, line)
+                case "system" | "getoutput", [ast.Constant(str(line))]:
+                    return Magic(method, "", line)
     return None
 
 
 def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
     problems = []
-    for node in (node for statement in body for node in ast.walk(statement)):
+    for node in walk_all(body):
         found = magic_call(node)
-        if found and found[1] in _UNSUPPORTED:
-            problems.append(_unsupported(cell, found[1], getattr(node, "lineno", None)))
+        if found and found.name in _UNSUPPORTED:
+            problems.append(_unsupported(cell, found.name, getattr(node, "lineno", None)))
     return problems
 
 

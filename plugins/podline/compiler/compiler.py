@@ -1,8 +1,16 @@
 """A notebook's cells and tags become a graph of stages: the way from a file to a `Pipeline`.
 
-The order of a notebook's cells is the order in which its values are made. So a stage that reads a
-name waits for the last stage above it that binds or visibly changes the name, whatever its tags
-say; `prev:` adds to that. A stage without a `prev:` follows the stage above it.
+What every part of the compiler works for: the stages, each in a process of its own and some of
+them side by side, leave the values that the notebook leaves when it is run from top to bottom.
+Where that cannot be known beforehand, the notebook does not compile. So the order of the cells
+counts, and tags only say which cells belong together and what else is to be waited for::
+
+    step:load            rows = read()
+    step:train prev:     model = fit(rows)     # waits for load, though its tag says for nothing
+
+The cells are followed in order (`_Compiler.read_cells`), then the stages are linked: names that
+nobody binds (`undefined_names`), what waits for what (`stage_graph`). An error is noted, and the
+compiler goes on: a user gets all errors of a notebook at once.
 """
 
 import ast
@@ -11,13 +19,22 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler.ast_queries import attribute_path
+from podline.compiler.ast_queries import attribute_path, walk_all
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
 from podline.compiler.metadata import read_settings
 from podline.compiler.namespace import KNOWN_NAMES, Effects, Place, Trouble
-from podline.compiler.notebook import ERROR, WARNING, Cell, Document, Notes, Problem, read_document
+from podline.compiler.notebook import (
+    ERROR,
+    WARNING,
+    Cell,
+    Document,
+    Notes,
+    Problem,
+    nested,
+    read_document,
+)
 from podline.compiler.parameters import Parameter, read_parameters
 from podline.compiler.pipeline import Pipeline, Stage, seeds
 from podline.compiler.preamble import (
@@ -32,12 +49,12 @@ from podline.compiler.tags import CellTags, StageSettings, TagProblem, parse_def
 from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
 
-# Parts of modules whose state goes from stage to stage.
+# Parts of modules whose state the runner takes from stage to stage.
 _SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
 
 
 def compile_notebook(path: Path) -> Pipeline:
-    """Compile a notebook.
+    """Compile a notebook; nothing of it is run.
 
     Raises:
         NotebookError: it does not compile; the message lists all of its errors.
@@ -58,7 +75,16 @@ def check_notebook(path: Path) -> Pipeline:
 
 
 class _Compiler:
-    """Goes through the cells in order, then links the stages."""
+    """Goes through the cells in order, then links the stages.
+
+    Attributes:
+        carried: the statements of imports, functions and parameters cells so far.
+        functions, modules: the functions, and the root modules, that names stand for by now.
+        imported: the names that stand for a module by now.
+        flow: follows the cells of the last stage.
+        leading: cells before the first stage, which will run them.
+        last_kind: of the last imports, functions or parameters cell; none: there was none yet.
+    """
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
         self.document = document
@@ -70,17 +96,16 @@ class _Compiler:
         self.carried: list[CarriedStatement] = []
         self.functions: dict[str, Function] = {}
         self.modules: dict[str, str] = {}
-        self.imported: set[str] = set()  # names that stand for a module
-        self.flow = Flow(0, {})  # of the last stage
-        self.leading: list[tuple[Cell, Statements]] = []  # cells before the first stage
+        self.imported: set[str] = set()
+        self.flow = Flow(0, {})
+        self.leading: list[tuple[Cell, Statements]] = []
         self.last_kind = ""
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found
 
     def _defaults(self) -> StageSettings:
-        kale = self.document.metadata.get("kubeflow_notebook")
-        tags = kale.get("steps_defaults") if isinstance(kale, dict) else None
+        tags = nested(self.document.metadata, "kubeflow_notebook", "steps_defaults")
         if not isinstance(tags, list):
             return StageSettings()
         settings, problems = parse_defaults(tags)
@@ -119,24 +144,29 @@ class _Compiler:
             )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
-        for node in (node for statement in statements.body for node in ast.walk(statement)):
+        for node in walk_all(statements.body):
             match node:
                 case ast.Constant(value=str(text)) if ".." in text.split("/"):
                     try:
                         exists = (self.document.path.parent / text).is_file()
                     except (OSError, ValueError):
                         continue  # no path at all
-                    if exists:
-                        self.notes.add(
-                            f"names {text!r}, which is outside the notebook's folder: a stage "
-                            "gets only what is in it",
-                            "move the file beside the notebook, or read it from the store",
-                            cell,
-                            node.lineno,
-                        )
+                    if not exists:
+                        continue
+                    self.notes.add(
+                        f"names {text!r}, which is outside the notebook's folder: a stage gets "
+                        "only what is in it",
+                        "move the file beside the notebook, or read it from the store",
+                        cell,
+                        node.lineno,
+                    )
 
     def _place(self, cell: Cell, tags: CellTags, statements: Statements) -> None:
-        """Give the cell to its stage, or carry it."""
+        """Give the cell to its stage, or carry it.
+
+        A cell without a tag goes on as the one above it: before the first stage as imports,
+        functions or parameters, afterwards always as the last stage, whatever stands between.
+        """
         kind = tags.kind
         if kind == "stage" and tags.stage is None and not self.stages and self.last_kind:
             kind = self.last_kind  # type: ignore[assignment]
@@ -169,7 +199,11 @@ class _Compiler:
             self._report_troubles(statement.effects.troubles)
 
     def _check_carried(self, cell: Cell, statement: CarriedStatement) -> None:
-        """A carried statement runs in stages that do not have what other stages bind."""
+        """Refuse a carried statement that reads what a stage binds.
+
+        It would run at the start of a stage, before the stage's data is there, and in stages
+        that do not wait for the one that binds the name.
+        """
         for name, place in statement.effects.reads.items():
             binder = next((stage for stage in self.stages if name in stage.effects.may_bind), None)
             if binder and not any(name in other.carried.binds for other in self.carried):
@@ -182,6 +216,7 @@ class _Compiler:
                 )
 
     def _start_stage(self, cell: Cell, tags: CellTags) -> None:
+        """Start a stage, or go on with the last one where a cell has its name again."""
         assert tags.stage is not None
         same = next((stage for stage in self.stages if stage.name == tags.stage), None)
         if same is not None and same is self.stages[-1]:
@@ -234,6 +269,7 @@ class _Compiler:
         self.imported = (self.imported - effects.may_bind) | effects.modules
 
     def _check_module_attributes(self, cell: Cell, flow: Flow) -> None:
+        """Refuse `pd.DataFrame.peek = f` in a stage: it lives in that stage's process alone."""
         for target, place in flow.effects.attributes:
             name, *path = attribute_path(target) or [""]
             of_module = name in self.imported or isinstance(target, ast.Attribute)
@@ -243,6 +279,7 @@ class _Compiler:
                 self._afresh(f"sets {'.'.join([name, *path])}", self.modules[name], cell, place)
 
     def _check_accessors(self, cell: Cell, statements: Statements) -> None:
+        """Refuse a class that a stage registers with pandas, for the same reason."""
         for node in statements.body:
             if isinstance(node, ast.ClassDef):
                 text = " ".join(map(ast.unparse, node.decorator_list))
@@ -265,7 +302,11 @@ class _Compiler:
     # -- the result
 
     def link(self) -> Pipeline:
-        """Join the stages, and return what was compiled."""
+        """Link the stages, and return what was compiled.
+
+        A `from module import *` may bind any name that nobody else does, so it is run in every
+        stage that reads one of these.
+        """
         self._check_sizes()
         unresolved = find_undefined(self.stages, self.carried, self.notes)
         link(self.stages, self.carried, self.notes)
@@ -296,7 +337,7 @@ def _has_errors(problems: Iterable[TagProblem]) -> bool:
 
 
 def _metric_names(statements: Statements) -> list[str]:
-    """The names that a metrics cell binds, shows or prints."""
+    """The names that a metrics cell binds; where it binds none, those that it shows or prints."""
     flow = Flow(0, {})
     flow.run(statements.body)
     names = list(flow.effects.may_bind)

@@ -33,8 +33,15 @@ from podline.compiler.ast_queries import (
     names_in_text,
     root_of,
     unpickles_in,
+    walk_all,
 )
-from podline.compiler.cell_parser import MAGIC_METHODS, PYTHON_CELL_MAGICS, expansions, magic_call
+from podline.compiler.cell_parser import (
+    MAGIC_METHODS,
+    PYTHON_CELL_MAGICS,
+    Magic,
+    expansions,
+    magic_call,
+)
 from podline.compiler.function_effects import (
     Function,
     body_effects,
@@ -415,8 +422,8 @@ class Flow(Namespace):
         """Follow a call, with the names that it reads from a text and those that it changes."""
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if method in MAGIC_METHODS and (found := magic_call(node)):
-            self.read_magic(node, *found)
-            if found[0] == "system":
+            self.read_magic(node, found)
+            if found.method == "system":
                 self.effects.shown.add("_exit_code")
             return
         self.read_children(node)
@@ -443,29 +450,24 @@ class Flow(Namespace):
                     pass
         self.effects.troubles.append(_unseen(self.place(node), name))
 
-    def read_magic(self, node: ast.Call, method: str, name: str, line: str) -> None:
+    def read_magic(self, node: ast.Call, magic: Magic) -> None:
         """Follow a magic or shell line.
 
-        Args:
-            node: IPython's call for it.
-            method: IPython's method that is called.
-            name: the magic's name; none for a shell line.
-            line: what stands behind the name. `$HOME` and awk's `{print}` look like names of the
-                notebook there, and may be none.
+        What looks like a name in it may be none: `$HOME` is the shell's, and `{print}` awk's.
         """
-        for read in expansions(line):
+        for read in expansions(magic.line):
             if read not in KNOWN_NAMES:
                 self.read_perhaps(read, self.place(node))
-        if method == "run_line_magic" and name in PYTHON_CELL_MAGICS:
-            source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", line)
+        if magic.method == "run_line_magic" and magic.name in PYTHON_CELL_MAGICS:
+            source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", magic.line)  # without its options
             try:
                 body = ast.parse(source).body
             except SyntaxError:
                 return
-            for inner in (inner for statement in body for inner in ast.walk(statement)):
+            for inner in walk_all(body):
                 if hasattr(inner, "lineno"):
                     inner.lineno = node.lineno
-            if name == "timeit":
+            if magic.name == "timeit":
                 self.run_apart(body)
             else:
                 self.run(body)

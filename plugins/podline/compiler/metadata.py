@@ -1,5 +1,6 @@
 """What a notebook's own metadata, under `podline`, says about its DAG."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -74,7 +75,7 @@ _PRESETS = frozenset({
 })  # fmt: skip
 
 
-def read_settings(metadata: dict[str, Any]) -> tuple[DagSettings, list[Problem]]:
+def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Problem]]:
     """Read the settings, and say which of them cannot be used."""
     raw = metadata.get(KEY, {})
     if not isinstance(raw, dict):

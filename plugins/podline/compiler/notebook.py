@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +61,7 @@ class Document:
 
     path: Path
     sha256: str
-    metadata: dict[str, Any]
+    metadata: Mapping[str, Any]
     cells: tuple[Cell, ...]
 
     @property
@@ -180,16 +181,22 @@ def _read_cell(number: int, raw: Any) -> Cell | Problem:
     return Cell(number, raw["cell_type"], source, tuple(tags))
 
 
-def _kernel_problems(metadata: dict[str, Any]) -> list[Problem]:
-    language = _nested(metadata, "kernelspec", "language") or _nested(
-        metadata, "language_info", "name"
-    )
+def _kernel_problems(metadata: Mapping[str, Any]) -> list[Problem]:
+    language = nested(metadata, "kernelspec", "language")
+    language = language or nested(metadata, "language_info", "name")
     if language and str(language).lower() not in ("python", "ipython"):
         message = f"has a kernel of the language {language!r}, and podline runs Python only"
         return [Problem(message, "choose a Python kernel in Jupyter and save")]
     return []
 
 
-def _nested(metadata: dict[str, Any], outer: str, inner: str) -> Any:
+def nested(metadata: Mapping[str, Any], outer: str, inner: str) -> Any:
+    """Return a value of an object in the metadata; None: there is none.
+
+    Args:
+        metadata: the notebook's.
+        outer: the object's name.
+        inner: the value's name in it.
+    """
     value = metadata.get(outer)
     return value.get(inner) if isinstance(value, dict) else None

@@ -214,7 +214,7 @@ def _sets_up(statement: ast.stmt, modules: dict[str, str]) -> bool:
     """
     for node in ast.walk(statement):
         if found := magic_call(node):
-            return found[0] == "run_line_magic" and found[1] in ("matplotlib", "config")
+            return found.method == "run_line_magic" and found.name in ("matplotlib", "config")
         if isinstance(node, ast.Attribute) and node.attr in SEEDS:
             return False
     roots = {modules.get(name, "") for name in names_in(statement)}
