@@ -1,11 +1,22 @@
-"""The modules and data files beside a notebook that its code names: they are shipped with it."""
+"""The modules and data files beside a notebook that its code names: they are shipped with it.
+
+A stage runs elsewhere, in a folder of its own, and finds there what is *attached* to the notebook.
+What to attach is read from the code, so that a notebook that runs in Jupyter needs no list of
+files, and so that a folder of gigabytes is not copied for the one file that is read::
+
+    import helpers                 helpers.py, and what it imports and names in turn
+    pd.read_csv("data/jan.csv")    data/jan.csv
+    open(f"data/{month}.csv")      all of data: the text before the brace names a folder
+
+Names that only the run knows are told by the metadata `podline.files`. A text that happens to be
+a file's name attaches it for nothing, which costs no more than its bytes.
+"""
 
 import ast
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from podline.compiler.ast_queries import walk_all
 from podline.compiler.cell_parser import magic_call, parse_cell
@@ -44,7 +55,7 @@ def files_beside(document: Document, limit: int) -> list[Path]:
             if _SHELL_CELL.match(cell.source):
                 found |= _words(cell.source, folder)
     for pattern in read_settings(document.metadata)[0].files:
-        found |= set(_expand(folder / pattern, folder))
+        found |= set(_expand(pattern, folder))
     found -= {document.path}
     total = sum(path.stat().st_size for path in found)
     if total > limit:
@@ -66,7 +77,11 @@ def digest_of(path: Path) -> str:
 def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[Path]) -> None:
     """Add to `found` what statements name, and what the modules among it name in turn.
 
-    `read` are the modules that were followed already: they may import each other.
+    Args:
+        body: the statements.
+        folder: the notebook's.
+        found: takes the files.
+        read: the modules that were followed already: they may import each other.
     """
     modules: list[Path] = []
     for node in walk_all(body):
@@ -100,6 +115,7 @@ def _body_of(path: Path) -> list[ast.stmt]:
 
 
 def _module(name: str, folder: Path) -> Iterator[Path]:
+    """The file of a module, or all files of a package: its data as well as its code."""
     root = name.partition(".")[0]
     for base in (folder, folder / "src"):
         if (base / f"{root}.py").is_file():
@@ -114,20 +130,21 @@ def _words(line: str, folder: Path) -> set[Path]:
 
 
 def _path_of(text: str, folder: Path) -> Iterator[Path]:
+    """The files that a text names, if it names any inside the folder.
+
+    A line of asterisks is no pattern that means every file, so a name needs a letter.
+    """
     outside = text.startswith(("/", "~")) or ".." in text.split("/")
-    # A line of asterisks is no pattern that means every file.
-    if outside or not _LETTER.search(text):
-        return
-    yield from _expand(folder / text, folder)
+    if not outside and _LETTER.search(text):
+        yield from _expand(text, folder)
 
 
-def _expand(path: Path, folder: Path) -> Iterator[Path]:
+def _expand(name: str, folder: Path) -> Iterator[Path]:
+    """The files of a path or pattern; of a folder, all that are below it."""
     try:
-        if any(mark in str(path.relative_to(folder)) for mark in "*?["):
-            matches: Any = folder.glob(str(path.relative_to(folder)))
-        else:
-            matches = [path] if path.exists() else []
-        for match in matches:
+        path = (folder / name).relative_to(folder)
+        is_pattern = any(mark in str(path) for mark in "*?[")
+        for match in folder.glob(str(path)) if is_pattern else [folder / path]:
             if match.is_dir():
                 if match != folder:
                     yield from _below(match)

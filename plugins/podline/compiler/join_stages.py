@@ -1,4 +1,14 @@
-"""Joins two stages of a notebook that follow upon each other."""
+"""Joins two stages of a notebook that follow upon each other.
+
+Each stage costs the start of a process or pod, and the storing and loading of what it hands on.
+Where that outweighs what running apart gains, two stages are better one. Joining `a` and `b`::
+
+    step:a            x = load()        step:a            x = load()
+    step:b prev:a     y = f(x)                            y = f(x)
+    step:c prev:b     z = g(y)          step:c prev:a     z = g(y)
+
+Only tags change, so the notebook runs in Jupyter as before.
+"""
 
 import json
 from pathlib import Path
@@ -15,7 +25,6 @@ def join_stages(path: Path, first: str, second: str) -> str:
     """Return the notebook's text with one stage in place of two.
 
     The joined stage has the first one's name and settings, and waits for what either waited for.
-    Only tags are changed.
 
     Args:
         path: the notebook.

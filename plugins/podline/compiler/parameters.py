@@ -1,4 +1,12 @@
-"""A notebook's parameters: literal assignments of its parameters cells, with comments as help."""
+"""A notebook's parameters: literal assignments of its parameters cells, with comments as help::
+
+    rows = 1000  # how many rows to read
+    half = rows // 2
+
+Here `rows` is an integer parameter, and `half` none, since it is computed. A run's values take
+the place of the defaults in the cell's text. Assigned below the cell, as papermill does it, they
+would come too late for `half`.
+"""
 
 import ast
 import json
@@ -32,7 +40,10 @@ def read_parameters(statements: Statements) -> list[Parameter]:
 
 
 def substitute(source: str, values: dict[str, Any]) -> str:
-    """Return a parameters cell's source with `values` in place of the defaults."""
+    """Return a parameters cell's source with `values` in place of the defaults.
+
+    A cell with a magic among its lines stays as it is: what was parsed is another text.
+    """
     statements, problems = parse_cell(Cell(0, "code", source))
     if problems or statements.text != source:
         return source
@@ -40,6 +51,7 @@ def substitute(source: str, values: dict[str, Any]) -> str:
     # From the end on, so that what comes before stays where it is.
     for parameter, node in reversed(_literals(statements)):
         if parameter.name in values:
+            # Python counts columns in bytes.
             first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
             head = lines[first].encode()[: node.col_offset].decode()
             tail = lines[last].encode()[node.end_col_offset or 0 :].decode()
@@ -48,7 +60,11 @@ def substitute(source: str, values: dict[str, Any]) -> str:
 
 
 def _literals(statements: Statements) -> list[tuple[Parameter, ast.expr]]:
-    """The parameters, each with the node of its default."""
+    """The parameters, each with the node of its default.
+
+    Only a plain value of JSON can be one, since a form and a command line must be able to give
+    another: no tuple, no set, no bytes.
+    """
     lines = lines_of(statements.text)
     found = []
     for statement in statements.body:

@@ -1,4 +1,16 @@
-"""What each stage waits for: its tags' `prev:`, and the stages that make what it reads."""
+"""What each stage waits for: its tags' `prev:`, and the stages that make what it reads.
+
+A stage goes on from the values of its *ancestors*: of the stages above it that it waits for, and
+theirs. So every stage that may have made a value which it reads must be one of them, or it would
+run with an older value, or side by side with the stage that makes the value::
+
+    step:load            rows = [3, 1, 2]
+    step:clean           rows.sort()            # binds nothing, and changes `rows`
+    step:show prev:load  print(rows[0])         # waits for clean (reads rows): 1, not 3
+
+Edges are as few as can be, so that the branches of a notebook run side by side: what a stage
+waits for by one of its parents has no edge of its own. A `prev:` always has: a person drew it.
+"""
 
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -7,10 +19,13 @@ from itertools import pairwise
 from podline.compiler.notebook import Notes
 from podline.compiler.pipeline import Stage
 from podline.compiler.preamble import CarriedStatement
+from podline.text import nearest
 
 
 def link(stages: Sequence[Stage], carried: Sequence[CarriedStatement], notes: Notes) -> None:
     """Find what each stage waits for, and whose values it goes on from.
+
+    A reason that a tag gives stays; that a value is read says more than the order of the cells.
 
     Args:
         stages: in the notebook's order; their `parents` and `ancestors` are set.
@@ -37,7 +52,18 @@ def link(stages: Sequence[Stage], carried: Sequence[CarriedStatement], notes: No
 def _sources(
     stage: Stage, name: str, stages: Sequence[Stage], carried: Sequence[CarriedStatement]
 ) -> Iterator[Stage]:
-    """The stages above that may have made what `stage` reads under this name."""
+    """The stages above that may have made what `stage` reads under this name.
+
+    From the nearest upwards: each that may bind the name or visibly changes it, up to the first
+    that certainly binds it, or to a carried definition, which each stage runs for itself. A stage
+    that only imports the name made nothing: its import is carried.
+
+    Args:
+        stage: reads the name.
+        name: what it reads.
+        stages: all, in the notebook's order.
+        carried: the statements of imports, functions and parameters cells.
+    """
     definitions = [s.carried.cell for s in carried if name in s.effects.bound]
     for earlier in reversed(stages[: stage.order]):
         first, last = stage.cells[0].number, earlier.cells[-1].number
@@ -56,11 +82,10 @@ def _only_imports(stage: Stage, name: str) -> bool:
 
 
 def _unknown_prev(stage: Stage, previous: str, names: set[str], notes: Notes) -> None:
-    import difflib
-
-    near = difflib.get_close_matches(previous, sorted(names - {stage.name}), n=1)
-    known = ", ".join(sorted(names - {stage.name})) or "none"
-    fix = f"did you mean prev:{near[0]}?" if near else f"the stages are: {known}"
+    others = names - {stage.name}
+    near = nearest(previous, others)
+    known = ", ".join(sorted(others)) or "none"
+    fix = f"did you mean prev:{near}?" if near else f"the stages are: {known}"
     message = f"`prev:{previous}`: there is no stage {previous!r}"
     notes.add(message, fix, stage.cells[0])
 
@@ -76,7 +101,7 @@ def _find_ancestors(stages: Sequence[Stage], notes: Notes) -> None:
 
 
 def _inherit(stage: Stage, stages: Sequence[Stage]) -> None:
-    """Find the stages whose values this one goes on from.
+    """Find the stages whose values this one goes on from; those above it know theirs already.
 
     A `prev:` to a stage further down makes this one wait, but running from top to bottom it
     would not have seen that stage's values.

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from podline.compiler.notebook import Severity
 from podline.compiler.tag_words import WORDS, Retry, SecretKey, Unreadable
+from podline.text import nearest
 
 Kind = Literal["stage", "imports", "functions", "skip", "parameters", "metrics"]
 
@@ -236,11 +237,9 @@ def _foreign(tag: str) -> TagProblem | None:
     name, _, text = (part.strip() for part in tag.partition(":"))
     if _LOOK.fullmatch(name):
         return None
-    import difflib  # costs milliseconds, and only a strange tag needs it
-
     fix = "correct it, or leave it: it changes nothing"
     ours = {example.partition(":")[0]: example for example in EXAMPLES}
-    for near in difflib.get_close_matches(name.lower(), ours, n=1, cutoff=0.7):
+    if near := nearest(name.lower(), ours, cutoff=0.7):
         meant = f"{near}:{text}" if near in WORDS and text else ours[near]
         fix = f"did you mean `{meant}`?"
     return TagProblem("warning", tag, f"`{tag}` is not one of podline's tags", fix)

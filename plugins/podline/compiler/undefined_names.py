@@ -1,12 +1,22 @@
-"""The names that a notebook reads and nobody binds, or binds too late."""
+"""The names that a notebook reads and nobody binds, or binds too late.
+
+Jupyter says so after an hour of training, in the cell that reads the name. Here it is an error
+before the run, and a typo's fix is named. Only what is certain is an error::
+
+    print(rowz)               # nobody binds it: undefined
+    def f(): return rowz      # the same: whenever it is called, there is no such name
+    def g(): return later     # no error if any cell binds `later`: it may be called below that
+    if a: b = 1
+    print(b)                  # no error: the same stage may have bound it
+"""
 
 from collections.abc import Sequence
 
-from podline.compiler.namespace import KNOWN_NAMES, Place
+from podline.compiler.namespace import KNOWN_NAMES, Effects, Place
 from podline.compiler.notebook import Notes
 from podline.compiler.pipeline import Stage
 from podline.compiler.preamble import CarriedStatement
-from podline.contract import Carried
+from podline.text import nearest
 
 
 def find_undefined(
@@ -16,7 +26,7 @@ def find_undefined(
 
     Args:
         stages: in the notebook's order.
-        carried: the statements of imports, functions and parameters cells.
+        carried: the statements of imports, functions and parameters cells, in that order too.
         notes: takes the problems.
 
     Returns:
@@ -24,69 +34,70 @@ def find_undefined(
         come from there, and are no problem.
     """
     search = _Search(stages, carried, notes)
-    search.check()
+    search.check_carried()
+    search.check_stages()
     return search.unresolved
 
 
 class _Search:
+    """Goes through what reads names, and knows what is bound where.
+
+    Attributes:
+        ever: the names that any cell may bind.
+        unresolved: the undefined names so far.
+        starred: a module's names are all imported, whichever these are.
+    """
+
     def __init__(
         self, stages: Sequence[Stage], carried: Sequence[CarriedStatement], notes: Notes
     ) -> None:
         self.stages, self.carried, self.notes = stages, carried, notes
         self.unresolved: set[str] = set()
-        self.ever = {name for stage in stages for name in stage.effects.may_bind}
-        self.ever |= {name for s in carried for name in s.carried.binds}
+        self.bound_in_stages = {name for stage in stages for name in stage.effects.may_bind}
+        self.ever = self.bound_in_stages.union(*(s.carried.binds for s in carried))
         imports = [s for stage in stages for s in stage.imports]
         self.starred = any(s.star for s in [*carried, *imports])
 
-    def check(self) -> None:
-        self._check_carried()
-        self._check_stages()
+    def check_carried(self) -> None:
+        """Check carried statements, each of which has what those above it bind.
 
-    def _check_carried(self) -> None:
+        One that reads what a stage binds was refused already.
+        """
+        before = set(self.bound_in_stages)
         for statement in self.carried:
             for name, place in statement.effects.reads.items():
-                before = self._carried_before(statement.carried)
-                if name not in before and not any(name in s.effects.may_bind for s in self.stages):
-                    self._undefined(name, place, statement.effects.guarded)
-            for name, place in statement.effects.deferred.items():
-                if name not in self.ever | self.unresolved:
-                    self._undefined(name, place, statement.effects.guarded)
+                if name not in before:
+                    self._undefined(name, place, statement.effects)
+            self._check_deferred(statement.effects)
+            before.update(statement.carried.binds)
 
-    def _check_stages(self) -> None:
-        available: dict[str, Place | None] = {}
+    def check_stages(self) -> None:
+        """Check stages, each of which has its own names, those carried from above and those that
+        the stages above left.
+        """
+        above: dict[str, Place | None] = {}  # names they bound, and where each was deleted, if so
         for stage in self.stages:
+            own = stage.effects.may_bind | stage.effects.shown
             for name, place in stage.effects.reads.items():
                 carried = any(
                     name in s.carried.binds for s in self.carried if s.carried.cell < place.cell
                 )
-                bound_here = name in stage.effects.may_bind or name in stage.effects.shown
-                if carried or bound_here or available.get(name, place) is None:
-                    continue
-                self._undefined(name, place, stage.effects.guarded, available.get(name))
-            for name, place in stage.effects.deferred.items():
-                if name not in self.ever | self.unresolved:
-                    self._undefined(name, place, stage.effects.guarded)
-            available.update(dict.fromkeys(stage.effects.may_bind))
-            available.update(stage.effects.deleted)
+                there = name in above and above[name] is None
+                if not (carried or there or name in own):
+                    self._undefined(name, place, stage.effects, above.get(name))
+            self._check_deferred(stage.effects)
+            above.update(dict.fromkeys(stage.effects.may_bind))
+            above.update(stage.effects.deleted)
 
-    def _carried_before(self, carried: Carried) -> set[str]:
-        position = (carried.cell, carried.line)
-        return {
-            name
-            for s in self.carried
-            if (s.carried.cell, s.carried.line) < position
-            for name in s.carried.binds
-        }
+    def _check_deferred(self, effects: Effects) -> None:
+        for name, place in effects.deferred.items():
+            if name not in self.ever | self.unresolved:
+                self._undefined(name, place, effects)
 
     def _undefined(
-        self,
-        name: str,
-        place: Place,
-        guarded: set[str],
-        deleted: Place | None = None,
+        self, name: str, place: Place, effects: Effects, deleted: Place | None = None
     ) -> None:
-        if name in KNOWN_NAMES or name in guarded:
+        if name in KNOWN_NAMES or name in effects.guarded:
             return
         self.unresolved.add(name)
         if self.starred:
@@ -102,18 +113,12 @@ class _Search:
             fix = "move the cell that binds it up"
         else:
             message = f"undefined name {name!r}"
-            fix = self._suggest(name)
+            near = nearest(name, self.ever, cutoff=0.8)
+            fix = "bind or import it in a cell above; is its cell tagged skip?"
+            fix = f"did you mean {near!r}?" if near else fix
         self.notes.add(message, fix, place.cell, place.line)
 
     def _bound_below(self, name: str) -> str:
         cells = [s.carried.cell for s in self.carried if name in s.carried.binds]
         cells += [s.cells[0].number for s in self.stages if name in s.effects.may_bind and s.cells]
         return f"it is bound only from cell {min(cells)} on"
-
-    def _suggest(self, name: str) -> str:
-        import difflib
-
-        near = difflib.get_close_matches(name, sorted(self.ever), n=1, cutoff=0.8)
-        if near:
-            return f"did you mean {near[0]!r}?"
-        return "bind or import it in a cell above; is its cell tagged skip?"
