@@ -49,7 +49,8 @@ from podline.compiler.function_effects import (
     type_parameters,
     use,
 )
-from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place, Trouble
+from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place
+from podline.compiler.troubles import misplaced, unseen
 
 # The method of `Flow` for each kind of node, found once: Airflow parses often.
 _METHODS: dict[type[ast.AST], Callable[..., None]] = {}
@@ -106,6 +107,7 @@ class Flow(Namespace):
             self.assign(target, node.value)
 
     def run_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Follow `x: int = 1`, and `x: int`, which binds nothing."""
         if not self.future_annotations:
             self.read(node.annotation)
         if node.value is not None:
@@ -115,21 +117,15 @@ class Flow(Namespace):
     # What a function alone may have, and a loop: parsing does not mind where it stands.
 
     def run_Return(self, node: ast.AST) -> None:
-        self.misplaced(node, "function")
+        self.effects.troubles.append(misplaced(self.place(node), node, "function"))
 
     run_Nonlocal = read_Yield = read_YieldFrom = run_Return
 
     def run_Break(self, node: ast.AST) -> None:
         if not self.loops:
-            self.misplaced(node, "loop")
+            self.effects.troubles.append(misplaced(self.place(node), node, "loop"))
 
     run_Continue = run_Break
-
-    def misplaced(self, node: ast.AST, where: str) -> None:
-        word = type(node).__name__.lower().removesuffix("from")
-        fix = "correct the line; the cell must run in Jupyter"
-        message = f"syntax error: {word!r} outside a {where}"
-        self.effects.troubles.append(Trouble(self.place(node), message, fix))
 
     def run_AugAssign(self, node: ast.AugAssign) -> None:
         """Follow `a += b`, which changes a list in place and binds `a` anew to a number."""
@@ -153,6 +149,7 @@ class Flow(Namespace):
             self.assign(target)  # `del a[0]` changes `a` as `a[0] = 1` does
 
     def run_For(self, node: ast.For | ast.AsyncFor) -> None:
+        """Follow a loop's body once: what it reads from before, it reads the first time."""
         self.read(node.iter)
         self.loops += 1
         with self.apart():
@@ -185,6 +182,7 @@ class Flow(Namespace):
             self.effects.bound = set.intersection(*ends)
 
     def run_With(self, node: ast.With | ast.AsyncWith) -> None:
+        """Follow a `with`, whose body is taken to run to its end: `suppress` is not considered."""
         for item in node.items:
             self.read(item.context_expr)
             if item.optional_vars is not None:
@@ -217,6 +215,7 @@ class Flow(Namespace):
     run_TryStar = run_Try
 
     def run_Match(self, node: ast.Match) -> None:
+        """Follow each case apart: perhaps none of them matches."""
         self.read(node.subject)
         for case in node.cases:
             with self.apart():
@@ -248,6 +247,7 @@ class Flow(Namespace):
     # -- definitions
 
     def run_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Follow what the definition itself evaluates; its body runs where it is called."""
         with self.scope_of(node):
             for expression in evaluated_at_definition(node, not self.future_annotations):
                 self.read(expression)
@@ -292,7 +292,7 @@ class Flow(Namespace):
 
     @contextmanager
     def scope_of(self, node: ast.AST) -> Iterator[None]:
-        """Know a definition's type parameters meanwhile."""
+        """Know a definition's type parameters meanwhile: they are no names of the notebook."""
         own = type_parameters(node) - self.effects.bound
         self.effects.bound |= own
         yield
@@ -303,7 +303,7 @@ class Flow(Namespace):
         function = Function()
         body_effects(node, frozenset(), function)
         for line, name in function.unseen:
-            self.effects.troubles.append(_unseen(Place(self.cell, line), name))
+            self.effects.troubles.append(unseen(Place(self.cell, line), name))
         return function
 
     def decorate(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
@@ -363,6 +363,7 @@ class Flow(Namespace):
         pass
 
     def read_Name(self, node: ast.Name) -> None:
+        """Read a name; that of a function that is bound here still has the function's effects."""
         if node.id not in self.effects.bound or node.id in self.known:
             self.read_name(node.id, self.place(node))
 
@@ -370,6 +371,7 @@ class Flow(Namespace):
         self.read(node.value)
 
     def read_Subscript(self, node: ast.Subscript) -> None:
+        """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
         if (name := constant_global(node)) is not None:
             self.read_name(name, self.place(node))
         else:
@@ -382,6 +384,7 @@ class Flow(Namespace):
         self.known.pop(node.target.id, None)
 
     def read_Compare(self, node: ast.Compare) -> None:
+        """Follow a comparison; `"rows" in globals()` asks whether there is such a name."""
         match node:
             case ast.Compare(
                 left=ast.Constant(value=str(name)),
@@ -437,7 +440,7 @@ class Flow(Namespace):
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
                 self.read_text(node, name)
             case ast.Name(id="globals" | "locals" | "vars" | "dir" as name) if not node.args:
-                self.effects.troubles.append(_unseen(self.place(node), name))
+                self.effects.troubles.append(unseen(self.place(node), name))
 
     def read_text(self, node: ast.Call, name: str) -> None:
         """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
@@ -448,7 +451,7 @@ class Flow(Namespace):
                     return
                 except SyntaxError:
                     pass
-        self.effects.troubles.append(_unseen(self.place(node), name))
+        self.effects.troubles.append(unseen(self.place(node), name))
 
     def read_magic(self, node: ast.Call, magic: Magic) -> None:
         """Follow a magic or shell line.
@@ -471,18 +474,3 @@ class Flow(Namespace):
                 self.run_apart(body)
             else:
                 self.run(body)
-
-
-def _unseen(place: Place, name: str) -> Trouble:
-    """Say that nobody can see beforehand which names a call of `name` reads or binds."""
-    if name in ("exec", "eval"):
-        return Trouble(
-            place,
-            f"{name}() runs text that is only known at run time: its names cannot be seen",
-            "write it as ordinary code, or give it a constant text",
-        )
-    return Trouble(
-        place,
-        f"{name}() sees every name of the notebook, and a stage has only those that it reads",
-        "write the names out, or keep the values in a dict of your own",
-    )

@@ -1,11 +1,13 @@
-"""A notebook's parameters: literal assignments of its parameters cells, with comments as help::
+"""A notebook's parameters: literal assignments of its parameters cells, with comments as help.
+
+Of these two lines::
 
     rows = 1000  # how many rows to read
     half = rows // 2
 
-Here `rows` is an integer parameter, and `half` none, since it is computed. A run's values take
-the place of the defaults in the cell's text. Assigned below the cell, as papermill does it, they
-would come too late for `half`.
+`rows` is an integer parameter, and `half` is none, since it is computed. A run's values take the
+place of the defaults in the cell's text. Assigned below the cell, as papermill does it, they would
+come too late for `half`.
 """
 
 import ast
