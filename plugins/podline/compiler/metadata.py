@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from podline.compiler.notebook import WARNING, Problem
+from podline.compiler.parameters import Values
 
 KEY = "podline"
 
@@ -21,7 +22,7 @@ class Sizes:
 
     data: str = ""
     model: str = ""
-    fixed: dict[str, Any] = field(default_factory=dict)
+    fixed: Values = field(default_factory=dict)
 
     @property
     def parameters(self) -> set[str]:
@@ -69,10 +70,9 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+_NAMES = "@once @continuous @hourly @daily @weekly @monthly @quarterly @yearly"
 # Airflow's own names for schedules.
-_PRESETS = frozenset({
-    "@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly",
-})  # fmt: skip
+_PRESETS = frozenset(_NAMES.split())
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Problem]]:

@@ -19,6 +19,9 @@ from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.notebook import Cell
 from podline.text import lines_of
 
+# A run's values by the parameter's name: whatever JSON can hold.
+Values = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -41,7 +44,7 @@ def read_parameters(statements: Statements) -> list[Parameter]:
     return [parameter for parameter, _ in _literals(statements)]
 
 
-def substitute(source: str, values: dict[str, Any]) -> str:
+def substitute(source: str, values: Values) -> str:
     """Return a parameters cell's source with `values` in place of the defaults.
 
     A cell with a magic among its lines stays as it is: what was parsed is another text.

@@ -1,13 +1,21 @@
-"""A compiled notebook: its stages, what flows between them, and each stage's plan."""
+"""A compiled notebook: its stages, what flows between them, and each stage's plan.
 
-from collections.abc import Callable, Iterator
+A plan is all that a stage's process is told, and the process sees neither the notebook nor the
+other stages. So what depends on them is worked out here: which names the stage hands on, since
+some later stage may read them, and which it must not change, since a stage beside it reads them::
+
+    step:load                table = load()
+    step:left  prev:load     table["x"] = 1       # refused at run time: right reads `table`
+    step:right prev:load     print(table)
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from podline.compiler.metadata import DagSettings
 from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
-from podline.compiler.parameters import Parameter, substitute
+from podline.compiler.parameters import Parameter, Values, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
 from podline.compiler.tags import StageSettings
 from podline.contract import Carried, CellSource, StagePlan
@@ -18,11 +26,18 @@ class Stage:
     """A stage: its cells, what they do to names, and what it waits for.
 
     Attributes:
+        name, order: its name, and its place in the notebook from 0.
+        prev: the stages that its tags name; none: it follows the one above, unless data say else.
+        settings: how it runs.
+        effects: what its cells do to names, from the first to the last.
+        cells: its cells.
         parents: why it waits, by the name of the stage that it waits for.
         ancestors: the stages whose values it goes on from: all that it waits for, directly or
             not, and that stand above it.
-        effects: what its cells do to names, from the first to the last.
         changes: the names whose object it visibly changes, but for modules.
+        imports: its cells' top-level imports, which later stages run again.
+        metrics: the names that are metrics.
+        reseeds: whether its cells seed a generator.
     """
 
     name: str
@@ -46,7 +61,19 @@ class Stage:
 
 @dataclass
 class Pipeline:
-    """A compiled notebook."""
+    """A compiled notebook.
+
+    Attributes:
+        document: the notebook as read.
+        parameters: those of the cells numbered `parameter_cells`.
+        stages: in the notebook's order.
+        carried: the statements that stages run again, in that order too.
+        problems: errors first, each kind in the order of the cells.
+        function_reads: names that functions read: whichever later stage gets the function, maybe
+            as a part of an object, needs them.
+        modules: the root module of each name that an import bound.
+        settings: what the notebook's metadata says about its DAG.
+    """
 
     document: Document
     parameters: list[Parameter]
@@ -74,10 +101,13 @@ class Pipeline:
         Raises:
             KeyError: there is none.
         """
-        return next(stage for stage in self.stages if stage.name == name)
+        return {stage.name: stage for stage in self.stages}[name]
 
     def in_order(self) -> Iterator[Stage]:
-        """Yield the stages so that each comes after those that it waits for."""
+        """Yield the stages so that each comes after those that it waits for.
+
+        Of those that are ready it is always the first in the notebook's order.
+        """
         done: set[str] = set()
         waiting = list(self.stages)
         while waiting:
@@ -87,7 +117,10 @@ class Pipeline:
             yield stage
 
     def hands_on(self, stage: Stage) -> set[str]:
-        """The names that later stages may read as this stage leaves them."""
+        """The names that later stages may read as this stage leaves them.
+
+        Not only those that it makes: it may have changed the object of any other name unseen.
+        """
         names: set[str] = set()
         for later in self.stages:
             if stage.name in later.ancestors:
@@ -96,7 +129,11 @@ class Pipeline:
         return (names & self._bound()) - imported
 
     def guarded(self, stage: Stage) -> dict[str, list[str]]:
-        """Names that a later stage reads without waiting for this one, with those stages."""
+        """Names that a later stage reads without waiting for this one, with those stages.
+
+        From top to bottom the later one would see a change of such an object. A name that this
+        stage binds anew is another matter: it stands for this stage's own object.
+        """
         names: dict[str, list[str]] = {}
         for later in self.stages[stage.order + 1 :]:
             if stage.name not in later.ancestors:
@@ -113,7 +150,7 @@ class Pipeline:
         return {root for name, root in self.modules.items() if name in names}
 
     def _bound(self) -> set[str]:
-        """All names that the notebook binds itself, those of builtins too if it does."""
+        """All names that the notebook binds or changes, such as `list` if it takes that name."""
         names = {name for stage in self.stages for name in stage.touched}
         return names | {name for statement in self.carried for name in statement.binds}
 
@@ -125,11 +162,7 @@ class Pipeline:
         return names
 
     def plan(
-        self,
-        stage: Stage,
-        parameters: dict[str, Any],
-        files: dict[str, str],
-        files_limit: int,
+        self, stage: Stage, parameters: Values, files: dict[str, str], files_limit: int
     ) -> StagePlan:
         """Return what the runner needs to know of a stage.
 
@@ -139,7 +172,6 @@ class Pipeline:
             files: what is shipped from beside the notebook: sha256 by path.
             files_limit: bytes that the working directory's files may have in all.
         """
-        with_values = self._with_values(parameters)
         cells = tuple(CellSource(cell.number, cell.source) for cell in stage.cells)
         last = cells[-1].number if cells else 0
         own = {cell.number for cell in stage.cells}
@@ -158,7 +190,7 @@ class Pipeline:
             hands_on=tuple(sorted(self.hands_on(stage))),
             guarded={name: tuple(who) for name, who in sorted(self.guarded(stage).items())},
             carried=tuple(
-                replace(c, source=with_values(c.cell, c.source))
+                replace(c, source=self._filled(c.cell, c.source, parameters))
                 for c in self.carried
                 if c.cell < last and c.cell not in own
             ),
@@ -172,28 +204,29 @@ class Pipeline:
             seeded=any(seeds(cell) for cell in self.document.code_cells),
         )
 
-    def _with_values(self, parameters: dict[str, Any]) -> Callable[[int, str], str]:
-        """Return what puts values into a source of the cell of some number."""
-        numbers = self.parameter_cells
+    def _filled(self, number: int, source: str, values: Values) -> str:
+        """Put a run's values into a source that stands in the cell of that number."""
+        return substitute(source, values) if number in self.parameter_cells else source
 
-        def with_values(number: int, source: str) -> str:
-            return substitute(source, parameters) if number in numbers else source
+    def baseline(self, parameters: Values, files: dict[str, str], limit: int) -> StagePlan:
+        """Return the plan of the whole notebook as one stage, run from top to bottom.
 
-        return with_values
-
-    def baseline(self, parameters: dict[str, Any], files: dict[str, str], limit: int) -> StagePlan:
-        """Return the plan of the whole notebook as one stage, run from top to bottom."""
-        with_values = self._with_values(parameters)
-        cells = tuple(
-            CellSource(cell.number, with_values(cell.number, cell.source))
+        Args:
+            parameters: values that replace the parameters' defaults.
+            files: what is shipped from beside the notebook: sha256 by path.
+            limit: bytes that the working directory's files may have in all.
+        """
+        cells = [
+            replace(cell, source=self._filled(cell.number, cell.source, parameters))
             for cell in self.document.code_cells
             if "skip" not in cell.tags
-        )
+        ]
         metrics = [name for stage in self.stages for name in stage.metrics]
-        return StagePlan(
-            self.name, self.document.sha256, "notebook", 0, {}, cells, (), (), {}, (), (),
-            tuple(metrics), parameters, files, limit, reseeds=True,
-        )  # fmt: skip
+        whole = Stage(
+            "notebook", 0, None, StageSettings(), Effects(), cells, metrics=metrics, reseeds=True
+        )
+        alone = replace(self, stages=[], carried=[]).plan(whole, parameters, files, limit)
+        return replace(alone, seeded=False)  # no other stage draws from its generators
 
 
 def seeds(cell: Cell) -> bool:

@@ -30,9 +30,8 @@ def joined(path: Path, first: str, second: str) -> dict[str, set[str]]:
 
 
 def test_the_first_one_s_name_and_what_either_waited_for(write: Write) -> None:
-    assert joined(write(*CELLS), "b", "c") == {
-        "a": set(), "other": set(), "b": {"a", "other"}, "d": {"b"},
-    }  # fmt: skip
+    waits = joined(write(*CELLS), "b", "c")
+    assert waits == {"a": set(), "other": set(), "b": {"a", "other"}, "d": {"b"}}
 
 
 def test_only_tags_are_changed(write: Write) -> None:

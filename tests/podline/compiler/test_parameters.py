@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 from typing import Any
 
 import pytest
@@ -48,13 +49,13 @@ def test_a_literal_is_a_parameter_of_its_type(source: str, default: Any, kind: s
     assert type(parameter.default) is type(default)
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "x = y * 2", "x = f()", "x = y = 3", "x, y = 1, 2", "x.y = 1", "x[0] = 1", "x += 1",
-        "import x", "x: int", "def x(): pass", "x = (1, 2)", "x = b'a'", "x = {1, 2}", "x = 1 + 2j",
-    ],
-)  # fmt: skip
+NO_PARAMETERS = """
+x = y * 2 | x = f() | x = y = 3 | x, y = 1, 2 | x.y = 1 | x[0] = 1 | x += 1 | import x | x: int
+def x(): pass | x = (1, 2) | x = b'a' | x = {1, 2} | x = 1 + 2j
+"""
+
+
+@pytest.mark.parametrize("source", re.split(r" \| |\n", NO_PARAMETERS.strip()))
 def test_what_is_none(source: str) -> None:
     assert parameters(source) == []
 
