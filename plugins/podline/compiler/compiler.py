@@ -105,6 +105,7 @@ class _Compiler:
         self.problems += found
 
     def _defaults(self) -> StageSettings:
+        """Read the settings that Kale's extension keeps for all steps of a notebook."""
         tags = nested(self.document.metadata, "kubeflow_notebook", "steps_defaults")
         if not isinstance(tags, list):
             return StageSettings()
@@ -135,6 +136,7 @@ class _Compiler:
             self.notes.add("has no stage", "tag at least one cell step:NAME")
 
     def _check_sizes(self) -> None:
+        """Refuse a size in the metadata that is no parameter, once all parameters are known."""
         names = [parameter.name for parameter in self.parameters]
         sizes = self.settings.sizes.parameters if self.settings.sizes else set()
         for name in sorted(sizes.difference(names)):
@@ -144,6 +146,10 @@ class _Compiler:
             )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
+        """Refuse a text that is the path of a file above the notebook's folder.
+
+        A text that names no file there, such as `"../out.csv"` before the first run, is none.
+        """
         for node in walk_all(statements.body):
             match node:
                 case ast.Constant(value=str(text)) if ".." in text.split("/"):
@@ -187,6 +193,7 @@ class _Compiler:
             ]
 
     def _carry(self, cell: Cell, kind: str, statements: Statements) -> None:
+        """Take a cell's statements apart; a parameter that is set again has the last default."""
         if kind == "parameters":
             found = read_parameters(statements)
             names = {parameter.name for parameter in found}
@@ -247,7 +254,10 @@ class _Compiler:
         self.leading = []
 
     def _add(self, stage: Stage, cell: Cell, statements: Statements) -> None:
-        """Add a cell to a stage, and follow what it does."""
+        """Add a cell to a stage, and follow what it does.
+
+        All cells of a stage share one flow: what the ones above bind is not read from before.
+        """
         flow = self.flow
         flow.cell = cell.number
         flow.future_annotations |= has_future_annotations(self.modules)
@@ -266,6 +276,7 @@ class _Compiler:
         stage.reseeds = stage.reseeds or seeds(cell)
 
     def _note_imported(self, effects: Effects) -> None:
+        """Know which names stand for a module now: an `import` may be rebound further down."""
         self.imported = (self.imported - effects.may_bind) | effects.modules
 
     def _check_module_attributes(self, cell: Cell, flow: Flow) -> None:

@@ -71,6 +71,10 @@ _METHODS = _Methods()
 class Flow(Namespace):
     """Follows statements of the notebook's top level, and keeps account of names.
 
+    A branch, a loop's body, a handler and a case are followed *apart*, each from the names that
+    are bound where it begins, for it may not run. What they bind may be bound below them, and is
+    certain only where every way through an `if` or `try` binds it.
+
     Attributes:
         cell: the number of the cell that is followed.
         future_annotations: annotations are not evaluated, thus read nothing.
@@ -98,6 +102,7 @@ class Flow(Namespace):
             return self.effects.bound
 
     def run_Expr(self, node: ast.Expr) -> None:
+        """Read an expression, whose value IPython keeps as `_` if it is the cell's last."""
         self.read(node.value)
         self.effects.shown.update(("_", "__", "___"))
 
@@ -140,13 +145,14 @@ class Flow(Namespace):
             self.delete(target)
 
     def delete(self, target: ast.expr) -> None:
+        """Delete a name; `del a[0]` deletes none and changes `a`, as `a[0] = 1` does."""
         if isinstance(target, ast.Name):
             self.unbind(target.id, self.place(target))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self.delete(element)
         else:
-            self.assign(target)  # `del a[0]` changes `a` as `a[0] = 1` does
+            self.assign(target)
 
     def run_For(self, node: ast.For | ast.AsyncFor) -> None:
         """Follow a loop's body once: what it reads from before, it reads the first time."""
@@ -230,12 +236,14 @@ class Flow(Namespace):
                 self.run(case.body)
 
     def run_Import(self, node: ast.Import) -> None:
+        """Bind modules: `import a.b` binds `a`, and `np.sort(x)` is no change of numpy."""
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             self.bind(name)
             self.effects.modules.add(name)
 
     def run_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """Bind what is imported; which names a `*` binds cannot be seen."""
         if node.module == "__future__":
             self.future_annotations |= any(alias.name == "annotations" for alias in node.names)
         for alias in node.names:

@@ -1,6 +1,10 @@
-"""What a notebook's own metadata, under `podline`, says about its DAG."""
+"""What a notebook's own metadata, under `podline`, says about its DAG.
 
-from collections.abc import Mapping
+It is written by hand, in JSON, and is no code: a value that cannot be used is an error with an
+example of one that can, and a setting that nobody knows a warning.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -54,25 +58,58 @@ class DagSettings:
     sizes: Sizes | None = None
 
 
-_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "schedule": ((str, type(None)), 'a text such as "@daily" or "0 6 * * 1", or null'),
-    "start_date": ((str, type(None)), 'a date such as "2026-01-31"'),
-    "catchup": ((bool,), "true or false"),
-    "owner": ((str,), "a text"),
-    "tags": ((list,), 'a list of texts such as ["iot"]'),
-    "max_active_runs": ((int,), "a whole number of 1 or more"),
-    "retries": ((int,), "a whole number of 0 or more"),
-    "files": ((list,), 'a list of patterns such as ["data/*.csv"]'),
-    "sizes": (
-        (dict,),
-        'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',
-    ),
-}
-
-
 _NAMES = "@once @continuous @hourly @daily @weekly @monthly @quarterly @yearly"
 # Airflow's own names for schedules.
 _PRESETS = frozenset(_NAMES.split())
+
+
+def _is_schedule(value: Any) -> bool:
+    if not isinstance(value, str):
+        return value is None
+    if value.startswith("@"):
+        return value in _PRESETS
+    from croniter import croniter  # which Airflow reads it with, and few notebooks need
+
+    return bool(croniter.is_valid(value))
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return value is None or bool(datetime.fromisoformat(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _are_sizes(value: Any) -> bool:
+    kinds = {"data": str, "model": str, "fixed": dict}
+    return isinstance(value, dict) and all(
+        isinstance(item, kinds.get(key, ())) for key, item in value.items()
+    )
+
+
+def _is_whole(value: Any, least: int = 0) -> bool:
+    return type(value) is int and value >= least  # `true` is an int of Python's
+
+
+# Whether a value can be used, and what else to give, by the setting's name.
+_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "schedule": (_is_schedule, 'a text such as "@daily" or "0 6 * * 1", or null'),
+    "start_date": (_is_date, 'a date such as "2026-01-31"'),
+    "catchup": (lambda value: isinstance(value, bool), "true or false"),
+    "owner": (lambda value: isinstance(value, str), "a text"),
+    "tags": (_are_texts, 'a list of texts such as ["iot"]'),
+    "max_active_runs": (lambda value: _is_whole(value, 1), "a whole number of 1 or more"),
+    "retries": (_is_whole, "a whole number of 0 or more"),
+    "files": (_are_texts, 'a list of patterns such as ["data/*.csv"]'),
+    "sizes": (
+        _are_sizes,
+        'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',
+    ),
+}
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Problem]]:
@@ -83,12 +120,12 @@ def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Proble
     values: dict[str, Any] = {}
     problems = []
     for name, value in raw.items():
-        if name not in _TYPES:
+        if name not in _SETTINGS:
             known = ", ".join(field.name for field in fields(DagSettings))
             message = f"the metadata {KEY}.{name} is not one of podline's"
             problems.append(Problem(message, f"remove it; known are: {known}", severity=WARNING))
-        elif not _fits(name, value):
-            problems.append(_problem(name, value, _TYPES[name][1]))
+        elif not _SETTINGS[name][0](value):
+            problems.append(_problem(name, value, _SETTINGS[name][1]))
         else:
             values[name] = _value(value)
     return DagSettings(**values), problems
@@ -98,36 +135,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, dict):
         return Sizes(**value)
     return tuple(value) if isinstance(value, list) else value
-
-
-def _fits(name: str, value: Any) -> bool:
-    if not isinstance(value, _TYPES[name][0]):
-        return False
-    if isinstance(value, dict):
-        kinds = {"data": str, "model": str, "fixed": dict}
-        return all(isinstance(item, kinds.get(key, ())) for key, item in value.items())
-    if isinstance(value, bool):
-        return name == "catchup"
-    if isinstance(value, list):
-        return all(isinstance(item, str) for item in value)
-    if isinstance(value, int):
-        return value >= (1 if name == "max_active_runs" else 0)
-    if name == "schedule" and isinstance(value, str):
-        return _is_schedule(value)
-    if name == "start_date" and isinstance(value, str):
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
-            return False
-    return True
-
-
-def _is_schedule(text: str) -> bool:
-    if text.startswith("@"):
-        return text in _PRESETS
-    from croniter import croniter  # which Airflow reads it with, and few notebooks need
-
-    return bool(croniter.is_valid(text))
 
 
 def _problem(name: str, value: Any, wanted: str) -> Problem:

@@ -1,4 +1,8 @@
-"""What there is to know of a compiled notebook, as plain data."""
+"""What there is to know of a compiled notebook, as plain data.
+
+A `Pipeline` has all that the compiler knows; this is what people are shown (`podline show`), and
+what goes to JSON: its fields' names are read by others, and stay.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -33,7 +37,7 @@ class StageOutline:
 
 @dataclass(frozen=True)
 class ParameterOutline:
-    """A parameter, with the type's name in JSON Schema."""
+    """A parameter; its `type` is the name in JSON Schema."""
 
     name: str
     type: str
@@ -91,7 +95,13 @@ def _stage(pipeline: Pipeline, stage: Stage, handed: Mapping[str, set[str]]) -> 
 def _reads(
     pipeline: Pipeline, stage: Stage, handed: Mapping[str, set[str]]
 ) -> dict[str, list[str]]:
-    """The names that a stage reads from others, by the last of those above that makes them."""
+    """The names that a stage reads from others, by the last of those above that makes them.
+
+    Args:
+        pipeline: the compiled notebook.
+        stage: one of its stages.
+        handed: by stage, the names that it makes or changes and hands on.
+    """
     above = [s.name for s in pipeline.stages[: stage.order] if s.name in stage.ancestors]
     found: dict[str, list[str]] = {name: [] for name in above}
     for name in sorted(stage.effects.all_reads):

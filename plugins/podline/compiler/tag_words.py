@@ -65,6 +65,7 @@ _IMAGE = re.compile(
 
 
 def _stage(text: str) -> str:
+    """Read a stage's name; none (`step:`, which Kale's extension writes) says nothing."""
     if text in RESERVED_STAGES:
         raise Unreadable(
             f"{text!r} is a kind of cell, not a name", f"write `{text}`, or choose another name"
@@ -73,6 +74,7 @@ def _stage(text: str) -> str:
 
 
 def _prev(text: str) -> tuple[str, str]:
+    """Read a stage's name, which is its own key: a cell may name several, each once."""
     if "," in text or ";" in text:
         raise Unreadable("one tag names one stage", "write a `prev:` tag for each of them")
     name = _stage_name(text) if text else ""
@@ -80,6 +82,7 @@ def _prev(text: str) -> tuple[str, str]:
 
 
 def _stage_name(text: str) -> str:
+    """Read the name of a stage, or suggest the nearest that is one."""
     if _STAGE.fullmatch(text):
         return text
     near = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:250]
@@ -91,6 +94,7 @@ def _stage_name(text: str) -> str:
 
 
 def _notebook(text: str) -> str:
+    """Refuse Kale's pipelines of several notebooks, rather than leave one out unsaid."""
     raise Unreadable(
         "a pipeline comes from one notebook", "put that notebook's cells into this one"
     )
@@ -113,6 +117,7 @@ def _switch(text: str) -> bool:
 
 
 def _resource(text: str) -> tuple[str, str]:
+    """Read `memory:2Gi`: a resource of Kubernetes or a device, and a quantity of it."""
     key, _, quantity = text.partition(":")
     known = key in ("cpu", "memory", "ephemeral-storage") or key.startswith("hugepages-")
     if not (known or "/" in key) or not _QUALIFIED.fullmatch(key):
@@ -137,6 +142,7 @@ def _resource(text: str) -> tuple[str, str]:
 
 
 def _label(text: str) -> tuple[str, str]:
+    """Read `example.com/team:ml`; Kubernetes selects by labels, so their values are short words."""
     key, value = _pair(text)
     _matching(_QUALIFIED, key, "the key of a label")
     if not _LABEL_VALUE.fullmatch(value):
@@ -148,6 +154,7 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def _annotation(text: str) -> tuple[str, str]:
+    """Read a key and any text, colons included."""
     key, value = _pair(text)
     if not _QUALIFIED.fullmatch(key.lower()):  # Kubernetes, too, minds no case here
         raise Unreadable(f"{key!r} is not the key of an annotation")
@@ -162,6 +169,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _secret(text: str) -> tuple[str, SecretKey]:
+    """Read `database:password:DB_PASSWORD`: a Secret, a key in it, an environment variable."""
     parts = text.split(":")
     if len(parts) != 3:
         raise Unreadable("it must say a Secret, a key in it and an environment variable")
@@ -172,6 +180,7 @@ def _secret(text: str) -> tuple[str, SecretKey]:
 
 
 def _retry(text: str) -> Retry:
+    """Read `3:30s:2:10m`: three more tries, after 30 s, 60 s and so on, at most 10 minutes."""
     times, *rest = text.split(":")
     if not re.fullmatch("[0-9]{1,4}", times):
         raise Unreadable(f"{times!r} is not a number of retries, 0 to 9999")
@@ -190,6 +199,7 @@ def _retry(text: str) -> Retry:
 
 
 def _seconds(text: str) -> float:
+    """Read `90`, `90s`, `30m`, `2h` or `1d` as seconds."""
     matched = _DURATION.fullmatch(text)
     seconds = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
     if seconds <= 0:
