@@ -24,6 +24,8 @@ from cloudpickle.cloudpickle import _extract_code_globals
 from podline.frameworks import is_keras_model
 from podline.runner import set_order
 
+Namespace = dict[str, Any]  # a notebook's names and what they stand for
+
 # Values without an identity that a program could notice.
 _ATOMS = frozenset({
     type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis), type(NotImplemented),
@@ -80,7 +82,7 @@ class Context:
         roots: ids of stored objects, by Python's id.
     """
 
-    def __init__(self, namespace: dict[str, Any], folder: str = "") -> None:
+    def __init__(self, namespace: Namespace, folder: str = "") -> None:
         self.namespace, self.folder = namespace, folder
         self.carried: dict[int, str] = {}
         self.roots: dict[int, str] = {}
@@ -216,7 +218,7 @@ _FUNCTION_STATE = (
 
 
 def _make_function(
-    code: types.CodeType, namespace: dict[str, Any], name: str, closure: Any
+    code: types.CodeType, namespace: Namespace, name: str, closure: Any
 ) -> types.FunctionType:
     return types.FunctionType(code, namespace, name, None, closure)
 
@@ -307,7 +309,7 @@ def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
     return None
 
 
-def own_code(model: Any, namespace: dict[str, Any]) -> dict[str, Any]:
+def own_code(model: Any, namespace: Namespace) -> dict[str, Any]:
     """The notebook's own classes and functions that a Keras model's description names."""
     text = _description(model)
     return {

@@ -35,8 +35,10 @@ from podline.runner import (
 )
 from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
-from podline.runner.heap import Memory, Needs, Pending, artifact_of, needs_of
+from podline.runner.heap import Memory
+from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
+from podline.runner.heap_needs import Needs, needs_of
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
 
@@ -134,7 +136,7 @@ class Runner:
         working_dir.check_size(after[0], self.plan.files_limit)
         touched = {*written, *deleted}
         notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
-        pending, bindings = objects.dump(self.scratch)
+        pending, bindings = dump(objects, self.scratch)
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
@@ -275,7 +277,7 @@ class Runner:
     def _store(self, pending: list[Pending], written: list[str], states: dict[str, bytes]) -> Heap:
         """Store what the stage made, and beside it the executed notebook."""
         heap = Heap({}, dict(self.heap.objects), dict(self.heap.files), dict(self.heap.state))
-        made = [path for item in pending for path in (item.path, *item.beside)]
+        made = [path for item in pending for path in (item.path, *item.pictures)]
         uploads = [(f"artifacts/{path.name}", path) for path in made]
         about = {name: working_dir.describe(self.work / name, self.work) for name in written}
         folders = [name for name in written if name.endswith("/")]
@@ -291,7 +293,7 @@ class Runner:
         stored = dict(zip([name for name, _ in uploads], results, strict=False))
         for item in pending:
             key, size, digest = stored[f"artifacts/{item.path.name}"]
-            artifact = artifact_of(item, key, size, digest, self.plan)
+            artifact = item.artifact(key, size, digest, self.plan)
             heap.objects.update(dict.fromkeys(item.objects, artifact))
         for name in folders:
             heap.files[name] = self._empty("folder")

@@ -12,7 +12,9 @@ from podline.contract import Carried, CellSource, Heap, ResultRef, StagePlan, St
 from podline.exceptions import PodlineError
 from podline.operators.process_backend import ProcessBackend
 from podline.operators.task_spec import read_result
-from podline.runner.heap import Memory, artifact_of, needs_of
+from podline.runner.heap import Memory
+from podline.runner.heap_dump import dump
+from podline.runner.heap_needs import needs_of
 from podline.store import Store
 from podline.store.keys import RESULT
 
@@ -82,12 +84,12 @@ class Chain:
         objects.load(needs, self.files)
         exec(source, namespace)
         objects.check_guards(self.order)
-        pending, bindings = objects.dump(scratch)
+        pending, bindings = dump(objects, scratch)
         added, kinds = {}, {}
         for item in pending:
             key = f"s{self.order}/{item.path.name}"
             self.files[key] = item.path
-            artifact = artifact_of(item, key, item.path.stat().st_size, "", plan)
+            artifact = item.artifact(key, item.path.stat().st_size, "", plan)
             added.update(dict.fromkeys(item.objects, artifact))
             kinds[item.name] = item.kind
         self.heap = replace(

@@ -6,7 +6,7 @@ import pytest
 
 from podline.contract import Artifact, Binding, Heap
 from podline.exceptions import ArtifactError
-from podline.runner.heap import needs_of
+from podline.runner.heap_needs import needs_of
 
 from .conftest import Chain, carry, make_plan
 

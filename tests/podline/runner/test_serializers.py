@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from podline.runner import pickling, serializers
+from podline.runner import array_views, figures, pickling, serializers
 
 _path = Path(__file__).parents[2] / "support" / "describe.py"
 _spec = importlib.util.spec_from_file_location("describe", _path)
@@ -55,8 +55,8 @@ def there_and_back(value: Any, parent: Path) -> Back:
     folder = Path(tempfile.mkdtemp(dir=parent))
     stored = serializers.store_typed(value, folder, "value")
     if stored is not None:
-        form, path = stored
-        return Back(serializers.load_typed(form.name, path, {}), form.name, path)
+        kind, path = stored
+        return Back(serializers.load_typed(kind, path, {}), kind, path)
     assert list(folder.iterdir()) == []  # a format that did not fit has left nothing
     file = io.BytesIO()
     pickling.dump({"value": value}, pickling.Context({}), file)
@@ -389,7 +389,7 @@ def test_figures_are_drawn_for_people(tmp_path: Path) -> None:
     figure = Figure()
     axes = figure.subplots()
     other = Figure()
-    found = serializers.draw_figures([figure, axes, 3, other], tmp_path, "1-fig")
+    found = figures.draw_figures([figure, axes, 3, other], tmp_path, "1-fig")
     assert [path.name for path in found] == ["1-fig.png", "1-fig-2.png"]
     assert found[0].read_bytes().startswith(b"\x89PNG")
 
@@ -399,7 +399,7 @@ def test_a_figure_that_cannot_be_drawn_is_no_failure(tmp_path: Path) -> None:
 
     figure = Figure()
     figure.text(0, 0, "$\\nonsense{$")
-    assert serializers.draw_figures([figure], tmp_path, "fig") == ()
+    assert figures.draw_figures([figure], tmp_path, "fig") == ()
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_views(part: Callable[[Any], Any]) -> None:
     if array.base is None:
         return
     copy = owner.copy()
-    made = serializers.make_view(serializers.view_of(array, owner), copy)
+    made = array_views.make_view(array_views.view_of(array, owner), copy)
     assert describe(made) == describe(array)
     if made.size:
         made.flat[0] = 77
@@ -427,10 +427,10 @@ def test_views_of_fields_and_those_that_must_not_be_written() -> None:
     owner = np.zeros(3, [("a", "i4"), ("b", "f8")])
     array = owner["b"]
     array.flags.writeable = False
-    made = serializers.make_view(serializers.view_of(array, owner), owner.copy())
+    made = array_views.make_view(array_views.view_of(array, owner), owner.copy())
     assert (made.dtype, made.flags.writeable) == (np.dtype("f8"), False)
     rows = owner[1:]
-    made = serializers.make_view(serializers.view_of(rows, owner), owner.copy())
+    made = array_views.make_view(array_views.view_of(rows, owner), owner.copy())
     assert made.dtype == rows.dtype
 
 
@@ -457,9 +457,9 @@ def test_what_loading_imports() -> None:
 def test_parts_of_a_frame(take: Callable[[Any], Any]) -> None:
     frame = pd.DataFrame(np.arange(15.0).reshape(5, 3), columns=[*"abc"])
     array, loaded = take(frame), pickle.loads(pickle.dumps(frame))
-    part = serializers.part_of(array, frame)
+    part = array_views.part_of(array, frame)
     assert part is not None
-    again = serializers.make_part(loaded, json.loads(json.dumps(part)))
+    again = array_views.make_part(loaded, json.loads(json.dumps(part)))
     assert np.array_equal(again, array)
     frame.iloc[:, :] = loaded.iloc[:, :] = -1.0
     assert (array == -1).all()
@@ -468,15 +468,15 @@ def test_parts_of_a_frame(take: Callable[[Any], Any]) -> None:
 
 def test_a_part_of_a_series() -> None:
     series = pd.Series([1, 2, 3, 4])
-    part = serializers.part_of(series.to_numpy()[1::2], series)
+    part = array_views.part_of(series.to_numpy()[1::2], series)
     assert part is not None
-    assert serializers.make_part(series.copy(), part).tolist() == [2, 4]
+    assert array_views.make_part(series.copy(), part).tolist() == [2, 4]
 
 
 def test_what_is_no_part_of_a_frame() -> None:
     frame = pd.DataFrame({"a": [1.0, 2.0], "n": [1, 2], "b": [3.0, 4.0], "t": ["x", "y"]})
     for array in (frame[["b", "a"]].to_numpy(), np.array([1.0, 2.0]), frame["t"].to_numpy()):
-        assert serializers.part_of(array, frame) is None
+        assert array_views.part_of(array, frame) is None
     array = frame["a"].to_numpy()
     other = frame.drop(columns="t")  # whichever of the two is written to first takes a copy
-    assert serializers.part_of(array, frame) is serializers.part_of(array, other) is None
+    assert array_views.part_of(array, frame) is array_views.part_of(array, other) is None

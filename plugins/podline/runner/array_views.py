@@ -1,0 +1,93 @@
+"""Arrays that are no memory of their own: views of another array, parts of a data frame."""
+
+from typing import Any
+
+
+def view_of(array: Any, owner: Any) -> dict[str, Any]:
+    """Describe an array as a part of the memory of its owner.
+
+    Returns:
+        offset (bytes), shape, strides (bytes) and dtype.
+    """
+    start = owner.__array_interface__["data"][0]
+    return {
+        "offset": array.__array_interface__["data"][0] - start,
+        "shape": list(array.shape),
+        "strides": list(array.strides),
+        "dtype": array.dtype.descr if array.dtype.fields else array.dtype.str,
+        "writeable": bool(array.flags.writeable),
+    }
+
+
+def make_view(view: dict[str, Any], owner: Any) -> Any:
+    """Make the array that `view_of` described, in the memory of the loaded owner."""
+    import numpy as np
+
+    dtype = view["dtype"]
+    if isinstance(dtype, list):
+        dtype = [tuple(field) for field in dtype]
+    array = np.ndarray(
+        tuple(view["shape"]), np.dtype(dtype), owner, view["offset"], tuple(view["strides"])
+    )
+    array.flags.writeable = view["writeable"]
+    return array
+
+
+def part_of(array: Any, frame: Any) -> dict[str, int] | None:
+    """Which part of a data frame's (or series') memory a read-only array is, as `to_numpy` gives.
+
+    Returns:
+        first row, number of `rows` and the step between them, first column, number of `columns`
+        (0: the array has one dimension) and the step between them. None: it is no part of it.
+    """
+    if array.flags.writeable or array.base is None or not array.size or array.ndim > 2:
+        return None
+    columns = [frame] if frame.ndim == 1 else [frame.iloc[:, i] for i in range(frame.shape[1])]
+    memory = [c.to_numpy().__array_interface__ if c.dtype == array.dtype else None for c in columns]
+    start, across = array.__array_interface__["data"][0], (*array.strides, 0)[1]
+    number = array.shape[1] if array.ndim == 2 else 0
+    places = [_place(start + i * across, memory, len(frame)) for i in range(max(number, 1))]
+    (column, row), step = places[0] or (-1, 0), 1
+    if number > 1 and places[1]:
+        step = places[1][0] - column
+    expected = [(column + i * step, row) for i in range(len(places))]
+    if column < 0 or step < 1 or places != expected:
+        return None
+    del columns
+    if _is_shared(frame, column):
+        return None
+    every = array.strides[0] // ((memory[column] or {})["strides"] or (array.itemsize,))[0]
+    return {
+        "row": row, "rows": array.shape[0], "every": every,
+        "column": column, "columns": number, "step": step,
+    }  # fmt: skip
+
+
+def _is_shared(frame: Any, column: int) -> bool:
+    """Whether a column's memory is another frame's too: who writes first, writes to a copy."""
+    manager = frame._mgr
+    block = manager.blocks[manager.blknos[column] if frame.ndim == 2 else 0]
+    return bool(block.refs.has_reference())
+
+
+def _place(address: int, memory: list[dict[str, Any] | None], rows: int) -> tuple[int, int] | None:
+    """The column and the row that lie at an address."""
+    for column, about in enumerate(memory):
+        if about is not None:
+            stride = (about["strides"] or (int(about["typestr"][2:]),))[0]
+            row, rest = divmod(address - about["data"][0], stride)
+            if 0 <= row < rows and not rest:
+                return column, row
+    return None
+
+
+def make_part(frame: Any, part: dict[str, int]) -> Any:
+    """Take the part of a loaded data frame that `part_of` described."""
+    row, column = part["row"], part["column"]
+    rows = slice(row, row + part["rows"] * part["every"], part["every"])
+    if frame.ndim == 1:
+        return frame.iloc[rows].to_numpy()
+    if not part["columns"]:
+        return frame.iloc[rows, column].to_numpy()
+    across = slice(column, column + part["columns"] * part["step"], part["step"])
+    return frame.iloc[rows, across].to_numpy()

@@ -1,0 +1,204 @@
+"""After a stage's cells: writes what later stages may read, as far as it is new or changed.
+
+An object is written again only where its hash differs from the one taken before the cells, so
+that what a stage merely reads costs nothing to hand on:
+
+    table = load()            # stage 1 writes `table`
+    total = table.sum()       # stage 2 writes `total`; `table` stays the artifact of stage 1
+    table.drop(columns="a", inplace=True)    # would have it written again, under the same id
+
+What has no identity, such as a number or a text, never changes: its name is bound anew.
+"""
+
+import json
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from podline.contract import Artifact, Binding, StagePlan
+from podline.frameworks import is_keras_model
+from podline.runner import array_views, figures, pickling, serializers, sharing
+from podline.runner.heap import Memory
+from podline.runner.object_graph import Graph
+
+
+@dataclass
+class Pending:
+    """A written file that becomes an artifact once it is uploaded.
+
+    Attributes:
+        name: a name that stands for the object.
+        kind: the format's name; `path`: the file.
+        objects: ids of the objects in it: more than one where they refer to each other in a circle.
+        type: the Python type, for people.
+        requires: ids of the objects that it refers to.
+        names: global names that functions in it read.
+        pictures: files for people, uploaded beside it.
+        shares: id of the data frame whose memory it is a part of; `part`: which part.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    objects: tuple[str, ...]
+    type: str
+    requires: tuple[str, ...]
+    names: tuple[str, ...]
+    pictures: tuple[Path, ...] = ()
+    shares: str = ""
+    part: dict[str, int] = field(default_factory=dict)
+
+    def artifact(self, key: str, size: int, digest: str, plan: StagePlan) -> Artifact:
+        """Return the artifact that the uploaded file is.
+
+        Args:
+            key: its key in the store.
+            size: in bytes.
+            digest: its sha256 (hex).
+            plan: of the stage that made it.
+        """
+        return Artifact(
+            key=key,
+            kind=self.kind,
+            bytes=size,
+            sha256=digest,
+            stage=plan.stage,
+            cell=plan.last_cell,
+            type=self.type,
+            requires=self.requires,
+            names=self.names,
+            libraries=serializers.libraries_of(self.kind),
+            shares=self.shares,
+            part=self.part,
+        )
+
+
+def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding]]:
+    """Write what later stages may read and what changed.
+
+    Args:
+        memory: the stage's objects.
+        folder: where to.
+
+    Returns:
+        The files to upload, and the new bindings by name.
+
+    Raises:
+        ArtifactError: an object cannot be stored, or cannot be kept one with another.
+    """
+    graph = Graph(memory)
+    sharing.separate(graph)
+    changed = {object_id for object_id in graph.walks if _is_changed(graph, object_id)}
+    components = enumerate(graph.components(changed))
+    return [_write(graph, c, folder, number) for number, c in components], _bindings(graph)
+
+
+def _is_changed(graph: Graph, object_id: str) -> bool:
+    """Whether an object is new, has other content, or is another part of a frame than before."""
+    memory = graph.memory
+    if object_id not in memory.loaded:
+        return True
+    before = memory.heap.objects[object_id]
+    moved = graph.parts.get(object_id) != (before.shares, before.part)
+    return memory.prints.get(object_id) not in ("", graph.walks[object_id].print) or (
+        moved and before.shares in memory.loaded
+    )
+
+
+def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pending:
+    """Write an object, or several that refer to each other in a circle, to one file.
+
+    Args:
+        graph: of all objects.
+        component: the ids.
+        folder: where to.
+        number: of the file, which makes its name unique.
+    """
+    first, values = component[0], [graph.values[object_id] for object_id in component]
+    value, name = values[0], graph.name_of(first)
+    stem = f"{number}-{name}" if name.isidentifier() and name.isascii() else f"{number}"
+    pictures: tuple[Path, ...] = ()
+    if isinstance(value, types.ModuleType):
+        kind, path = serializers.MODULE, folder / f"{stem}.json"
+        path.write_text(json.dumps(value.__name__))
+    elif first in graph.views:
+        kind, path = serializers.VIEW, folder / f"{stem}.view.json"
+        path.write_text(json.dumps(array_views.view_of(value, graph.values[graph.views[first]])))
+    elif typed := _write_typed(graph, component, folder, stem):
+        kind, path = typed
+    else:
+        kind, path = serializers.PICKLE, _write_pickle(graph, component, folder / f"{stem}.pickle")
+        pictures = figures.draw_figures(values, folder, stem)
+    walks = [graph.walks[object_id] for object_id in component]
+    requires = {other for walk in walks for other in walk.requires} - set(component)
+    names = {name for walk in walks for name in walk.names}
+    shares, part = graph.parts.get(first, ("", {}))
+    return Pending(
+        name,
+        kind,
+        path,
+        tuple(component),
+        type(value).__qualname__,
+        tuple(sorted(requires)),
+        tuple(sorted(names)),
+        pictures,
+        shares,
+        part,
+    )
+
+
+def _write_typed(
+    graph: Graph, component: list[str], folder: Path, stem: str
+) -> tuple[str, Path] | None:
+    """Write a single object in the format of its type; None: it must be pickled.
+
+    Only a tree fits: the formats know no references, no part that is met twice, no path that
+    moves with the working directory. A Keras model has no other form than Keras' own.
+
+    Raises:
+        ArtifactError: it is a Keras model that would not come back alike.
+    """
+    object_id = component[0]
+    value, walk = graph.values[object_id], graph.walks[object_id]
+    model = is_keras_model(value)
+    try:
+        if model and graph.plan.seeded and not value.built:
+            raise TypeError(
+                "it is not built yet, and would draw its weights from other seeds; build it here"
+            )
+        tree = not (walk.requires or walk.repeated or walk.placed) and (model or not walk.names)
+        alone = tree and len(component) == 1
+        stored = serializers.store_typed(value, folder, stem) if alone else None
+        if model and not stored:
+            raise TypeError("Keras does not bring it back alike")
+        return stored
+    except Exception as error:
+        raise graph.unstorable(object_id, error) from error
+
+
+def _write_pickle(graph: Graph, component: list[str], path: Path) -> Path:
+    values = {object_id: graph.values[object_id] for object_id in component}
+    with path.open("wb") as file:
+        try:
+            pickling.dump(values, graph.context, file)
+        except Exception as error:
+            raise graph.unstorable(component[0], error) from None
+    return path
+
+
+def _bindings(graph: Graph) -> dict[str, Binding]:
+    """The names that stand for another object than before, and those that a cell deleted.
+
+    A name counts as deleted only if this stage had it: what was never bound here is not missing.
+    """
+    plan, memory = graph.plan, graph.memory
+    bindings = {}
+    for name, object_id in graph.names.items():
+        before = memory.heap.names.get(name)
+        if before is None or before.object != object_id:
+            bindings[name] = Binding(object_id, plan.stage, plan.order, plan.last_cell)
+    for name, binding in memory.heap.names.items():
+        was_bound = binding.object in memory.loaded and name in plan.reads
+        if was_bound and name not in memory.namespace:
+            bindings[name] = Binding(None, plan.stage, plan.order, plan.last_cell)
+    return bindings

@@ -1,0 +1,106 @@
+"""What a stage needs of the heap: which objects to fetch, which names to bind, what to run first.
+
+A stage gets only what its cells may use. That is the names that they read, the objects that
+these stand for, what those objects refer to, and the names that functions among them read in
+their turn:
+
+    def scale(x): return x * factor      # stage 1 hands on `scale` and `factor`
+    scale(2)                             # stage 2 names `scale` alone, and needs both
+
+Imports and definitions are not in the heap: they are statements that each stage runs again, as
+far as it needs them. Where a stage bound the same name later in the notebook, the heap's object
+is the one that counts.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from podline.contract import Artifact, Carried, Heap, StagePlan
+
+# A data frame plots with matplotlib, which its cell need not name.
+_PLOTS = re.compile(r"\.(plot|hist|boxplot)\b")
+
+
+@dataclass
+class Needs:
+    """What a stage needs: carried statements to run, names to bind, objects to load."""
+
+    carried: list[Carried]
+    names: set[str]
+    objects: set[str]
+
+    def artifacts(self, heap: Heap) -> list[Artifact]:
+        """What must be fetched: all objects but those that are parts of others."""
+        found = [heap.objects[object_id] for object_id in self.objects]
+        return [artifact for artifact in found if artifact.shares not in self.objects]
+
+
+def needs_of(plan: StagePlan, heap: Heap) -> Needs:
+    """Find what the stage's cells need, and what that needs in turn.
+
+    The search follows names. A name that a carried statement reads must itself be carried, even
+    where the heap has it as well: these statements run before any object is loaded.
+    """
+    latest = {name: c.cell for c in plan.carried for name in c.binds}
+    names: set[str] = set()
+    objects: set[str] = set()
+    run: set[int] = set()
+    # What is carried has no guard: each stage makes its own.
+    queue = [(name, False) for name in (*plan.reads, *filter(heap.names.get, plan.guarded))]
+    if any(_PLOTS.search(cell.source) for cell in plan.cells):
+        queue.append(("matplotlib.", False))
+    for index, carried in enumerate(plan.carried):
+        if not carried.triggers:
+            run.add(index)
+            queue += [(name, True) for name in carried.reads]
+    seen: set[tuple[str, bool]] = set()
+    while queue:
+        name, by_carried = queue.pop()
+        if (name, by_carried) in seen:
+            continue
+        seen.add((name, by_carried))
+        binding = heap.names.get(name)
+        if binding and binding.cell > latest.get(name, -1):
+            if binding.object:
+                names.add(name)
+                queue += [(n, False) for n in _require(binding.object, heap, objects)]
+            if not by_carried:
+                continue
+        for index, carried in enumerate(plan.carried):
+            if name in carried.triggers and index not in run:
+                run.add(index)
+                queue += [(n, True) for n in carried.reads]
+    # A change of a data frame shows in the arrays that are parts of its memory.
+    objects |= {o for o in reached(plan.hands_on, heap) if heap.objects[o].shares in objects}
+    return Needs([plan.carried[index] for index in sorted(run)], names, objects)
+
+
+def _require(object_id: str, heap: Heap, objects: set[str]) -> list[str]:
+    """Add an object and all that it refers to; return the names that its functions read."""
+    names: list[str] = []
+    for new in reachable([object_id], lambda o: heap.objects[o].requires) - objects:
+        objects.add(new)
+        names += heap.objects[new].names
+        # What sets up a library is wanted wherever the library is.
+        names += [f"{library.partition('.')[0]}." for library in heap.objects[new].libraries]
+    return names
+
+
+def reached(names: Iterable[str], heap: Heap) -> set[str]:
+    """The objects that names stand for, with all that those refer to."""
+    bindings = [binding for name in names if (binding := heap.names.get(name))]
+    starts = [binding.object for binding in bindings if binding.object]
+    return reachable(starts, lambda object_id: heap.objects[object_id].requires)
+
+
+def reachable(starts: Iterable[str], requires: Callable[[str], Iterable[str]]) -> set[str]:
+    """The objects that one gets to from some by references, those themselves among them."""
+    seen: set[str] = set()
+    queue = [*starts]
+    while queue:
+        current = queue.pop()
+        if current not in seen:
+            seen.add(current)
+            queue += requires(current)
+    return seen

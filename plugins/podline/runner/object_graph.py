@@ -1,0 +1,162 @@
+"""After a stage's cells: the objects that later stages may see, and which refers to which.
+
+The graph starts at the names that later stages read, and at the loaded objects that others may
+reach without this stage's names. From each object it follows what the object refers to and the
+global names that its functions read:
+
+    data = [1, 2]
+    def mean(): return sum(data) / len(data)    # to hand on `mean` is to hand on `data`
+"""
+
+import types
+from typing import Any
+
+from podline.exceptions import ArtifactError
+from podline.runner import pickling
+from podline.runner.heap import Memory
+from podline.runner.heap_needs import reachable
+from podline.runner.pickling import Walk, has_identity
+
+
+class Graph:
+    """Objects with their ids, the names that stand for them, and what each is made of.
+
+    An object has the id that it was loaded under, else the stage's name and the first name that
+    stands for it (`train:model`), or a number if it is only a part of others (`train:#7`).
+
+    Attributes:
+        names: object ids by the names that stand for them.
+        values: the objects by id. They are held here, so that no other takes their Python id.
+        walks: what each object is made of.
+        views: of arrays that share memory, the id of the array that owns it.
+        parts: of arrays that are parts of a data frame's memory, the frame's id and which part.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory, self.plan, self.context = memory, memory.plan, memory.context
+        self.names: dict[str, str] = {}
+        self.values: dict[str, Any] = dict(memory.loaded)
+        self.ids = {id(value): object_id for object_id, value in self.values.items()}
+        self.walks: dict[str, Walk] = {}
+        self.views: dict[str, str] = {}
+        self.parts: dict[str, tuple[str, dict[str, int]]] = {}
+        for name in sorted(self.plan.hands_on):
+            self._bind(name)
+        self._walk_all()
+
+    def _bind(self, name: str) -> None:
+        """Add the object that a name stands for, unless each stage makes it by itself.
+
+        That is what carried statements bound, as long as it is unchanged; a value that one of
+        them computed is made once in a run, and handed on.
+        """
+        namespace, carried = self.memory.namespace, self.context.carried
+        if name in self.names or name not in namespace:
+            return
+        value = namespace[name]
+        if name in self.memory.given:
+            given, before, computed = self.memory.given[name]
+            if value is given and before == self.memory.print(value):
+                if not computed or id(value) in carried:
+                    return
+            else:
+                carried.pop(id(value), None)
+        elif isinstance(value, types.ModuleType) and self._is_carried(name):
+            return
+        object_id = self.ids.get(id(value)) or f"{self.plan.stage}:{name}"
+        self._add(object_id, value)
+        self.names[name] = object_id
+
+    def _is_carried(self, name: str) -> bool:
+        return any(name in carried.binds for carried in self.plan.carried)
+
+    def _add(self, object_id: str, value: Any) -> None:
+        self.values[object_id] = value
+        self.ids[id(value)] = object_id
+        if has_identity(value):
+            self.context.roots[id(value)] = object_id
+
+    def promote(self, part: Any) -> str:
+        """Make an object of its own of a part of others, which from now on refer to it."""
+        object_id = f"{self.plan.stage}:#{len(self.values)}"
+        self._add(object_id, part)
+        return object_id
+
+    def _walk_all(self) -> None:
+        """Look through all that is handed on, and through what that refers to."""
+        queue = [*self.names.values(), *sorted(self.memory.watched())]
+        while queue:
+            object_id = queue.pop()
+            if object_id in self.walks:
+                continue
+            walk = self.walk(object_id)
+            for name in sorted(walk.names - set(self.names)):
+                self._bind(name)
+                if name in self.names:
+                    queue.append(self.names[name])
+            queue += [other for other in walk.requires if other in self.values]
+
+    def walk(self, object_id: str) -> Walk:
+        """Look through an object, again if it was looked through before.
+
+        Raises:
+            ArtifactError: it cannot be stored.
+        """
+        value, walk = self.values[object_id], Walk()
+        if not isinstance(value, types.ModuleType):
+            carried = id(value) in self.context.carried  # by value, then, not by its name
+            try:
+                walk = pickling.walk(value, self.context, frozenset() if carried else None)
+            except Exception as error:
+                raise self.unstorable(object_id, error) from None
+        self.walks[object_id] = walk
+        return walk
+
+    def circles(self) -> dict[str, str]:
+        """Return, for each object, the first of the circle of references that it stands in.
+
+        Objects that refer to each other in a circle cannot be loaded one after the other: they
+        are stored together.
+        """
+        walks = self.walks
+
+        def requires(object_id: str) -> set[str]:
+            return walks[object_id].requires & walks.keys()
+
+        reach = {object_id: reachable(requires(object_id), requires) for object_id in walks}
+        first = {}
+        for object_id in sorted(walks):
+            circle = {o for o in reach[object_id] if object_id in reach[o]}
+            first[object_id] = min(circle | {object_id})
+        return first
+
+    def components(self, changed: set[str]) -> list[list[str]]:
+        """Group the objects to write: a circle is written whole, if one of its objects changed."""
+        members: dict[str, list[str]] = {}
+        for object_id, first in self.circles().items():
+            members.setdefault(first, []).append(object_id)
+        return [component for component in members.values() if changed & set(component)]
+
+    # -- words for people
+
+    def name_of(self, object_id: str) -> str:
+        """A name that stands for an object, or its id's second half."""
+        names = [name for name, other in self.names.items() if other == object_id]
+        return names[0] if names else object_id.partition(":")[2]
+
+    def where(self, name: str) -> str:
+        """The last cell that mentions a name, as the head of a message; "": there is none."""
+        for cell in reversed(self.plan.cells):
+            if name.isidentifier() and name in cell.source:
+                return f"cell {cell.number}: "
+        return ""
+
+    def unstorable(self, object_id: str, error: Exception) -> ArtifactError:
+        """The error for an object that cannot be stored."""
+        name, kind = self.name_of(object_id), type(self.values[object_id])
+        shown = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+        return ArtifactError(
+            f"{self.where(name)}the variable {name!r} ({shown}) cannot be stored, and later "
+            f"stages may read it: {type(error).__name__}: {error}. fix: store what it was made "
+            "from and make it again where it is used, or put both into one stage"
+        )

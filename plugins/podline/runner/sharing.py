@@ -1,0 +1,146 @@
+"""What several objects share becomes an object of its own, so that it is one in later stages too.
+
+Stored each with its own copy, two objects that hold one list would hold two after loading, and a
+change by one of them would no longer show in the other:
+
+    rows = []; a = {"rows": rows}; b = [rows]     # `rows` is stored once; a and b refer to it
+    x = np.arange(4); a = x[:3]; b = x[1:]        # a and b are stored as views of x's memory
+    X = df.to_numpy()                             # X is stored, and loaded as a part of df
+
+What cannot be taken apart in this way is refused with an error.
+"""
+
+from typing import Any
+
+from podline.exceptions import ArtifactError
+from podline.runner import array_views, serializers
+from podline.runner.object_graph import Graph
+
+# Shared parts of one stage that become objects of their own; of any more, each holder keeps a copy.
+_MOST_PARTS = 200
+
+
+def separate(graph: Graph) -> None:
+    """Make objects of their own of the parts that several objects share.
+
+    Raises:
+        ArtifactError: two objects share what cannot be stored apart from them.
+    """
+    for _ in range(_MOST_PARTS):
+        shared = _shared_part(graph)
+        if shared is None:
+            break
+        part, holders = shared
+        # The holders now refer to the part, and what is in it is no longer theirs.
+        for object_id in [*holders, graph.promote(part)]:
+            graph.walk(object_id)
+    _refuse_opaque(graph)
+    _make_views(graph)
+    _note_frame_parts(graph)
+
+
+def _shared_part(graph: Graph) -> tuple[Any, list[str]] | None:
+    """Return a part that several objects hold, the outermost there is, and its holders.
+
+    Objects that refer to each other in a circle are stored together, and so may share parts.
+    """
+    circles = graph.circles()
+    holders: dict[int, list[str]] = {}
+    for object_id, walk in graph.walks.items():
+        for part in walk.parts:
+            holders.setdefault(part, []).append(object_id)
+    for walk in graph.walks.values():
+        for part, value in walk.parts.items():
+            if len({circles[holder] for holder in holders[part]}) > 1:
+                return value, holders[part]
+    return None
+
+
+def _refuse_opaque(graph: Graph) -> None:
+    """Refuse to share a part of what is stored whole, such as a layer of two Keras models."""
+    held = {id(value): object_id for object_id, value in graph.values.items()}
+    for object_id, walk in graph.walks.items():
+        for part_id, part in walk.opaque.items():
+            others = [held[part_id]] if held.get(part_id) in graph.walks else []
+            others += [o for o, w in graph.walks.items() if part_id in w.parts]
+            for other in others:
+                if other != object_id:
+                    raise _inseparable(graph, object_id, other, type(part).__name__)
+
+
+def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactError:
+    one, other = graph.name_of(first), graph.name_of(second)
+    return ArtifactError(
+        f"{graph.where(other)}the variables {one!r} and {other!r} share one {what}, and "
+        "stored they would become two. fix: hand on only one of them and take the other "
+        f"from it where it is used, or make {other!r} a copy"
+    )
+
+
+def _make_views(graph: Graph) -> None:
+    """Store arrays that share memory as views of the array that owns it.
+
+    Arrays that lie in one memory but have no element in common are stored apart: no change of
+    one shows in the other.
+
+    Raises:
+        ArtifactError: such an array is inside another object, or no plain memory owns it.
+    """
+    circles = graph.circles()
+    owners: dict[int, list[tuple[str, Any]]] = {}
+    for object_id, walk in graph.walks.items():
+        for array in walk.arrays:
+            owners.setdefault(id(_owner(array)), []).append((object_id, array))
+    for group in owners.values():
+        objects = {circles[object_id] for object_id, _ in group}
+        several = len(objects) > 1 and len({id(array) for _, array in group}) > 1
+        if not several or not _overlap(group):
+            continue
+        owner = _owner(group[0][1])
+        whole = all(graph.values[object_id] is array for object_id, array in group)
+        if type(owner).__name__ != "ndarray" or owner.dtype.hasobject or not whole:
+            first, second = sorted(objects)[:2]
+            raise _inseparable(graph, first, second, "array's memory")
+        owner_id = graph.ids.get(id(owner)) or graph.promote(owner)
+        graph.walk(owner_id)
+        for object_id, array in group:
+            if array is not owner:
+                graph.views[object_id] = owner_id
+                graph.walks[object_id].requires.add(owner_id)
+
+
+def _owner(array: Any) -> Any:
+    """Return the object that owns an array's memory."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
+
+
+def _overlap(group: list[tuple[str, Any]]) -> bool:
+    """Whether arrays of different objects share an element that one of them can write."""
+    import numpy as np
+
+    for index, (first_id, first) in enumerate(group):
+        for second_id, second in group[index + 1 :]:
+            writeable = first.flags.writeable or second.flags.writeable
+            if first_id == second_id or first is second or not writeable:
+                continue
+            try:
+                if np.shares_memory(first, second, max_work=100_000):  # type: ignore[arg-type]
+                    return True
+            except np.exceptions.TooHardError:
+                return True
+    return False
+
+
+def _note_frame_parts(graph: Graph) -> None:
+    """Note the arrays that are parts of a data frame's memory: `X = df.to_numpy()`."""
+    values, walks = graph.values, graph.walks
+    frames = {o: values[o] for o in walks if serializers.is_frame(values[o])}
+    arrays = [o for o, walk in walks.items() if any(a is values[o] for a in walk.arrays)]
+    for object_id in arrays if frames else ():
+        for frame_id, frame in frames.items():
+            part = array_views.part_of(values[object_id], frame)
+            if part is not None:
+                graph.parts[object_id] = frame_id, part
+                break
