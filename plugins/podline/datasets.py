@@ -16,8 +16,7 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -25,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 from podline import settings
 from podline.exceptions import PodlineError
+from podline.files import replacing
 from podline.models import lineage
 
 _MIB = 1024 * 1024
@@ -177,7 +177,7 @@ def _fetched(name: str, source: str, cache: Path | None) -> Path:
     if _is_cached(target, name):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(target) as part:
+    with replacing(target) as part:
         _download(name, source, part)
         verify(part, name)
         part.chmod(0o644)  # others may read the cache too
@@ -250,19 +250,6 @@ def _is_cached(path: Path, name: str) -> bool:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A file beside `target` that takes its place at the end, and goes away on an error."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(descriptor)
-    part = Path(name)
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def store_key(name: str) -> str:
