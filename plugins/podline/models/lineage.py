@@ -5,9 +5,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from podline.models.manifest import Origin
+from podline.models.manifest import Lineage
 
-_stage: Origin | None = None  # in a stage of a pipeline
+_stage: Lineage | None = None  # in a stage of a pipeline
 _data: dict[str, str] = {}
 published: list[tuple[str, int]] = []  # models and versions, by this process
 
@@ -24,7 +24,7 @@ def begin_stage(prefix: str, notebook: str, notebook_sha256: str) -> None:
 
     global _stage
     where, _ = TryKey.parse(f"{prefix}/")
-    _stage = Origin(
+    _stage = Lineage(
         dag_id=where.dag_id,
         run_id=where.run_id,
         task_id=where.task_id,
@@ -51,15 +51,15 @@ def in_stage() -> bool:
     return _stage is not None
 
 
-def current() -> Origin:
+def current() -> Lineage:
     """Where what this process makes comes from."""
     return replace(_stage or _by_hand(), data=data())
 
 
-def _by_hand() -> Origin:
+def _by_hand() -> Lineage:
     """In Jupyter: the notebook as it was last saved, where the server says which it is."""
     path = Path(os.environ.get("JPY_SESSION_NAME", ""))
     if path.suffix != ".ipynb" or not path.is_file():
-        return Origin()
+        return Lineage()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Origin(notebook=path.stem, notebook_sha256=digest)
+    return Lineage(notebook=path.stem, notebook_sha256=digest)

@@ -23,8 +23,8 @@ class ModelFile(Json):
 
 
 @dataclass(frozen=True)
-class Origin(Json):
-    """Where a version comes from; what is not known is empty.
+class Lineage(Json):
+    """Where a version comes from, in its manifest's field `origin`; what is not known is empty.
 
     Attributes:
         dag_id, run_id, task_id, map_index, try_number: the try that published it; no DAG: it was
@@ -72,7 +72,7 @@ class Manifest(Json):
     files: tuple[ModelFile, ...]
     metrics: dict[str, float]
     parameters: dict[str, object]
-    origin: Origin
+    origin: Lineage
     libraries: dict[str, str]
     seconds: dict[str, float] = field(default_factory=dict)
     references: tuple[str, ...] = ()

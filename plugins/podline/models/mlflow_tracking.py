@@ -60,18 +60,18 @@ def log_published(published: Iterable[PublishedVersion], store: Store) -> None:
 def _log_to(client: "MlflowClient", manifest: Manifest, store: Store) -> None:
     from mlflow.entities import Metric, Param
 
-    origin = manifest.origin
+    lineage = manifest.origin
     tags = {
         "podline.model": manifest.name,
         "podline.version": str(manifest.version),
-        "podline.dag": origin.dag_id,
-        "podline.run": origin.run_id,
-        "podline.task": origin.task_id,
-        "podline.notebook_sha256": origin.notebook_sha256,
+        "podline.dag": lineage.dag_id,
+        "podline.run": lineage.run_id,
+        "podline.task": lineage.task_id,
+        "podline.notebook_sha256": lineage.notebook_sha256,
     }
     run = client.create_run(
-        _experiment(client, origin.notebook or manifest.name),
-        run_name=origin.run_id or str(manifest),
+        _experiment(client, lineage.notebook or manifest.name),
+        run_name=lineage.run_id or str(manifest),
         tags={name: value for name, value in tags.items() if value},
     )
     now = int(time.time() * 1000)

@@ -371,12 +371,12 @@ class Model:
 def _fields(manifest: Manifest) -> dict[str, object]:
     """What two versions are compared by, each field by its name."""
     files = {file.path: f"{file.sha256[:12]} ({file.bytes:,} bytes)" for file in manifest.files}
-    origin = manifest.origin
+    lineage = manifest.origin
     groups: dict[str, dict[str, object]] = {
-        "": {"type": manifest.type, "notebook": origin.notebook_sha256[:12]},
+        "": {"type": manifest.type, "notebook": lineage.notebook_sha256[:12]},
         "metrics": {**manifest.metrics},
         "parameters": manifest.parameters,
-        "data": {**origin.data},
+        "data": {**lineage.data},
         "libraries": {**manifest.libraries},
         "files": {**files},
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from podline.models.manifest import Manifest, Origin
+from podline.models.manifest import Lineage, Manifest
 from podline.models.registry import Model
 from podline.store import Store
 
@@ -39,7 +39,7 @@ def add(power: Model, tmp_path: Path) -> Add:
             files=tuple(power.add_files(number, folder, paths)),
             metrics=metrics,
             parameters={"rows": 1000, "features": ["power", "voltage"]},
-            origin=Origin(data={"household_power": "ab12"}),
+            origin=Lineage(data={"household_power": "ab12"}),
             libraries={"python": "3.13.5"},
         )
         power.complete(made)

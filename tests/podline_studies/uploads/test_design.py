@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from podline.models.manifest import Manifest, ModelFile, Origin
+from podline.models.manifest import Manifest, ModelFile, Lineage
 from podline_studies.uploads.delay_link import LinkError
 from podline_studies.uploads.design import MB, Design, from_params
 from podline_studies.validation import DesignError
@@ -66,7 +66,7 @@ def test_a_link_that_cannot_be() -> None:
 def test_sizes_of_ones_own_and_models() -> None:
     model = Manifest(
         "power", 3, "2026-01-01T00:00:00+00:00", "a.Model", {"tflite": "model.tflite"},
-        (ModelFile("model.tflite", 123_456, "ab12"),), {}, {}, Origin(), {}, {"serialise": 0.5},
+        (ModelFile("model.tflite", 123_456, "ab12"),), {}, {}, Lineage(), {}, {"serialise": 0.5},
     )  # fmt: skip
     found = from_params(
         PARAMS | {"sizes": [5000], "rtts_ms": [20], "repeats": 7}, {"power/3": model}, STORES
