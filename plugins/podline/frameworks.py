@@ -1,6 +1,7 @@
 """The libraries of models: which one an object is of, told without importing it; skops' files."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ def is_keras_model(value: Any) -> bool:
     """Whether an object is a Keras model."""
     keras = sys.modules.get("keras")
     return keras is not None and issubclass(type(value), keras.Model)
+
+
+def versions(libraries: Iterable[str]) -> dict[str, str]:
+    """The versions of Python and of libraries, as far as this process has imported them."""
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
+    python = {"python": sys.version.split()[0]}
+    return python | {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def dump_skops(model: Any, path: Path) -> bool:

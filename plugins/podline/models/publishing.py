@@ -2,8 +2,6 @@
 
 import json
 import math
-import platform
-import sys
 import tempfile
 import threading
 import time
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from podline.exceptions import PodlineError
+from podline.frameworks import versions
 from podline.models import formats as forms
 from podline.models import lineage
 from podline.models.aliases import CHAMPION, LATEST, Alias, now
@@ -196,7 +195,7 @@ def _draft(
         metrics=_numbers(name, metrics),
         parameters=_plain_values(name, parameters),
         origin=lineage.current(),
-        libraries=_libraries(),
+        libraries=versions(_LIBRARIES),
         seconds=dict(seconds),
     )
 
@@ -231,15 +230,6 @@ def _plain(value: Any) -> Any:
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{value!r} is a {type(value).__name__}")
-
-
-def _libraries() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        version = getattr(sys.modules.get(library), "__version__", None)
-        if version:
-            found[library] = str(version)
-    return found
 
 
 __all__ = ["PublishError", "Version", "publish"]
