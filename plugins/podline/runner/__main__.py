@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +17,7 @@ from podline.runner.clock import Clock
 
 if TYPE_CHECKING:
     from podline.contract import StageTask
+    from podline.runner.runner import Runner
     from podline.store import Store
 
 _GRACE = 0.7  # seconds that the main thread has to notice SIGTERM; in C code it does not
@@ -41,27 +44,17 @@ def read_task(store: "Store") -> "StageTask":
     return StageTask.unpack(text or sys.stdin.read())
 
 
-def main() -> int:
-    """Run the stage whose task is in the environment or on standard input."""
-    clock = Clock()
-    # One at a time, so that the clock counts our own imports as boot.
-    from podline.exceptions import ContractError
-    from podline.runner import termination_message
-    from podline.runner.runner import Runner, Terminated
-    from podline.store import StoreError, open_store
+@contextmanager
+def _ended_by_sigterm(runner: "Runner") -> Iterator[threading.Thread]:
+    """Have SIGTERM end the stage with a result that says so, whatever the main thread does.
 
-    for stream in (sys.stdout, sys.stderr):
-        # Whatever a cell prints is no reason to fail.
-        cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
-    try:
-        store = open_store()
-        task = read_task(store)
-    except (StoreError, ContractError) as error:
-        termination_message.leave(str(error))
-        print(error, flush=True)
-        return 1
-    sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
-    runner = Runner(task, store, clock)
+    Where Python notices the signal, the main thread raises `Terminated`. In C code, or in a cell
+    that catches all exceptions, nothing comes of that: so a second thread, which hears of the
+    signal at once, waits for a moment, then stores the result itself and ends the process. The
+    block is given that thread.
+    """
+    from podline.runner.runner import Terminated
+
     news, wakeup = socket.socketpair()
     wakeup.setblocking(False)
 
@@ -87,9 +80,45 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.set_wakeup_fd(wakeup.fileno())
     os.register_at_fork(after_in_child=forked)
-    threading.Thread(target=watch, daemon=True).start()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    with wakeup:  # closing it ends the thread
+        try:
+            yield thread
+        finally:
+            signal.set_wakeup_fd(-1)  # the number may be another file's next
+
+
+def main() -> int:
+    """Run the stage whose task is in the environment or on standard input.
+
+    Returns:
+        The exit code: 0 where the stage succeeded.
+    """
+    clock = Clock()
+    # One at a time, so that the clock counts our own imports as boot.
+    from podline.exceptions import ContractError
+    from podline.runner import termination_message
+    from podline.runner.runner import Runner
+    from podline.store import StoreError, open_store
+
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever a cell prints is no reason to fail.
+        cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        result = runner.run()
+        store = open_store()
+        task = read_task(store)
+    except (StoreError, ContractError) as error:
+        termination_message.leave(str(error))
+        print(error, flush=True)
+        return 1
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
+    runner = Runner(task, store, clock)
+    try:
+        with _ended_by_sigterm(runner) as ender:
+            result = runner.run()
+            if result is None:  # the other thread is storing one, and then ends the process
+                ender.join()
     except StoreError as error:  # there is nowhere to keep a result
         termination_message.leave(str(error))
         runner.say(str(error))
