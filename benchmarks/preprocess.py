@@ -18,7 +18,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmarks.report import goal, print_last_line, summary
 from podline.compiler.compiler import check_notebook
@@ -95,15 +94,25 @@ def plain_script(pipeline: Pipeline, rows: int) -> str:
 
 
 def run_plain(pipeline: Pipeline, store: Store, rows: int) -> Sample:
-    """Run the script in a process and a folder of its own."""
+    """Run the script in a process and a folder of its own.
+
+    Args:
+        pipeline: of the notebook.
+        store: which the notebook may read from.
+        rows: how many it reads.
+    """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "plain.py"
         script.write_text(plain_script(pipeline, rows), encoding="utf-8")
         start = time.monotonic()
         run = subprocess.run(
-            [sys.executable, script], cwd=folder, env=environment(store.connection),
-            stdout=subprocess.PIPE, text=True, check=True,
-        )  # fmt: skip
+            [sys.executable, script],
+            cwd=folder,
+            env=environment(store.connection),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
         whole = time.monotonic() - start
     *printed, last = run.stdout.splitlines()
     took = json.loads(last)
@@ -112,7 +121,13 @@ def run_plain(pipeline: Pipeline, store: Store, rows: int) -> Sample:
 
 
 def run_stages(pipeline: Pipeline, store: Store, rows: int) -> Sample:
-    """Run the stages as local processes, and delete what they stored."""
+    """Run the stages as local processes, and delete what they stored.
+
+    Args:
+        pipeline: of the notebook.
+        store: where they store.
+        rows: how many the first one reads.
+    """
     run = LocalRun(pipeline, store, {"rows": rows})
     printed: list[str] = []
     run.run(lambda stage, line: printed.append(line))
@@ -180,7 +195,9 @@ def _by_name(pairs: list[tuple[Sample, Sample]], what: str) -> dict[str, list[fl
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _details(size: int, pairs: list[tuple[Sample, Sample]], ratios: list[float]) -> dict[str, Any]:
+def _details(
+    size: int, pairs: list[tuple[Sample, Sample]], ratios: list[float]
+) -> dict[str, object]:
     named = {
         f"{what}_s": {name: summary(v) for name, v in _by_name(pairs, what).items()}
         for what in ("code", "imports")

@@ -34,7 +34,13 @@ def make_notebook(folder: Path) -> None:
 
 
 def measure(n: int, folder: Path, pages: bool) -> None:
-    """Run both DAGs `n` times each, alternating, and print what was found."""
+    """Run both DAGs `n` times each, alternating, and print what was found.
+
+    Args:
+        n: how many times.
+        folder: an empty one, for the notebook, the store and Airflow.
+        pages: whether HTML pages are made meanwhile.
+    """
     make_notebook(folder)
     with seaweedfs.running(folder / "store") as connection:
         store = Store(connection)

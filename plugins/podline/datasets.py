@@ -356,10 +356,7 @@ def _from_home(dataset: Dataset, url: str, path: Path) -> None:
         try:
             with urllib.request.urlopen(url, timeout=_SILENCE) as response:
                 shutil.copyfileobj(response, file, _MIB)
-            with (
-                zipfile.ZipFile(file) as archive,
-                archive.open(dataset.home_member) as member,
-            ):
+            with zipfile.ZipFile(file) as archive, archive.open(dataset.home_member) as member:
                 dataset.home_pack(member, path)
         except (OSError, zipfile.BadZipFile, KeyError) as error:
             raise DatasetError(

@@ -39,9 +39,13 @@ def minutes(functions: dict[str, Any]) -> pd.DataFrame:
 @pytest.mark.parametrize("horizon", [1, 30])
 @pytest.mark.parametrize("size", [9_973, 30])
 def test_features_made_in_parts_are_those_of_the_whole(
-    functions: dict[str, Any], minutes: pd.DataFrame, horizon: int, size: int,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    functions: dict[str, Any],
+    minutes: pd.DataFrame,
+    horizon: int,
+    size: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder = functions["new_folder"]("household")
     # Small parts where they are hardest: around the first hour, and in the long gap.

@@ -103,7 +103,13 @@ class Aliases:
                 return self._swap(name, back, etag)
 
     def leave(self, name: str, version: int, live: Callable[[int], bool]) -> None:
-        """Move an alias off a version that is gone, to what it meant before, if anything."""
+        """Move an alias off a version that is gone, to what it meant before, if anything.
+
+        Args:
+            name: the alias.
+            version: the one that is gone; an alias that means another by now stays.
+            live: whether a version is still there.
+        """
         while True:
             alias, etag = self._read(name)
             if alias is None or alias.version != version:

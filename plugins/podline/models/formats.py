@@ -60,15 +60,10 @@ def type_of(model: Any) -> str:
 
 
 def _writers(model: Any) -> dict[str, Callable[[Any, Path, Any], Path]]:
-
     if is_keras_model(model):
-        return {
-            KERAS: _write_keras, SAVED_MODEL: _export_saved_model, TFLITE: _convert_to_tflite,
-            ONNX: _export_onnx,
-        }  # fmt: skip
-    if is_estimator(model):
-        return {SKOPS: _write_skops, ONNX: _convert_to_onnx}
-    return {}
+        writers = (_write_keras, _export_saved_model, _convert_to_tflite, _export_onnx)
+        return dict(zip((KERAS, SAVED_MODEL, TFLITE, ONNX), writers, strict=True))
+    return {SKOPS: _write_skops, ONNX: _convert_to_onnx} if is_estimator(model) else {}
 
 
 # --- Keras

@@ -5,11 +5,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from podline.contract import PublishedVersion
 from podline.models.manifest import Lineage
 
 _stage: Lineage | None = None  # in a stage of a pipeline
 _data: dict[str, str] = {}
-published: list[tuple[str, int]] = []  # models and versions, by this process
+published: list[PublishedVersion] = []  # by this process
 
 
 def begin_stage(prefix: str, notebook: str, notebook_sha256: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from podline.contract import PublishedVersion
 from podline.exceptions import PodlineError
 from podline.frameworks import versions
 from podline.models import formats as forms
@@ -89,11 +90,22 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="podline-publish-") as folder:
         began = time.perf_counter()
         written = forms.write(model, Path(folder), formats, example)
-        seconds = {SERIALISE: _since(began)}
-        draft = _draft(name, written, metrics or {}, parameters or {}, model, seconds)
+        draft = Manifest(
+            name=name,
+            version=0,
+            created=now(),
+            type=forms.type_of(model),
+            formats=written,
+            files=(),
+            metrics=_numbers(name, metrics or {}),
+            parameters=_plain_values(name, parameters or {}),
+            origin=lineage.current(),
+            libraries=versions(_LIBRARIES),
+            seconds={SERIALISE: _since(began)},
+        )
         made = _store(entry, draft, Path(folder))
     version = Version(name, made.version, keys.manifest_key(name, made.version))
-    lineage.published.append((name, made.version))
+    lineage.published.append(PublishedVersion(name, made.version))
     _move_aliases(entry, made.version, bar if promote else None)
     if not lineage.in_stage():  # there the operator does it, who knows the run
         from podline.models import mlflow_tracking
@@ -176,30 +188,6 @@ def _shown(title: str, paths: Sequence[Path]) -> Iterator[Progress]:
         yield progress
 
 
-def _draft(
-    name: str,
-    written: dict[str, str],
-    metrics: Mapping[str, float],
-    parameters: Mapping[str, Any],
-    model: Any,
-    seconds: Mapping[str, float],
-) -> Manifest:
-    """The manifest but for its number and files."""
-    return Manifest(
-        name=name,
-        version=0,
-        created=now(),
-        type=forms.type_of(model),
-        formats=written,
-        files=(),
-        metrics=_numbers(name, metrics),
-        parameters=_plain_values(name, parameters),
-        origin=lineage.current(),
-        libraries=versions(_LIBRARIES),
-        seconds=dict(seconds),
-    )
-
-
 def _since(began: float) -> float:
     return round(time.perf_counter() - began, 6)
 
@@ -214,9 +202,9 @@ def _numbers(name: str, metrics: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _plain_values(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _plain_values(name: str, parameters: Mapping[str, Any]) -> dict[str, object]:
     try:
-        found: dict[str, Any] = json.loads(json.dumps(dict(parameters), default=_plain))
+        found: dict[str, object] = json.loads(json.dumps(dict(parameters), default=_plain))
     except TypeError as error:
         raise PublishError(
             f"the parameters of {name!r} hold what is no plain value: {error}. fix: give numbers, "

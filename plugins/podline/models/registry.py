@@ -157,11 +157,7 @@ class Model:
         raise RegistryError(f"{_MOST_RACES} other publishers of {self.name} were faster: try again")
 
     def add_files(
-        self,
-        number: int,
-        folder: Path,
-        paths: Iterable[Path],
-        progress: Progress | None = None,
+        self, number: int, folder: Path, paths: Iterable[Path], progress: Progress | None = None
     ) -> list[ModelFile]:
         """Store files of a version whose number is taken.
 

@@ -1,14 +1,27 @@
-"""Arrays that are no memory of their own: views of another array, parts of a data frame."""
+"""Arrays that are no memory of their own: views of another array, parts of a data frame.
 
-from typing import Any
+What is written to one shows in the other, in later stages as well:
+
+    x = np.zeros((2, 3)); column = x[:, 0]    # column is stored as where it lies in x
+    X = df.to_numpy()                         # where df is loaded too, X is made from it again
+    x[0, 0] = 5; df.iloc[:, :] = 5            # shows in `column`, and in X
+"""
+
+from typing import Any, TypedDict
 
 
-def view_of(array: Any, owner: Any) -> dict[str, Any]:
-    """Describe an array as a part of the memory of its owner.
+class View(TypedDict):
+    """Where an array lies in its owner's memory: offset and strides in bytes, dtype as numpy's."""
 
-    Returns:
-        offset (bytes), shape, strides (bytes) and dtype.
-    """
+    offset: int
+    shape: list[int]
+    strides: list[int]
+    dtype: Any
+    writeable: bool
+
+
+def view_of(array: Any, owner: Any) -> View:
+    """Describe an array as a part of the memory of its owner."""
     start = owner.__array_interface__["data"][0]
     return {
         "offset": array.__array_interface__["data"][0] - start,
@@ -19,7 +32,7 @@ def view_of(array: Any, owner: Any) -> dict[str, Any]:
     }
 
 
-def make_view(view: dict[str, Any], owner: Any) -> Any:
+def make_view(view: View, owner: Any) -> Any:
     """Make the array that `view_of` described, in the memory of the loaded owner."""
     import numpy as np
 
@@ -58,9 +71,13 @@ def part_of(array: Any, frame: Any) -> dict[str, int] | None:
         return None
     every = array.strides[0] // ((memory[column] or {})["strides"] or (array.itemsize,))[0]
     return {
-        "row": row, "rows": array.shape[0], "every": every,
-        "column": column, "columns": number, "step": step,
-    }  # fmt: skip
+        "row": row,
+        "rows": array.shape[0],
+        "every": every,
+        "column": column,
+        "columns": number,
+        "step": step,
+    }
 
 
 def _is_shared(frame: Any, column: int) -> bool:
@@ -70,7 +87,7 @@ def _is_shared(frame: Any, column: int) -> bool:
     return bool(block.refs.has_reference())
 
 
-def _place(address: int, memory: list[dict[str, Any] | None], rows: int) -> tuple[int, int] | None:
+def _place(address: int, memory: list[Any], rows: int) -> tuple[int, int] | None:
     """The column and the row that lie at an address."""
     for column, about in enumerate(memory):
         if about is not None:

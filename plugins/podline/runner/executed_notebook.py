@@ -1,11 +1,10 @@
 """The executed notebook: a stage's cells with their outputs, in Jupyter's format."""
 
 import json
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from podline.contract import StagePlan
+from podline.contract import CellSource, StagePlan
 
 if TYPE_CHECKING:
     from podline.runner.kernel import ExecutedCell
@@ -15,14 +14,18 @@ def executed_notebook(plan: StagePlan, cells: "Sequence[ExecutedCell]", failure:
     """Return the notebook as the bytes of an .ipynb file (nbformat 4.5).
 
     Cells that were not run are in it as well, without outputs.
+
+    Args:
+        plan: the stage's.
+        cells: those that were run, with their outputs.
+        failure: why the stage failed, for a cell at the end; "": it did not.
     """
     run = {cell.number: cell for cell in cells}
-    listed = [_cell(number, source, run.get(number)) for number, source in _sources(plan)]
+    listed = [_cell(cell, run.get(cell.number)) for cell in plan.cells]
     if failure:
         text = f"**The stage failed.**\n\n```\n{failure}\n```"
-        listed.append(
-            {"cell_type": "markdown", "id": "podline-failure", "metadata": {}, "source": text}
-        )
+        about = {"cell_type": "markdown", "id": "podline-failure", "metadata": {}}
+        listed.append({**about, "source": text})
     metadata = {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {"name": "python"},
@@ -38,19 +41,13 @@ def executed_notebook(plan: StagePlan, cells: "Sequence[ExecutedCell]", failure:
     return text.encode(errors="replace")  # a half of a surrogate pair is no character
 
 
-def _sources(plan: StagePlan) -> list[tuple[int, str]]:
-    return [(cell.number, cell.source) for cell in plan.cells]
-
-
-def _cell(number: int, source: str, run: "ExecutedCell | None") -> dict[str, Any]:
-    about: dict[str, Any] = {"cell": number}
-    if run is not None:
-        about["seconds"] = round(run.seconds, 6)
+def _cell(cell: CellSource, run: "ExecutedCell | None") -> dict[str, object]:
+    took = {"seconds": round(run.seconds, 6)} if run else {}
     return {
         "cell_type": "code",
-        "id": re.sub(r"[^a-zA-Z0-9-_]", "-", f"cell-{number}"),
-        "metadata": {"podline": about},
-        "source": source,
+        "id": f"cell-{cell.number}",
+        "metadata": {"podline": {"cell": cell.number, **took}},
+        "source": cell.source,
         "execution_count": run.count if run else None,
         "outputs": run.outputs if run else [],
     }

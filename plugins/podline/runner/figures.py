@@ -8,7 +8,16 @@ from typing import Any
 
 
 def draw_figures(values: Iterable[Any], folder: Path, name: str) -> tuple[Path, ...]:
-    """Draw the matplotlib figures among objects as PNG, for people; they flow as pickles."""
+    """Draw the matplotlib figures among objects as PNG, for people; they flow as pickles.
+
+    Args:
+        values: objects of any kind.
+        folder: where to.
+        name: of the first picture, without its ending; the others get a number.
+
+    Returns:
+        The pictures: none of a figure that cannot be drawn.
+    """
     found = {id(figure): figure for value in values if (figure := _figure_of(value)) is not None}
     paths = []
     for number, figure in enumerate(found.values(), start=1):

@@ -22,9 +22,9 @@ from typing import Any
 
 from podline.contract import Artifact, Carried, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner import array_views, pickling, serializers
+from podline.runner import array_views, object_walk, pickling, serializers
 from podline.runner.heap_needs import Needs, reached
-from podline.runner.pickling import Namespace, has_identity
+from podline.runner.pickling import Namespace, Objects, has_identity
 
 
 class Memory:
@@ -35,7 +35,7 @@ class Memory:
         prints: a hash of each loaded object that later stages may see; "": it has no identity
             and so cannot change, "?": it cannot be hashed, which counts as a change.
         guards: the same of the names that this stage must not change.
-        given: what carried statements bound: the value, its hash, and whether it was computed.
+        given: what the preamble bound: the value, its hash, and whether it was computed.
     """
 
     def __init__(self, plan: StagePlan, heap: Heap, namespace: Namespace, folder: str = "") -> None:
@@ -49,7 +49,7 @@ class Memory:
         """
         self.plan, self.heap, self.namespace = plan, heap, namespace
         self.context = pickling.Context(namespace, folder)
-        self.loaded: dict[str, Any] = {}
+        self.loaded: Objects = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
         self.given: dict[str, tuple[Any, str, bool]] = {}
@@ -58,23 +58,23 @@ class Memory:
 
     # -- before the cells
 
-    def carry(self, ran: Iterable[Carried]) -> None:
-        """Note what the carried statements bound.
+    def note_preamble(self, ran: Iterable[Carried]) -> None:
+        """Note what the preamble's statements bound.
 
         A class or function among them is stored by its name alone: each stage makes its own, and
         an instance that was stored elsewhere is one of the class that is here.
         """
-        for carried in ran:
-            for name in carried.binds:
+        for statement in ran:
+            for name in statement.binds:
                 value = self.namespace.get(name)
                 if isinstance(value, type | types.FunctionType) and _is_own(value):
-                    self.context.carried[id(value)] = name
+                    self.context.preamble[id(value)] = name
         # Only now: a hash may go through any of them.
-        for carried in ran:
-            for name in set(carried.binds) & set(self.namespace):
+        for statement in ran:
+            for name in set(statement.binds) & set(self.namespace):
                 value = self.namespace[name]
                 if not isinstance(value, types.ModuleType):
-                    self.given[name] = (value, self.print(value), carried.value)
+                    self.given[name] = (value, self.print(value), statement.value)
 
     def load(self, needs: Needs, files: dict[str, Path]) -> None:
         """Load objects and bind the names.
@@ -171,7 +171,7 @@ class Memory:
             return ""
         context = pickling.Context(self.namespace) if whole else self.context
         try:
-            return pickling.walk(value, context).print
+            return object_walk.walk(value, context).print
         except Exception:  # nothing to compare with: it counts as changed
             return "?"
 

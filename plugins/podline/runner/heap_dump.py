@@ -12,10 +12,10 @@ What has no identity, such as a number or a text, never changes: its name is bou
 
 import json
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from podline.contract import Artifact, Binding, StagePlan
+from podline.contract import Artifact, Binding
 from podline.frameworks import is_keras_model
 from podline.runner import array_views, figures, pickling, serializers, sharing
 from podline.runner.heap import Memory
@@ -28,49 +28,27 @@ class Pending:
 
     Attributes:
         name: a name that stands for the object.
-        kind: the format's name; `path`: the file.
+        path: the file.
         objects: ids of the objects in it: more than one where they refer to each other in a circle.
-        type: the Python type, for people.
-        requires: ids of the objects that it refers to.
-        names: global names that functions in it read.
+        draft: the artifact, but for what is known after the upload.
         pictures: files for people, uploaded beside it.
-        shares: id of the data frame whose memory it is a part of; `part`: which part.
     """
 
     name: str
-    kind: str
     path: Path
     objects: tuple[str, ...]
-    type: str
-    requires: tuple[str, ...]
-    names: tuple[str, ...]
-    pictures: tuple[Path, ...] = ()
-    shares: str = ""
-    part: dict[str, int] = field(default_factory=dict)
+    draft: Artifact
+    pictures: tuple[Path, ...]
 
-    def artifact(self, key: str, size: int, digest: str, plan: StagePlan) -> Artifact:
+    def artifact(self, key: str, size: int, digest: str) -> Artifact:
         """Return the artifact that the uploaded file is.
 
         Args:
             key: its key in the store.
             size: in bytes.
             digest: its sha256 (hex).
-            plan: of the stage that made it.
         """
-        return Artifact(
-            key=key,
-            kind=self.kind,
-            bytes=size,
-            sha256=digest,
-            stage=plan.stage,
-            cell=plan.last_cell,
-            type=self.type,
-            requires=self.requires,
-            names=self.names,
-            libraries=serializers.libraries_of(self.kind),
-            shares=self.shares,
-            part=self.part,
-        )
+        return replace(self.draft, key=key, bytes=size, sha256=digest)
 
 
 def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding]]:
@@ -133,18 +111,16 @@ def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pen
     requires = {other for walk in walks for other in walk.requires} - set(component)
     names = {name for walk in walks for name in walk.names}
     shares, part = graph.parts.get(first, ("", {}))
-    return Pending(
-        name,
-        kind,
-        path,
-        tuple(component),
-        type(value).__qualname__,
-        tuple(sorted(requires)),
-        tuple(sorted(names)),
-        pictures,
-        shares,
-        part,
+    plan, type_name = graph.plan, type(value).__qualname__
+    draft = replace(
+        Artifact("", kind, 0, "", plan.stage, plan.last_cell, type_name),
+        requires=tuple(sorted(requires)),
+        names=tuple(sorted(names)),
+        libraries=serializers.libraries_of(kind),
+        shares=shares,
+        part=part,
     )
+    return Pending(name, path, tuple(component), draft, pictures)
 
 
 def _write_typed(
@@ -156,7 +132,7 @@ def _write_typed(
     moves with the working directory. A Keras model has no other form than Keras' own.
 
     Raises:
-        ArtifactError: it is a Keras model that would not come back alike.
+        ArtifactError: it cannot be written, or is a Keras model that would not come back alike.
     """
     object_id = component[0]
     value, walk = graph.values[object_id], graph.walks[object_id]

@@ -1,18 +1,34 @@
-"""The heap at a stage's start: what its parents left, as the order of the notebook has it."""
+"""The heap at a stage's start: what its parents left, as the order of the notebook has it.
+
+Stages that ran side by side saw nothing of each other. What they leave must be what running
+their cells from top to bottom would have left:
+
+    left:  n = 1; rows.append("l")     # `n` and `rows` are from the stage above both
+    right: n = 2                       # further down in the notebook
+    end:   n, rows                     # sees 2 from right, and the rows of left
+
+Had right appended as well, each would hold a list with one more row, where from top to bottom
+there is one list with two: no merge gives that, and the stage is refused.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from podline.contract import Artifact, Binding, Heap, StagePlan
 from podline.exceptions import ArtifactError
+from podline.runner.heap_needs import reachable
 
 
 def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
     """Merge the heaps of the stages that this one waits for.
 
-    A name bound in two branches is what the later cell made it, and so is state that is no name
-    (`podline.runner.race_check` sees to it that this is right). An object or a file that two
-    branches changed has no value that running from top to bottom would give: it is refused,
-    unless nobody reads it any more.
+    What only one of them changed is taken from that one. A name bound in two branches is what the
+    later cell made it, and so is state that is no name (`podline.runner.race_check` sees to it
+    that this is right). An object or a file that two branches changed has no value that running
+    from top to bottom would give: it is refused, unless nobody reads it any more.
+
+    Args:
+        plan: of the stage that waits.
+        heaps: of those that it waits for.
 
     Raises:
         ArtifactError: two branches changed the same thing.
@@ -25,33 +41,44 @@ def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
             if name not in names or names[name].order < binding.order:
                 names[name] = binding
 
-    def later(first: Artifact, second: Artifact, key: str) -> Artifact:
-        return max(first, second, key=_cell)
-
-    merged = _merge(plan, [heap.objects for heap in heaps], later)
-    live = _live(plan, names, merged)
+    live = _live(plan, names, _merge(plan, [heap.objects for heap in heaps], _later))
 
     def refuse_object(first: Artifact, second: Artifact, object_id: str) -> Artifact:
         if object_id in live:
             shown = [n for n, b in names.items() if b.object == object_id]
             what = f"the variable {shown[0]!r}" if shown else "an object that variables share"
             raise _conflict(plan, first, second, what, "change a copy in one of them")
-        return later(first, second, object_id)
+        return _later(first, second, object_id)
+
+    def refuse_file(first: Artifact, second: Artifact, path: str) -> Artifact:
+        if not path.endswith("/"):  # whether a folder is empty
+            what = f"the file {path!r}"
+            raise _conflict(plan, first, second, what, "write to another file in one of them")
+        return _later(first, second, path)
 
     return Heap(
         names,
         _merge(plan, [heap.objects for heap in heaps], refuse_object),
-        _merge(plan, [heap.files for heap in heaps], _refuse_file(plan)),
-        _merge(plan, [heap.state for heap in heaps], later),
+        _merge(plan, [heap.files for heap in heaps], refuse_file),
+        _merge(plan, [heap.state for heap in heaps], _later),
     )
 
 
-Refuse = Callable[[Artifact, Artifact, str], Artifact]
-
-
 def _merge(
-    plan: StagePlan, parts: Sequence[Mapping[str, Artifact]], decide: Refuse
+    plan: StagePlan,
+    parts: Sequence[Mapping[str, Artifact]],
+    decide: Callable[[Artifact, Artifact, str], Artifact],
 ) -> dict[str, Artifact]:
+    """Merge one part of the heaps, such as their files.
+
+    Of two artifacts under one key, that of a stage counts over those of the stages before it: it
+    knew them.
+
+    Args:
+        plan: says which stages came before which.
+        parts: of each heap, artifacts by key.
+        decide: gives the artifact that counts of two whose stages ran side by side, or raises.
+    """
     merged: dict[str, Artifact] = {}
     for part in parts:
         for key, artifact in part.items():
@@ -66,6 +93,10 @@ def _merge(
     return merged
 
 
+def _later(first: Artifact, second: Artifact, key: str) -> Artifact:
+    return max(first, second, key=_cell)
+
+
 def _cell(artifact: Artifact) -> int:
     return artifact.cell
 
@@ -74,25 +105,9 @@ def _live(
     plan: StagePlan, names: Mapping[str, Binding], objects: Mapping[str, Artifact]
 ) -> set[str]:
     """The objects that this stage or a later one may still see."""
-    live: set[str] = set()
     wanted = {*plan.reads, *plan.hands_on}
-    queue = [binding.object for name, binding in names.items() if name in wanted]
-    while queue:
-        current = queue.pop()
-        if current is not None and current not in live and current in objects:
-            live.add(current)
-            queue += objects[current].requires
-    return live
-
-
-def _refuse_file(plan: StagePlan) -> Refuse:
-    def refuse(first: Artifact, second: Artifact, path: str) -> Artifact:
-        if path.endswith("/"):  # whether a folder is empty
-            return max(first, second, key=_cell)
-        what = f"the file {path!r}"
-        raise _conflict(plan, first, second, what, "write to another file in one of them")
-
-    return refuse
+    starts = [b.object for name, b in names.items() if name in wanted and b.object]
+    return reachable(starts, lambda o: objects[o].requires if o in objects else ())
 
 
 def _conflict(

@@ -24,9 +24,9 @@ _PLOTS = re.compile(r"\.(plot|hist|boxplot)\b")
 
 @dataclass
 class Needs:
-    """What a stage needs: carried statements to run, names to bind, objects to load."""
+    """What a stage needs: statements of the preamble to run, names to bind, objects to load."""
 
-    carried: list[Carried]
+    preamble: list[Carried]
     names: set[str]
     objects: set[str]
 
@@ -39,38 +39,38 @@ class Needs:
 def needs_of(plan: StagePlan, heap: Heap) -> Needs:
     """Find what the stage's cells need, and what that needs in turn.
 
-    The search follows names. A name that a carried statement reads must itself be carried, even
-    where the heap has it as well: these statements run before any object is loaded.
+    The search follows names. What a statement of the preamble reads must be of the preamble as
+    well, even where the heap has it: these statements run before any object is loaded.
     """
     latest = {name: c.cell for c in plan.carried for name in c.binds}
     names: set[str] = set()
     objects: set[str] = set()
     run: set[int] = set()
-    # What is carried has no guard: each stage makes its own.
+    # What is of the preamble has no guard: each stage makes its own.
     queue = [(name, False) for name in (*plan.reads, *filter(heap.names.get, plan.guarded))]
     if any(_PLOTS.search(cell.source) for cell in plan.cells):
         queue.append(("matplotlib.", False))
-    for index, carried in enumerate(plan.carried):
-        if not carried.triggers:
+    for index, statement in enumerate(plan.carried):
+        if not statement.triggers:
             run.add(index)
-            queue += [(name, True) for name in carried.reads]
+            queue += [(name, True) for name in statement.reads]
     seen: set[tuple[str, bool]] = set()
     while queue:
-        name, by_carried = queue.pop()
-        if (name, by_carried) in seen:
+        name, by_preamble = queue.pop()
+        if (name, by_preamble) in seen:
             continue
-        seen.add((name, by_carried))
+        seen.add((name, by_preamble))
         binding = heap.names.get(name)
         if binding and binding.cell > latest.get(name, -1):
             if binding.object:
                 names.add(name)
                 queue += [(n, False) for n in _require(binding.object, heap, objects)]
-            if not by_carried:
+            if not by_preamble:
                 continue
-        for index, carried in enumerate(plan.carried):
-            if name in carried.triggers and index not in run:
+        for index, statement in enumerate(plan.carried):
+            if name in statement.triggers and index not in run:
                 run.add(index)
-                queue += [(n, True) for n in carried.reads]
+                queue += [(n, True) for n in statement.reads]
     # A change of a data frame shows in the arrays that are parts of its memory.
     objects |= {o for o in reached(plan.hands_on, heap) if heap.objects[o].shares in objects}
     return Needs([plan.carried[index] for index in sorted(run)], names, objects)
@@ -95,7 +95,12 @@ def reached(names: Iterable[str], heap: Heap) -> set[str]:
 
 
 def reachable(starts: Iterable[str], requires: Callable[[str], Iterable[str]]) -> set[str]:
-    """The objects that one gets to from some by references, those themselves among them."""
+    """The ids that some ids lead to by references, those themselves among them.
+
+    Args:
+        starts: where from.
+        requires: gives the ids that an object refers to.
+    """
     seen: set[str] = set()
     queue = [*starts]
     while queue:

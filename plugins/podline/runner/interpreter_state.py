@@ -1,7 +1,17 @@
 """What a notebook changes that is no name: generators, the environment, where it stands.
 
-Each kind has a way to take its state, as plain values, and a way to put it back in another
-process. A kind is stored where the stage's cells changed it.
+In Jupyter one interpreter runs all cells, so what one sets, the next one goes by:
+
+    random.seed(4); pd.set_option("display.max_rows", 7); os.chdir("data")    # stage 1
+    print(random.random(), os.listdir())                                      # stage 2
+
+Each kind of state has a way to take it and a way to put it back in another process. A kind is
+stored only where the stage's cells changed it, which is told by comparing the bytes of a
+snapshot before them with those after. A state as in a fresh process is `{}` where that can be
+told, so that an import alone, or a generator that nobody has touched, is no change.
+
+The order of putting back is the runner's: the environment before any import, settings after
+the imports (which set them up), generators last of all (loading may draw).
 """
 
 import logging
@@ -27,6 +37,7 @@ class Kind:
     """A kind of state.
 
     Attributes:
+        name: the key under which it is stored.
         module: the module that holds it; no state while that is not imported.
         take: return the state; {}: as it is in a fresh process.
         put: set it.
@@ -50,7 +61,8 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         folder: the stage's working directory, for paths in it.
     """
     # Options may be functions of the notebook.
-    return {name: cloudpickle.dumps(value) for name, value in take_all(folder).items()}
+    used = [kind for kind in KINDS if kind.module in sys.modules]
+    return {kind.name: cloudpickle.dumps(kind.take(folder)) for kind in used}
 
 
 def changes(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes]:
@@ -60,26 +72,17 @@ def changes(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, byte
 
 
 def restore(name: str, data: bytes, folder: Path) -> None:
-    """Set a kind's state from the bytes of a snapshot; their hash must have been checked."""
-    put(name, pickle.loads(data), folder)
-
-
-def take_all(folder: Path) -> dict[str, Any]:
-    """Take every kind's state, as far as its module is imported.
+    """Set a kind's state from the bytes of a snapshot.
 
     Args:
-        folder: the stage's working directory, for paths in it.
-    """
-    return {kind.name: kind.take(folder) for kind in KINDS if kind.module in sys.modules}
-
-
-def put(name: str, state: Any, folder: Path) -> None:
-    """Set a kind's state.
+        name: the kind's.
+        data: the bytes, a pickle: their hash must have been checked.
+        folder: the stage's working directory.
 
     Raises:
         KeyError: there is no such kind.
     """
-    _BY_NAME[name].put(state, folder)
+    _BY_NAME[name].put(pickle.loads(data), folder)
 
 
 def is_generator(name: str) -> bool:
@@ -97,7 +100,15 @@ FIRST = frozenset({"environ", "sys.path"})
 
 
 def is_used(name: str, sources: Sequence[str]) -> bool:
-    """Whether a kind of state may matter to cells: whether its module is or will be imported."""
+    """Whether a kind of state may matter to cells: whether its module is or will be imported.
+
+    To put back the options of a library that a stage never uses would cost its import: seconds,
+    with Keras.
+
+    Args:
+        name: the kind's.
+        sources: the cells' texts.
+    """
     kind = _BY_NAME[name]
     if not kind.words or kind.module in sys.modules:
         return True
@@ -146,11 +157,15 @@ def _put_path(state: list[str], folder: Path) -> None:
 # -- settings of the interpreter and the standard library
 
 
+def _put_recursion_limit(state: int, folder: Path) -> None:
+    sys.setrecursionlimit(state)
+
+
 def _take_decimal(folder: Path) -> Any:
     import decimal
 
-    def read(context: decimal.Context) -> dict[str, Any]:
-        names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    def read(context: decimal.Context) -> dict[str, object]:
+        names = ["prec", "rounding", "Emin", "Emax", "capitals", "clamp"]
         return {name: getattr(context, name) for name in names} | {"traps": dict(context.traps)}
 
     found = read(decimal.getcontext())
@@ -161,10 +176,6 @@ def _put_decimal(state: Any, folder: Path) -> None:
     import decimal
 
     decimal.setcontext(decimal.Context(**state))
-
-
-def _take_warnings(folder: Path) -> Any:
-    return list(warnings.filters)
 
 
 def _put_warnings(state: Any, folder: Path) -> None:
@@ -180,8 +191,8 @@ def _put_warnings(state: Any, folder: Path) -> None:
 
 
 def _take_logging(folder: Path) -> Any:
-    loggers: dict[str, Any] = {"": logging.getLogger(), **logging.root.manager.loggerDict}
-    return {name: item.level for name, item in loggers.items() if getattr(item, "level", 0)}
+    loggers = {"": logging.getLogger(), **logging.root.manager.loggerDict}
+    return {n: level for n, logger in loggers.items() if (level := getattr(logger, "level", 0))}
 
 
 def _put_logging(state: Any, folder: Path) -> None:
@@ -347,6 +358,7 @@ def _put_random(state: Any, folder: Path) -> None:
 
 
 _KERAS = ("keras", "tensorflow")
+_PLOTTING = ("matplotlib", "pyplot", "seaborn", "plot")
 
 KINDS = (
     Kind("random", "random", lambda folder: random.getstate(), _put_random, generator=True),
@@ -355,20 +367,14 @@ KINDS = (
     Kind("environ", "os", _take_environ, _put_environ),
     Kind("sys.path", "sys", _take_path, _put_path),
     Kind("cwd", "os", _take_cwd, _put_cwd),
-    Kind(
-        "recursion limit", "sys",
-        lambda folder: sys.getrecursionlimit(), lambda state, folder: sys.setrecursionlimit(state),
-    ),
+    Kind("recursion limit", "sys", lambda folder: sys.getrecursionlimit(), _put_recursion_limit),
     Kind("decimal", "decimal", _take_decimal, _put_decimal),
-    Kind("warnings", "warnings", _take_warnings, _put_warnings),
+    Kind("warnings", "warnings", lambda folder: list(warnings.filters), _put_warnings),
     Kind("logging", "logging", _take_logging, _put_logging),
     Kind("numpy.settings", "numpy", _take_numpy_settings, _put_numpy_settings),
     Kind("pandas", "pandas", _take_pandas, _put_pandas, words=("pandas",)),
-    Kind(
-        "matplotlib", "matplotlib", _take_matplotlib, _put_matplotlib,
-        words=("matplotlib", "pyplot", "seaborn", "plot"),
-    ),
+    Kind("matplotlib", "matplotlib", _take_matplotlib, _put_matplotlib, words=_PLOTTING),
     Kind("sklearn", "sklearn", _take_sklearn, _put_sklearn, words=("sklearn",)),
     Kind("keras.settings", "keras", _take_keras_settings, _put_keras_settings, words=_KERAS),
-)  # fmt: skip
+)
 _BY_NAME = {kind.name: kind for kind in KINDS}

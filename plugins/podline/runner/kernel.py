@@ -1,4 +1,14 @@
-"""Runs cells as IPython does, passes their output on as it comes, and keeps it for the notebook."""
+"""Runs cells as IPython does, passes their output on as it comes, and keeps it for the notebook.
+
+Cells may use all that a notebook may: magics, `!commands`, top-level `await`, rich output. It is
+IPython's own shell, without the parts for somebody who types, and three things are different:
+
+- a cell's error ends the stage, and says which line of the cell raised;
+- output goes to the task's log as it comes, and into the executed notebook; of a progress bar,
+  which prints a thousand states, the notebook keeps the last;
+- `exit()` ends the cell and no more, and what IPython would swallow (a signal to stop that
+  comes while a cell runs) is raised.
+"""
 
 import base64
 import contextlib
@@ -7,9 +17,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Required, TypedDict
 
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
@@ -20,10 +29,28 @@ from traitlets import Type
 from traitlets.config import Config
 
 from podline.exceptions import CellFailed
+from podline.runner.pickling import Namespace
 from podline.text import lines_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OF_CELL = re.compile(r"<ipython-input-|<cell|.*ipykernel_")  # the file that a cell is, to Python
+
+
+Forms = dict[str, object]  # by MIME type
+
+
+class Output(TypedDict, total=False):
+    """What a cell showed, as nbformat has it; printed text still as a list of lines."""
+
+    output_type: Required[str]
+    name: str
+    text: list[str]
+    data: Forms
+    metadata: Forms
+    execution_count: int
+    ename: str
+    evalue: str
+    traceback: list[str]
 
 
 @dataclass
@@ -34,13 +61,13 @@ class ExecutedCell:
     source: str
     count: int | None = None
     seconds: float = 0.0
-    _outputs: list[dict[str, Any]] = field(default_factory=list)
+    _outputs: list[Output] = field(default_factory=list)
 
     @property
-    def outputs(self) -> list[dict[str, Any]]:
+    def outputs(self) -> list[dict[str, object]]:
         """What it showed, in the notebook's format."""
         return [
-            {**output, "text": "\n".join(output["text"])} if "text" in output else output
+            {**output, "text": "\n".join(output["text"])} if "text" in output else {**output}
             for output in list(self._outputs)
         ]
 
@@ -48,11 +75,11 @@ class ExecutedCell:
         """Add printed text; of a progress bar only the last state stays."""
         if not self._outputs or self._outputs[-1].get("name") != name:
             self._outputs.append({"output_type": "stream", "name": name, "text": [""]})
-        lines: list[str] = self._outputs[-1]["text"]
+        lines = self._outputs[-1]["text"]
         first, *rest = collapse(lines[-1] + text).split("\n")
         lines[-1:] = [first, *rest]
 
-    def show(self, output: dict[str, Any]) -> None:
+    def show(self, output: Output) -> None:
         """Add a rich output or an error."""
         self._outputs.append(output)
 
@@ -75,6 +102,8 @@ class _Publisher(DisplayPublisher):
 
 
 class _DisplayHook(DisplayHook):
+    """Keeps what a cell's last expression is."""
+
     kernel: "Kernel"
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
@@ -88,6 +117,8 @@ class _DisplayHook(DisplayHook):
 
 
 class _Shell(InteractiveShell):
+    """IPython's shell for cells that nobody types."""
+
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_DisplayHook)
     error: BaseException | None = None
@@ -105,6 +136,12 @@ class _Shell(InteractiveShell):
     # `exit()` in a cell ends the cell, not the stage.
     def ask_exit(self) -> None:
         pass
+
+    # IPython prints tracebacks; here the failure's own text has it, once.
+    def showtraceback(self, *arguments: Any, **named: Any) -> None:
+        pass
+
+    showsyntaxerror = showtraceback
 
     # Plots are shown inline: there is no event loop to join with.
     def enable_gui(self, gui: str | None = None) -> None:
@@ -171,16 +208,20 @@ class Kernel:
         self.cells: list[ExecutedCell] = []
 
     @property
-    def namespace(self) -> dict[str, Any]:
+    def namespace(self) -> Namespace:
         """The notebook's names."""
-        namespace: dict[str, Any] = self.shell.user_ns
+        namespace: Namespace = self.shell.user_ns
         return namespace
 
     def run(self, number: int, source: str) -> ExecutedCell:
         """Run a cell.
 
+        Args:
+            number: its number in the notebook.
+            source: its text.
+
         Raises:
-            CellFailed: the cell raised.
+            CellFailed: the cell raised. `exit()` and `exit(0)` are no failure.
         """
         cell = self.current = ExecutedCell(number, source)
         self.cells.append(cell)
@@ -199,8 +240,13 @@ class Kernel:
             raise self._failure(cell, error)
         return cell
 
-    def carry(self, number: int, line: int, source: str) -> None:
-        """Run a carried statement of a cell, quietly, its lines numbered as in the cell.
+    def run_quietly(self, number: int, line: int, source: str) -> None:
+        """Run a statement of the preamble, which is no cell of its own, and keep nothing of it.
+
+        Args:
+            number: of the cell that it stands in.
+            line: where it begins in that cell, for the lines of an error.
+            source: the statement's text.
 
         Raises:
             CellFailed: it raised.
@@ -215,7 +261,9 @@ class Kernel:
         self.shell.error = None
         if "Completer" in source:
             self.shell.Completer  # noqa: B018 - `%config IPCompleter` finds only what was made
-        with self._streams():
+        self.out = _Stream(self, "stdout", sys.stdout)
+        errors = _Stream(self, "stderr", sys.stderr)
+        with contextlib.redirect_stdout(self.out), contextlib.redirect_stderr(errors):
             self.shell.run_cell(source, store_history=store_history)
         error: BaseException | None = self.shell.error
         return error
@@ -225,21 +273,6 @@ class Kernel:
         if not isinstance(error, Exception | SystemExit | KeyboardInterrupt):
             raise error
 
-    @contextlib.contextmanager
-    def _streams(self) -> Iterator[None]:
-        out, err = sys.stdout, sys.stderr
-        self.out = sys.stdout = _Stream(self, "stdout", out)
-        sys.stderr = _Stream(self, "stderr", err)
-        # IPython prints tracebacks; here the failure's own text does, once.
-        show, self.shell.showtraceback = self.shell.showtraceback, lambda *a, **k: None
-        syntax = self.shell.showsyntaxerror
-        self.shell.showsyntaxerror = lambda *a, **k: None
-        try:
-            yield
-        finally:
-            self.shell.showtraceback, self.shell.showsyntaxerror = show, syntax
-            sys.stdout, sys.stderr = out, err
-
     # -- outputs
 
     def stream(self, name: str, text: str) -> None:
@@ -247,9 +280,15 @@ class Kernel:
         if self.current is not None:
             self.current.print(name, text)
 
-    def display(self, kind: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """Keep a rich output, and print its plain text."""
-        output: dict[str, Any] = {
+    def display(self, kind: str, data: Forms, metadata: Forms) -> None:
+        """Keep a rich output, and print its plain text.
+
+        Args:
+            kind: `display_data`, or `execute_result` of the cell's last expression.
+            data: its forms by MIME type.
+            metadata: of these forms.
+        """
+        output: Output = {
             "output_type": kind,
             "data": {mime: _encoded(value) for mime, value in data.items()},
             "metadata": metadata,
@@ -286,7 +325,11 @@ class Kernel:
         return CellFailed(cell.number, message, text)
 
     def _line(self, source: str, error: BaseException) -> int | None:
-        """The line of the cell that raised: of the frames in cells, the first of the last run."""
+        """The line of the cell that raised, or that called what did; None: it is in no cell.
+
+        IPython runs the cell without the blank lines above it, and a magic runs a body that
+        begins below its own line; both are counted again here.
+        """
         lines = lines_of(source)
         # IPython leaves out the blank lines above the first statement.
         above = _blank(lines)

@@ -12,10 +12,10 @@ import types
 from typing import Any
 
 from podline.exceptions import ArtifactError
-from podline.runner import pickling
+from podline.runner import object_walk
 from podline.runner.heap import Memory
 from podline.runner.heap_needs import reachable
-from podline.runner.pickling import Walk, has_identity
+from podline.runner.pickling import Objects, Walk, has_identity
 
 
 class Graph:
@@ -35,7 +35,7 @@ class Graph:
     def __init__(self, memory: Memory) -> None:
         self.memory, self.plan, self.context = memory, memory.plan, memory.context
         self.names: dict[str, str] = {}
-        self.values: dict[str, Any] = dict(memory.loaded)
+        self.values: Objects = dict(memory.loaded)
         self.ids = {id(value): object_id for object_id, value in self.values.items()}
         self.walks: dict[str, Walk] = {}
         self.views: dict[str, str] = {}
@@ -47,28 +47,28 @@ class Graph:
     def _bind(self, name: str) -> None:
         """Add the object that a name stands for, unless each stage makes it by itself.
 
-        That is what carried statements bound, as long as it is unchanged; a value that one of
-        them computed is made once in a run, and handed on.
+        That is what the preamble bound, as long as it is unchanged; a value that it
+        computed is made once in a run, and handed on.
         """
-        namespace, carried = self.memory.namespace, self.context.carried
+        namespace, preamble = self.memory.namespace, self.context.preamble
         if name in self.names or name not in namespace:
             return
         value = namespace[name]
         if name in self.memory.given:
             given, before, computed = self.memory.given[name]
             if value is given and before == self.memory.print(value):
-                if not computed or id(value) in carried:
+                if not computed or id(value) in preamble:
                     return
             else:
-                carried.pop(id(value), None)
-        elif isinstance(value, types.ModuleType) and self._is_carried(name):
+                preamble.pop(id(value), None)
+        elif isinstance(value, types.ModuleType) and self._is_of_preamble(name):
             return
         object_id = self.ids.get(id(value)) or f"{self.plan.stage}:{name}"
         self._add(object_id, value)
         self.names[name] = object_id
 
-    def _is_carried(self, name: str) -> bool:
-        return any(name in carried.binds for carried in self.plan.carried)
+    def _is_of_preamble(self, name: str) -> bool:
+        return any(name in statement.binds for statement in self.plan.carried)
 
     def _add(self, object_id: str, value: Any) -> None:
         self.values[object_id] = value
@@ -104,9 +104,10 @@ class Graph:
         """
         value, walk = self.values[object_id], Walk()
         if not isinstance(value, types.ModuleType):
-            carried = id(value) in self.context.carried  # by value, then, not by its name
+            # A further name for a class of the preamble is stored as that class's own name.
+            by_name = id(value) in self.context.preamble
             try:
-                walk = pickling.walk(value, self.context, frozenset() if carried else None)
+                walk = object_walk.walk(value, self.context, frozenset() if by_name else None)
             except Exception as error:
                 raise self.unstorable(object_id, error) from None
         self.walks[object_id] = walk

@@ -1,15 +1,22 @@
 """Pickles within a run: objects refer to each other by id, functions keep the notebook's globals.
 
 An object that other objects share is stored once; whoever holds it holds a reference. Functions
-and classes of carried cells go by name, so that `isinstance` holds across stages; those of a
-stage's own cells go by value, with the notebook's namespace as their globals.
+and classes of the preamble go by name, so that `isinstance` holds across stages; those of a
+stage's own cells go by value, with the notebook's namespace as their globals:
+
+    factor = 2
+    def scale(x): return x * factor    # stage 1
+    factor = 3; scale(1)               # stage 2 must show 3
+
+A function that is pickled with copies of the globals that it reads, as cloudpickle does by
+itself, would show 2 there.
+
+Pickle's own limits stay: what it refuses, such as a lock or a generator, cannot leave its stage.
 """
 
-import copyreg
+import contextlib
 import functools
-import hashlib
 import io
-import json
 import pickle
 import sys
 import types
@@ -21,23 +28,28 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-from podline.frameworks import is_keras_model
 from podline.runner import set_order
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
+Objects = dict[str, Any]  # by id
 
 # Values without an identity that a program could notice.
-_ATOMS = frozenset({
-    type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis), type(NotImplemented),
-    types.BuiltinFunctionType, types.CodeType, types.ModuleType, slice,
-})  # fmt: skip
-_VALUES = frozenset({tuple, frozenset, types.MethodType, types.GetSetDescriptorType})
+_ATOMS = {bool, int, float, complex, str, bytes, range, slice}
+_ATOMS |= {type(None), type(Ellipsis), type(NotImplemented)}
+_ATOMS |= {types.BuiltinFunctionType, types.CodeType, types.ModuleType}
+# The same, but there may be objects in them that have one.
+VALUES = {tuple, frozenset, types.MethodType, types.GetSetDescriptorType}
 
 
 def has_identity(value: Any) -> bool:
-    """Whether two names for this object could be told from two equal objects."""
+    """Whether two names for this object could be told from two equal objects.
+
+    Only such an object needs an id. After `a = b = []` a change by `a` shows in `b`, and must in
+    later stages; after `a = b = 1` there is no way to change the number. Classes of libraries
+    have none either: each process imports its own.
+    """
     kind = type(value)
-    if kind in _ATOMS or kind in _VALUES:
+    if kind in _ATOMS or kind in VALUES:
         return False
     module = kind.__module__
     if module in ("datetime", "decimal", "fractions", "uuid", "pathlib") or (
@@ -73,22 +85,29 @@ class Walk:
 
 
 class Context:
-    """What pickling must know of the notebook: its namespace, carried definitions, objects.
+    """What pickling must know of the notebook: its namespace, the preamble's definitions, objects.
+
+    Objects are known by Python's id, so whoever fills these must keep them alive.
 
     Attributes:
         namespace: the notebook's names.
         folder: the working directory, which is another in each stage; "": paths stay as they are.
-        carried: names of carried functions and classes, by Python's id.
+        preamble: names of its functions and classes, by Python's id.
         roots: ids of stored objects, by Python's id.
     """
 
     def __init__(self, namespace: Namespace, folder: str = "") -> None:
         self.namespace, self.folder = namespace, folder
-        self.carried: dict[int, str] = {}
+        self.preamble: dict[int, str] = {}
         self.roots: dict[int, str] = {}
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles what is an object's own, and refers to the rest.
+
+    `own` are the objects to write out though they are known: those that this pickle is of.
+    """
+
     def __init__(self, file: Any, context: Context, own: frozenset[int], walk: Walk) -> None:
         super().__init__(file, protocol=5)
         self.globals_ref[id(context.namespace)] = context.namespace
@@ -97,6 +116,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self.sets: dict[int, _Set] = {}
 
     def persistent_id(self, obj: Any) -> Any:
+        """What stands for an object in the pickle; None: the object is written out."""
         if type(obj) in _ATOMS:
             if type(obj) is str and self.context.folder and self.context.folder in obj:
                 self.walk.placed = True
@@ -106,19 +126,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         known = id(obj)
         if obj is self.context.namespace:
             return ("namespace",)
-        if known in self.context.carried and known not in self.own:
-            self.walk.names.add(self.context.carried[known])
-            return ("name", self.context.carried[known])
+        if known in self.context.preamble and known not in self.own:
+            self.walk.names.add(self.context.preamble[known])
+            return ("name", self.context.preamble[known])
         if known in self.context.roots and known not in self.own:
             self.walk.requires.add(self.context.roots[known])
             return ("object", self.context.roots[known])
         return self.visit(obj)
 
     def visit(self, obj: Any) -> Any:
+        """What stands for an object that nothing else refers to, if not itself."""
         # Not by reducer_override, which is not asked about sets.
         return ("set", self.sets.setdefault(id(obj), _Set(obj))) if type(obj) is set else None
 
     def reducer_override(self, obj: Any) -> Any:
+        """How to make an object again, where pickle and cloudpickle would lose something."""
         if isinstance(obj, types.FunctionType):
             if obj.__code__ is _DISPATCHING.__code__:
                 registry = dict(obj.registry)  # type: ignore[attr-defined]
@@ -139,19 +161,25 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             _refuse_hooks(obj)
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
-        elif _is_array(obj) and not (obj.flags.writeable or obj.flags.forc):
+        elif is_array(obj) and not (obj.flags.writeable or obj.flags.forc):
             obj = obj.copy()  # of parts of others, numpy forgets that they are read-only
             obj.flags.writeable = False
             return obj.__reduce_ex__(5)
         elif isinstance(obj, types.CellType):
-            contents = (obj.cell_contents,) if _is_filled(obj) else ()
+            contents: tuple[Any, ...] = ()
+            with contextlib.suppress(ValueError):  # the variable is not bound yet
+                contents = (obj.cell_contents,)
             return (types.CellType, (), contents, None, None, _fill_cell)
         elif isinstance(obj, types.ModuleType):
             return NotImplemented if obj.__name__ != "__main__" else (_main, ())
         return super().reducer_override(obj)
 
     def reduce_function(self, function: types.FunctionType) -> Any:
-        """By value, with the namespace itself as the globals and the cells as they are shared."""
+        """By value, with the namespace itself as the globals and the cells as they are shared.
+
+        The function is made first and filled afterwards, since a default, an attribute or a cell
+        may hold the function itself.
+        """
         state = {name: getattr(function, name) for name in _FUNCTION_STATE}
         namespace = self.context.namespace
         arguments = (function.__code__, namespace, function.__name__, function.__closure__)
@@ -159,7 +187,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 class _Set:
-    """Stands for a set, which comes back in the same order."""
+    """Stands for a set, which comes back in the same order.
+
+    It holds the set to fill before the elements are there, as one of them may hold the set.
+    """
 
     __slots__ = ("values",)
 
@@ -212,9 +243,9 @@ def _refuse_hooks(kind: type) -> None:
         )
 
 
-_FUNCTION_STATE = (
-    "__qualname__", "__defaults__", "__kwdefaults__", "__annotations__", "__doc__", "__module__",
-)  # fmt: skip
+_FUNCTION_STATE = [
+    f"__{name}__" for name in ["qualname", "defaults", "kwdefaults", "annotations", "doc", "module"]
+]
 
 
 def _make_function(
@@ -228,14 +259,6 @@ def _fill_function(function: types.FunctionType, state: Any) -> None:
     for name, value in attributes.items():
         setattr(function, name, value)
     function.__dict__.update(own)
-
-
-def _is_filled(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - raises where the variable is not bound yet
-    except ValueError:
-        return False
-    return True
 
 
 def _fill_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
@@ -254,125 +277,32 @@ def _main() -> types.ModuleType:
     return __main__
 
 
-class _Walker(_Pickler):
-    """Pickles into a hash, and notes what it meets."""
-
-    def visit(self, obj: Any) -> Any:
-        if type(obj) in _VALUES:
-            return None
-        self.keep.append(obj)
-        if has_identity(obj):
-            if id(obj) in self.walk.parts:
-                self.walk.repeated = True
-            self.walk.parts[id(obj)] = obj
-        if (digest := _digest_array(obj, self.walk)) is not None:
-            return digest
-        return _digest_whole(obj, self.walk, self.context)
-
-
-def _is_array(obj: Any) -> bool:
+def is_array(obj: Any) -> bool:
     """Whether an object is an array of numpy's without Python objects, told without numpy."""
     kind = type(obj)
     is_array = kind.__name__ == "ndarray" and kind.__module__ == "numpy"
     return is_array and not obj.dtype.hasobject
 
 
-def _digest_array(obj: Any, walk: Walk) -> Any:
-    """Hash a numpy array's own bytes: pickling would copy them."""
-    if not _is_array(obj):
-        return None
-    walk.arrays.append(obj)
-    order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""
-    data = obj if order == "C" else obj.T if order == "F" else obj.copy()
-    digest = hashlib.sha256(data.reshape(-1).view("u1").data if data.size else b"").hexdigest()
-    return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
+def dump(values: Objects, context: Context, file: BinaryIO) -> None:
+    """Pickle objects by id; those that are not among them are referred to.
 
-
-def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
-    """Hash what is stored whole: its inner arrays are nobody else's business."""
-    module = type(obj).__module__.partition(".")[0]
-    if module == "pandas" and hasattr(obj, "_mgr"):
-        # Copy-on-write: frames that share memory do not show it.
-        data = pickle.dumps(obj, protocol=5)
-        if context.folder and context.folder.encode() in data:
-            raise pickle.PicklingError(
-                "it holds paths of the working directory, which is another in each stage; use "
-                "paths relative to it"
-            )
-        return ("pandas", hashlib.sha256(data).hexdigest())
-    if is_keras_model(obj):
-        walk.names |= own_code(obj, context.namespace).keys()
-        for part in [*obj._flatten_layers(include_self=False), getattr(obj, "optimizer", None)]:
-            if part is not None:
-                walk.opaque[id(part)] = part
-        return ("keras", _digest_model(obj))
-    return None
-
-
-def own_code(model: Any, namespace: Namespace) -> dict[str, Any]:
-    """The notebook's own classes and functions that a Keras model's description names."""
-    text = _description(model)
-    return {
-        name: value
-        for name, value in namespace.items()
-        if isinstance(value, type | types.FunctionType)
-        and value.__module__ == "__main__"
-        and f'"{value.__name__}"' in text
-    }
-
-
-def _description(model: Any) -> str:
-    try:
-        return f"{model.to_json()} {json.dumps(model.get_compile_config(), default=repr)}"
-    except Exception:  # a model without a config: its weights tell
-        return f'"{type(model).__name__}"'
-
-
-def _digest_model(model: Any) -> str:
-    digest = hashlib.sha256(_description(model).encode())
-    variables = list(model.variables)
-    if getattr(model, "optimizer", None) is not None:
-        variables += model.optimizer.variables
-    for variable in variables:
-        digest.update(bytes(memoryview(variable.numpy())))
-    return digest.hexdigest()
-
-
-class _HashFile:
-    def __init__(self) -> None:
-        self.hash = hashlib.sha256()
-
-    def write(self, data: Any) -> int:
-        self.hash.update(data)
-        return len(data)
-
-
-def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Walk:
-    """Look through an object.
+    Args:
+        values: the objects, by id.
+        context: what is known of the notebook. The preamble's definitions go by name even if
+            they are among the objects.
+        file: where to.
 
     Raises:
-        Exception: whatever pickling one of its parts raises.
+        Exception: whatever pickling one of their parts raises.
     """
-    result, sink = Walk(), _HashFile()
-    if isinstance(value, type):
-        copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
-    walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
-    walker.dump(value)
-    result.print = sink.hash.hexdigest()
-    result.parts.pop(id(value), None)
-    result.arrays = [array for array in result.arrays if array is not value] + (
-        [value] if any(array is value for array in result.arrays) else []
-    )
-    return result
-
-
-def dump(values: dict[str, Any], context: Context, file: BinaryIO) -> None:
-    """Pickle objects by id; those that are not among them are referred to."""
-    own = frozenset(map(id, values.values())) - context.carried.keys()
-    _Pickler(file, context, own, Walk()).dump(values)
+    own = frozenset(map(id, values.values())) - context.preamble.keys()
+    Pickler(file, context, own, Walk()).dump(values)
 
 
 class _Unpickler(pickle.Unpickler):
+    """Gives what `Pickler` referred to: see `load`."""
+
     def __init__(
         self,
         file: BinaryIO,
@@ -418,5 +348,11 @@ def load(
         name: gives what a name stands for; for None, the namespace itself.
         resolve: gives the other objects that they refer to, by id.
         folder: the working directory.
+
+    Returns:
+        The objects by id, as `dump` got them.
+
+    Raises:
+        Exception: whatever making one of them again raises.
     """
     return _Unpickler(file, name, resolve, folder).load()

@@ -1,9 +1,17 @@
 """Stages side by side: refused, where one goes by what the other changed and no name shows.
 
 From top to bottom, a stage would see the files, the generators and the settings that a stage
-above it left, whatever their tags say. Side by side it does not. So each stage notes what it
-changed and what it went by, and looks at the notes of those beside it before it may succeed: of
-two stages, at least the second to look sees both notes.
+above it left, whatever their tags say. Side by side it does not:
+
+    random.seed(1); a = random.random()     # stage left
+    b = random.random()     # stage right: from top to bottom, the second number of that seed
+
+So each stage notes what it changed and what it went by, and looks at the notes of those beside
+it before it may succeed. It stores its own notes first: of two stages, at least the second to
+look sees both notes, whichever of them is further up. That one fails, and with it the run.
+
+It goes by what happened: two stages that write to different files or draw nothing run side by
+side without a word. Only of files that libraries read by ways of their own, the code must tell.
 """
 
 import hashlib
@@ -35,7 +43,7 @@ class Notes(Json):
     Attributes:
         notebook_sha256: the version of the notebook.
         stage, order, cell: the stage's name, its place, and the number of its last cell.
-        source: the text of its cells and of what was carried to it.
+        source: the text of its cells and of the preamble.
         reseeds: whether its cells seed the generators themselves.
         state: hashes of the states at its end, by kind; `changed`: the kinds that it changed.
         written: the files that it wrote or deleted; `read`: those that it opened to read, and the
@@ -55,10 +63,21 @@ class Notes(Json):
 
 
 def take(
-    plan: StagePlan, before: dict[str, bytes], after: dict[str, bytes], written: Sequence[str],
+    plan: StagePlan,
+    before: dict[str, bytes],
+    after: dict[str, bytes],
+    written: Sequence[str],
     read: Sequence[str],
-) -> Notes:  # fmt: skip
-    """Note what a stage did, from the states before and after its cells, and its files."""
+) -> Notes:
+    """Note what a stage did.
+
+    Args:
+        plan: the stage's.
+        before: the interpreter's states before its cells, by kind.
+        after: those after its cells.
+        written: the files that it wrote or deleted.
+        read: the files that it read, and the folders that it listed.
+    """
     sources = [statement.source for statement in plan.carried]
     sources += [cell.source for cell in plan.cells]
     changed = set(interpreter_state.changes(before, after)) - _HARMLESS
@@ -80,6 +99,13 @@ def take(
 
 def compare(task: StageTask, store: Store, mine: Notes) -> None:
     """Leave this stage's notes in the store, and compare them with those of the stages beside it.
+
+    Tries of another version of the notebook do not count: their cells are not these.
+
+    Args:
+        task: the stage's.
+        store: where notes are left.
+        mine: this stage's notes.
 
     Raises:
         ArtifactError: the one further down goes by what the one above changed.
@@ -108,6 +134,8 @@ def _notes_of(task: StageTask, store: Store, stage: str) -> Iterator[Notes]:
 def check(earlier: Notes, later: Notes, seeded: bool) -> None:
     """Compare two stages that run side by side.
 
+    Only the one further down can be wrong: from top to bottom, the other does not see it.
+
     Args:
         earlier: the one that stands further up in the notebook.
         later: the other one.
@@ -133,6 +161,7 @@ def check(earlier: Notes, later: Notes, seeded: bool) -> None:
 
 
 def _goes_by(notes: Notes, path: PurePath) -> bool:
+    """Whether a stage read a file, listed a folder above it, or names it in its code."""
     listed = any(f"{folder}/" in notes.read for folder in path.parents)
     # Libraries read files by ways that Python does not report: their name gives them away.
     named = path.name in notes.source and str(path) not in notes.written
@@ -152,7 +181,11 @@ def _conflict(earlier: Notes, later: Notes, what: str, advice: str) -> ArtifactE
 
 @dataclass
 class Reading:
-    """The files below a folder that Python code opened to read, and the folders that it listed."""
+    """The files below a folder that Python code opened to read, and the folders that it listed.
+
+    A hook of the interpreter's audit events hears of them. It sees what goes through Python's own
+    functions; libraries in C may open files by themselves (`_goes_by`).
+    """
 
     folder: Path
     paths: set[str] = field(default_factory=set)

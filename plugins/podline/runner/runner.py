@@ -1,4 +1,21 @@
-"""Runs one stage: fetch and verify, import, load, run the cells, dump, store, and say so."""
+"""Runs one stage: fetch and verify, import, load, run the cells, dump, store, and say so.
+
+A stage's cells must find all as if the cells above them had run in the same process. So the
+order of steps matters:
+
+1. the environment and `sys.path`, then imports and definitions: those may go by these;
+2. other settings, since imports set them up; then objects; then generators, since loading a
+   Keras model draws;
+3. a snapshot of all that, the cells, and a second one, before anything is written: to write a
+   model may draw as well.
+
+    random.seed(1); model = keras.Sequential([...])    # stage 1
+    model                                              # stage 2 loads it, and Keras draws a seed
+    random.random()                                    # stage 3 must not notice
+
+A stage checks the sha256 of all that it fetches against what the stages before noted of it. The
+hash of its own result is in its last line of output, for whoever goes on from it.
+"""
 
 import contextlib
 import hashlib
@@ -10,29 +27,17 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from podline.contract import (
-    RESULT_MARK,
-    Artifact,
-    Failure,
-    Heap,
-    PublishedVersion,
-    StageResult,
-    StageTask,
-)
+from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.frameworks import versions
 from podline.models import lineage
-from podline.runner import (
-    interpreter_state,
-    race_check,
-    termination_message,
-    working_dir,
-)
+from podline.runner import interpreter_state, race_check, termination_message, working_dir
 from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
 from podline.runner.heap import Memory
@@ -51,9 +56,20 @@ class Terminated(BaseException):
 
 
 class Runner:
-    """One stage's try."""
+    """One stage's try.
+
+    Whatever ends it, a failing cell, SIGTERM or a defect, the result says so (`finish`); only
+    where the store is away is there no place for a result.
+    """
 
     def __init__(self, task: StageTask, store: Store, clock: Clock) -> None:
+        """Make the stage's folders, and begin to fetch what the stages before left.
+
+        Args:
+            task: what to do.
+            store: where all that it reads and leaves is.
+            clock: started when the process did.
+        """
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
         self.folder = Path(tempfile.mkdtemp(prefix="podline-")).resolve()
         self.work = self.folder / "work"
@@ -68,7 +84,7 @@ class Runner:
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
         self.finishing = False
-        # On their way while IPython is imported.
+        # On their way while IPython is imported, which takes a few tenths of a second.
         self.results = ThreadPoolExecutor(1).submit(self._results)
         from podline.runner.kernel import Kernel
 
@@ -112,7 +128,7 @@ class Runner:
         self._import(needs)
         self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
-        objects.carry(needs.carried)
+        objects.note_preamble(needs.preamble)
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
@@ -143,7 +159,7 @@ class Runner:
             race_check.compare(self.task, self.store, notes)
         heap = self._store(pending, written, states)
         for path in deleted:
-            heap.files[path] = self._empty("deleted")
+            heap.files[path] = self._plain(("deleted", 0, ""), "deleted")
         return Heap(self.heap.names | bindings, heap.objects, heap.files, heap.state)
 
     # -- fetch
@@ -164,7 +180,7 @@ class Runner:
                 (self.work / name).mkdir(parents=True, exist_ok=True)
             elif artifact.sha256:
                 wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
-        self._parallel(lambda item: self._download(*item), wanted.values())
+        _parallel([partial(self._download, *item) for item in wanted.values()])
         for name in self.plan.files.keys() - self.heap.files.keys():
             working_dir.make_executable(self.work / name)
         for name, artifact in self.heap.files.items():
@@ -195,13 +211,6 @@ class Runner:
         with self.lock:
             self.bytes_in += path.stat().st_size
 
-    def _parallel(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        items = list(items)
-        if len(items) < 2:
-            return [function(item) for item in items]
-        with ThreadPoolExecutor(min(_TRANSFERS, len(items))) as pool:
-            return list(pool.map(function, items))
-
     # -- imports and state
 
     def _enter(self, paths: dict[str, Path]) -> None:
@@ -211,12 +220,10 @@ class Runner:
         self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
 
     def _import(self, needs: Needs) -> None:
-        for carried in needs.carried:
-            self.kernel.carry(carried.cell, carried.line, carried.source)
+        for statement in needs.preamble:
+            self.kernel.run_quietly(statement.cell, statement.line, statement.source)
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
-        libraries |= {
-            interpreter_state.module_of(name) for name in self.heap.state if self._uses(name)
-        }
+        libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
         for library in sorted(libraries):
             importlib.import_module(library)
 
@@ -226,9 +233,8 @@ class Runner:
     def _restore(self, paths: dict[str, Path], names: Iterable[str]) -> None:
         for name in filter(self._uses, names):
             # The hash that the control plane holds vouched for the bytes.
-            interpreter_state.restore(
-                name, paths[self.heap.state[name].key].read_bytes(), self.work
-            )
+            data = paths[self.heap.state[name].key].read_bytes()
+            interpreter_state.restore(name, data, self.work)
 
     # -- cells
 
@@ -275,32 +281,34 @@ class Runner:
     # -- store
 
     def _store(self, pending: list[Pending], written: list[str], states: dict[str, bytes]) -> Heap:
-        """Store what the stage made, and beside it the executed notebook."""
+        """Store what the stage made, and beside it the executed notebook.
+
+        Args:
+            pending: the written objects.
+            written: paths below the working directory that are new or changed.
+            states: what else changed, as bytes by its kind.
+
+        Returns:
+            The heap as the next stage gets it, but for names and deleted files.
+        """
         heap = Heap({}, dict(self.heap.objects), dict(self.heap.files), dict(self.heap.state))
         made = [path for item in pending for path in (item.path, *item.pictures)]
-        uploads = [(f"artifacts/{path.name}", path) for path in made]
-        about = {name: working_dir.describe(self.work / name, self.work) for name in written}
-        folders = [name for name in written if name.endswith("/")]
-        links = [name for name in written if about[name].startswith("link:")]
-        written = [name for name in written if name not in folders and name not in links]
-        uploads += [(f"files/{name}", self.work / name) for name in written]
+        uploads = {f"artifacts/{path.name}": path for path in made}
+        kinds = {name: working_dir.kind_of(self.work / name) for name in written}
+        uploads |= {f"files/{n}": self.work / n for n, kind in kinds.items() if kind == "file"}
         for name, data in states.items():
-            path = self.scratch / f"state-{name}.pickle"
+            path = uploads[f"state/{name}.pickle"] = self.scratch / f"state-{name}.pickle"
             path.write_bytes(data)
-            uploads.append((f"state/{name}.pickle", path))
-        jobs = [partial(self._upload, *upload) for upload in uploads]
-        results = self._parallel(lambda job: job(), [*jobs, partial(self.save, EXECUTED)])
-        stored = dict(zip([name for name, _ in uploads], results, strict=False))
+        jobs = [partial(self._upload, *upload) for upload in uploads.items()]
+        results = _parallel([*jobs, partial(self.save, EXECUTED)])
+        stored = dict(zip(uploads, results, strict=False))
         for item in pending:
-            key, size, digest = stored[f"artifacts/{item.path.name}"]
-            artifact = item.artifact(key, size, digest, self.plan)
+            artifact = item.artifact(*stored[f"artifacts/{item.path.name}"])
             heap.objects.update(dict.fromkeys(item.objects, artifact))
-        for name in folders:
-            heap.files[name] = self._empty("folder")
-        for name in links:
-            heap.files[name] = self._empty("link", about[name])
-        for name in written:
-            heap.files[name] = self._plain(stored[f"files/{name}"], "file", about[name])
+        for name, kind in kinds.items():
+            about = working_dir.describe(self.work / name, self.work)
+            content = stored.get(f"files/{name}", (about or kind, 0, ""))
+            heap.files[name] = self._plain(content, kind, about)
         for name in states:
             heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
         return heap
@@ -317,10 +325,6 @@ class Runner:
         key, size, digest = stored
         plan = self.plan
         return Artifact(key, kind, size, digest, plan.stage, plan.last_cell, type_)
-
-    def _empty(self, kind: str, type_: str = "") -> Artifact:
-        """What has no content: an empty folder, a link, a file that a stage deleted."""
-        return self._plain((type_ or kind, 0, ""), kind, type_)
 
     # -- the end
 
@@ -355,9 +359,9 @@ class Runner:
             peak_memory=_peak_memory(),
             started=self.clock.started,
             failure=failure,
-            versions=_versions(),
+            versions=versions(_REPORTED),
             data=lineage.data(),
-            published=tuple(PublishedVersion(*version) for version in lineage.published),
+            published=tuple(lineage.published),
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
@@ -381,6 +385,14 @@ class Runner:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run some jobs at once and return what they do; a single one needs no thread."""
+    if len(jobs) < 2:
+        return [job() for job in jobs]
+    with ThreadPoolExecutor(min(_TRANSFERS, len(jobs))) as pool:
+        return list(pool.map(lambda job: job(), jobs))
+
+
 _REPORTED = ("numpy", "pandas", "sklearn", "tensorflow", "keras", "pyarrow", "IPython")
 
 
@@ -394,13 +406,3 @@ def _peak_memory() -> int:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _versions() -> dict[str, str]:
-    """The versions of what computed, as far as it was imported."""
-    versions = {"python": sys.version.split()[0]}
-    for name in _REPORTED:
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if isinstance(version, str):
-            versions[name] = version
-    return versions

@@ -1,12 +1,19 @@
 """The formats of stored objects: each type in the format that others can read as well.
 
 A format is taken only if the object comes back equal: same types, index, time zones, keys. A
-format that cannot promise it by its rules alone reads back what it wrote and compares. Where
+notebook must not be able to tell that its object went through a file. So JSON does not fit a
+tuple or a dict with numbers as keys, which it would bring back as a list and with texts:
+
+    limits = {1: (0, 5)}       # stage 1: a pickle
+    limits[1]                  # stage 2: (0, 5); from JSON it would be a KeyError
+
+A format that cannot promise this by its rules alone reads back what it wrote and compares. Where
 nothing fits, the object is pickled (`podline.runner.pickling`), for this run only.
 """
 
 import importlib
 import json
+import re
 import sys
 import types
 import warnings
@@ -17,7 +24,8 @@ from typing import Any
 
 from podline.equality import equal
 from podline.frameworks import dump_skops, is_estimator, is_keras_model, load_skops
-from podline.runner.pickling import own_code
+from podline.runner.object_walk import own_code
+from podline.runner.pickling import Namespace
 
 PICKLE = "pickle"
 VIEW = "view"
@@ -32,20 +40,30 @@ class Format:
         name: the kind that the artifact gets; `suffix`: the ending of its key.
         fits: whether an object is of a type that this format stores.
         dump: write an object to a file; True if it will come back equal.
-        load: read it back.
+        load: read it back from its path.
         libraries: modules that loading imports.
+        needs_code: whether `load` also takes the notebook's own classes and functions.
     """
 
     name: str
     suffix: str
     fits: Callable[[Any], bool]
     dump: Callable[[Any, Path], bool]
-    load: Callable[[Path, dict[str, Any]], Any]
+    load: Callable[..., Any]
     libraries: tuple[str, ...] = ()
+    needs_code: bool = False
 
 
 def store_typed(value: Any, folder: Path, name: str) -> tuple[str, Path] | None:
-    """Write an object in the first format that keeps it; None where none does.
+    """Write an object in the first format that keeps it.
+
+    Args:
+        value: the object.
+        folder: where to.
+        name: the file's, without its ending.
+
+    Returns:
+        The format's name and the file; None where no format keeps the object.
 
     Raises:
         Exception: it is a Keras model that Keras cannot save or load.
@@ -62,13 +80,19 @@ def store_typed(value: Any, folder: Path, name: str) -> tuple[str, Path] | None:
     return None
 
 
-def load_typed(kind: str, path: Path, namespace: dict[str, Any]) -> Any:
-    """Read an object back; `namespace` has the notebook's own classes.
+def load_typed(kind: str, path: Path, namespace: Namespace) -> Any:
+    """Read an object back.
+
+    Args:
+        kind: the format's name.
+        path: the file.
+        namespace: the notebook's own classes and functions, which a Keras model may need.
 
     Raises:
-        KeyError: there is no format of that name.
+        StopIteration: there is no format of that name.
     """
-    return next(form for form in FORMATS if form.name == kind).load(path, namespace)
+    form = next(form for form in FORMATS if form.name == kind)
+    return form.load(path, namespace) if form.needs_code else form.load(path)
 
 
 def load_module(path: Path) -> Any:
@@ -89,6 +113,9 @@ def _is(value: Any, module: str, *names: str) -> bool:
 # -- plain values
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which no file can hold
+
+
 def _is_plain(value: Any) -> bool:
     kind = type(value)
     if value is None or kind is bool:
@@ -98,7 +125,7 @@ def _is_plain(value: Any) -> bool:
     if kind is int:
         return bool(value.bit_length() < 10_000)  # Python limits the digits that it converts
     if kind is str:
-        return bool(value.isascii() or _encodes(value))
+        return bool(value.isascii() or not _SURROGATES.search(value))
     if kind is list:
         return all(map(_is_plain, value))
     if kind is dict:
@@ -106,20 +133,12 @@ def _is_plain(value: Any) -> bool:
     return False
 
 
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _dump_json(value: Any, path: Path) -> bool:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     return True
 
 
-def _load_json(path: Path, namespace: dict[str, Any]) -> Any:
+def _load_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -133,13 +152,12 @@ def _is_array(value: Any) -> bool:
 def _dump_npy(value: Any, path: Path) -> bool:
     import numpy as np
 
-    with path.open("wb") as file:
-        np.save(file, value, allow_pickle=False)
+    np.save(path, value, allow_pickle=False)
     contiguous = value.flags.c_contiguous or value.flags.f_contiguous
     return bool(contiguous and value.dtype.metadata is None)
 
 
-def _load_npy(path: Path, namespace: dict[str, Any]) -> Any:
+def _load_npy(path: Path) -> Any:
     import numpy as np
 
     return np.load(path, allow_pickle=False)
@@ -150,16 +168,15 @@ def _is_scalar(value: Any) -> bool:
     return bases[0].__module__ == "numpy" and any(base.__name__ == "generic" for base in bases)
 
 
-def _load_scalar(path: Path, namespace: dict[str, Any]) -> Any:
-    return _load_npy(path, namespace)[()]
+def _load_scalar(path: Path) -> Any:
+    return _load_npy(path)[()]
 
 
 def _dump_scalar(value: Any, path: Path) -> bool:
     import numpy as np
 
-    with path.open("wb") as file:
-        np.save(file, np.asarray(value), allow_pickle=False)
-    return type(_load_scalar(path, {})) is type(value)
+    np.save(path, np.asarray(value), allow_pickle=False)
+    return type(_load_scalar(path)) is type(value)
 
 
 def _is_array_dict(value: Any) -> bool:
@@ -175,12 +192,11 @@ def _is_array_dict(value: Any) -> bool:
 def _dump_npz(value: Any, path: Path) -> bool:
     import numpy as np
 
-    with path.open("wb") as file:
-        np.savez(file, **value, allow_pickle=False)
-    return equal(_load_npz(path, {}), value)
+    np.savez(path, **value, allow_pickle=False)
+    return equal(_load_npz(path), value)
 
 
-def _load_npz(path: Path, namespace: dict[str, Any]) -> Any:
+def _load_npz(path: Path) -> Any:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as arrays:
@@ -196,33 +212,26 @@ def is_frame(value: Any) -> bool:
 
 
 def _dump_parquet(value: Any, path: Path) -> bool:
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    frame = value
-    labels = (
-        [value.name, *value.index.names]
-        if value.ndim == 1
-        else [*value.columns, *value.index.names]
-    )
+    labels = [*(value.columns if value.ndim == 2 else [value.name]), *value.index.names]
     if any(type(label) is not str and label is not None for label in labels):
         return False  # Parquet knows no other labels than text
-    if isinstance(value, pd.Series):
-        frame = value.to_frame("value" if value.name is None else value.name)
-    about = {"type": type(value).__name__, "name": getattr(value, "name", "") is not None}
+    named = getattr(value, "name", "") is not None
+    frame = value if value.ndim == 2 else value.to_frame(value.name if named else "value")
     freq = getattr(value.index, "freqstr", None)
+    about = {"type": type(value).__name__, "name": named, "freq": freq}
     try:
         table = pa.Table.from_pandas(frame)
-        about_bytes = json.dumps({**about, "freq": freq}).encode()
-        table = table.replace_schema_metadata({**table.schema.metadata, b"podline": about_bytes})
-        pq.write_table(table, path, compression="lz4")
-        return _same_frame(_load_parquet(path, {}), value)
+        metadata = {**table.schema.metadata, b"podline": json.dumps(about).encode()}
+        pq.write_table(table.replace_schema_metadata(metadata), path, compression="lz4")
+        return _same_frame(_load_parquet(path), value)
     except (pa.ArrowException, TypeError, ValueError, KeyError, NotImplementedError):
         return False
 
 
-def _load_parquet(path: Path, namespace: dict[str, Any]) -> Any:
+def _load_parquet(path: Path) -> Any:
     import pandas as pd
     import pyarrow.parquet as pq
 
@@ -241,11 +250,11 @@ def _load_parquet(path: Path, namespace: dict[str, Any]) -> Any:
 def _same_frame(first: Any, second: Any) -> bool:
     import pandas as pd
 
-    compare: Any = pd.testing.assert_frame_equal
-    if isinstance(second, pd.Series):
-        compare = pd.testing.assert_series_equal
-    elif type(first.columns) is not type(second.columns):
-        return False
+    compare: Any = pd.testing.assert_series_equal
+    if second.ndim == 2:
+        compare = pd.testing.assert_frame_equal
+        if type(first.columns) is not type(second.columns):
+            return False
     try:
         compare(first, second, check_exact=True, check_freq=True, check_flags=True)
     except AssertionError:
@@ -277,13 +286,13 @@ def _dump_table(value: Any, path: Path) -> bool:
 
     try:
         pq.write_table(value, path, compression="lz4", use_compliant_nested_type=False)
-        loaded = _load_table(path, {})
+        loaded = _load_table(path)
     except pa.ArrowException:
         return False
     return bool(loaded.equals(value, check_metadata=True))
 
 
-def _load_table(path: Path, namespace: dict[str, Any]) -> Any:
+def _load_table(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     return pq.read_table(path, partitioning=None)
@@ -308,7 +317,7 @@ def _dump_keras(value: Any, path: Path) -> bool:
     return type(loaded) is type(value) and equal(loaded.get_weights(), value.get_weights())
 
 
-def _load_keras(path: Path, namespace: dict[str, Any]) -> Any:
+def _load_keras(path: Path, namespace: Namespace) -> Any:
     import zipfile
 
     import keras
@@ -326,20 +335,15 @@ def _seed_generators(model: Any) -> list[Any]:
     return [g for layer in model._flatten_layers() for g in layer._seed_generators]
 
 
-def _load_skops(path: Path, namespace: dict[str, Any]) -> Any:
-    return load_skops(path)  # the hash that the control plane holds vouches for the file
-
+_PARQUET, _KERAS = ("pandas", "pyarrow.parquet"), ("keras", "tensorflow")
 
 FORMATS = (
     Format("json", ".json", _is_plain, _dump_json, _load_json),
     Format("npy", ".npy", _is_array, _dump_npy, _load_npy, ("numpy",)),
     Format("npy-scalar", ".npy", _is_scalar, _dump_scalar, _load_scalar, ("numpy",)),
     Format("npz", ".npz", _is_array_dict, _dump_npz, _load_npz, ("numpy",)),
-    Format(
-        "parquet", ".parquet", is_frame, _dump_parquet, _load_parquet,
-        ("pandas", "pyarrow.parquet"),
-    ),
+    Format("parquet", ".parquet", is_frame, _dump_parquet, _load_parquet, _PARQUET),
     Format("arrow", ".parquet", _is_table, _dump_table, _load_table, ("pyarrow.parquet",)),
-    Format("keras", ".keras", is_keras_model, _dump_keras, _load_keras, ("keras", "tensorflow")),
-    Format("skops", ".skops", is_estimator, dump_skops, _load_skops, ("skops.io",)),
-)  # fmt: skip
+    Format("keras", ".keras", is_keras_model, _dump_keras, _load_keras, _KERAS, needs_code=True),
+    Format("skops", ".skops", is_estimator, dump_skops, load_skops, ("skops.io",)),
+)

@@ -1,12 +1,20 @@
 """Sets that iterate in the same order in another process.
 
-The order of a set is that of its hash table, which shows how large it grew and in which order
-elements met the same slot. Putting the elements into a new set in the order in which they come
-out gives another table for half of all small sets and for nearly all large ones. So the table
-is read, and an order found in which to fill a new one of the same size alike. Hashes of texts are
-the same in all processes of a run (PYTHONHASHSEED).
+Equal sets may iterate differently, since the order is that of the hash table, which shows how
+large the set grew and in which order elements met the same slot:
 
-The table's form is CPython's (Objects/setobject.c, 3.9 to 3.14).
+    list({8, 0}) == [8, 0]
+    list({0, 8}) == [0, 8]
+
+A notebook that numbers its labels by `enumerate(set(labels))` in one stage, and again in the
+next, gets the same numbers only if the set has kept its order. Pickle puts the elements into a
+new set in the order in which they come out. That gives another order for half of all small sets
+and for nearly all large ones. So the table is read here, and an order found in which to fill a
+new one of the same size alike. Hashes of texts are the same in all processes of a run
+(PYTHONHASHSEED).
+
+The table's form is CPython's (Objects/setobject.c, 3.9 to 3.14). Where it is not as expected,
+the elements are kept without their order.
 """
 
 import sys
@@ -18,7 +26,7 @@ _SMALLEST = 8  # slots
 
 
 class _Ballast:
-    """Takes a slot."""
+    """Takes the slot of its number in a table, whatever else is in it."""
 
     __slots__ = ("hash",)
 
@@ -31,6 +39,10 @@ class _Ballast:
 
 def layout(values: set[Any]) -> tuple[int, list[int], list[Any]]:
     """Describe how to make a set that iterates as this one does.
+
+    The order of filling matters only among elements that meet in a slot: the one that came first
+    has it, the next goes on to another. A removed element leaves its slot marked, and whoever
+    came later has gone around it.
 
     Returns:
         The number of slots, the slots that elements since removed have left unusable, and the
@@ -58,6 +70,7 @@ def layout(values: set[Any]) -> tuple[int, list[int], list[Any]]:
 
 
 def _is_as_expected(values: set[Any], fill: int, used: int, mask: int) -> bool:
+    """Whether what was read is a set's head, before the pointer in it is followed."""
     size = mask + 1
     return (
         sys.implementation.name == "cpython"
@@ -68,7 +81,14 @@ def _is_as_expected(values: set[Any], fill: int, used: int, mask: int) -> bool:
 
 
 def _in_order(filled: dict[int, tuple[int, Any]], mask: int) -> Iterator[int]:
-    """Yield the slots so that each comes after those that its element would have taken before."""
+    """Yield the slots so that each comes after those that its element would have taken before.
+
+    Put in earlier, the element would have found one of those free, and be there.
+
+    Args:
+        filled: the hash and the element in each slot.
+        mask: the number of slots less one.
+    """
     met: set[int] = set()
     for start in filled:
         # A slot is met a second time when all that comes before it is done.
@@ -84,7 +104,13 @@ def _in_order(filled: dict[int, tuple[int, Any]], mask: int) -> Iterator[int]:
 
 
 def _probed(code: int, slot: int, mask: int) -> Iterator[int]:
-    """Yield the slots at which an element was looked for before it got to its own."""
+    """Yield the slots that an element passed before it got to its own: CPython's probing.
+
+    Args:
+        code: its hash.
+        slot: its own.
+        mask: the number of slots less one.
+    """
     perturb = code & (2**64 - 1)
     first = perturb & mask
     while True:
@@ -98,7 +124,19 @@ def _probed(code: int, slot: int, mask: int) -> Iterator[int]:
 
 
 def fill(values: set[Any], size: int, gaps: list[int], elements: list[Any]) -> None:
-    """Fill an empty set as `layout` described."""
+    """Fill an empty set as `layout` described.
+
+    What counts is that the table gets its size before the first element comes: a table that
+    grows is filled anew, in an order of its own. Ballast takes the slots that were left marked,
+    and makes up the numbers where too few elements are left for the size; it is removed at the
+    end.
+
+    Args:
+        values: the empty set.
+        size: the number of slots.
+        gaps: the slots to leave marked, as by elements since removed.
+        elements: in an order in which each finds its slot.
+    """
     ballast: list[Any] = [_Ballast(slot) for slot in gaps]
     first = [*ballast, *elements]
     # A dict makes room for all of its keys at once: for so many, the table gets this size.

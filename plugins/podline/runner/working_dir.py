@@ -1,4 +1,14 @@
-"""The files below a stage's working directory: put there before its cells, compared after them."""
+"""The files below a stage's working directory: put there before its cells, compared after them.
+
+A stage starts in a folder of its own, and finds there what the stages before it left, as if all
+had run in one folder: files, links, empty folders, whether a file is a program.
+
+    os.makedirs("out"); table.to_csv("out/t.csv")     # stage 1
+    os.rename("out/t.csv", "out/u.csv")               # stage 2: one file written, one deleted
+    os.listdir("out")                                 # stage 3: ["u.csv"]
+
+What is deleted is noted as deleted: else it would come back from an earlier stage.
+"""
 
 import os
 import stat
@@ -13,6 +23,7 @@ _FOR_ALL = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _PROGRAMS = (b"#!", b"\x7fELF")
 
 # What tells a changed file: time of the last change (ns; of its mode as well) and size (bytes).
+# Not the time of its content, which `shutil.copy2` brings along from another file.
 Snapshot = dict[str, tuple[int, int]]
 
 
@@ -42,6 +53,11 @@ def snapshot(folder: Path) -> Snapshot:
     return result
 
 
+def kind_of(path: Path) -> str:
+    """Whether a path is a "link", a "folder" or a "file"."""
+    return "link" if path.is_symlink() else "folder" if path.is_dir() else "file"
+
+
 def describe(path: Path, folder: Path) -> str:
     """What a file is beside its content: "link:TARGET", "executable" or nothing.
 
@@ -52,7 +68,7 @@ def describe(path: Path, folder: Path) -> str:
         if target.is_relative_to(folder):
             target = Path(os.path.relpath(target, path.parent))
         return f"{_LINK}{target}"
-    return _EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else ""
+    return _EXECUTABLE if path.is_file() and path.stat().st_mode & stat.S_IXUSR else ""
 
 
 def restore(path: Path, description: str) -> None:
@@ -72,7 +88,10 @@ def make_executable(path: Path) -> None:
 
 
 def changes(before: Snapshot, after: Snapshot) -> tuple[list[str], list[str]]:
-    """Return the paths that were written, and those that were deleted."""
+    """Return the paths that were written, and those that were deleted.
+
+    A file that was written anew with the same content counts: nobody has read it to compare.
+    """
     written = [path for path, state in after.items() if before.get(path) != state]
     return written, sorted(before.keys() - after.keys())
 

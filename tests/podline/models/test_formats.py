@@ -37,10 +37,8 @@ def test_a_network_in_all_forms(network: Any, tmp_path: Path) -> None:
 
     formats = ("keras", "savedmodel", "tflite", "onnx")
     written = write(network, tmp_path, formats)
-    assert written == {
-        "keras": "model.keras", "savedmodel": "savedmodel",
-        "tflite": "model.tflite", "onnx": "model.onnx",
-    }  # fmt: skip
+    paths = ("model.keras", "savedmodel", "model.tflite", "model.onnx")
+    assert written == dict(zip(formats, paths, strict=True))
     assert (tmp_path / "savedmodel" / "saved_model.pb").is_file()
     expected = network.predict(ROWS, verbose=0)
     loaded = keras.saving.load_model(tmp_path / "model.keras")

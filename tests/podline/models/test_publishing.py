@@ -14,6 +14,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import podline
+from podline.contract import PublishedVersion
 from podline.models import lineage, publishing
 from podline.models.formats import FormatError
 from podline.models.publishing import PublishError, publish
@@ -43,13 +44,10 @@ def test_what_is_published(store: Store, ridge: Ridge) -> None:
     assert repr(version) == "power version 1 (models/power/versions/1/manifest.json)"
     found = Model(store, "power").version("latest")
     assert (found.version, found.type) == (1, "sklearn.linear_model._ridge.Ridge")
-    assert (found.formats, [file.path for file in found.files]) == (
-        {"skops": "model.skops"},
-        ["model.skops"],
-    )
-    assert (found.metrics, found.parameters) == (
-        {"rmse": 0.5}, {"alpha": 1.0, "features": ["a", "b"]},
-    )  # fmt: skip
+    assert found.formats == {"skops": "model.skops"}
+    assert [file.path for file in found.files] == ["model.skops"]
+    assert found.metrics == {"rmse": 0.5}
+    assert found.parameters == {"alpha": 1.0, "features": ["a", "b"]}
     assert {"python", "sklearn", "numpy"} <= found.libraries.keys()
     assert found.seconds.keys() == {"serialise", "upload"}
     assert all(0 < took < 60 for took in found.seconds.values())
@@ -57,10 +55,7 @@ def test_what_is_published(store: Store, ridge: Ridge) -> None:
 
 
 def test_what_takes_long_shows_how_far_it_is(
-    store: Store,
-    tflite: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(tflite, "power")
     assert capsys.readouterr().err == ""
@@ -83,12 +78,11 @@ def test_where_it_comes_from_in_a_stage(
     lineage.note_data("household_power", "ab12")
     publish(tflite, "power")
     found = Model(store, "power").version(1).origin
-    assert (found.dag_id, found.run_id, found.task_id, found.try_number, found.prefix) == (
-        "power", "manual__1", "publish", 2, prefix,
-    )  # fmt: skip
+    assert (found.dag_id, found.run_id, found.task_id) == ("power", "manual__1", "publish")
+    assert (found.try_number, found.prefix) == (2, prefix)
     assert (found.notebook, found.notebook_sha256) == ("power", "c0ffee")
     assert found.data == {"household_power": "ab12"}
-    assert lineage.published == [("power", 1)]
+    assert lineage.published == [PublishedVersion("power", 1)]
 
 
 def test_where_it_comes_from_in_jupyter(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -211,16 +212,12 @@ def test_a_publisher_that_is_given_up_cannot_come_to_an_end(
     assert power.abandon(ANY) == [2]
     assert power.abandon(ANY) == []
     assert not store.exists(keys.version_key("power", number, "model.tflite"))
-    from dataclasses import replace
-
     with pytest.raises(VersionGone, match="power version 2 was given up while"):
         power.complete(replace(made, version=number))
     assert [found.version for found in power.versions()] == [1]
 
 
 def test_a_store_that_is_away_is_told(power: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     away = replace(power.store.connection, endpoint_url="http://127.0.0.1:9")
     monkeypatch.setattr(power.store, "connection", away)
     power.store.__dict__.pop("_client", None)

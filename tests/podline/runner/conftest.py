@@ -15,6 +15,7 @@ from podline.operators.task_spec import read_result
 from podline.runner.heap import Memory
 from podline.runner.heap_dump import dump
 from podline.runner.heap_needs import needs_of
+from podline.runner.pickling import Namespace
 from podline.store import Store
 from podline.store.keys import RESULT
 
@@ -25,11 +26,9 @@ def make_plan(*cells: str, name: str = "stage", **changes: Any) -> StagePlan:
         if isinstance(changes.get(field_), str):
             changes[field_] = tuple(changes[field_].split())
     sources = tuple(CellSource(number, source) for number, source in enumerate(cells, start=1))
-    plan = StagePlan(
-        notebook="example", notebook_sha256="0" * 64, stage=name, order=0, ancestors={},
-        cells=sources, reads=(), hands_on=(), guarded={}, carried=(), later_modules=(),
-        metrics=(), parameters={}, files={}, files_limit=10**9,
-    )  # fmt: skip
+    # Of all between the cells and the limit: from `reads` to `files`.
+    nothing: Any = ((), (), {}, (), (), (), {}, {})
+    plan = StagePlan("example", "0" * 64, name, 0, {}, sources, *nothing, files_limit=10**9)
     return replace(plan, **changes)
 
 
@@ -47,7 +46,7 @@ class Left:
     """What a stage left: the heap, its namespace, and the files by their artifacts' keys."""
 
     heap: Heap
-    namespace: dict[str, Any]
+    namespace: Namespace
     files: dict[str, Path]
     kinds: dict[str, str]
 
@@ -65,22 +64,20 @@ class Chain:
     def stage(self, source: str, reads: str = "", hands_on: str = "", **changes: Any) -> Left:
         """Run a stage that goes on from the one before."""
         self.order += 1
-        plan = make_plan(
-            source, name=f"s{self.order}", order=self.order, reads=reads, hands_on=hands_on,
-            carried=self.carried, **changes,
-        )  # fmt: skip
+        changes |= {"order": self.order, "carried": self.carried}
+        plan = make_plan(name=f"s{self.order}", reads=reads, hands_on=hands_on, **changes)
         plan = replace(plan, cells=(CellSource(self.order, source),))
-        namespace: dict[str, Any] = {"__name__": "__main__"}
+        namespace: Namespace = {"__name__": "__main__"}
         work = self.folder / f"work{self.order}"
         scratch = self.folder / f"scratch{self.order}"
         work.mkdir()
         scratch.mkdir()
         namespace["HERE"] = str(work)
         needs = needs_of(plan, self.heap)
-        for statement in needs.carried:
+        for statement in needs.preamble:
             exec(statement.source, namespace)
         objects = Memory(plan, self.heap, namespace, str(work))
-        objects.carry(needs.carried)
+        objects.note_preamble(needs.preamble)
         objects.load(needs, self.files)
         exec(source, namespace)
         objects.check_guards(self.order)
@@ -89,9 +86,9 @@ class Chain:
         for item in pending:
             key = f"s{self.order}/{item.path.name}"
             self.files[key] = item.path
-            artifact = item.artifact(key, item.path.stat().st_size, "", plan)
+            artifact = item.artifact(key, item.path.stat().st_size, "")
             added.update(dict.fromkeys(item.objects, artifact))
-            kinds[item.name] = item.kind
+            kinds[item.name] = artifact.kind
         self.heap = replace(
             self.heap, names=self.heap.names | bindings, objects=self.heap.objects | added
         )

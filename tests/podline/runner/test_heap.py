@@ -33,23 +33,23 @@ def test_needs_are_what_is_read_and_what_that_refers_to() -> None:
     needs = needs_of(make_plan("", reads="a f", carried=carried), heap)
     assert needs.names == {"a", "f", "c"}
     assert needs.objects == {"s:a", "s:b", "s:f", "s:c"}
-    assert [c.source for c in needs.carried] == ["k = j", "j = 1"]
+    assert [c.source for c in needs.preamble] == ["k = j", "j = 1"]
 
 
 def test_the_later_of_a_definition_and_a_stage_s_value_counts() -> None:
     heap = _heap(k=("s", 3, (), ()))
     before, after = carry("k = 1", "k", cell=2), carry("k = 1", "k", cell=4)
     needs = needs_of(make_plan("", reads="k", carried=(before,)), heap)
-    assert (needs.names, needs.carried) == ({"k"}, [])
+    assert (needs.names, needs.preamble) == ({"k"}, [])
     needs = needs_of(make_plan("", reads="k", carried=(after,)), heap)
-    assert (needs.names, needs.carried) == (set(), [after])
+    assert (needs.names, needs.preamble) == (set(), [after])
 
 
 def test_what_a_definition_reads_must_be_defined_as_well() -> None:
     heap = _heap(k=("s", 3, (), ()))
     carried = (carry("k = 1", "k", cell=1), carry("def f(x=k): ...", "f", "k", cell=2))
     needs = needs_of(make_plan("", reads="f", carried=carried), heap)
-    assert needs.carried == list(carried)
+    assert needs.preamble == list(carried)
     assert needs.names == {"k"}
 
 
@@ -57,7 +57,7 @@ def test_statements_without_a_trigger_run_everywhere() -> None:
     everywhere = carry("print(x)", "", "x")
     carried = (carry("x = 1", "x"), everywhere)
     needs = needs_of(make_plan("", carried=carried), Heap())
-    assert needs.carried == list(carried)
+    assert needs.preamble == list(carried)
 
 
 def test_a_deleted_name_is_no_need() -> None:
@@ -75,9 +75,8 @@ def test_each_type_in_its_format(chain: Chain) -> None:
         "n = 1; a = np.zeros(2); d = pd.DataFrame({'x': [1]}); s = {1}; f = lambda: n; m = np",
         hands_on="n a d s f m",
     )
-    assert left.kinds == {
-        "n": "json", "a": "npy", "d": "parquet", "s": "pickle", "f": "pickle", "m": "module",
-    }  # fmt: skip
+    kinds = ["json", "npy", "parquet", "pickle", "pickle", "module"]
+    assert left.kinds == dict(zip("nadsfm", kinds, strict=True))
     objects = left.heap.objects
     assert (objects["s1:a"].type, objects["s1:f"].names) == ("ndarray", ("n",))
     again = chain.stage("v = n, a.tolist(), d.x.tolist(), s, f(), m.pi", reads="n a d s f m")
@@ -268,7 +267,7 @@ def test_a_guard_needs_no_import() -> None:
         carried=(carry("import keras", "keras"),),
     )
     needs = needs_of(plan, _heap(x=("s", 1, (), ())))
-    assert (needs.names, needs.carried) == ({"x"}, [])
+    assert (needs.names, needs.preamble) == ({"x"}, [])
 
 
 # --- refusals -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """State that is no name: each kind is taken in one process and put back in another."""
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -46,45 +47,37 @@ def process(
     return changed, value
 
 
-PANDAS, NUMPY, PLOT, SKLEARN = (
-    "import pandas as pd", "import numpy as np", "import matplotlib as mpl", "import sklearn",
-)  # fmt: skip
-CASES = [
-    ("random", "import random", "random.seed(1); random.random()", "random.random()"),
-    ("random", "import random", "random.gauss(0, 1)", "random.gauss(0, 1)"),
-    ("numpy.random", NUMPY, "np.random.seed(1); np.random.rand()", "np.random.rand()"),
-    ("numpy.random", NUMPY, "np.random.seed(1); np.random.randn()", "np.random.randn()"),
-    ("environ", "import os", "os.environ['A'] = '1'; os.environ.pop('MPLBACKEND')",
-     "[os.environ.get('A'), os.environ.get('MPLBACKEND')]"),
-    ("environ", "import os, time", "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()",
-     "time.strftime('%Z', time.localtime(0))"),
-    ("cwd", "import os", "os.makedirs('deep/er', exist_ok=True); os.chdir('deep')",
-     "os.path.basename(os.getcwd())"),
-    ("sys.path", "import sys", "sys.path.append('lib')", "sys.path[-1]"),
-    ("recursion limit", "import sys", "sys.setrecursionlimit(4321)", "sys.getrecursionlimit()"),
-    ("decimal", "import decimal", "decimal.getcontext().prec = 4",
-     "str(decimal.Decimal(1) / 3)"),
-    ("decimal", "import decimal", "decimal.getcontext().traps[decimal.Inexact] = True",
-     "decimal.getcontext().traps[decimal.Inexact]"),
-    ("warnings", "import warnings", "warnings.simplefilter('ignore')", "warnings.filters[0][0]"),
-    ("logging", "import logging", "logging.getLogger('a.b').setLevel(15); logging.root.setLevel(5)",
-     "[logging.getLogger('a.b').level, logging.root.level]"),
-    ("numpy.settings", NUMPY, "np.seterr(divide='raise')", "np.geterr()['divide']"),
-    ("numpy.settings", NUMPY, "np.set_printoptions(precision=2)", "str(np.array([1.23456]))"),
-    ("numpy.settings", NUMPY, "np.set_printoptions(formatter={'int': lambda i: f'<{i}>'})",
-     "str(np.array([3]))"),
-    ("pandas", PANDAS, "pd.set_option('display.max_rows', 7)", "pd.get_option('display.max_rows')"),
-    ("pandas", PANDAS, "pd.options.display.float_format = '{:.1f}'.format",
-     "str(pd.Series([1.23]))"),
-    ("matplotlib", PLOT, "mpl.rcParams['figure.dpi'] = 33", "mpl.rcParams['figure.dpi']"),
-    ("matplotlib", f"{PLOT}, matplotlib.style", "mpl.style.use('ggplot')",
-     "mpl.rcParams['axes.facecolor']"),
-    ("sklearn", SKLEARN, "sklearn.set_config(transform_output='pandas')",
-     "sklearn.get_config()['transform_output']"),
-]  # fmt: skip
+PANDAS, NUMPY = "import pandas as pd", "import numpy as np"
+PLOT, SKLEARN = "import matplotlib as mpl", "import sklearn"
+# The kind, what is imported before, what a cell does, and what another process then sees.
+CASES = """
+random | import random | random.seed(1); random.random() | random.random()
+random | import random | random.gauss(0, 1) | random.gauss(0, 1)
+numpy.random | import numpy as np | np.random.seed(1); np.random.rand() | np.random.rand()
+numpy.random | import numpy as np | np.random.seed(1); np.random.randn() | np.random.randn()
+environ | import os | os.environ['A'] = '1'; os.environ.pop('MPLBACKEND') | [os.environ.get('A'), os.environ.get('MPLBACKEND')]
+environ | import os, time | os.environ['TZ'] = 'Asia/Tokyo'; time.tzset() | time.strftime('%Z', time.localtime(0))
+cwd | import os | os.makedirs('deep/er', exist_ok=True); os.chdir('deep') | os.path.basename(os.getcwd())
+sys.path | import sys | sys.path.append('lib') | sys.path[-1]
+recursion limit | import sys | sys.setrecursionlimit(4321) | sys.getrecursionlimit()
+decimal | import decimal | decimal.getcontext().prec = 4 | str(decimal.Decimal(1) / 3)
+decimal | import decimal | decimal.getcontext().traps[decimal.Inexact] = True | decimal.getcontext().traps[decimal.Inexact]
+warnings | import warnings | warnings.simplefilter('ignore') | warnings.filters[0][0]
+logging | import logging | logging.getLogger('a.b').setLevel(15); logging.root.setLevel(5) | [logging.getLogger('a.b').level, logging.root.level]
+numpy.settings | import numpy as np | np.seterr(divide='raise') | np.geterr()['divide']
+numpy.settings | import numpy as np | np.set_printoptions(precision=2) | str(np.array([1.23456]))
+numpy.settings | import numpy as np | np.set_printoptions(formatter={'int': lambda i: f'<{i}>'}) | str(np.array([3]))
+pandas | import pandas as pd | pd.set_option('display.max_rows', 7) | pd.get_option('display.max_rows')
+pandas | import pandas as pd | pd.options.display.float_format = '{:.1f}'.format | str(pd.Series([1.23]))
+matplotlib | import matplotlib as mpl | mpl.rcParams['figure.dpi'] = 33 | mpl.rcParams['figure.dpi']
+matplotlib | import matplotlib as mpl, matplotlib.style | mpl.style.use('ggplot') | mpl.rcParams['axes.facecolor']
+sklearn | import sklearn | sklearn.set_config(transform_output='pandas') | sklearn.get_config()['transform_output']
+"""
 
 
-@pytest.mark.parametrize(("name", "before", "then", "after"), CASES)
+@pytest.mark.parametrize(
+    ("name", "before", "then", "after"), [row.split(" | ") for row in CASES.strip().splitlines()]
+)
 def test_it_goes_on(name: str, before: str, then: str, after: str, tmp_path: Path) -> None:
     one = tmp_path / "one"
     changed, here = process(one, tmp_path / "state", before, then, f"[{after}, {after}]")
@@ -133,7 +126,7 @@ def test_the_environment_holds_only_what_was_changed(
     monkeypatch.setitem(interpreter_state._START, "SECRET", "s")
     monkeypatch.setenv("SECRET", "s")
     monkeypatch.setenv("NEW", "1")
-    taken = interpreter_state.take_all(tmp_path)["environ"]
+    taken = pickle.loads(interpreter_state.snapshot(tmp_path)["environ"])
     assert "SECRET" not in taken
     assert taken["NEW"] == "1"
 
@@ -150,7 +143,7 @@ def test_where_a_module_is_not_imported_for_its_state_alone(
 
 
 def test_which_kinds_are_generators() -> None:
-    assert {kind.name for kind in interpreter_state.KINDS if interpreter_state.is_generator(kind.name)} == {
-        "random", "numpy.random", "keras",
-    }  # fmt: skip
+    names = [kind.name for kind in interpreter_state.KINDS]
+    generators = set(filter(interpreter_state.is_generator, names))
+    assert generators == {"random", "numpy.random", "keras"}
     assert interpreter_state.module_of("numpy.settings") == "numpy"

@@ -24,7 +24,7 @@ report = {"cells": [], "failed": None}
 for number, source in enumerate(json.loads(sys.argv[1]), start=1):
     try:
         if isinstance(source, list):
-            kernel.carry(number, *source)
+            kernel.run_quietly(number, *source)
         else:
             kernel.run(number, source)
     except CellFailed as error:

@@ -108,14 +108,21 @@ def test_what_flows_to_the_next_stage(stages: Stages) -> None:
         "import os, random\ntable = pd.DataFrame({'a': [1]}); k = 2\n"
         "os.makedirs('d/ü ñ'); open('d/ü ñ/#x%.txt', 'w').write('text')\n"
         "os.environ['MODE'] = 'm'; random.seed(4)",
-        name="one", reads="pd", hands_on="table k", reseeds=True, **plan,
-    )  # fmt: skip
+        name="one",
+        reads="pd",
+        hands_on="table k",
+        reseeds=True,
+        **plan,
+    )
     two = stages.run(
         "import os, random\n"
         "print(f(1), table.a.tolist(), open('d/ü ñ/#x%.txt').read(), os.environ['MODE'])\n"
         "print(random.random())",
-        name="two", reads="f table k", after=[one], **plan,
-    )  # fmt: skip
+        name="two",
+        reads="f table k",
+        after=[one],
+        **plan,
+    )
     result = two.ok
     import random
 
@@ -137,14 +144,16 @@ def test_links_and_programs_flow(stages: Stages) -> None:
         "import os\nprint(open('latest/x').read(), open('absolute/x').read())\n"
         "print(os.readlink('latest'), os.readlink('absolute'), os.readlink('broken'))\n"
         "out = !./run.sh\nprint(list(out))\nos.remove('latest')\nos.chmod('run.sh', 0o644)",
-        name="two", after=[one],
-    )  # fmt: skip
+        name="two",
+        after=[one],
+    )
     assert two.ok.succeeded
     assert two.lines == ["1 1", "v1 v1 gone", "['ran']"]
     three = stages.run(
         "import os\nprint(os.path.lexists('latest'), os.access('run.sh', os.X_OK) )",
-        name="three", after=[two],
-    )  # fmt: skip
+        name="three",
+        after=[two],
+    )
     assert three.lines == ["False False"]
 
 
@@ -154,13 +163,16 @@ def test_shipped_files_are_there(stages: Stages) -> None:
     files = {"package/helper.py": digest}
     one = stages.run(
         "from package.helper import f\nprint(f())\nimport os\nos.remove('package/helper.py')",
-        name="one", files=files,
-    )  # fmt: skip
+        name="one",
+        files=files,
+    )
     assert one.lines == ["3"]
     two = stages.run(
         "import os\nprint(os.path.exists('package/helper.py'))",
-        name="two", files=files, after=[one],
-    )  # fmt: skip
+        name="two",
+        files=files,
+        after=[one],
+    )
     assert two.lines == ["False"]
 
 
@@ -308,9 +320,8 @@ def test_a_failing_cell(stages: Stages) -> None:
     assert failure.cell == 2
     assert "ZeroDivisionError: division by zero" in failure.traceback
     assert ran.result.heap.names == {}
-    assert [phase.name for phase in ran.result.phases] == [
-        "boot", "fetch", "imports", "load", "code", "store",
-    ]  # fmt: skip
+    phases = [phase.name for phase in ran.result.phases]
+    assert phases == ["boot", "fetch", "imports", "load", "code", "store"]
     notebook = executed(stages, ran)
     assert printed(notebook) == ["one\n", "", ""]
     assert notebook["cells"][1]["outputs"][-1]["ename"] == "ZeroDivisionError"
@@ -334,11 +345,13 @@ def test_a_failing_carried_cell(stages: Stages) -> None:
         ("input('name? ')", "cell 1, line 1: EOFError: "),
         ("%%bash\nfalse", "cell 1, line 1: CalledProcessError: "),
         ("%%capture out\n1 / 0", "cell 1, line 2: ZeroDivisionError: "),
-        ("import resource as r\nr.setrlimit(r.RLIMIT_AS, (10**9, 10**9))\nx = b' ' * 10**10",
-         "cell 1, line 3: MemoryError: "),
+        (
+            "import resource as r\nr.setrlimit(r.RLIMIT_AS, (10**9, 10**9))\nx = b' ' * 10**10",
+            "cell 1, line 3: MemoryError: ",
+        ),
         ("def f(): f()\nf()", "cell 1, line 2: RecursionError: "),
     ],
-)  # fmt: skip
+)
 def test_other_ways_to_fail(stages: Stages, source: str, head: str) -> None:
     assert stages.run(source).failure.startswith(head)
 
@@ -360,9 +373,12 @@ def test_a_module_beside_the_notebook_that_changed(stages: Stages) -> None:
     digest = hashlib.sha256(b"count = 0\n").hexdigest()
     stages.store.put(keys.file_key("runs/example/r", digest), b"count = 0\n")
     ran = stages.run(
-        "helper.count += 1", reads="helper", carried=(carry("import helper", "helper"),),
-        files={"helper.py": digest}, later_modules="helper",
-    )  # fmt: skip
+        "helper.count += 1",
+        reads="helper",
+        carried=(carry("import helper", "helper"),),
+        files={"helper.py": digest},
+        later_modules="helper",
+    )
     assert ran.failure.startswith("the stage 'stage' changes helper.count, a variable of a module")
 
 
@@ -470,13 +486,17 @@ def test_a_stage_that_was_killed_with_a_child_that_holds_its_output(stages: Stag
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("import os, signal\nos.kill(os.getpid(), signal.SIGABRT)",
-         "was killed by the signal SIGABRT"),
+        (
+            "import os, signal\nos.kill(os.getpid(), signal.SIGABRT)",
+            "was killed by the signal SIGABRT",
+        ),
         ("import ctypes\nctypes.string_at(0)", "was killed by the signal SIGSEGV"),
-        ("import os\nprint('last words', flush=True)\nos._exit(7)",
-         "ended with exit code 7 and left no result; its last line: last words"),
+        (
+            "import os\nprint('last words', flush=True)\nos._exit(7)",
+            "ended with exit code 7 and left no result; its last line: last words",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_process_that_just_ends(stages: Stages, source: str, expected: str) -> None:
     assert stages.run(source).error == f"the stage 'stage' {expected}"
 
@@ -490,9 +510,11 @@ def test_the_notebook_is_saved_after_a_slow_cell(store: Store) -> None:
         "runner._SAVE_AFTER = 0.2\nstage.main()"
     )
     subprocess.run(
-        [sys.executable, "-c", code], input=task.to_json().encode(),
-        env=environment(store.connection), capture_output=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        input=task.to_json().encode(),
+        env=environment(store.connection),
+        capture_output=True,
+    )
     saved = json.loads(bytes(store.get(f"{task.prefix}/executed-0.ipynb")))
     assert [cell["execution_count"] for cell in saved["cells"]] == [1, None, None]
     assert saved["cells"][0]["metadata"]["podline"]["seconds"] >= 0.3

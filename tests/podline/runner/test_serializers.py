@@ -78,14 +78,15 @@ def kind_of(value: Any, folder: Path) -> str:
 # --- plain values -------------------------------------------------------------------------------
 
 PLAIN: list[Any] = [
-    None, True, 0, -(2**80), 0.1, -0.0, math.inf, 5e-324, "", "ü\u2028\x00", [], {}, [[], {}],
-    {"a": [1, {"b": None}]}, {"": 1}, [True, 1, 1.0],
-]  # fmt: skip
-CHANGED_BY_JSON = [
-    (1, 2), [(1,)], {1: "a"}, {None: 1}, {True: 1}, {("a",): 1}, {1.5: 1}, {1, 2}, frozenset("a"),
-    b"bytes", 1 + 2j, math.nan, [math.nan], "\ud800", 10**4000, OrderedDict(a=1), range(3),
-    Decimal("1.10"), date(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC), Path("a/b"), ...,
-]  # fmt: skip
+    *(None, True, 0, -(2**80), 0.1, -0.0, math.inf, 5e-324, "", "ü\u2028\x00", [], {}),
+    *([[], {}], {"a": [1, {"b": None}]}, {"": 1}, [True, 1, 1.0]),
+]
+CHANGED_BY_JSON: list[Any] = [
+    *((1, 2), [(1,)], {1: "a"}, {None: 1}, {True: 1}, {("a",): 1}, {1.5: 1}, {1, 2}),
+    *(frozenset("a"), b"bytes", 1 + 2j, math.nan, [math.nan], "\ud800", 10**4000, range(3), ...),
+    *(OrderedDict(a=1), Decimal("1.10"), date(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)),
+    Path("a/b"),
+]
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=ascii)
@@ -98,10 +99,9 @@ def test_what_json_would_change(value: Any, tmp_path: Path) -> None:
     assert kind_of(value, tmp_path) == "pickle"
 
 
-_LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3)
-    | st.complex_numbers(allow_nan=False) | st.decimals(allow_nan=False) | st.datetimes()
-)  # fmt: skip
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes()
+_LEAVES |= st.binary(max_size=3) | st.complex_numbers(allow_nan=False)
+_LEAVES |= st.decimals(allow_nan=False)
 _VALUES = st.recursive(
     _LEAVES,
     lambda inner: (
@@ -190,15 +190,14 @@ def test_any_array(tmp_path: Path, value: Any) -> None:
     assert kind_of(value, tmp_path) in ("npy", "pickle")
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        np.float32(1.5), np.int64(-1), np.bool_(True), np.str_("a"), np.bytes_(b"a"),
-        np.datetime64("2020-01-01T00:00", "m"), np.timedelta64(3, "D"), np.complex64(1j),
-        np.float64("nan"), np.float16(1), np.complex128(1), np.void(b"ab"),
-    ],
-    ids=repr,
-)  # fmt: skip
+SCALARS = [
+    *(np.float32(1.5), np.int64(-1), np.bool_(True), np.str_("a"), np.bytes_(b"a")),
+    *(np.datetime64("2020-01-01T00:00", "m"), np.timedelta64(3, "D"), np.complex64(1j)),
+    *(np.float64("nan"), np.float16(1), np.complex128(1), np.void(b"ab")),
+]
+
+
+@pytest.mark.parametrize("value", SCALARS, ids=repr)
 def test_scalars(value: Any, tmp_path: Path) -> None:
     assert kind_of(value, tmp_path) == "npy-scalar"
     assert there_and_back(value, tmp_path).value.dtype == value.dtype
@@ -219,73 +218,53 @@ def test_dicts_of_arrays(tmp_path: Path) -> None:
 
 # --- pandas and Arrow ---------------------------------------------------------------------------
 
-FRAMES: dict[str, tuple[Callable[[], Any], str]] = {
-    "numbers": (lambda: pd.DataFrame({"a": [1, 2], "b": [0.5, np.nan]}), "parquet"),
-    "text": (lambda: pd.DataFrame({"a": ["x", None, "ü"]}), "parquet"),
-    "bools": (lambda: pd.DataFrame({"a": [True, False]}), "parquet"),
-    "small types": (
-        lambda: pd.DataFrame({"a": np.array([1], "i1"), "b": np.array([1], "f4")}),
-        "parquet",
+AS_PARQUET: dict[str, Callable[[], Any]] = {
+    "numbers": lambda: pd.DataFrame({"a": [1, 2], "b": [0.5, np.nan]}),
+    "text": lambda: pd.DataFrame({"a": ["x", None, "ü"]}),
+    "bools": lambda: pd.DataFrame({"a": [True, False]}),
+    "small types": lambda: pd.DataFrame({"a": np.array([1], "i1"), "b": np.array([1], "f4")}),
+    "nullable": lambda: pd.DataFrame({"a": pd.array([1, None], "Int64")}),
+    "categories": lambda: pd.DataFrame({"a": pd.Categorical(["x", "y"], ["y", "x"], ordered=True)}),
+    "unused category": lambda: pd.Series(pd.Categorical(["x"], ["x", "z"])),
+    "time zone": lambda: pd.DataFrame({"a": pd.date_range("2020", periods=2, tz="Europe/Berlin")}),
+    "fixed offset": lambda: pd.Series(pd.to_datetime(["2020-01-01T00:00+02:00"])),
+    "spans": lambda: pd.Series(pd.to_timedelta([1, 2], unit="s")),
+    "frequency": lambda: pd.Series([1, 2, 3], pd.date_range("2020", periods=3, freq="2h")),
+    "periods": lambda: pd.DataFrame({"a": [1, 2]}, pd.period_range("2020-01", periods=2, freq="M")),
+    "intervals": lambda: pd.Series([1, 2], pd.interval_range(0, 2)),
+    "range with a step": lambda: pd.DataFrame({"a": [1, 2]}, pd.RangeIndex(0, 4, 2, name="n")),
+    "several levels": lambda: pd.DataFrame(
+        {"a": [1, 2]}, pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", None])
     ),
-    "nullable": (lambda: pd.DataFrame({"a": pd.array([1, None], "Int64")}), "parquet"),
-    "categories": (
-        lambda: pd.DataFrame({"a": pd.Categorical(["x", "y"], ["y", "x"], ordered=True)}),
-        "parquet",
+    "same label twice in the index": lambda: pd.Series([1, 2], ["a", "a"]),
+    "named columns": lambda: pd.DataFrame({"a": [1]}).rename_axis(columns="metric"),
+    "no rows": lambda: pd.DataFrame({"a": pd.Series([], dtype="float32")}),
+    "a series": lambda: pd.Series([1.0, 2.0], name="s"),
+    "a series without a name": lambda: pd.Series([1.0, 2.0]),
+    "attributes": lambda: _with_attrs({"unit": "m"}),
+}
+AS_PICKLE: dict[str, Callable[[], Any]] = {
+    "seconds": lambda: pd.Series(np.array(["2020-01-01"], "M8[s]")),
+    "no columns": lambda: pd.DataFrame(index=[1, 2]),
+    "nothing": lambda: pd.DataFrame(),
+    "a series with a number as name": lambda: pd.Series([1.0], name=3),
+    "attributes of other types": lambda: _with_attrs({1: (2,)}),
+    "flags": lambda: pd.DataFrame({"a": [1]}).set_flags(allows_duplicate_labels=False),
+    "integer labels": lambda: pd.DataFrame({0: [1], 1: [2]}),
+    "range labels": lambda: pd.DataFrame([[1, 2]]),
+    "same label twice": lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
+    "labels of several levels": lambda: pd.DataFrame(
+        [[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
     ),
-    "unused category": (lambda: pd.Series(pd.Categorical(["x"], ["x", "z"])), "parquet"),
-    "time zone": (
-        lambda: pd.DataFrame({"a": pd.date_range("2020", periods=2, tz="Europe/Berlin")}),
-        "parquet",
-    ),
-    "fixed offset": (lambda: pd.Series(pd.to_datetime(["2020-01-01T00:00+02:00"])), "parquet"),
-    "seconds": (lambda: pd.Series(np.array(["2020-01-01"], "M8[s]")), "pickle"),
-    "spans": (lambda: pd.Series(pd.to_timedelta([1, 2], unit="s")), "parquet"),
-    "frequency": (
-        lambda: pd.Series([1, 2, 3], pd.date_range("2020", periods=3, freq="2h")),
-        "parquet",
-    ),
-    "periods": (
-        lambda: pd.DataFrame({"a": [1, 2]}, pd.period_range("2020-01", periods=2, freq="M")),
-        "parquet",
-    ),
-    "intervals": (lambda: pd.Series([1, 2], pd.interval_range(0, 2)), "parquet"),
-    "range with a step": (
-        lambda: pd.DataFrame({"a": [1, 2]}, pd.RangeIndex(0, 4, 2, name="n")),
-        "parquet",
-    ),
-    "several levels": (
-        lambda: pd.DataFrame(
-            {"a": [1, 2]}, pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", None])
-        ),
-        "parquet",
-    ),
-    "same label twice in the index": (lambda: pd.Series([1, 2], ["a", "a"]), "parquet"),
-    "named columns": (lambda: pd.DataFrame({"a": [1]}).rename_axis(columns="metric"), "parquet"),
-    "no rows": (lambda: pd.DataFrame({"a": pd.Series([], dtype="float32")}), "parquet"),
-    "no columns": (lambda: pd.DataFrame(index=[1, 2]), "pickle"),
-    "nothing": (lambda: pd.DataFrame(), "pickle"),
-    "a series": (lambda: pd.Series([1.0, 2.0], name="s"), "parquet"),
-    "a series without a name": (lambda: pd.Series([1.0, 2.0]), "parquet"),
-    "a series with a number as name": (lambda: pd.Series([1.0], name=3), "pickle"),
-    "attributes": (lambda: _with_attrs({"unit": "m"}), "parquet"),
-    "attributes of other types": (lambda: _with_attrs({1: (2,)}), "pickle"),
-    "flags": (lambda: pd.DataFrame({"a": [1]}).set_flags(allows_duplicate_labels=False), "pickle"),
-    "integer labels": (lambda: pd.DataFrame({0: [1], 1: [2]}), "pickle"),
-    "range labels": (lambda: pd.DataFrame([[1, 2]]), "pickle"),
-    "same label twice": (lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]), "pickle"),
-    "labels of several levels": (
-        lambda: pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])),
-        "pickle",
-    ),
-    "lists in cells": (lambda: pd.DataFrame({"a": [[1], [2, 3]]}), "pickle"),
-    "dicts in cells": (lambda: pd.DataFrame({"a": [{"k": 1}, {"l": 2}]}), "pickle"),
-    "tuples in cells": (lambda: pd.DataFrame({"a": [(1, 2), (3,)]}), "pickle"),
-    "mixed types": (lambda: pd.DataFrame({"a": [1, "a", None, 2.5]}, dtype=object), "pickle"),
-    "decimals": (lambda: pd.DataFrame({"a": [Decimal("1.10")]}), "pickle"),
-    "dates": (lambda: pd.DataFrame({"a": [date(2020, 1, 1)]}), "pickle"),
-    "NA among objects": (lambda: pd.DataFrame({"a": ["x", pd.NA]}, dtype=object), "pickle"),
-    "complex": (lambda: pd.DataFrame({"a": [1 + 2j]}), "pickle"),
-    "sparse": (lambda: pd.DataFrame({"a": pd.arrays.SparseArray([0, 1])}), "pickle"),
+    "lists in cells": lambda: pd.DataFrame({"a": [[1], [2, 3]]}),
+    "dicts in cells": lambda: pd.DataFrame({"a": [{"k": 1}, {"l": 2}]}),
+    "tuples in cells": lambda: pd.DataFrame({"a": [(1, 2), (3,)]}),
+    "mixed types": lambda: pd.DataFrame({"a": [1, "a", None, 2.5]}, dtype=object),
+    "decimals": lambda: pd.DataFrame({"a": [Decimal("1.10")]}),
+    "dates": lambda: pd.DataFrame({"a": [date(2020, 1, 1)]}),
+    "NA among objects": lambda: pd.DataFrame({"a": ["x", pd.NA]}, dtype=object),
+    "complex": lambda: pd.DataFrame({"a": [1 + 2j]}),
+    "sparse": lambda: pd.DataFrame({"a": pd.arrays.SparseArray([0, 1])}),
 }
 
 
@@ -295,11 +274,10 @@ def _with_attrs(attrs: dict[Any, Any]) -> Any:
     return frame
 
 
-@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("name", [*AS_PARQUET, *AS_PICKLE])
 def test_frames(name: str, tmp_path: Path) -> None:
-    make, kind = FRAMES[name]
-    value = make()
-    assert kind_of(value, tmp_path) == kind
+    value = (AS_PARQUET | AS_PICKLE)[name]()
+    assert kind_of(value, tmp_path) == ("parquet" if name in AS_PARQUET else "pickle")
     back = there_and_back(value, tmp_path).value
     assert back.attrs == value.attrs
     assert back.flags == value.flags
@@ -310,10 +288,9 @@ def test_frames(name: str, tmp_path: Path) -> None:
         assert type(back.name) is type(value.name)
 
 
-_COLUMNS = st.sampled_from(
-    ["int64", "int8", "float64", "float32", "bool", "str", "Int64", "category",
-     "datetime64[ns]", "datetime64[us]", "timedelta64[ns]", "datetime64[ns, UTC]", "object"]
-)  # fmt: skip
+_TYPES = ["int64", "int8", "float64", "float32", "bool", "str", "Int64", "category", "object"]
+_TIMES = ["datetime64[ns]", "datetime64[us]", "timedelta64[ns]", "datetime64[ns, UTC]"]
+_COLUMNS = st.sampled_from([*_TYPES, *_TIMES])
 
 
 def _series(numbers: list[int], kind: Any) -> Any:
@@ -334,10 +311,9 @@ def test_any_frame(tmp_path: Path, data: st.DataObject) -> None:
 
 
 def test_an_index_and_other_pieces_of_pandas(tmp_path: Path) -> None:
-    for value in (
-        pd.Index([3, 1], name="n"), pd.date_range("2020", periods=2, freq="D"), pd.NA, pd.NaT,
-        pd.Timestamp("2020", tz="UTC"), pd.Timedelta("1D"), pd.Interval(0, 1), pd.Period("2020-01"),
-    ):  # fmt: skip
+    index = (pd.Index([3, 1], name="n"), pd.date_range("2020", periods=2, freq="D"))
+    times = (pd.Timestamp("2020", tz="UTC"), pd.Timedelta("1D"), pd.Period("2020-01"))
+    for value in (*index, *times, pd.NA, pd.NaT, pd.Interval(0, 1)):
         assert kind_of(value, tmp_path) == "pickle"
 
 
@@ -405,10 +381,16 @@ def test_a_figure_that_cannot_be_drawn_is_no_failure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        lambda a: a[1:], lambda a: a[::-2], lambda a: a.T, lambda a: a[:, 1], lambda a: a[1, 2],
-        lambda a: a.reshape(-1)[3:7], lambda a: a[1:1], lambda a: a.view("u1"),
+        lambda a: a[1:],
+        lambda a: a[::-2],
+        lambda a: a.T,
+        lambda a: a[:, 1],
+        lambda a: a[1, 2],
+        lambda a: a.reshape(-1)[3:7],
+        lambda a: a[1:1],
+        lambda a: a.view("u1"),
     ],
-)  # fmt: skip
+)
 def test_views(part: Callable[[Any], Any]) -> None:
     owner = np.arange(12).reshape(3, 4)
     array = np.asarray(part(owner))

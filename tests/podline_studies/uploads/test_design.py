@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from podline.models.manifest import Manifest, ModelFile, Lineage
+from podline.models.manifest import Lineage, Manifest, ModelFile
 from podline_studies.uploads.delay_link import LinkError
 from podline_studies.uploads.design import MB, Design, from_params
 from podline_studies.validation import DesignError

@@ -1,0 +1,149 @@
+"""What an object is made of, and a hash of it: by pickling it into nothing.
+
+An object has changed where it would be stored otherwise, so the pickler itself is asked. On its
+way it notes what later stages need with the object and what other objects could share with it:
+
+    rows = []
+    a = {"rows": rows, "read": lambda: source}
+
+Of `a`, that is the list and the lambda as parts, and the name `source`. The arrays of numpy, the
+frames of pandas and the models of Keras are not pickled but hashed, each in its own way.
+"""
+
+import copyreg
+import hashlib
+import json
+import pickle
+import types
+from typing import Any
+
+from podline.frameworks import is_keras_model
+from podline.runner.pickling import (
+    VALUES,
+    Context,
+    Namespace,
+    Pickler,
+    Walk,
+    has_identity,
+    is_array,
+)
+
+
+class _Walker(Pickler):
+    """Pickles into a hash, and notes what it meets.
+
+    Objects met for the first time are kept: pickle makes passing ones, whose Python id the next
+    would get.
+    """
+
+    def visit(self, obj: Any) -> Any:
+        if type(obj) in VALUES:
+            return None
+        self.keep.append(obj)
+        if has_identity(obj):
+            if id(obj) in self.walk.parts:
+                self.walk.repeated = True
+            self.walk.parts[id(obj)] = obj
+        if (digest := _digest_array(obj, self.walk)) is not None:
+            return digest
+        return _digest_whole(obj, self.walk, self.context)
+
+
+def _digest_array(obj: Any, walk: Walk) -> Any:
+    """Hash a numpy array's own bytes: pickling would copy them.
+
+    Their order in memory counts as well: it shows in the flags, and in the last bits of sums.
+    """
+    if not is_array(obj):
+        return None
+    walk.arrays.append(obj)
+    order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""
+    data = obj if order == "C" else obj.T if order == "F" else obj.copy()
+    digest = hashlib.sha256(data.reshape(-1).view("u1").data if data.size else b"").hexdigest()
+    return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
+
+
+def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
+    """Hash what is stored whole: its inner arrays are nobody else's business."""
+    module = type(obj).__module__.partition(".")[0]
+    if module == "pandas" and hasattr(obj, "_mgr"):
+        # Copy-on-write: frames that share memory do not show it.
+        data = pickle.dumps(obj, protocol=5)
+        if context.folder and context.folder.encode() in data:
+            raise pickle.PicklingError(
+                "it holds paths of the working directory, which is another in each stage; use "
+                "paths relative to it"
+            )
+        return ("pandas", hashlib.sha256(data).hexdigest())
+    if is_keras_model(obj):
+        walk.names |= own_code(obj, context.namespace).keys()
+        for part in [*obj._flatten_layers(include_self=False), getattr(obj, "optimizer", None)]:
+            if part is not None:
+                walk.opaque[id(part)] = part
+        return ("keras", _digest_model(obj))
+    return None
+
+
+def own_code(model: Any, namespace: Namespace) -> Namespace:
+    """The notebook's own classes and functions that a Keras model's description names.
+
+    Keras stores them by their names, and must be given them to load the model.
+
+    Args:
+        model: the Keras model.
+        namespace: the notebook's names.
+
+    Returns:
+        The classes and functions by their names.
+    """
+    text = _description(model)
+    return {
+        name: value
+        for name, value in namespace.items()
+        if isinstance(value, type | types.FunctionType)
+        and value.__module__ == "__main__"
+        and f'"{value.__name__}"' in text
+    }
+
+
+def _description(model: Any) -> str:
+    try:
+        return f"{model.to_json()} {json.dumps(model.get_compile_config(), default=repr)}"
+    except Exception:  # a model without a config: its weights tell
+        return f'"{type(model).__name__}"'
+
+
+def _digest_model(model: Any) -> str:
+    digest = hashlib.sha256(_description(model).encode())
+    variables = list(model.variables)
+    if getattr(model, "optimizer", None) is not None:
+        variables += model.optimizer.variables
+    for variable in variables:
+        digest.update(bytes(memoryview(variable.numpy())))
+    return digest.hexdigest()
+
+
+def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Walk:
+    """Look through an object.
+
+    Args:
+        value: the object.
+        context: what is known of the notebook.
+        own: Python's ids of the objects to look into though they are known, by default that of
+            the object itself; the others are only referred to.
+
+    Raises:
+        Exception: whatever pickling one of its parts raises.
+    """
+    result, digest = Walk(), hashlib.sha256()
+    sink = types.SimpleNamespace(write=digest.update)
+    if isinstance(value, type):
+        copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
+    walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
+    walker.dump(value)
+    result.print = digest.hexdigest()
+    result.parts.pop(id(value), None)
+    result.arrays = [array for array in result.arrays if array is not value] + (
+        [value] if any(array is value for array in result.arrays) else []
+    )
+    return result
