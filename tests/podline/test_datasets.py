@@ -58,6 +58,13 @@ def no_index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "_from_index", refuse)
 
 
+@pytest.fixture
+def index_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package index gives nothing."""
+    command = [sys.executable, "-c", "exit('no index')"]
+    monkeypatch.setattr(datasets, "_installer", lambda _: command)
+
+
 @pytest.fixture(scope="session")
 def home(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that has the table in the form that its home has."""
@@ -90,7 +97,7 @@ def test_what_is_cached_is_not_fetched_again(real: Path) -> None:
     assert real.stat() == before
 
 
-def test_a_spoilt_cache_is_fetched_again(corrupt: Path, tmp_path: Path) -> None:
+def test_a_corrupt_cache_is_fetched_again(corrupt: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     corrupt.rename(cache / DATASET.file)
@@ -166,12 +173,10 @@ def test_a_wrong_download_does_not_replace_the_cached_file(
     assert [path.read_text() for path in cache.iterdir()] == ["an earlier file"]
 
 
+@pytest.mark.usefixtures("index_away")
 def test_without_the_index_the_home_is_asked(
     home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        datasets, "_installer", lambda _: [sys.executable, "-c", "exit('no index')"]
-    )
     at_home = datasets.Dataset(**{**vars(DATASET), "home": f"{home}/missing.zip"})
     monkeypatch.setitem(DATASETS, NAME, at_home)
     with pytest.raises(DatasetError, match=r"\(no index\).*missing.zip did not give"):
@@ -245,11 +250,7 @@ def test_another_pickle_is_not_loaded(home: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_package_that_is_its_own_home_has_no_other_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        datasets, "_installer", lambda _: [sys.executable, "-c", "exit('no index')"]
-    )
+@pytest.mark.usefixtures("index_away")
+def test_a_package_that_is_its_own_home_has_no_other_place(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"did not give seglearn==1.2.5 \(no index\)"):
         fetch(RECORDINGS, cache=tmp_path)

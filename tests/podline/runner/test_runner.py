@@ -101,28 +101,20 @@ def test_the_executed_notebook_is_one(stages: Stages) -> None:
 
 
 def test_what_flows_to_the_next_stage(stages: Stages) -> None:
-    plan: dict[str, Any] = {
-        "carried": (carry("import pandas as pd", "pd"), carry("def f(x): return x + k", "f", "k"))
-    }
-    one = stages.run(
+    carried = (carry("import pandas as pd", "pd"), carry("def f(x): return x + k", "f", "k"))
+    makes = (
         "import os, random\ntable = pd.DataFrame({'a': [1]}); k = 2\n"
         "os.makedirs('d/ü ñ'); open('d/ü ñ/#x%.txt', 'w').write('text')\n"
-        "os.environ['MODE'] = 'm'; random.seed(4)",
-        name="one",
-        reads="pd",
-        hands_on="table k",
-        reseeds=True,
-        **plan,
+        "os.environ['MODE'] = 'm'; random.seed(4)"
     )
-    two = stages.run(
+    first = make_plan(makes, name="one", reads="pd", hands_on="table k", reseeds=True)
+    one = stages.run_task(stages.task(replace(first, carried=carried)))
+    takes = (
         "import os, random\n"
         "print(f(1), table.a.tolist(), open('d/ü ñ/#x%.txt').read(), os.environ['MODE'])\n"
-        "print(random.random())",
-        name="two",
-        reads="f table k",
-        after=[one],
-        **plan,
+        "print(random.random())"
     )
+    two = stages.run(takes, name="two", reads="f table k", after=[one], carried=carried)
     result = two.ok
     import random
 
@@ -134,26 +126,21 @@ def test_what_flows_to_the_next_stage(stages: Stages) -> None:
 
 
 def test_links_and_programs_flow(stages: Stages) -> None:
-    one = stages.run(
+    makes = (
         "import os\nos.makedirs('v1'); os.symlink('v1', 'latest'); os.symlink('gone', 'broken')\n"
         "os.symlink(os.path.abspath('v1'), 'absolute')\nopen('v1/x', 'w').write('1')\n"
-        "open('run.sh', 'w').write('#!/bin/sh\\necho ran\\n'); os.chmod('run.sh', 0o755)",
-        name="one",
+        "open('run.sh', 'w').write('#!/bin/sh\\necho ran\\n'); os.chmod('run.sh', 0o755)"
     )
-    two = stages.run(
+    takes = (
         "import os\nprint(open('latest/x').read(), open('absolute/x').read())\n"
         "print(os.readlink('latest'), os.readlink('absolute'), os.readlink('broken'))\n"
-        "out = !./run.sh\nprint(list(out))\nos.remove('latest')\nos.chmod('run.sh', 0o644)",
-        name="two",
-        after=[one],
+        "out = !./run.sh\nprint(list(out))\nos.remove('latest')\nos.chmod('run.sh', 0o644)"
     )
+    two = stages.run(takes, name="two", after=[stages.run(makes, name="one")])
     assert two.ok.succeeded
     assert two.lines == ["1 1", "v1 v1 gone", "['ran']"]
-    three = stages.run(
-        "import os\nprint(os.path.lexists('latest'), os.access('run.sh', os.X_OK) )",
-        name="three",
-        after=[two],
-    )
+    looks = "import os\nprint(os.path.lexists('latest'), os.access('run.sh', os.X_OK) )"
+    three = stages.run(looks, name="three", after=[two])
     assert three.lines == ["False False"]
 
 
@@ -161,18 +148,11 @@ def test_shipped_files_are_there(stages: Stages) -> None:
     digest = hashlib.sha256(b"def f(): return 3\n").hexdigest()
     stages.store.put(keys.file_key("runs/example/r", digest), b"def f(): return 3\n")
     files = {"package/helper.py": digest}
-    one = stages.run(
-        "from package.helper import f\nprint(f())\nimport os\nos.remove('package/helper.py')",
-        name="one",
-        files=files,
-    )
+    uses = "from package.helper import f\nprint(f())\nimport os\nos.remove('package/helper.py')"
+    one = stages.run(uses, name="one", files=files)
     assert one.lines == ["3"]
-    two = stages.run(
-        "import os\nprint(os.path.exists('package/helper.py'))",
-        name="two",
-        files=files,
-        after=[one],
-    )
+    looks = "import os\nprint(os.path.exists('package/helper.py'))"
+    two = stages.run(looks, name="two", files=files, after=[one])
     assert two.lines == ["False"]
 
 
@@ -372,13 +352,10 @@ def test_files_over_the_limit(stages: Stages) -> None:
 def test_a_module_beside_the_notebook_that_changed(stages: Stages) -> None:
     digest = hashlib.sha256(b"count = 0\n").hexdigest()
     stages.store.put(keys.file_key("runs/example/r", digest), b"count = 0\n")
-    ran = stages.run(
-        "helper.count += 1",
-        reads="helper",
-        carried=(carry("import helper", "helper"),),
-        files={"helper.py": digest},
-        later_modules="helper",
-    )
+    plan = make_plan("helper.count += 1", reads="helper", later_modules="helper")
+    carried = (carry("import helper", "helper"),)
+    task = stages.task(replace(plan, carried=carried, files={"helper.py": digest}))
+    ran = stages.run_task(task)
     assert ran.failure.startswith("the stage 'stage' changes helper.count, a variable of a module")
 
 
@@ -486,10 +463,7 @@ def test_a_stage_that_was_killed_with_a_child_that_holds_its_output(stages: Stag
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (
-            "import os, signal\nos.kill(os.getpid(), signal.SIGABRT)",
-            "was killed by the signal SIGABRT",
-        ),
+        ("import os\nos.kill(os.getpid(), 6)", "was killed by the signal SIGABRT"),
         ("import ctypes\nctypes.string_at(0)", "was killed by the signal SIGSEGV"),
         (
             "import os\nprint('last words', flush=True)\nos._exit(7)",
