@@ -1,4 +1,4 @@
-"""How segments leave: what the kernel is told, on this machine and over a real delay link."""
+"""How segments leave: what the kernel is told, on this machine."""
 
 import random
 import socket
@@ -13,18 +13,10 @@ from podline.store.upload import http_connection, pacing, tcp_info
 from podline.store.upload.http_connection import Interrupted, Wire
 from podline.store.upload.pacing import SHORT, Pacing
 from podline.store.upload.part_planner import MIB
+from tests.support.congestion import algorithm, systems
 
-INFO = tcp_info.TcpInfo(
-    rtt=0.02, rtt_now=0.02, sent=0, retransmitted=0, cwnd=10, mss=1000, delivered=0,
-    delivery_rate=0, congestion="reno",
-)  # fmt: skip
+INFO = tcp_info.TcpInfo(0.02, 0.02, 0, 0, 10, 1000, 0, 0, "reno")  # 20 ms, segments of 1 kB
 DATA = memoryview(random.Random(1).randbytes(16 * MIB))
-
-
-def algorithm(connection: socket.socket) -> str:
-    info = tcp_info.read(connection)
-    assert info is not None
-    return info.congestion
 
 
 @pytest.fixture
@@ -49,35 +41,24 @@ def listening() -> Iterator[tuple[str, int]]:
         yield server.getsockname()
 
 
-@pytest.fixture
-def systems(listening: tuple[str, int]) -> str:
-    """The algorithm that the system gives a connection."""
-    with socket.create_connection(listening) as connection:
-        return algorithm(connection)
-
-
 def test_a_short_body_is_sent_unpaced_unless_segments_are_lost(
-    listening: tuple[str, int], systems: str
+    listening: tuple[str, int],
 ) -> None:
-    for size, lossy, expected in (
-        (SHORT, False, "reno"), (SHORT + 1, False, systems), (SHORT, True, systems),
-        (None, False, systems),
-    ):  # fmt: skip
+    for size, lossy in ((SHORT, False), (SHORT + 1, False), (SHORT, True), (None, False)):
+        expected = "reno" if (size, lossy) == (SHORT, False) else systems()
         with Pacing(size, lossy).connect(listening, 5.0) as connection:
             assert algorithm(connection) == expected
             assert connection.gettimeout() == 5.0
 
 
-def test_a_long_body_that_follows_goes_by_the_system(
-    listening: tuple[str, int], systems: str
-) -> None:
+def test_a_long_body_that_follows_goes_by_the_system(listening: tuple[str, int]) -> None:
     pacing = Pacing(1000, lossy=False)
     with pacing.connect(listening, 5.0) as connection:
         pacing.begin(connection, 1000)
         assert pacing.unpaced
         pacing.begin(connection, SHORT + 1)
         assert not pacing.unpaced
-        assert algorithm(connection) == systems
+        assert algorithm(connection) == systems()
 
 
 def test_a_rate_is_seen_where_many_segments_arrive_in_a_row(
@@ -199,6 +180,3 @@ def test_a_server_that_never_answers(
     store = StoreConnection("silent", "bucket", address, "key", "secret")
     with Wire(store) as silent, pytest.raises(Interrupted, match="TimeoutError"):
         silent.request("PUT", "a", body=DATA[:size])
-
-
-# --- over a link

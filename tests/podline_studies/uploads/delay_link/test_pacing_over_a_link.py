@@ -6,29 +6,19 @@ import socket
 import pytest
 
 from podline.store import Store, StoreConnection
-from podline.store.upload import tcp_info
 from podline.store.upload.http_connection import Wire
 from podline.store.upload.part_planner import MIB
 from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.control import Link
 from tests.support import delay_link
+from tests.support.congestion import algorithm, systems
 
 DATA = memoryview(random.Random(1).randbytes(16 * MIB))
 
 
-def algorithm(connection: socket.socket) -> str:
-    info = tcp_info.read(connection)
-    assert info is not None
-    return info.congestion
+pytestmark = [*delay_link.MARKS, pytest.mark.timeout(180)]
 
 
-def over_a_link(test: pytest.MarkDecorator) -> pytest.MarkDecorator:
-    for mark in (*delay_link.MARKS, pytest.mark.timeout(180)):
-        test = mark(test)
-    return test
-
-
-@over_a_link
 def test_no_more_is_under_way_than_twice_what_the_way_holds(
     far: tuple[StoreConnection, Link],
 ) -> None:
@@ -42,7 +32,6 @@ def test_no_more_is_under_way_than_twice_what_the_way_holds(
     assert bytes(Store(store).get("bound-1")) == DATA[: 8 * MIB]
 
 
-@over_a_link
 @pytest.mark.parametrize(("size", "rtt"), [(522_000, 0.02), (1_000_000, 0.05)])
 def test_short_bodies_of_more_than_the_way_holds_find_room_in_its_queue(
     far: tuple[StoreConnection, Link], size: int, rtt: float
@@ -61,7 +50,6 @@ def test_short_bodies_of_more_than_the_way_holds_find_room_in_its_queue(
     assert sorted(again)[2] < 20  # in the median: a busy machine may bunch segments
 
 
-@over_a_link
 def test_what_is_under_way_to_a_near_store_is_not_bound(far: tuple[StoreConnection, Link]) -> None:
     """Such a way holds some kB, and both sides would wait for each other."""
     store, link = far
@@ -72,7 +60,6 @@ def test_what_is_under_way_to_a_near_store_is_not_bound(far: tuple[StoreConnecti
         assert connection._http.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > MIB
 
 
-@over_a_link
 @pytest.mark.parametrize("rate", [1e8, 1e9], ids=["fills a queue", "fills none"])
 def test_on_a_way_that_loses_segments_nothing_is_bound(
     far: tuple[StoreConnection, Link], rate: float
@@ -89,13 +76,12 @@ def test_on_a_way_that_loses_segments_nothing_is_bound(
         assert connection._pacing._limit is None
 
 
-@over_a_link
 def test_where_segments_are_lost_the_systems_algorithm_takes_over(
-    far: tuple[StoreConnection, Link], systems: str
+    far: tuple[StoreConnection, Link],
 ) -> None:
     store, link = far
     link.set(LinkSpec(0.02, rate=1e8, loss=0.05))
     with Wire(store) as connection:
         assert connection.request("PUT", "lossy", body=DATA[: 2 * MIB]).status == 200
-        assert algorithm(connection._http.sock) == systems
+        assert algorithm(connection._http.sock) == systems()
     assert bytes(Store(store).get("lossy")) == DATA[: 2 * MIB]

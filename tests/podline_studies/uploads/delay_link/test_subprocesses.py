@@ -24,7 +24,7 @@ def test_it_serves_until_the_end_of_the_block() -> None:
 
 def test_one_that_does_not_start_says_why(tmp_path: Path) -> None:
     with (
-        pytest.raises(LinkError, match=r"(?s)links\.sink did not start: .*no-address"),
+        pytest.raises(LinkError, match=r"(?s)delay_link\.sink did not start: .*no-address"),
         subprocesses.running(sink.__name__, "no-address", "0", log=tmp_path / "log"),
     ):
         pass
