@@ -1,6 +1,6 @@
 """How near to the link's limit clients upload, over a link of 1 Gbit/s or less, clean and lossy.
 
-At each point (round trip, loss, size, repeat) each client, in an order of chance, uploads the same
+At each point (round trip, loss, size, repeat) each client, in a random order, uploads the same
 bytes twice to new keys: the first by a client made anew (cold), the second right after it, over the
 connection that is there then (warm). What an upload takes is set against what the link allows at
 that time: the bytes at the goodput of plain TCP, and one round trip warm, two cold. The store is
@@ -10,27 +10,27 @@ the embedded one, behind a delay link (root, Linux).
 import argparse
 import itertools
 import random
-import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.report import goal, goal_at_least, print_last_line
 from podline.store import Store, StoreConnection
 from podline.store.boto3_client import boto3_client
 from podline_studies.machine import busy_share
 from podline_studies.reports.estimates import Estimate, geometric
-from podline_studies.uploads.batch import write_chance
-from podline_studies.uploads.clients import CLIENTS, COLD_ONLY, Client
+from podline_studies.uploads.batch import write_random
+from podline_studies.uploads.clients import CLIENTS
 from podline_studies.uploads.delay_link import LinkSpec, topology
-from podline_studies.uploads.delay_link.control import Link
-from podline_studies.uploads.delay_link.probe import Prober, sinking
+from podline_studies.uploads.delay_link.control import Link, LinkStats
+from podline_studies.uploads.delay_link.probe import Probe, Prober, sinking
 from tests.support import far_store
 
 MIB = 1024 * 1024
@@ -44,18 +44,34 @@ WARM = {1: 0.7, 8: 0.85, 64: 0.9, 256: 0.9}
 COLD_RATIO, COLD_SHARE = 1.3, 0.85
 
 
+class Point(NamedTuple):
+    """Where uploads are compared: share of losses, round trip (s), MiB, whether warm."""
+
+    loss: float
+    rtt: float
+    size: float
+    warm: bool
+
+
 @dataclass(frozen=True)
 class Upload:
     """One upload: where, by whom, how long, and the link's limit at that time, in seconds."""
 
-    rtt: float
-    loss: float
-    size: float
+    point: Point
     repeat: int
     client: str
-    warm: bool
     seconds: float
     limit: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A link as it was while clients uploaded over it; `busy`: the share of the processors."""
+
+    asked: LinkSpec
+    probe: Probe
+    stats: LinkStats
+    busy: float | None
 
 
 def main() -> None:
@@ -71,20 +87,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     round_trips = [ms / 1000 for ms in given.rtt] if given.rtt else list(ROUND_TRIPS)
-    clients = given.client or _installed()
+    clients = given.client or [name for name, kind in CLIENTS.items() if kind.is_installed()]
     with tempfile.TemporaryDirectory() as name, _store_behind_a_link(Path(name)) as (store, link):
         links = [
             LinkSpec(rtt, given.rate * 1e6, loss, given.jitter / 1000)
             for rtt, loss in itertools.product(round_trips, given.loss or LOSSES)
         ]
-        found, probes = measure(
+        found, measured = measure(
             store, link, links, given.size or SIZES, clients, given.n, given.seed, Path(name)
         )
-    tell(found, probes, given.n, given.rate)
-
-
-def _installed() -> list[str]:
-    return [name for name in CLIENTS if name != "rclone" or shutil.which("rclone")]
+    tell(found, measured, given.n, given.rate)
 
 
 @contextmanager
@@ -106,33 +118,42 @@ def measure(
     repeats: int,
     seed: int,
     folder: Path,
-) -> tuple[list[Upload], list[dict[str, Any]]]:
-    """Upload at all points; returns the uploads, and each point's link as it was."""
+) -> tuple[list[Upload], list[Measured]]:
+    """Upload at all points; returns the uploads, and each link as it was.
+
+    Args:
+        store: behind the link.
+        link: what changes it.
+        links: what it is to be like, one after the other, in a random order.
+        sizes: in MiB.
+        clients: by their names.
+        repeats: of all that.
+        seed: of the orders.
+        folder: for the files that are uploaded.
+    """
     order = random.Random(seed)
     many = {size: int(size * MIB) for size in sizes}
-    files = {size: write_chance(folder / f"{size}", n, n) for size, n in many.items()}
+    files = {size: write_random(folder / f"{size}", n, n) for size, n in many.items()}
     found: list[Upload] = []
-    probes: list[dict[str, Any]] = []
-    keys = (f"{seed}/{number}" for number in itertools.count())
+    measured: list[Measured] = []
     with Prober(topology.SINK) as prober:
         for repeat in range(repeats):
             for spec in order.sample(links, len(links)):
-                rtt, loss = spec.rtt, spec.loss
                 link.set(spec)
                 probe = prober.measure()
                 link.stats()
-                with _bucket(store, f"point-{len(probes)}") as bucket:
+                with _bucket(store, f"point-{len(measured)}") as bucket:
                     for size in order.sample(sizes, len(sizes)):
                         for client in order.sample(clients, len(clients)):
-                            for warm, seconds in _pair(client, bucket, files[size], keys):
+                            for warm, seconds in _pair(client, bucket, files[size], f"{size:g}"):
                                 limit = many[size] / probe.goodput + probe.rtt * (1 if warm else 2)
-                                found.append(
-                                    Upload(rtt, loss, size, repeat, client, warm, seconds, limit)
-                                )
-                about = {"rtt_asked": rtt, "loss": loss, "repeat": repeat, "busy": busy_share(0.5)}
-                probes.append({**about, **asdict(probe), **link.stats()})
-                print(f"repeat {repeat}: {rtt * 1000:g} ms, loss {loss:g}", file=sys.stderr)
-    return found, probes
+                                point = Point(spec.loss, spec.rtt, size, warm)
+                                found.append(Upload(point, repeat, client, seconds, limit))
+                measured.append(Measured(spec, probe, link.stats(), busy_share(0.5)))
+                print(
+                    f"repeat {repeat}: {spec.rtt * 1000:g} ms, loss {spec.loss:g}", file=sys.stderr
+                )
+    return found, measured
 
 
 @contextmanager
@@ -148,21 +169,15 @@ def _bucket(store: StoreConnection, name: str) -> Iterator[StoreConnection]:
 
 
 def _pair(
-    name: str, store: StoreConnection, path: Path, keys: Iterator[str]
-) -> list[tuple[bool, float]]:
-    """A cold upload by a client, and a warm one right after it."""
+    name: str, store: StoreConnection, path: Path, prefix: str
+) -> Iterator[tuple[bool, float]]:
+    """A cold upload by a client, which it is made for, and a warm one right after it."""
     began = time.perf_counter()
-    client: Client = CLIENTS[name](store)
-    try:
-        client.upload(path, next(keys))
-        times = [(False, time.perf_counter() - began)]
-        if name not in COLD_ONLY:
+    with closing(CLIENTS[name](store)) as client:
+        for warm in (False,) if client.cold_only else (False, True):
+            client.upload(path, f"{prefix}/{name}-{'warm' if warm else 'cold'}")
+            yield warm, time.perf_counter() - began
             began = time.perf_counter()
-            client.upload(path, next(keys))
-            times.append((True, time.perf_counter() - began))
-    finally:
-        client.close()
-    return times
 
 
 # --- what it comes to
@@ -172,22 +187,21 @@ class Results:
     """The uploads by point and client."""
 
     def __init__(self, found: Sequence[Upload]) -> None:
-        self.found = found
-        self.points = sorted({(u.loss, u.rtt, u.size, u.warm) for u in found})
-        self.clients = sorted({u.client for u in found}, key=list(CLIENTS).index)
+        self.points = sorted({upload.point for upload in found})
+        self.clients = [name for name in CLIENTS if any(u.client == name for u in found)]
+        self._found: dict[tuple[Point, str], dict[int, Upload]] = defaultdict(dict)
+        for upload in found:
+            self._found[upload.point, upload.client][upload.repeat] = upload
 
-    def at(self, point: tuple[float, float, float, bool], client: str) -> dict[int, Upload]:
+    def at(self, point: Point, client: str) -> dict[int, Upload]:
         """A client's uploads at a point, by repeat."""
-        return {
-            u.repeat: u for u in self.found
-            if (u.loss, u.rtt, u.size, u.warm) == point and u.client == client
-        }  # fmt: skip
+        return self._found[point, client]
 
-    def share(self, point: tuple[float, float, float, bool], client: str) -> Estimate:
+    def share(self, point: Point, client: str) -> Estimate:
         """The share of the link's limit that a client reached."""
         return geometric(u.limit / u.seconds for u in self.at(point, client).values())
 
-    def ratio(self, point: tuple[float, float, float, bool], client: str) -> Estimate:
+    def ratio(self, point: Point, client: str) -> Estimate:
         """How many times as long as ours a client took, repeat by repeat."""
         ours, theirs = self.at(point, OURS), self.at(point, client)
         both = ours.keys() & theirs.keys()
@@ -196,24 +210,21 @@ class Results:
 
 def goals_of(results: Results) -> dict[str, dict[str, Any]]:
     """The goals: on the clean link, from 20 ms up."""
-    clean = [point for point in results.points if not point[0] and point[1] >= 0.02]
+    clean = [point for point in results.points if not point.loss and point.rtt >= 0.02]
     found: dict[str, dict[str, Any]] = {}
     for size, least in WARM.items():
-        shares = [results.share(p, OURS).median for p in clean if p[3] and p[2] == size]
-        if shares:
+        warm = [point for point in clean if point.warm and point.size == size]
+        if shares := [results.share(point, OURS).median for point in warm]:
             found[f"warm_{size}_mib"] = goal_at_least(min(shares), least)
-    cold = [_cold(results, point) for point in clean if not point[3]]
-    if cold:
+    if cold := [_cold(results, point) for point in clean if not point.warm]:
         found["cold"] = goal_at_least(min(cold), 1.0)
-    ahead = [
-        (client, point) for point in clean for client in results.clients
-        if client != OURS and (high := results.ratio(point, client).high) is not None and high < 1
-    ]  # fmt: skip
-    found["clients_ahead"] = goal(len(ahead), 0)
+    others = [name for name in results.clients if name != OURS]
+    highs = [results.ratio(*each).high for each in itertools.product(clean, others)]
+    found["clients_ahead"] = goal(sum(high is not None and high < 1 for high in highs), 0)
     return found
 
 
-def _cold(results: Results, point: tuple[float, float, float, bool]) -> float:
+def _cold(results: Results, point: Point) -> float:
     """1 or more where our client is as fast as the goal asks for, by either of its measures."""
     near = results.share(point, OURS).median / COLD_SHARE
     if "boto3" not in results.clients:
@@ -221,50 +232,75 @@ def _cold(results: Results, point: tuple[float, float, float, bool]) -> float:
     return max(near, results.ratio(point, "boto3").median / COLD_RATIO)
 
 
-def tell(found: Sequence[Upload], probes: Sequence[dict[str, Any]], n: int, rate: float) -> None:
-    """Print a line a point and client, and the last line; goals are for a link of `RATE`."""
+def tell(found: Sequence[Upload], links: Sequence[Measured], n: int, rate: float) -> None:
+    """Print a line a point and client, and the last line; goals are for a link of `RATE`.
+
+    Args:
+        found: the uploads.
+        links: as they were.
+        n: repeats.
+        rate: of the link, in Mbit/s.
+    """
     results = Results(found)
     print("loss   rtt ms  MiB        client        median s   of limit   time / ours [95 %]")
-    rows = []
-    for point in results.points:
-        for client in results.clients:
-            uploads = results.at(point, client)
-            if not uploads:
-                continue
-            loss, rtt, size, warm = point
-            share, ratio = results.share(point, client), results.ratio(point, client)
-            seconds = statistics.median(u.seconds for u in uploads.values())
-            row = {
-                "loss": loss, "rtt_ms": rtt * 1000, "mib": size, "warm": warm, "client": client,
-                "n": len(uploads), "median_s": round(seconds, 4), "share": round(share.median, 3),
-                "share_low": _round(share.low), "share_high": _round(share.high),
-                "ratio": round(ratio.mean, 3), "ratio_low": _round(ratio.low),
-                "ratio_high": _round(ratio.high),
-            }  # fmt: skip
-            rows.append(row)
-            kind = "warm" if warm else "cold"
-            interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low and ratio.high else ""
-            print(
-                f"{loss:<6g} {rtt * 1000:<7g} {size:<5g} {kind} {client:<12} {seconds:9.3f}"
-                f"   {share.median:8.2f}   {ratio.mean:6.2f} {interval}"
-            )
+    rows = [
+        _row(results, point, client)
+        for point, client in itertools.product(results.points, results.clients)
+        if results.at(point, client)
+    ]
     goals = goals_of(results) if rate == RATE else {}
-    print_last_line("upload", n, goals, rate_mbit=rate, points=rows, links=_links(probes))
+    print_last_line("upload", n, goals, rate_mbit=rate, points=rows, links=_links(links))
 
 
-def _links(probes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _row(results: Results, point: Point, client: str) -> dict[str, Any]:
+    """What a client took at a point, for the last line; prints it for people."""
+    uploads = results.at(point, client).values()
+    share, ratio = results.share(point, client), results.ratio(point, client)
+    seconds = statistics.median(upload.seconds for upload in uploads)
+    kind = "warm" if point.warm else "cold"
+    interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low and ratio.high else ""
+    print(
+        f"{point.loss:<6g} {point.rtt * 1000:<7g} {point.size:<5g} {kind} {client:<12} "
+        f"{seconds:9.3f}   {share.median:8.2f}   {ratio.mean:6.2f} {interval}"
+    )
+    return {
+        "loss": point.loss,
+        "rtt_ms": point.rtt * 1000,
+        "mib": point.size,
+        "warm": point.warm,
+        "client": client,
+        "n": len(uploads),
+        "median_s": round(seconds, 4),
+        "share": round(share.median, 3),
+        "share_low": _round(share.low),
+        "share_high": _round(share.high),
+        "ratio": round(ratio.mean, 3),
+        "ratio_low": _round(ratio.low),
+        "ratio_high": _round(ratio.high),
+    }
+
+
+def _links(links: Sequence[Measured]) -> list[dict[str, Any]]:
     """What each kind of link was measured to be, in the median."""
-    found = []
-    for rtt, loss in sorted({(probe["rtt_asked"], probe["loss"]) for probe in probes}):
-        mine = [p for p in probes if (p["rtt_asked"], p["loss"]) == (rtt, loss)]
-        median = {
-            name: round(statistics.median(p[name] for p in mine), 6)
-            for name in ("rtt", "goodput", "late_p99_s", "busy")
+    kinds: dict[tuple[float, float], list[Measured]] = defaultdict(list)
+    for one in links:
+        kinds[one.asked.rtt, one.asked.loss].append(one)
+    return [
+        {
+            "rtt_asked": rtt,
+            "loss": loss,
+            "congestion": mine[0].probe.congestion,
+            "rtt": _median(one.probe.rtt for one in mine),
+            "goodput": _median(one.probe.goodput for one in mine),
+            "late_p99_s": _median(one.stats.late_p99_s for one in mine),
+            "busy": _median(one.busy for one in mine),
         }
-        found.append(
-            {"rtt_asked": rtt, "loss": loss, "congestion": mine[0]["congestion"], **median}
-        )
-    return found
+        for (rtt, loss), mine in sorted(kinds.items())
+    ]
+
+
+def _median(values: Iterable[float | None]) -> float:
+    return round(statistics.median(value for value in values if value is not None), 6)
 
 
 def _round(value: float | None) -> float | None:

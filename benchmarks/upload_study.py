@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="NAME/VERSION of a published model")
     parser.add_argument("--models-only", action="store_true", help="no bytes of chance")
     parser.add_argument("--repeats", type=int)
-    parser.add_argument("--pairs", type=int, help="of a visit (5)")
+    parser.add_argument("--pairs", type=int, help="of a batch (5)")
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     given = parser.parse_args()
     asked = {

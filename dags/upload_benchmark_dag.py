@@ -5,7 +5,7 @@ of an edge: store × size × round trip × client × repeats, in an order that t
 as a publish stage would, or from processes. Each upload is read back, around the link and not
 timed. The link is a delay link that lies on this machine
 (`podline_studies.uploads.delay_link.topology`), or netem within the pods; it is measured at each
-visit, too.
+batch, too.
 
 The stores are `[podline] store_conn_id` and the first of `[podline] stores`. What is measured is
 kept in the object store, so an interrupted study goes on where it was: clear what failed, or
@@ -38,7 +38,7 @@ with DAG(
         "rtts_ms": Param(**NUMBERS, description="Round trips, instead of the preset's."),
         "models": Param([], type="array", items={"type": "string"}, description="NAME/VERSION."),
         "repeats": Param(None, type=["null", "integer"], minimum=1, description="Pairs a point."),
-        "pairs": Param(5, type="integer", minimum=1, description="Pairs a visit."),
+        "pairs": Param(5, type="integer", minimum=1, description="Pairs a batch."),
         **common_params(),
     },
 ):

@@ -1,13 +1,22 @@
 """An upload study that never was: times whose ratios, shares and noise are known."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from podline_studies.uploads.batch import Measurement, Upload
+from podline_studies.uploads.delay_link.control import LinkStats
+from podline_studies.uploads.delay_link.probe import Probe
+from podline_studies.uploads.design import MB, Batch, Design, Point
+from podline_studies.uploads.frames import About, table
+
 CLUSTER, MACHINE = "podline_store", "vm_store"
+GOODPUT = 12e6  # bytes a second
 
 # The study's pairs, up to 8 MB, of 64 and of 500 MB, and what those of our client spread at most;
 # tests/docs/test_study_pages.py sees to it. Where boto3's spread more, the page says so.
@@ -39,45 +48,58 @@ def uploads(
         seed: of the noise.
     """
     rng = np.random.default_rng(seed)
-    rows: list[dict[str, Any]] = []
-    for number, (size, rtt, client) in enumerate(
-        (size, rtt, client) for size in sizes for rtt in rtts for client in clients
-    ):
-        for store, rate in ((CLUSTER, 200e6), (MACHINE, machine_rate)):
-            rows.append(_row(number, size, rtt, client, store, -1, False, size / rate, direct=True))
+    sides = {CLUSTER: (math.sqrt(ratio), 200e6), MACHINE: (1 / math.sqrt(ratio), machine_rate)}
+    found = []
+    for index, (size, rtt, client) in enumerate(itertools.product(sizes, rtts, clients)):
+        batch = Batch(index, size, "", rtt, client, 0, pairs)
+        alone = [_upload(store, -1, False, size / rate) for store, (_, rate) in sides.items()]
+        found.append(_measured(batch, 0, [replace(upload, direct=True) for upload in alone]))
         for pair in range(pairs):
-            for warm in (False, True):
-                limit = size / 12e6 + rtt * (1 if warm else 2)
-                for store, times in ((CLUSTER, math.sqrt(ratio)), (MACHINE, 1 / math.sqrt(ratio))):
-                    seconds = limit / clients[client] * times * math.exp(rng.normal(0, spread))
-                    late = answer if store == MACHINE else 0.0
-                    rows.append(_row(number, size, rtt, client, store, pair, warm, seconds, late))
-    return pd.DataFrame(rows)
+            made = []
+            for warm, (store, (times, _)) in itertools.product((False, True), sides.items()):
+                limit = size / GOODPUT + rtt * (1 if warm else 2)
+                seconds = limit / clients[client] * times * math.exp(rng.normal(0, spread))
+                made.append(_upload(store, pair, warm, seconds, answer * (store == MACHINE)))
+            found.append(_measured(batch, pair, made))
+    return table(found)
 
 
-def _row(
-    index: int, size: int, rtt: float, client: str, store: str, pair: int, warm: bool,
-    seconds: float, late: float = 0.0, direct: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "index": index, "sitting": 1 + pair % 2, "attempt": 1, "warmup": False,
-        "what": f"{size // 1_000_000} MB", "size": size, "rtt": rtt, "client": client, "round": 0,
-        "failure": "", "store": store, "pair": pair, "warm": warm, "direct": direct,
-        "seconds": seconds + late, "transfer_s": seconds * 0.95, "commit_s": seconds * 0.05 + late,
-        "exact": client == "podline", "link_rtt": rtt, "goodput": 12e6, "congestion": "bbr",
-        "window": 67_108_864, "busy": 0.3, "late_p99_s": 0.0001,
-    }  # fmt: skip
+def _upload(store: str, pair: int, warm: bool, seconds: float, late: float = 0.0) -> Upload:
+    parts = {"transfer": seconds * 0.95, "commit": seconds * 0.05 + late}
+    return Upload(store, "", pair, warm, seconds=seconds + late, **parts)
 
 
-def about(**changes: Any) -> dict[str, Any]:
+def _measured(batch: Batch, pair: int, uploads: Sequence[Upload]) -> Measurement:
+    """Some of a batch's uploads, in the sitting of a pair."""
+    link = Probe(batch.rtt, GOODPUT, "bbr", 67_108_864)
+    stats = LinkStats(late_p99_s=0.0001)
+    return Measurement(batch, 1 + pair % 2, 1, 0, 0, tuple(uploads), link, link, stats, busy=0.3)
+
+
+DESIGN = Design(
+    points=(Point(MB, "", (0.02, 0.1), 10), Point(8 * MB, "", (0.02, 0.1), 10)),
+    clients=("podline", "boto3"),
+    stores=(CLUSTER, MACHINE),
+    rate=100e6,
+    loss=0.0,
+    jitter=0.0,
+    place="pod",
+    pairs=10,
+    seed=1,
+)
+_SITTING = {
+    "machine": "a machine",
+    "processors": 2,
+    "memory_bytes": 16e9,
+    "kernel": "6.12",
+    "started": 1.8e9,
+    "ended": 1.8e9 + 3600,
+    "versions": {"podline": "0.1.0"},
+}
+
+
+def about(**changes: Any) -> About:
     """What there is to say about it."""
-    sitting = {
-        "machine": "a machine", "processors": 2, "memory_bytes": 16e9, "kernel": "6.12",
-        "started": 1.8e9, "ended": 1.8e9 + 3600, "versions": {"podline": "0.1.0"},
-    }  # fmt: skip
-    return {
-        "sweep": "simulated", "seed": 1, "stores": [CLUSTER, MACHINE],
-        "design": {"place": "pod"}, "planned": 8,
-        "sittings": [{"sitting": n, **sitting} for n in (1, 2)],
-        "interruptions": [], "failed": [],
-    } | changes  # fmt: skip
+    sittings = [{"sitting": number} | _SITTING for number in (1, 2)]
+    usual = {"sittings": sittings, "interruptions": [], "design": DESIGN, "failed": []}
+    return About("simulated", **(usual | changes))

@@ -1,8 +1,8 @@
-"""A visit of a point: pairs of uploads, measured. Runs in a pod, or as a process of its own.
+"""A batch of the study: pairs of uploads at one point, and what they came to.
 
-``python -m podline_studies.uploads.batch`` reads a `VisitTask` from the variable PODLINE_VISIT,
-and the stores' keys from connections in the environment; its last line is a mark and a `Visited` as
-JSON.
+``python -m podline_studies.uploads.batch`` makes one, in a pod or as a process of its own. It reads
+a `BatchTask` from the variable PODLINE_BATCH, and the stores' keys from connections in the
+environment; its last line is a mark and a `BatchResult` as JSON.
 """
 
 import hashlib
@@ -12,19 +12,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.store.connection import StoreConnection
 from podline_studies.machine import busy_share
-from podline_studies.uploads.clients import CLIENTS, COLD_ONLY, Client
+from podline_studies.uploads.clients import CLIENTS, Client
+from podline_studies.uploads.delay_link.control import LinkStats
 from podline_studies.uploads.delay_link.probe import Probe, Prober
+from podline_studies.uploads.design import Batch
 
-VARIABLE = "PODLINE_VISIT"
-MARK = "podline-visited"
+VARIABLE = "PODLINE_BATCH"
+MARK = "podline-batch"
 _CHUNK = 8 << 20  # bytes that are made at once
+
+
+class BatchFailed(PodlineError):
+    """A batch came to nothing."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +45,13 @@ class Target(Json):
 
 
 @dataclass(frozen=True)
-class VisitTask(Json):
-    """What a visit does.
+class BatchTask(Json):
+    """What a batch does.
 
     Attributes:
         targets: the stores.
         client: by which.
-        size: bytes of chance to upload, unless `model` names an object of the first store.
+        size: of the random bytes to upload, unless `model` names an object of the first store.
         pairs: how many, each to both stores.
         prefix: of the keys.
         around: whether to upload once to each store around the link, too.
@@ -68,7 +76,7 @@ class Upload(Json):
 
     Attributes:
         store: its connection's id.
-        pair: which.
+        pair: which; -1: of none.
         warm: over a connection that has sent as much before.
         direct: around the link.
         seconds: the whole.
@@ -77,19 +85,19 @@ class Upload(Json):
     """
 
     store: str
-    pair: int
-    warm: bool
-    direct: bool
     key: str
-    seconds: float
-    transfer: float | None
-    commit: float | None
-    exact: bool
+    pair: int = -1
+    warm: bool = False
+    direct: bool = False
+    seconds: float = 0.0
+    transfer: float | None = None
+    commit: float | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
-class Visited(Json):
-    """What a visit measured, and the link before and after it."""
+class BatchResult(Json):
+    """What a batch's process measured: the uploads, and the link before and after them."""
 
     uploads: tuple[Upload, ...]
     before: Probe
@@ -97,9 +105,70 @@ class Visited(Json):
     sha256: str
     busy: float | None
 
+    @classmethod
+    def read(cls, printed: str) -> Self:
+        """Find the result in what the process printed.
 
-def visit(task: VisitTask) -> Visited:
-    """Upload pairs, each in an order of chance, and measure the link around them."""
+        Raises:
+            BatchFailed: it is not there.
+        """
+        for line in reversed(printed.splitlines()):
+            if line.startswith(f"{MARK} "):
+                return cls.from_json(line.removeprefix(f"{MARK} "))
+        raise BatchFailed(f"the batch left no result: {printed.strip()[-1000:]}")
+
+
+@dataclass(frozen=True)
+class Measurement(Json):
+    """A batch that was made: its uploads, verified, and the link as it was.
+
+    Attributes:
+        visit: the batch, under the name by which it is stored.
+        sitting: which one it was made in.
+        attempt: from 1; more where one before was disturbed or failed.
+        started, ended: when (epoch).
+        uploads: all of them; each was read back and is what was sent.
+        before, after: the link as it was measured; None: the batch failed.
+        link: what the link's process says of it; empty where that is none of ours.
+        busy: share of the machine's processors that was taken after the uploads; None: not known.
+        failure: why it does not count; empty: it does.
+    """
+
+    visit: Batch
+    sitting: int
+    attempt: int
+    started: float
+    ended: float
+    uploads: tuple[Upload, ...] = ()
+    before: Probe | None = None
+    after: Probe | None = None
+    link: LinkStats = field(default_factory=LinkStats)
+    busy: float | None = None
+    failure: str = ""
+
+    @property
+    def index(self) -> int:
+        """Of the batch."""
+        return self.visit.index
+
+    @property
+    def probes(self) -> tuple[Probe, Probe]:
+        """The link before and after, of a batch that did not fail."""
+        assert self.before is not None
+        assert self.after is not None
+        return self.before, self.after
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not count; empty: it does."""
+        return self.failure
+
+    def __str__(self) -> str:
+        return f"{len(self.uploads)} uploads"
+
+
+def upload_batch(task: BatchTask) -> BatchResult:
+    """Upload pairs, each in a random order, and measure the link around them."""
     order = random.Random(task.seed)
     with tempfile.TemporaryDirectory() as folder, Prober(task.sink) as prober:
         path = _data(task, Path(folder))
@@ -107,66 +176,68 @@ def visit(task: VisitTask) -> Visited:
         uploads = list(_direct(task, path)) if task.around else []
         for pair in range(task.pairs):
             for target in order.sample(task.targets, len(task.targets)):
-                uploads += _upload(task, target, path, pair)
+                uploads += _cold_and_warm(task, target, path, pair)
         busy = busy_share(0.5)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Visited(tuple(uploads), before, prober.measure(), digest, busy)
+        return BatchResult(tuple(uploads), before, prober.measure(), digest, busy)
 
 
-def _data(task: VisitTask, folder: Path) -> Path:
+def _data(task: BatchTask, folder: Path) -> Path:
     path = folder / "data"
     if task.model:
         from podline.store import open_store
 
         open_store(_connection(task.targets[0], task.targets[0].direct)).download(task.model, path)
         return path
-    return write_chance(path, task.size, task.seed)
+    return write_random(path, task.size, task.seed)
 
 
-def write_chance(path: Path, size: int, seed: int) -> Path:
-    """Write a file of bytes of chance, a part at a time; returns its path."""
-    chance = random.Random(seed)
+def write_random(path: Path, size: int, seed: int) -> Path:
+    """Write a file of random bytes, a part at a time.
+
+    Args:
+        path: the file.
+        size: in bytes.
+        seed: of the bytes.
+
+    Returns:
+        The path.
+    """
+    source = random.Random(seed)
     with path.open("wb") as file:
         for first in range(0, size, _CHUNK):
-            file.write(chance.randbytes(min(_CHUNK, size - first)))
+            file.write(source.randbytes(min(_CHUNK, size - first)))
     return path
 
 
-def _direct(task: VisitTask, path: Path) -> Iterator[Upload]:
+def _direct(task: BatchTask, path: Path) -> Iterator[Upload]:
     """One upload to each store around the link: how fast the store itself is."""
     for target in task.targets:
-        client = CLIENTS[task.client](_connection(target, target.direct))
-        key = f"{task.prefix}/{target.conn_id}/direct"
-        yield _timed(client, target, path, key, pair=-1, warm=False, direct=True)
-        client.close()
+        with closing(CLIENTS[task.client](_connection(target, target.direct))) as client:
+            key = f"{task.prefix}/{target.conn_id}/direct"
+            yield _timed(client, path, Upload(target.conn_id, key, direct=True))
 
 
-def _upload(task: VisitTask, target: Target, path: Path, pair: int) -> Iterator[Upload]:
+def _cold_and_warm(task: BatchTask, target: Target, path: Path, pair: int) -> Iterator[Upload]:
     """A cold upload over the link by a new client, and a warm one right after it."""
-    client = CLIENTS[task.client](_connection(target, target.link))
-    for warm in (False,) if task.client in COLD_ONLY else (False, True):
-        key = f"{task.prefix}/{target.conn_id}/{pair}-{'warm' if warm else 'cold'}"
-        yield _timed(client, target, path, key, pair, warm)
-    client.close()
+    with closing(CLIENTS[task.client](_connection(target, target.link))) as client:
+        for warm in (False,) if client.cold_only else (False, True):
+            key = f"{task.prefix}/{target.conn_id}/{pair}-{'warm' if warm else 'cold'}"
+            yield _timed(client, path, Upload(target.conn_id, key, pair, warm))
 
 
-def _timed(
-    client: Client,
-    target: Target,
-    path: Path,
-    key: str,
-    pair: int,
-    warm: bool,
-    direct: bool = False,
-) -> Upload:
+def _timed(client: Client, path: Path, planned: Upload) -> Upload:
     began = time.perf_counter()
-    times = client.upload(path, key)
+    parts = client.upload(path, planned.key)
     seconds = time.perf_counter() - began
-    return Upload(
-        target.conn_id, pair, warm, direct, key, seconds,
-        times.transfer, times.commit, times.exact,
-    )  # fmt: skip
+    return replace(
+        planned,
+        seconds=seconds,
+        transfer=parts.transfer,
+        commit=parts.commit,
+        exact=parts.exact,
+    )
 
 
 def _connection(target: Target, address: str) -> StoreConnection:
@@ -174,10 +245,10 @@ def _connection(target: Target, address: str) -> StoreConnection:
 
 
 def main() -> None:
-    """Make the visit that the environment asks for."""
-    task = VisitTask.from_json(os.environ[VARIABLE])
+    """Make the batch that the environment asks for."""
+    task = BatchTask.from_json(os.environ[VARIABLE])
     try:
-        print(MARK, visit(task).to_json())
+        print(MARK, upload_batch(task).to_json())
     except PodlineError as error:
         sys.exit(str(error))
 

@@ -1,4 +1,4 @@
-"""A visit in a pod, as a publish stage would upload; over netem where no delay link lies."""
+"""A batch in a pod, as a publish stage would upload; over netem where no delay link lies."""
 
 import hashlib
 import json
@@ -15,17 +15,18 @@ from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.probe import PORT
 
 if TYPE_CHECKING:
-    from kubernetes.client import CoreV1Api
+    from kubernetes.client import CoreV1Api, V1Container, V1EnvVar, V1Pod
 
 NETEM_QUEUE = 100_000  # packets: a link's delay must not lose any
 _STUDY_LABEL = "podline-study"
-_VISIT, _LINK = "visit", "link"  # containers
+_BATCH, _LINK, _SINK = "batch", "link", "sink"  # containers
+_PYTHON = ("python", "-m")
 _START = 120.0  # seconds
 _POLL = 0.1
 
 
 class PodError(PodlineError):
-    """A visit's pod did not do what it should."""
+    """A batch's pod did not do what it should."""
 
 
 def clear(core: "CoreV1Api", study: str, link: LinkSpec | None = None) -> None:
@@ -53,7 +54,7 @@ def run(
     secrets: Mapping[str, str],
     link: LinkSpec | None = None,
 ) -> str:
-    """Run a visit in a new pod, which is deleted at the end.
+    """Run a batch in a new pod, which is deleted at the end.
 
     Args:
         core: the cluster's API.
@@ -74,7 +75,7 @@ def run(
         secret = have_secret(core, namespace, secrets)
     with _pod(core, namespace, manifest(study, variables, secrets, secret, link)) as name:
         phase = _wait(core, namespace, name, ("Succeeded", "Failed")).phase
-        printed = _log_of(core, namespace, name, _VISIT)
+        printed = _log_of(core, namespace, name, _BATCH)
         if phase == "Succeeded":
             return printed
         if link is not None and not printed:
@@ -83,7 +84,7 @@ def run(
                 f"{_log_of(core, namespace, name, _LINK).strip() or phase}. Its node's kernel "
                 "needs the modules sch_netem, ifb and act_mirred"
             )
-    raise PodError(f"the visit's pod failed: {printed.strip()[-1000:] or phase}")
+    raise PodError(f"the batch's pod failed: {printed.strip()[-1000:] or phase}")
 
 
 @contextmanager
@@ -94,13 +95,13 @@ def sinking(core: "CoreV1Api", study: str) -> Iterator[str]:
         PodError: it does not start.
     """
     namespace = settings.namespace()
-    command = ["python", "-m", "podline_studies.uploads.delay_link.sink", "0.0.0.0", str(PORT)]
-    with _pod(core, namespace, _manifest("sink", study, command, [])) as name:
+    command = [*_PYTHON, "podline_studies.uploads.delay_link.sink", "0.0.0.0", str(PORT)]
+    with _pod(core, namespace, _manifest(_SINK, study, command)) as name:
         status = _wait(core, namespace, name, ("Running", "Succeeded", "Failed"))
         if status.phase != "Running":
-            said = _log_of(core, namespace, name, "sink").strip()
+            said = _log_of(core, namespace, name, _SINK).strip()
             raise PodError(f"the pod of the probes' other end failed: {said or status.phase}")
-        while not _log_of(core, namespace, name, "sink"):  # it says when it is ready
+        while not _log_of(core, namespace, name, _SINK):  # it says when it is ready
             time.sleep(_POLL)
         yield str(status.pod_ip)
 
@@ -114,59 +115,58 @@ def manifest(
     secrets: Mapping[str, str],
     secret: str,
     link: LinkSpec | None = None,
-) -> dict[str, Any]:
-    """The pod of a visit.
+) -> "V1Pod":
+    """The pod of a batch.
 
     Args:
         study: its name.
         variables: the environment that is no secret.
         secrets: connections, by their variables' names.
-        link: of the pod; see `run`.
         secret: name of the Secret that has the connections.
+        link: of the pod; see `run`.
     """
-    environment: list[dict[str, Any]] = [
-        {"name": name, "value": value} for name, value in variables.items()
-    ]
-    environment += [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
-        for name in secrets
-    ]
-    command = ["python", "-m", "podline_studies.uploads.batch"]
-    pod = _manifest(_VISIT, study, command, environment)
+    from kubernetes.client import V1EnvVar, V1EnvVarSource, V1SecretKeySelector
+
+    environment = [V1EnvVar(name=name, value=value) for name, value in variables.items()]
+    for name in secrets:
+        selector = V1SecretKeySelector(name=secret, key=name)
+        environment.append(V1EnvVar(name, value_from=V1EnvVarSource(secret_key_ref=selector)))
+    pod = _manifest(_BATCH, study, [*_PYTHON, "podline_studies.uploads.batch"], environment)
     if link is not None:
-        pod["spec"]["initContainers"] = [_netem(link)]
+        pod.spec.init_containers = [_netem(link)]
     return pod
 
 
 def _manifest(
-    name: str, study: str, command: Sequence[str], environment: list[dict[str, Any]]
-) -> dict[str, Any]:
+    name: str, study: str, command: Sequence[str], environment: Sequence["V1EnvVar"] = ()
+) -> "V1Pod":
     """A pod of one container, which "restricted" admits."""
-    from kubernetes.client import ApiClient
+    from kubernetes import client as k8s
 
     from podline.operators.kubernetes.manifest import container_security, pod_security
 
-    plain = ApiClient().sanitize_for_serialization
-    spec: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "enableServiceLinks": False,
-        "automountServiceAccountToken": False,
-        "nodeSelector": settings.node_selector(),
-        "tolerations": settings.tolerations(),
-        "securityContext": plain(pod_security()),
-        "containers": [
-            {
-                "name": name,
-                "image": settings.image("uploads"),
-                "command": list(command),
-                "env": environment,
-                "securityContext": plain(container_security()),
-                "resources": {"requests": settings.requests(), "limits": settings.limits()},
-            }
-        ],
-    }
-    about = {"generateName": f"podline-{name}-", "labels": {_STUDY_LABEL: _digest(study)}}
-    return {"metadata": about, "spec": spec}
+    container = k8s.V1Container(
+        name=name,
+        image=settings.image("uploads"),
+        command=list(command),
+        env=list(environment),
+        security_context=container_security(),
+        resources=k8s.V1ResourceRequirements(
+            requests=settings.requests(), limits=settings.limits()
+        ),
+    )
+    spec = k8s.V1PodSpec(
+        restart_policy="Never",
+        enable_service_links=False,
+        automount_service_account_token=False,
+        node_selector=settings.node_selector(),
+        tolerations=settings.tolerations(),
+        security_context=pod_security(),
+        containers=[container],
+    )
+    labels = {_STUDY_LABEL: _digest(study)}
+    about = k8s.V1ObjectMeta(generate_name=f"podline-{name}-", labels=labels)
+    return k8s.V1Pod(metadata=about, spec=spec)
 
 
 def _digest(study: str) -> str:
@@ -178,8 +178,10 @@ def _namespace(link: LinkSpec | None) -> str:
     return settings.namespace() if link is None else settings.link_namespace()
 
 
-def _netem(link: LinkSpec) -> dict[str, Any]:
+def _netem(link: LinkSpec) -> "V1Container":
     """Delays what the pod sends, and by an intermediate device what it gets, each by half."""
+    from kubernetes.client import V1Capabilities, V1Container, V1SecurityContext
+
     half = f"{link.rtt / 2 * 1000:g}ms"
     jitter = f" {link.jitter * 1000:g}ms" if link.jitter else ""
     rate = f" rate {link.rate:.0f}bit" if link.rate else ""
@@ -193,24 +195,25 @@ def _netem(link: LinkSpec) -> dict[str, Any]:
         "tc filter add dev eth0 parent ffff: matchall action mirred egress redirect dev ifb0; "
         f"tc qdisc add dev ifb0 root {netem}"
     )
-    return {
-        "name": _LINK,
-        "image": settings.image("uploads"),
-        "command": ["sh", "-c", script],
-        "securityContext": {
-            "runAsUser": 0,
-            "runAsNonRoot": False,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]},
-        },
-    }
+    security = V1SecurityContext(
+        run_as_user=0,
+        run_as_non_root=False,
+        allow_privilege_escalation=False,
+        capabilities=V1Capabilities(drop=["ALL"], add=["NET_ADMIN"]),
+    )
+    return V1Container(
+        name=_LINK,
+        image=settings.image("uploads"),
+        command=["sh", "-c", script],
+        security_context=security,
+    )
 
 
 # --- the cluster's answers
 
 
 @contextmanager
-def _pod(core: "CoreV1Api", namespace: str, body: dict[str, Any]) -> Iterator[str]:
+def _pod(core: "CoreV1Api", namespace: str, body: "V1Pod") -> Iterator[str]:
     """A new pod, which is deleted at the end; yields its name."""
     with _explained(namespace):
         name: str = core.create_namespaced_pod(namespace, body).metadata.name
@@ -234,7 +237,7 @@ def _explained(namespace: str) -> Iterator[None]:
                 '"privileged" pods, or name another namespace in [podline] link_namespace'
             )
         raise PodError(
-            f"the cluster refused a visit's pod in the namespace {namespace!r}: {why}{fix}"
+            f"the cluster refused a batch's pod in the namespace {namespace!r}: {why}{fix}"
         ) from None
 
 

@@ -1,22 +1,28 @@
-"""The clients that are compared: ours, and what others would use, each a fresh one when it is made.
+"""The clients that are compared: ours, and what others would use.
 
-Each uploads files to new keys of one store, by keys of a connection. What is new about a client is
-its connection: its first upload is a cold one, those that follow are warm.
+A class here, with a name of its own, is all that a client takes: `CLIENTS` has it then, and with it
+the DAG's parameter and the benchmark.
 """
 
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from podline.exceptions import PodlineError
 from podline.store.boto3_client import boto3_client
 from podline.store.connection import StoreConnection
+
+CLIENTS: dict[str, type["Client"]] = {}  # by their names
+
+
+class ClientMissing(PodlineError):
+    """A client is not installed."""
 
 
 @dataclass(frozen=True)
@@ -34,83 +40,127 @@ class Timed:
     exact: bool = False
 
 
-class Client(Protocol):
-    """Something that uploads."""
+class Client(ABC):
+    """Uploads files to new keys of one store; a new one has no connection yet.
 
+    Attributes:
+        name: as it is asked for.
+        cold_only: nothing stays from one upload to the next; otherwise those after the first are
+            warm.
+        program: that must be installed.
+    """
+
+    name: ClassVar[str]
+    cold_only: ClassVar[bool] = False
+    program: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        CLIENTS[cls.name] = cls
+
+    def __init__(self, store: StoreConnection) -> None:
+        if not self.is_installed():
+            raise ClientMissing(f"{self.program} is not installed: apt-get install {self.program}")
+        self.bucket = store.bucket
+        self.open(store)
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Whether it can be used here."""
+        return not cls.program or shutil.which(cls.program) is not None
+
+    @abstractmethod
+    def open(self, store: StoreConnection) -> None:
+        """Get ready for uploads to a store, by the keys of its connection."""
+
+    @abstractmethod
     def upload(self, path: Path, key: str) -> Timed:
         """Upload a file; it is stored when this returns."""
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close its connections; those of some clients go with them."""
+        return
 
 
-class Podline:
-    """`podline.store.upload.uploader.Uploader`."""
+class Podline(Client):
+    """`podline.store.upload.uploader.Uploader`, which sends in the way that suits the network."""
 
-    def __init__(self, store: StoreConnection) -> None:
+    name = "podline"
+
+    def open(self, store: StoreConnection) -> None:
         from podline.store.upload.uploader import Uploader
 
         self._uploader = Uploader(store, exact=True)
 
     def upload(self, path: Path, key: str) -> Timed:
-        """Upload a file in the way that suits the network."""
         done = self._uploader.put(key, path)
-        if done.plan.parts > 1:  # its last request ends the upload
-            return Timed(done.times.started - done.began, done.ended - done.times.started, True)
-        sent = done.times.acknowledged
+        # Of parts, the last request ends the upload.
+        sent = done.times.started if done.plan.parts > 1 else done.times.acknowledged
         return Timed(sent - done.began, done.ended - sent, True)
 
     def close(self) -> None:
-        """Close its connections."""
         self._uploader.close()
 
 
-class Boto3:
-    """boto3 as the amazon provider's `S3Hook.load_file` uses it: `upload_file` as it is."""
+class Boto3(Client):
+    """boto3 as the amazon provider's `S3Hook.load_file` uses it: in parts from 8 MiB on."""
 
-    def __init__(self, store: StoreConnection) -> None:
-        self._client = boto3_client(store, {})
-        self._bucket = store.bucket
-        self._sent = _Sent(self._client)
+    name = "boto3"
+    settings: ClassVar[dict[str, bool]] = {}
+
+    def open(self, store: StoreConnection) -> None:
+        self._client = boto3_client(store, self.settings)
+        self._sent = 0.0  # when the last byte of a body was read, or completing parts began
+        self._client.meta.events.register("before-send.s3", self._before_send)
 
     def upload(self, path: Path, key: str) -> Timed:
-        """Upload a file: from 8 MiB on in parts, ten at once."""
         began = time.perf_counter()
-        self._client.upload_file(str(path), self._bucket, key)
-        return self._sent.timed(began)
+        self._send(path, key)
+        return Timed(self._sent - began, time.perf_counter() - self._sent)
 
     def close(self) -> None:
-        """Close its connections."""
         self._client.close()
 
+    def _send(self, path: Path, key: str) -> None:
+        self._client.upload_file(str(path), self.bucket, key)
 
-class Boto3Tuned:
+    def _before_send(self, request: Any, **_: Any) -> None:
+        body = request.body
+        if not hasattr(body, "read"):
+            self._sent = time.perf_counter()
+            return
+        read = body.read
+
+        def noted(*arguments: Any) -> Any:
+            data = read(*arguments)
+            self._sent = time.perf_counter()
+            return data
+
+        body.read = noted
+
+
+class Boto3Tuned(Boto3):
     """boto3 with what is known to help: one request, its body not signed, no Expect."""
 
-    def __init__(self, store: StoreConnection) -> None:
+    name = "boto3-tuned"
+    settings: ClassVar[dict[str, bool]] = {"payload_signing_enabled": False}
+
+    def open(self, store: StoreConnection) -> None:
         from botocore.handlers import add_expect_header
 
-        self._client = boto3_client(store, {"payload_signing_enabled": False})
+        super().open(store)
         self._client.meta.events.unregister("before-call.s3", add_expect_header)
-        self._bucket = store.bucket
-        self._sent = _Sent(self._client)
 
-    def upload(self, path: Path, key: str) -> Timed:
-        """Upload a file in one request."""
-        began = time.perf_counter()
+    def _send(self, path: Path, key: str) -> None:
         with path.open("rb") as file:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=file)
-        return self._sent.timed(began)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._client.close()
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=file)
 
 
-class Obstore:
+class Obstore(Client):
     """obstore: one request, its body not signed."""
 
-    def __init__(self, store: StoreConnection) -> None:
+    name = "obstore"
+
+    def open(self, store: StoreConnection) -> None:
         from obstore.store import S3Store
 
         self._store = S3Store(
@@ -124,23 +174,19 @@ class Obstore:
         )
 
     def upload(self, path: Path, key: str) -> Timed:
-        """Upload a file in one request."""
         import obstore
 
         obstore.put(self._store, key, path, use_multipart=False)
         return Timed()
 
-    def close(self) -> None:
-        """Nothing: its connections go with it."""
 
-
-class Rclone:
+class Rclone(Client):
     """rclone: a program, whose start is a part of each upload."""
 
-    def __init__(self, store: StoreConnection) -> None:
-        if shutil.which("rclone") is None:
-            raise ClientMissing("rclone is not installed: apt-get install rclone")
-        self._bucket = store.bucket
+    name = program = "rclone"
+    cold_only = True
+
+    def open(self, store: StoreConnection) -> None:
         # What the environment says to AWS' own clients is not for this store.
         ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._environment = ours | {
@@ -155,52 +201,8 @@ class Rclone:
         }
 
     def upload(self, path: Path, key: str) -> Timed:
-        """Upload a file."""
-        command = ["rclone", "copyto", "--ignore-times", str(path), f"store:{self._bucket}/{key}"]
+        command = ["rclone", "copyto", "--ignore-times", str(path), f"store:{self.bucket}/{key}"]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True)
         if done.returncode:
             raise PodlineError(f"rclone: {done.stderr.strip()[-500:]}")
         return Timed()
-
-    def close(self) -> None:
-        """Nothing: each upload is a process of its own."""
-
-
-class _Sent:
-    """When boto3 had read the last byte of a body, or began to complete parts."""
-
-    def __init__(self, client: Any) -> None:
-        self.at = 0.0
-        client.meta.events.register("before-send.s3", self._before)
-
-    def timed(self, began: float) -> Timed:
-        """The parts of an upload that began then and ends now."""
-        return Timed(self.at - began, time.perf_counter() - self.at)
-
-    def _before(self, request: Any, **_: Any) -> None:
-        body = request.body
-        if not hasattr(body, "read"):
-            self.at = time.perf_counter()
-            return
-        read = body.read
-
-        def noted(*arguments: Any) -> Any:
-            data = read(*arguments)
-            self.at = time.perf_counter()
-            return data
-
-        body.read = noted
-
-
-class ClientMissing(PodlineError):
-    """A client is not installed."""
-
-
-CLIENTS: dict[str, Callable[[StoreConnection], Client]] = {
-    "podline": Podline,
-    "boto3": Boto3,
-    "boto3-tuned": Boto3Tuned,
-    "obstore": Obstore,
-    "rclone": Rclone,
-}
-COLD_ONLY = frozenset({"rclone"})  # nothing of them stays from one upload to the next

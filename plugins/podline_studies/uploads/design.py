@@ -1,5 +1,6 @@
-"""What the upload study measures: visits of points, in an order that a seed makes."""
+"""What the upload study measures: batches of uploads at points, in an order that a seed makes."""
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,16 +17,16 @@ PLACES = ("pod", "process")
 
 
 @dataclass(frozen=True)
-class Visit(Json):
+class Batch(Json):
     """Some pairs of uploads at one point: the same bytes to both stores, one after the other.
 
     Attributes:
         index: its place in the order, from 0.
         size: bytes; of a real model, of its file.
-        model: ``NAME/VERSION`` of a published model; empty: bytes of chance.
+        model: ``NAME/VERSION`` of a published model; empty: random bytes.
         rtt: of the link, in seconds.
         client: one of `podline_studies.uploads.clients.CLIENTS`.
-        round: which of the visits to this point, from 0.
+        round: which of this point's batches, from 0.
         pairs: how many.
     """
 
@@ -37,9 +38,13 @@ class Visit(Json):
     round: int
     pairs: int
 
+    @property
+    def what(self) -> str:
+        """What is uploaded."""
+        return self.model or in_bytes(self.size)
+
     def __str__(self) -> str:
-        what = self.model or in_bytes(self.size)
-        return f"{what}, {self.rtt * 1000:g} ms, {self.client}, round {self.round}"
+        return f"{self.what}, {self.rtt * 1000:g} ms, {self.client}, round {self.round}"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Point(Json):
     """What is uploaded, how often, and over which round trips (seconds).
 
     Attributes:
-        size, model: as a visit's.
+        size, model: as a batch's.
         serialise: seconds that the model took to become files when it was published; None: it is
             no model, or its version does not say.
     """
@@ -58,10 +63,14 @@ class Point(Json):
     pairs: int
     serialise: float | None = None
 
+    def __str__(self) -> str:
+        rtts = ", ".join(f"{rtt * 1000:g}" for rtt in self.rtts)
+        return f"{self.model or in_bytes(self.size)} ({rtts} ms; {self.pairs} pairs)"
+
 
 @dataclass(frozen=True)
 class Design(Json):
-    """All points, visited in rounds.
+    """All points, measured in rounds.
 
     Attributes:
         points: what is uploaded.
@@ -71,7 +80,7 @@ class Design(Json):
         loss: share of segments that the link loses.
         jitter: of the link, in seconds.
         place: where uploads come from: ``pod`` or ``process``.
-        pairs: of a visit, at most.
+        pairs: of a batch, at most.
         seed: of the order.
     """
 
@@ -85,29 +94,27 @@ class Design(Json):
     pairs: int
     seed: int
 
-    def items(self) -> list[Visit]:
-        """Return the visits in order: each round has each point that is not done, shuffled."""
-        rounds: dict[int, list[tuple[Point, float, str, int]]] = {}
+    def items(self) -> list[Batch]:
+        """Return the batches in order: each round has each point that is not done, shuffled."""
+        rounds: dict[int, list[Batch]] = {}
         for point in self.points:
-            for rtt in point.rtts:
-                for client in self.clients:
-                    for number, first in enumerate(range(0, point.pairs, self.pairs)):
-                        pairs = min(self.pairs, point.pairs - first)
-                        rounds.setdefault(number, []).append((point, rtt, client, pairs))
-        found: list[Visit] = []
-        for number, cells in sorted(rounds.items()):
-            random.Random(f"{self.seed}/{number}").shuffle(cells)
-            for point, rtt, client, pairs in cells:
-                found.append(Visit(len(found), point.size, point.model, rtt, client, number, pairs))
-        return found
+            for rtt, client in itertools.product(point.rtts, self.clients):
+                for number, first in enumerate(range(0, point.pairs, self.pairs)):
+                    pairs = min(self.pairs, point.pairs - first)
+                    batch = Batch(0, point.size, point.model, rtt, client, number, pairs)
+                    rounds.setdefault(number, []).append(batch)
+        for number, batches in rounds.items():
+            random.Random(f"{self.seed}/{number}").shuffle(batches)
+        ordered = itertools.chain.from_iterable(batches for _, batches in sorted(rounds.items()))
+        return [replace(batch, index=index) for index, batch in enumerate(ordered)]
 
-    def link(self, visit: Visit) -> LinkSpec:
-        """What the link is to be like at a visit.
+    def link(self, batch: Batch) -> LinkSpec:
+        """What the link is to be like for a batch.
 
         Raises:
             LinkError: no link can be that.
         """
-        return LinkSpec(visit.rtt, self.rate, self.loss, self.jitter)
+        return LinkSpec(batch.rtt, self.rate, self.loss, self.jitter)
 
     def adds_to(self, begun: "Design") -> bool:
         """Whether it is another design with more pairs, in later rounds."""
@@ -144,24 +151,8 @@ def from_params(
     Raises:
         DesignError, LinkError: a value cannot be used; the message names the parameter.
     """
-    points = PRESETS[one_of("preset", params["preset"], PRESETS)]
-    rtts = [ms / 1000 for ms in params.get("rtts_ms") or ()]
-    if (sizes := params.get("sizes")) is not None:
-        points = tuple(
-            Point(positive("sizes", size), "", _ALL, _OWN) for size in dict.fromkeys(sizes)
-        )
-    points += tuple(
-        Point(found.files[0].bytes, name, _ALL, _OWN, found.seconds.get(SERIALISE))
-        for name, found in models.items()
-    )
-    if not points:
-        raise DesignError("nothing is to be uploaded: give `sizes`, or `models`")
-    repeats = params.get("repeats")
     design = Design(
-        points=tuple(
-            replace(point, rtts=tuple(rtts or point.rtts), pairs=repeats or point.pairs)
-            for point in points
-        ),
+        points=_points(params, models),
         clients=some_of("clients", params["clients"], CLIENTS),
         stores=tuple(stores),
         rate=params["rate"] * 1e6,
@@ -171,11 +162,30 @@ def from_params(
         pairs=params["pairs"],
         seed=int(params["seed"]),
     )
-    for visit in design.items():
-        design.link(visit)
-    fewer = "fewer sizes, round trips or clients, or more `pairs` a visit"
-    refuse_too_many(len(design.items()), "visits", fewer)
+    batches = design.items()
+    for batch in batches:
+        design.link(batch)
+    fewer = "fewer sizes, round trips or clients, or more `pairs` a batch"
+    refuse_too_many(len(batches), "batches", fewer)
     return design
+
+
+def _points(params: Mapping[str, Any], models: Mapping[str, Manifest]) -> tuple[Point, ...]:
+    points = PRESETS[one_of("preset", params["preset"], PRESETS)]
+    if (sizes := params.get("sizes")) is not None:
+        own = dict.fromkeys(positive("sizes", size) for size in sizes)
+        points = tuple(Point(size, "", _ALL, _OWN) for size in own)
+    points += tuple(
+        Point(manifest.files[0].bytes, name, _ALL, _OWN, manifest.seconds.get(SERIALISE))
+        for name, manifest in models.items()
+    )
+    if not points:
+        raise DesignError("nothing is to be uploaded: give `sizes`, or `models`")
+    rtts = tuple(ms / 1000 for ms in params.get("rtts_ms") or ())
+    repeats = params.get("repeats")
+    return tuple(
+        replace(point, rtts=rtts or point.rtts, pairs=repeats or point.pairs) for point in points
+    )
 
 
 def in_bytes(size: int) -> str:

@@ -1,87 +1,81 @@
-"""The upload study's measurements as a table, which `podline_studies.reports` reads."""
+"""The upload study's measurements as a table, whose columns stand here alone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from podline_studies.study import Study, circumstances
-from podline_studies.uploads.design import Design, in_bytes
-from podline_studies.uploads.measurement import Measurement
+from podline_studies.uploads.batch import Measurement, Upload
+from podline_studies.uploads.design import Design
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UPLOADS = [
-    "index", "sitting", "attempt", "warmup", "what", "size", "rtt", "client", "round", "failure",
-    "store", "pair", "warm", "direct", "seconds", "transfer_s", "commit_s", "exact", "link_rtt",
-    "goodput", "congestion", "window", "busy",
-    "late_p99_s",
-]  # fmt: skip
+# Times are in seconds; what is not known becomes NaN.
+COLUMNS: dict[str, Callable[[Measurement, Upload], object]] = {
+    "index": lambda of, _: of.index,
+    "sitting": lambda of, _: of.sitting,
+    "attempt": lambda of, _: of.attempt,
+    "warmup": lambda *_: False,  # `table` says where it does not count
+    "what": lambda of, _: of.visit.what,
+    "size": lambda of, _: of.visit.size,
+    "rtt": lambda of, _: of.visit.rtt,  # as it was asked for
+    "client": lambda of, _: of.visit.client,
+    "round": lambda of, _: of.visit.round,
+    "failure": lambda of, _: of.failure,
+    "store": lambda _, upload: upload.store,
+    "pair": lambda _, upload: upload.pair,
+    "warm": lambda _, upload: upload.warm,
+    "direct": lambda _, upload: upload.direct,
+    "seconds": lambda _, upload: upload.seconds,
+    "transfer_s": lambda _, upload: upload.transfer,
+    "commit_s": lambda _, upload: upload.commit,
+    "exact": lambda _, upload: upload.exact,
+    "link_rtt": lambda of, _: sum(probe.rtt for probe in of.probes) / 2,
+    "goodput": lambda of, _: max(probe.goodput for probe in of.probes),
+    "congestion": lambda of, _: of.probes[0].congestion,
+    "window": lambda of, _: of.probes[0].window,
+    "busy": lambda of, _: of.busy,
+    "late_p99_s": lambda of, _: of.link.late_p99_s,
+}
 
 
-def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", dict[str, Any]]:
-    """Return a study as a table, and what there is to say about it.
+@dataclass(frozen=True)
+class About:
+    """What there is to say about a study beside its uploads.
 
-    Returns:
-        The uploads, a row each with the columns `UPLOADS`, a visit that failed one without a
-        store; and the study's name, design, sittings, interruptions, and what failed.
+    Attributes:
+        sweep: its name.
+        sittings: number, machine, versions, start and end of each.
+        interruptions: after which it was gone on with.
+        design: what was planned.
+        failed: what failed or was disturbed.
     """
+
+    sweep: str
+    sittings: Sequence[dict[str, Any]]
+    interruptions: Sequence[dict[str, Any]]
+    design: Design
+    failed: Sequence[Measurement]
+
+
+def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", About]:
+    """Return a study's uploads as a table, and what there is to say about it."""
+    measured, warm_ups = study.measurements(), study.warm_ups()
+    told = circumstances(study, measured + warm_ups)
+    about = About(**told, design=study.design(), failed=study.spoilt())
+    return table(measured, warm_ups), about
+
+
+def table(measured: Sequence[Measurement], warm_ups: Sequence[Measurement] = ()) -> "pd.DataFrame":
+    """Return a row an upload, with the `COLUMNS`."""
     import pandas as pd
 
-    measured, warm_ups, spoilt = study.measurements(), study.warm_ups(), study.spoilt()
-    design = study.design()
-    about = circumstances(study, measured + warm_ups) | {
-        "seed": design.seed,
-        "stores": list(design.stores),
-        "design": _design(design),
-        "planned": len(design.items()),
-        "models": [
-            {"model": point.model, "bytes": point.size, "serialise_s": point.serialise}
-            for point in design.points if point.model
-        ],
-        "failed": [_spoilt(one) for one in spoilt],
-    }  # fmt: skip
-    rows = [row for one in measured for row in _rows(one, warm_up=False)]
-    rows += [row for one in warm_ups for row in _rows(one, warm_up=True)]
-    return pd.DataFrame(rows, columns=pd.Index(UPLOADS)), about
-
-
-def _rows(one: Measurement, warm_up: bool) -> Iterable[dict[str, Any]]:
-    visit = one.visit
-    assert one.before is not None
-    assert one.after is not None
-    about = {
-        "index": visit.index, "sitting": one.sitting, "attempt": one.attempt, "warmup": warm_up,
-        "what": visit.model or in_bytes(visit.size), "size": visit.size, "rtt": visit.rtt,
-        "client": visit.client, "round": visit.round, "failure": one.failure,
-        "link_rtt": (one.before.rtt + one.after.rtt) / 2,
-        "goodput": max(one.before.goodput, one.after.goodput),
-        "congestion": one.before.congestion, "window": one.before.window, "busy": one.busy,
-        "late_p99_s": one.link.get("late_p99_s"),
-    }  # fmt: skip
-    for upload in one.uploads:
-        yield {
-            **about, "store": upload.store, "pair": upload.pair, "warm": upload.warm,
-            "direct": upload.direct, "seconds": upload.seconds, "transfer_s": upload.transfer,
-            "commit_s": upload.commit, "exact": upload.exact,
-        }  # fmt: skip
-
-
-def _design(design: Design) -> dict[str, Any]:
-    points = [
-        f"{point.model or in_bytes(point.size)} "
-        f"({', '.join(f'{rtt * 1000:g}' for rtt in point.rtts)} ms; {point.pairs} pairs)"
-        for point in design.points
+    rows = [
+        [column(one, upload) for column in COLUMNS.values()]
+        for one in (*measured, *warm_ups)
+        for upload in one.uploads
     ]
-    return {
-        "points": points,
-        "clients": list(design.clients),
-        "stores": list(design.stores),
-        "link": f"{design.rate / 1e6:g} Mbit/s, loss {design.loss * 100:g} %, "
-        f"jitter {design.jitter * 1000:g} ms",
-        "uploads from a": design.place,
-        "pairs a visit": design.pairs,
-    }
-
-
-def _spoilt(one: Measurement) -> dict[str, Any]:
-    return {"visit": str(one.visit), "attempt": one.attempt, "failure": one.failure}
+    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+    frame["warmup"] = frame.index >= sum(len(one.uploads) for one in measured)
+    return frame

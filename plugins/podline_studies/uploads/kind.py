@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from podline_studies.study import Kind, Study
+from podline_studies.uploads.batch import Measurement
 from podline_studies.uploads.design import Design
-from podline_studies.uploads.measurement import Measurement
 
 if TYPE_CHECKING:
     from podline_studies.reports.page import Report

@@ -1,6 +1,7 @@
-"""A visit of two real stores: what is uploaded, timed and verified."""
+"""A batch of two real stores: what is uploaded, timed and verified."""
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from podline.store import Store
-from podline_studies.uploads.batch import Target, VisitTask, visit
+from podline_studies.uploads.batch import BatchTask, Target, upload_batch
 from podline_studies.uploads.clients import CLIENTS
 from podline_studies.uploads.delay_link import sink
 from podline_studies.uploads.delay_link.probe import PORT
@@ -23,30 +24,23 @@ def sinking() -> Iterator[str]:
 
 
 @pytest.fixture
-def task(store: Store, sinking: str, monkeypatch: pytest.MonkeyPatch) -> VisitTask:
+def task(store: Store, sinking: str, monkeypatch: pytest.MonkeyPatch) -> BatchTask:
     """Two pairs of 100 kB; both stores are one server here, by two connections."""
     other = replace(store.connection, conn_id="vm_store")
     for name, value in other.to_env().items():
         monkeypatch.setenv(name, value)
     address = store.connection.endpoint_url or ""
     targets = (Target("podline_store", address, address), Target("vm_store", address, address))
-    return VisitTask(
-        targets=targets, client="podline", size=100_000, model="", pairs=2, prefix="uploads/s/0001",
-        around=True, sink=sinking, seed=7,
-    )  # fmt: skip
+    return BatchTask(targets, "podline", 100_000, "", 2, "uploads/s/0001", True, sinking, seed=7)
 
 
-def test_each_store_gets_each_pair_cold_and_warm(store: Store, task: VisitTask) -> None:
-    found = visit(task)
+def test_each_store_gets_each_pair_cold_and_warm(store: Store, task: BatchTask) -> None:
+    found = upload_batch(task)
     over = [upload for upload in found.uploads if not upload.direct]
-    assert sorted((u.store, u.pair, u.warm) for u in over) == [
-        (name, pair, warm)
-        for name in ("podline_store", "vm_store") for pair in (0, 1) for warm in (False, True)
-    ]  # fmt: skip
-    assert {upload.store for upload in found.uploads if upload.direct} == {
-        "podline_store",
-        "vm_store",
-    }
+    stores = ("podline_store", "vm_store")
+    expected = list(itertools.product(stores, (0, 1), (False, True)))
+    assert sorted((u.store, u.pair, u.warm) for u in over) == expected
+    assert {upload.store for upload in found.uploads if upload.direct} == set(stores)
     for upload in found.uploads:
         assert hashlib.sha256(store.get(upload.key)).hexdigest() == found.sha256
         assert upload.exact
@@ -57,26 +51,26 @@ def test_each_store_gets_each_pair_cold_and_warm(store: Store, task: VisitTask) 
     assert found.before.goodput > 1e6
 
 
-def test_what_is_not_asked_for_is_not_uploaded(task: VisitTask) -> None:
-    assert {u.direct for u in visit(replace(task, pairs=0)).uploads} == {True}
-    assert {u.direct for u in visit(replace(task, around=False)).uploads} == {False}
+def test_what_is_not_asked_for_is_not_uploaded(task: BatchTask) -> None:
+    assert {u.direct for u in upload_batch(replace(task, pairs=0)).uploads} == {True}
+    assert {u.direct for u in upload_batch(replace(task, around=False)).uploads} == {False}
 
 
 @pytest.mark.parametrize("client", [name for name in CLIENTS if name != "rclone"])
-def test_every_client_stores_the_same(store: Store, task: VisitTask, client: str) -> None:
-    found = visit(replace(task, client=client, pairs=1))
+def test_every_client_stores_the_same(store: Store, task: BatchTask, client: str) -> None:
+    found = upload_batch(replace(task, client=client, pairs=1))
     assert {hashlib.sha256(store.get(u.key)).hexdigest() for u in found.uploads} == {found.sha256}
 
 
-def test_the_seed_makes_bytes_and_order(task: VisitTask) -> None:
-    first, again = visit(task), visit(replace(task, prefix="uploads/s/0002"))
-    other = visit(replace(task, prefix="uploads/s/0003", seed=8))
+def test_the_seed_makes_bytes_and_order(task: BatchTask) -> None:
+    first, again = upload_batch(task), upload_batch(replace(task, prefix="uploads/s/0002"))
+    other = upload_batch(replace(task, prefix="uploads/s/0003", seed=8))
     assert first.sha256 == again.sha256 != other.sha256
     order = [[(u.store, u.pair, u.warm) for u in found.uploads] for found in (first, again)]
     assert order[0] == order[1]
 
 
-def test_a_published_model_is_uploaded(store: Store, task: VisitTask) -> None:
+def test_a_published_model_is_uploaded(store: Store, task: BatchTask) -> None:
     store.put("models/power/versions/1/model.tflite", b"weights" * 1000)
-    found = visit(replace(task, model="models/power/versions/1/model.tflite"))
+    found = upload_batch(replace(task, model="models/power/versions/1/model.tflite"))
     assert found.sha256 == hashlib.sha256(b"weights" * 1000).hexdigest()

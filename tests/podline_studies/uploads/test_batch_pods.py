@@ -1,4 +1,4 @@
-"""The pod of a visit, and its own link by netem."""
+"""The pod of a batch, and its own link by netem."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,26 +6,34 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kubernetes.client import ApiClient
 
 from podline import settings
 from podline.store import Store
 from podline_studies.uploads import batch_pods
-from podline_studies.uploads.batch import MARK, VARIABLE, Target, Visited, VisitTask
-from podline_studies.uploads.batch_pods import PodError, manifest
+from podline_studies.uploads.batch import VARIABLE, BatchResult, BatchTask, Target
+from podline_studies.uploads.batch_pods import PodError
 from podline_studies.uploads.delay_link import LinkSpec
 from tests.support.namespaces import Relay, own_namespace
 from tests.support.waiting import until
 
 
-def test_a_visits_pod_is_restricted_and_has_its_keys_from_a_secret() -> None:
-    pod = manifest("s", {"PODLINE_VISIT": "{}"}, {"AIRFLOW_CONN_VM_STORE": "secret"}, "keys", None)
+def manifest(
+    variables: dict[str, str], secrets: dict[str, str], link: LinkSpec | None = None
+) -> Any:
+    pod = batch_pods.manifest("s", variables, secrets, "keys", link)
+    return ApiClient().sanitize_for_serialization(pod)
+
+
+def test_a_batches_pod_is_restricted_and_has_its_keys_from_a_secret() -> None:
+    pod = manifest({"PODLINE_BATCH": "{}"}, {"AIRFLOW_CONN_VM_STORE": "secret"})
     (container,) = pod["spec"]["containers"]
     assert "initContainers" not in pod["spec"]
     assert pod["spec"]["automountServiceAccountToken"] is False
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["env"] == [
-        {"name": "PODLINE_VISIT", "value": "{}"},
+        {"name": "PODLINE_BATCH", "value": "{}"},
         {
             "name": "AIRFLOW_CONN_VM_STORE",
             "valueFrom": {"secretKeyRef": {"name": "keys", "key": "AIRFLOW_CONN_VM_STORE"}},
@@ -34,7 +42,7 @@ def test_a_visits_pod_is_restricted_and_has_its_keys_from_a_secret() -> None:
 
 
 def test_netem_delays_both_ways_by_half() -> None:
-    pod = manifest("s", {}, {}, "keys", LinkSpec(0.1, rate=1e8, loss=0.005, jitter=0.002))
+    pod = manifest({}, {}, LinkSpec(0.1, rate=1e8, loss=0.005, jitter=0.002))
     (link,) = pod["spec"]["initContainers"]
     script = link["command"][2]
     netem = "netem delay 50ms 2ms rate 100000000bit loss 0.5% limit 100000"
@@ -46,39 +54,35 @@ def test_netem_delays_both_ways_by_half() -> None:
 
 
 @pytest.fixture
-def task(core: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[VisitTask]:
-    """A visit of the session's store, whose namespaces are the test's own."""
+def task(core: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchTask]:
+    """A batch of the session's store, whose namespaces are the test's own."""
     relay = Relay(core, store.connection.endpoint_url or "")
     with own_namespace(core) as namespace, own_namespace(core, security="privileged") as links:
         monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
         monkeypatch.setenv("AIRFLOW__PODLINE__LINK_NAMESPACE", links)
-        yield VisitTask(
-            targets=(Target("podline_store", relay.url, relay.url),), client="podline",
-            size=100_000, model="", pairs=1, prefix="uploads/s/0001", around=True, sink="", seed=7,
-        )  # fmt: skip
+        targets = (Target("podline_store", relay.url, relay.url),)
+        yield BatchTask(targets, "podline", 100_000, "", 1, "uploads/s/0001", True, "", seed=7)
     relay.cut()
 
 
-def run(core: Any, store: Store, task: VisitTask, link: LinkSpec | None = None) -> Visited:
+def run(core: Any, store: Store, task: BatchTask, link: LinkSpec | None = None) -> BatchResult:
     printed = batch_pods.run(core, "s", {VARIABLE: task.to_json()}, store.connection.to_env(), link)
-    (line,) = (line for line in printed.splitlines() if line.startswith(MARK))
-    return Visited.from_json(line.removeprefix(MARK))
+    return BatchResult.read(printed)
 
 
 @pytest.mark.cluster
-def test_a_visit_in_a_pod(core: Any, store: Store, task: VisitTask) -> None:
+def test_a_batch_in_a_pod(core: Any, store: Store, task: BatchTask) -> None:
     with batch_pods.sinking(core, "s") as sink:
         found = run(core, store, replace(task, sink=sink))
-    assert [(u.direct, u.warm) for u in found.uploads] == [
-        (True, False), (False, False), (False, True),
-    ]  # fmt: skip
+    kinds = [(u.direct, u.warm) for u in found.uploads]
+    assert kinds == [(True, False), (False, False), (False, True)]
     assert found.before.rtt < 0.1
     for upload in found.uploads:
         assert hashlib.sha256(store.get(upload.key)).hexdigest() == found.sha256
 
 
 @pytest.mark.cluster
-def test_a_link_by_netem_where_the_kernel_has_it(core: Any, store: Store, task: VisitTask) -> None:
+def test_a_link_by_netem_where_the_kernel_has_it(core: Any, store: Store, task: BatchTask) -> None:
     found, said = None, ""
     with batch_pods.sinking(core, "s") as sink:
         try:
@@ -108,14 +112,14 @@ def names(core: Any) -> list[str]:
 
 
 @pytest.mark.cluster
-def test_a_visit_that_fails_says_what_it_printed(core: Any, store: Store, task: VisitTask) -> None:
-    with pytest.raises(PodError, match="the visit's pod failed: nothing answers over the link"):
+def test_a_batch_that_fails_says_what_it_printed(core: Any, store: Store, task: BatchTask) -> None:
+    with pytest.raises(PodError, match="the batch's pod failed: nothing answers over the link"):
         run(core, store, replace(task, sink="127.0.0.1"))
 
 
 @pytest.mark.cluster
 def test_a_namespace_that_refuses_the_link(
-    core: Any, store: Store, task: VisitTask, monkeypatch: pytest.MonkeyPatch
+    core: Any, store: Store, task: BatchTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with own_namespace(core) as restricted:
         monkeypatch.setenv("AIRFLOW__PODLINE__LINK_NAMESPACE", restricted)

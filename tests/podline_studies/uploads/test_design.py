@@ -1,4 +1,4 @@
-"""Which visits a study makes, and in which order."""
+"""Which batches a study makes, and in which order."""
 
 from collections import Counter
 from typing import Any
@@ -23,17 +23,17 @@ def design(**changes: Any) -> Design:
 
 def test_each_point_has_its_pairs() -> None:
     found = design().items()
-    assert [visit.index for visit in found] == list(range(len(found)))
+    assert [batch.index for batch in found] == list(range(len(found)))
     pairs = Counter[tuple[Any, ...]]()
-    for visit in found:
-        pairs[visit.size, visit.rtt, visit.client] += visit.pairs
+    for batch in found:
+        pairs[batch.size, batch.rtt, batch.client] += batch.pairs
     assert set(pairs.values()) == {10}
     assert len(pairs) == 2 * 2 * 2
 
 
 def test_a_round_has_each_point_once_in_an_order_of_chance() -> None:
     found = design().items()
-    first = [visit for visit in found if visit.round == 0]
+    first = [batch for batch in found if batch.round == 0]
     assert len({(v.size, v.rtt, v.client) for v in first}) == len(first) == 8
     assert found[:8] == first
     assert design().items() == found
@@ -50,8 +50,8 @@ def test_more_pairs_add_rounds_to_a_design() -> None:
 def test_the_full_preset_is_the_one_that_was_planned() -> None:
     found = design(preset="full").items()
     pairs = Counter[int]()
-    for visit in found:
-        pairs[visit.size] += visit.pairs
+    for batch in found:
+        pairs[batch.size] += batch.pairs
     assert pairs == {
         1000: 360, 64_000: 360, MB: 360, 8 * MB: 360, 64 * MB: 120, 500 * MB: 20,
     }  # fmt: skip
@@ -75,7 +75,7 @@ def test_sizes_of_ones_own_and_models() -> None:
     assert {(v.size, v.model, v.rtt) for v in found.items()} == {
         (5000, "", 0.02), (123_456, "power/3", 0.02),
     }  # fmt: skip
-    assert sum(visit.pairs for visit in found.items() if visit.model) == 14
+    assert sum(batch.pairs for batch in found.items() if batch.model) == 14
     alone = from_params(PARAMS | {"sizes": []}, {"power/3": model}, STORES)
     assert [point.model for point in alone.points] == ["power/3"]
 
@@ -89,7 +89,7 @@ def test_sizes_of_ones_own_and_models() -> None:
         ({"place": "moon"}, "place = 'moon': give one of pod, process"),
         ({"sizes": []}, "nothing is to be uploaded: give `sizes`, or `models`"),
         ({"sizes": [0]}, "sizes = 0: give a whole number of 1 or more"),
-        ({"preset": "full", "pairs": 1}, "this makes 1,580 visits, and Airflow maps a task 1,000"),
+        ({"preset": "full", "pairs": 1}, "this makes 1,580 batches, and Airflow maps a task 1,000"),
     ],
 )
 def test_what_makes_no_design(changes: dict[str, Any], said: str) -> None:

@@ -1,9 +1,9 @@
-"""Uploads paired and set against what the link allowed, point by point."""
+"""What an upload study found: pairs set against what the link allowed, point by point."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,13 +11,11 @@ import pandas as pd
 
 from podline_studies.reports.equivalence import MARGIN, Equivalence, equivalence
 from podline_studies.reports.estimates import Estimate, geometric
+from podline_studies.uploads.frames import COLUMNS, About
 
+SIDES = ("cluster", "machine")
 POINT = ["size", "what", "rtt", "client", "warm"]
-_REQUIRED = (
-    *POINT, "index", "sitting", "attempt", "warmup", "store", "pair", "direct", "seconds",
-    "transfer_s", "commit_s", "exact", "link_rtt", "goodput",
-)  # fmt: skip
-_SIDES = ["seconds", "transfer_s", "commit_s", "share", "limit_s"]
+_COMPARED = ["seconds", "transfer_s", "commit_s", "share", "limit_s"]
 _HALF = 0.5  # of the link's limit: a machine that takes longer without the link is the limit
 
 
@@ -70,8 +68,13 @@ class Compared:
     alone: dict[str, float]
     limited: bool
 
+    @property
+    def tests(self) -> dict[str, Equivalence]:
+        """Both tests, by name."""
+        return {"whole": self.whole, "transfer": self.transfer}
+
     def verdict(self, of: Equivalence) -> Verdict:
-        """What its whole, or its transfer, says."""
+        """What its `whole`, or its `transfer`, says."""
         if self.limited:
             return Verdict.LIMITED
         if of.p is None:
@@ -81,18 +84,41 @@ class Compared:
         return Verdict.DIFFERENT if of.different else Verdict.OPEN
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What was found: the uploads that count, their pairs, and each point compared."""
+
+    about: About
+    uploads: pd.DataFrame
+    pairs: pd.DataFrame
+    compared: Sequence[Compared]
+
+
+def summarise(uploads: pd.DataFrame, about: About) -> Summary:
+    """Pair the uploads, and compare the stores at each point.
+
+    Args:
+        uploads: with `podline_studies.uploads.frames.COLUMNS`.
+        about: the study; its stores are the cluster's and the machine's.
+
+    Raises:
+        ValueError: a column is missing, though there are rows.
+    """
+    counted = check_uploads(uploads)
+    sides = dict(zip(SIDES, about.design.stores, strict=True))
+    pairs = _pair(counted, sides)
+    return Summary(about, counted, pairs, _compare(counted, pairs, sides))
+
+
 def check_uploads(uploads: pd.DataFrame) -> pd.DataFrame:
     """Return the frame of uploads that count, with the link's limit of each, in seconds.
 
     The limit is the bytes at the goodput of plain TCP, and one round trip warm, two cold.
 
-    Args:
-        uploads: a row an upload, with the columns of `podline_studies.uploads.frames.UPLOADS`.
-
     Raises:
         ValueError: a column is missing, though there are rows.
     """
-    missing = [column for column in _REQUIRED if column not in uploads]
+    missing = [column for column in COLUMNS if column not in uploads]
     if missing and len(uploads):
         raise ValueError(f"the frame of uploads lacks the columns {', '.join(missing)}")
     found = uploads[~uploads["warmup"].astype(bool)].copy()
@@ -102,68 +128,45 @@ def check_uploads(uploads: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def pair(uploads: pd.DataFrame, cluster: str, machine: str) -> pd.DataFrame:
-    """Return a row a pair, with the columns of both stores: ``seconds_cluster`` and so on.
-
-    Args:
-        uploads: of `check_uploads`.
-        cluster: the id of the one store's connection.
-        machine: of the other's.
-    """
+def _pair(uploads: pd.DataFrame, sides: Mapping[str, str]) -> pd.DataFrame:
+    """A row a pair, with the columns of both stores: ``seconds_cluster`` and so on."""
     over = uploads[~uploads["direct"].astype(bool)]
     keys = [*POINT, "index", "sitting", "attempt", "pair"]
-    sides = [over[over["store"] == store][[*keys, *_SIDES]] for store in (cluster, machine)]
-    return sides[0].merge(sides[1], on=keys, suffixes=("_cluster", "_machine"))
+    first, second = (over[over["store"] == store][[*keys, *_COMPARED]] for store in sides.values())
+    return first.merge(second, on=keys, suffixes=("_cluster", "_machine"))
 
 
-def compare(
-    uploads: pd.DataFrame, pairs: pd.DataFrame, cluster: str, machine: str
+def _compare(
+    uploads: pd.DataFrame, pairs: pd.DataFrame, sides: Mapping[str, str]
 ) -> list[Compared]:
-    """Compare the stores at each point.
-
-    Args:
-        uploads: of `check_uploads`.
-        pairs: of `pair`.
-        cluster: the id of the one store's connection.
-        machine: of the other's.
-    """
     direct = uploads[uploads["direct"].astype(bool)]
-    alone = direct.groupby(["what", "client", "store"])["seconds"].median()
-    sides = {"cluster": cluster, "machine": machine}
-    return [
-        _compared(
-            point,
-            rows,
-            {
-                side: float(alone.get((point.what, point.client, store), math.nan))
-                for side, store in sides.items()
-            },
-        )
-        for point, rows in _by_point(pairs)
-    ]
-
-
-def _by_point(pairs: pd.DataFrame) -> Iterator[tuple[Point, pd.DataFrame]]:
+    medians = direct.groupby(["what", "client", "store"])["seconds"].median()
+    found = []
     for _, rows in pairs.groupby(POINT, sort=True):
         size, what, rtt, client, warm = rows[POINT].iloc[0]
-        yield Point(str(what), int(size), float(rtt), str(client), bool(warm)), rows
+        point = Point(str(what), int(size), float(rtt), str(client), bool(warm))
+        alone = {
+            side: float(medians.get((what, client, store), math.nan))
+            for side, store in sides.items()
+        }
+        found.append(_compared(point, rows, alone))
+    return found
 
 
 def _compared(point: Point, rows: pd.DataFrame, alone: dict[str, float]) -> Compared:
     def test(column: str) -> Equivalence:
-        known = rows.dropna(subset=[f"{column}_cluster", f"{column}_machine"])
-        return equivalence(
-            known[f"{column}_cluster"].tolist(), known[f"{column}_machine"].tolist(),
-            known["sitting"].tolist(), MARGIN,
-        )  # fmt: skip
+        columns = [f"{column}_{side}" for side in SIDES]
+        known = rows.dropna(subset=columns)
+        first, second = (known[name].tolist() for name in columns)
+        return equivalence(first, second, known["sitting"].tolist(), MARGIN)
 
     return Compared(
         point=point,
         whole=test("seconds"),
         transfer=test("transfer_s"),
-        seconds={side: float(rows[f"seconds_{side}"].median()) for side in alone},
-        commits={side: float(rows[f"commit_s_{side}"].median()) for side in alone},
-        shares={side: geometric(rows[f"share_{side}"]) for side in alone},
+        seconds={side: float(rows[f"seconds_{side}"].median()) for side in SIDES},
+        commits={side: float(rows[f"commit_s_{side}"].median()) for side in SIDES},
+        shares={side: geometric(rows[f"share_{side}"]) for side in SIDES},
         alone=alone,
         limited=not alone["machine"] < _HALF * float(rows["limit_s_machine"].median()),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from podline.contract import Json
 from podline.exceptions import PodlineError
 
+_MOST = {"rtt": 10, "rate": 1e11, "loss": 0.9, "jitter": 10}
+
 
 class LinkError(PodlineError):
     """A link cannot be made here, or is not what it was said to be."""
@@ -27,12 +29,10 @@ class LinkSpec(Json):
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least, most in (
-            ("rtt", 0, 10), ("rate", 0, 1e11), ("loss", 0, 0.9), ("jitter", 0, 10),
-        ):  # fmt: skip
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if not least <= value <= most:
-                raise LinkError(f"{name} = {value!r} of a link: give {least} to {most:g}")
+            if not 0 <= value <= most:
+                raise LinkError(f"{name} = {value!r} of a link: give 0 to {most:g}")
 
     @property
     def queue(self) -> float:

@@ -4,9 +4,19 @@ import math
 import random
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.packets import Packet
+
+
+@dataclass
+class Counts:
+    """Segments that came; of these, those lost on the way, and those that found the queue full."""
+
+    packets: int = 0
+    lost: int = 0
+    dropped: int = 0
 
 
 class Direction:
@@ -17,8 +27,7 @@ class Direction:
         seed: of losses and jitter.
 
     Attributes:
-        lost: segments that were lost on the way.
-        dropped: segments that found the queue full.
+        closed_until: before that moment nothing gets in.
     """
 
     def __init__(self, spec: LinkSpec, seed: int) -> None:
@@ -27,7 +36,7 @@ class Direction:
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._free = self._last = 0.0  # when the line is free; when the last packet is due
         self._until_loss = self._gap()
-        self.packets = self.lost = self.dropped = 0
+        self.counts = Counts()
         self.closed_until = 0.0
 
     def change(self, spec: LinkSpec) -> None:
@@ -35,14 +44,19 @@ class Direction:
         self.spec = spec
         self._until_loss = self._gap()
 
+    def take_counts(self) -> Counts:
+        """What happened since this was asked before."""
+        counts, self.counts = self.counts, Counts()
+        return counts
+
     def take(self, data: bytes, now: float) -> None:
         """Take a packet that came at `now` (seconds, of a monotonic clock)."""
         packet = Packet(data)
         spec = self.spec
-        self.packets += packet.segments
+        self.counts.packets += packet.segments
         backlog = (self._free - now) * spec.rate / 8
         if backlog > spec.queue or now < self.closed_until:
-            self.dropped += packet.segments
+            self.counts.dropped += packet.segments
             return
         if spec.rate:
             self._free = max(self._free, now) + packet.wire_bytes * 8 / spec.rate
@@ -58,7 +72,7 @@ class Direction:
         first = 0
         while self._until_loss < packet.segments - first:
             lost = first + self._until_loss
-            self.lost += 1
+            self.counts.lost += 1
             self._until_loss = self._gap()
             if lost > first:
                 yield packet.piece(first, lost)

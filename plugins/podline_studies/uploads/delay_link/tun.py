@@ -11,16 +11,15 @@ whole (segmentation offload), which is what makes Python fast enough for 1 Gbit/
 import contextlib
 import ctypes
 import fcntl
-import json
 import os
 import select
 import socket
 import struct
 import sys
 import time
-from typing import Any
 
 from podline_studies.uploads.delay_link import LinkSpec
+from podline_studies.uploads.delay_link.control import LONGEST, Command, LinkStats
 from podline_studies.uploads.delay_link.queue import Direction
 
 # linux/if_tun.h
@@ -86,35 +85,35 @@ class DelayLink:
                     os.write(target, data)
 
     def _listen(self, control: socket.socket) -> None:
-        """Do one command: it is sent whole, and short."""
+        """Do one command."""
         connection, _ = control.accept()
         with connection, contextlib.suppress(OSError, ValueError):
             connection.settimeout(1.0)
-            connection.sendall(json.dumps(self._do(json.loads(connection.recv(65536)))).encode())
+            command = Command.from_json(connection.recv(LONGEST))
+            connection.sendall(self._do(command).to_json().encode())
 
-    def _do(self, command: dict[str, Any]) -> dict[str, Any]:
+    def _do(self, command: Command) -> LinkStats:
         ways = [way for way, _ in self.ways.values()]
-        if "spec" in command:
-            for way in ways:
-                way.change(LinkSpec(**command["spec"]))
-        if "cut" in command:
-            for way in ways:
-                way.closed_until = time.monotonic() + command["cut"]
-        if "stats" not in command:
-            return {"ok": True}
-        late = sorted(self.late) or [0.0]
-        self.late = []
-        found = {
-            "late_p50_s": late[len(late) // 2],
-            "late_p99_s": late[int(len(late) * 0.99)],
-            "late_max_s": late[-1],
-        }
-        for side, way in zip(("there", "back"), ways, strict=True):
-            found[f"segments_{side}"] = way.packets
-            found[f"lost_{side}"] = way.lost
-            found[f"dropped_{side}"] = way.dropped
-            way.packets = way.lost = way.dropped = 0
-        return found
+        for way in ways:
+            if command.spec is not None:
+                way.change(command.spec)
+            if command.cut:
+                way.closed_until = time.monotonic() + command.cut
+        if not command.stats:
+            return LinkStats()
+        late, self.late = sorted(self.late) or [0.0], []
+        there, back = (way.take_counts() for way in ways)
+        return LinkStats(
+            late[len(late) // 2],
+            late[int(len(late) * 0.99)],
+            late[-1],
+            segments_there=there.packets,
+            segments_back=back.packets,
+            lost_there=there.lost,
+            lost_back=back.lost,
+            dropped_there=there.dropped,
+            dropped_back=back.dropped,
+        )
 
 
 def _be_punctual() -> None:

@@ -76,10 +76,9 @@ def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
             at = [places[cell] + 0.18 * (2 * look - 1) for cell in _names(of)]
             axes.hlines(at, of["low"], of["high"], color=COLOURS[look], linewidth=1.4)
             limited = of["verdict"] == Verdict.LIMITED
-            axes.scatter(
-                of["ratio"], at, 16, marker=MARKERS[look], edgecolors=[COLOURS[look]], zorder=3,
-                facecolors=["white" if hollow else COLOURS[look] for hollow in limited],
-            )  # fmt: skip
+            faces = ["white" if hollow else COLOURS[look] for hollow in limited]
+            drawn_at = axes.scatter(of["ratio"], at, 16, faces, marker=MARKERS[look], zorder=3)
+            drawn_at.set_edgecolor(COLOURS[look])
         axes.set_yticks(range(len(cells)), cells)
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
@@ -107,10 +106,8 @@ def shares(table: pd.DataFrame, narrow: bool) -> Figure:
         for look, client in enumerate(clients):
             of = rows[rows["client"] == client].sort_values("size")
             axes.plot(of["size"], of["share"], "-", color=COLOURS[look], marker=MARKERS[look], ms=4)
-            axes.fill_between(
-                of["size"], of["low"].astype(float), of["high"].astype(float),
-                color=COLOURS[look], alpha=0.2, linewidth=0,
-            )  # fmt: skip
+            low, high = of["low"].astype(float), of["high"].astype(float)
+            axes.fill_between(of["size"], low, high, color=COLOURS[look], alpha=0.2, linewidth=0)
         axes.axhline(1, color="0.3", linewidth=0.8)
         axes.set_ylim(0, 1.1)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: round_percent(share)))

@@ -1,17 +1,17 @@
 """What a study of uploads says of two stores, where the truth is known."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 import pytest
 
-from podline_studies.uploads.analysis.points import Compared, Verdict, check_uploads, compare, pair
-from tests.support.simulated_uploads import CLUSTER, MACHINE, uploads
+from podline_studies.uploads.analysis.points import Compared, Verdict, check_uploads, summarise
+from tests.support.simulated_uploads import MACHINE, about, uploads
 
 
-def compared(frame: pd.DataFrame) -> list[Compared]:
-    counted = check_uploads(frame)
-    return compare(counted, pair(counted, CLUSTER, MACHINE), CLUSTER, MACHINE)
+def compared(frame: pd.DataFrame) -> Sequence[Compared]:
+    return summarise(frame, about()).compared
 
 
 def verdicts(frame: pd.DataFrame) -> set[Verdict]:

@@ -54,7 +54,7 @@ def test_a_queue_that_is_full_drops() -> None:
     for _ in range(1000):
         way.take(ONE, 1.0)
     assert len(times(way)) == pytest.approx(102, abs=2)
-    assert way.dropped == pytest.approx(898, abs=2)
+    assert way.counts.dropped == pytest.approx(898, abs=2)
 
 
 @pytest.mark.parametrize("loss", [0.005, 0.1, 0.5])
@@ -65,10 +65,10 @@ def test_as_many_segments_are_lost_as_was_asked(loss: float) -> None:
     left = 0
     while way.due < math.inf:
         left += Packet(way.leave()[1]).segments
-    assert way.packets == 88_000
-    error = math.sqrt(loss * (1 - loss) / way.packets)
-    assert way.lost / way.packets == pytest.approx(loss, abs=5 * error)
-    assert left == way.packets - way.lost
+    assert way.counts.packets == 88_000
+    error = math.sqrt(loss * (1 - loss) / way.counts.packets)
+    assert way.counts.lost / way.counts.packets == pytest.approx(loss, abs=5 * error)
+    assert left == way.counts.packets - way.counts.lost
 
 
 def test_a_link_that_is_cut_lets_nothing_through() -> None:

@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from podline_studies.reports.page import Report
+from podline_studies.uploads.batch import Measurement
+from podline_studies.uploads.design import Batch, Point
 from podline_studies.uploads.report.report import make_report
-from tests.support.simulated_uploads import about, uploads
+from tests.support.simulated_uploads import DESIGN, about, uploads
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +82,18 @@ def test_what_a_store_takes_without_the_link_is_told(report: Report) -> None:
     )
 
 
-def test_failed_visits_are_told() -> None:
-    failed = [
-        {"visit": "1 MB, 20 ms, boto3, round 0", "attempt": 1, "failure": "the link was late"}
-    ]
+def test_failed_batches_are_told() -> None:
+    batch = Batch(0, 1_000_000, "", 0.02, "boto3", 0, 5)
+    failed = [Measurement(batch, 1, 1, 1.8e9, 1.8e9, failure="the link was late")]
     text = make_report(uploads(), about(failed=failed)).markdown
     assert "## What failed" in text
-    assert "the link was late" in text
+    assert "1 MB, 20 ms, boto3, round 0, attempt 1, failure the link was late." in text
 
 
 def test_what_a_model_takes_before_its_upload() -> None:
-    models = [
-        {"model": "power/3", "bytes": 120_000, "serialise_s": 0.5},
-        {"model": "older/1", "bytes": 7, "serialise_s": None},
-    ]
-    text = make_report(uploads(), about(models=models)).markdown.replace("\xa0", " ")
+    models = (Point(120_000, "power/3", (), 0, 0.5), Point(7, "older/1", (), 0))
+    found = about(design=replace(DESIGN, points=models))
+    text = make_report(uploads(), found).markdown.replace("\xa0", " ")
     assert "| power/3 | 120 kB | 0.500 s |" in text
     assert "| older/1 | 7 B | – |" in text
 
