@@ -20,7 +20,7 @@ from podline.models.aliases import CHAMPION, LATEST, Alias, now
 from podline.models.manifest import SERIALISE, UPLOAD, Manifest
 from podline.models.registry import Model, VersionGone, check_name
 from podline.store import keys, open_store
-from podline.store.upload.http_connection import Progress
+from podline.store.upload import Progress
 
 Mode = Literal["min", "max"]
 

@@ -21,7 +21,7 @@ from podline.models import manifest as manifests
 from podline.models.aliases import Alias, Aliases, now
 from podline.models.manifest import Manifest, ModelFile, Tombstone
 from podline.store import AlreadyExists, Conflict, ObjectMissing, Store, keys
-from podline.store.upload.http_connection import Progress
+from podline.store.upload import Progress
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_RACES = 1000  # other publishers that may take a number before us

@@ -42,8 +42,7 @@ if TYPE_CHECKING:  # obstore has these names for type checkers only
     from obstore import GetOptions, ObjectMeta, PutMode
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
-    from podline.store.upload.http_connection import Progress
-    from podline.store.upload.uploader import Uploader
+    from podline.store.upload import Progress, Uploads
 
 _MIB = 1024 * 1024
 _LARGE = 1 * _MIB
@@ -293,7 +292,7 @@ class Store:
     # --- the clients -------------------------------------------------------------------------
 
     @cached_property
-    def _uploader(self) -> Uploader:
+    def _uploader(self) -> Uploads:
         """For large writes, where a connection's keys can sign them."""
         from podline.store.upload.uploader import Uploader
 

@@ -4,17 +4,15 @@ import base64
 import http.client
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, urlsplit
 
 from podline.store.connection import StoreConnection
-from podline.store.upload import tcp_info
+from podline.store.upload import Progress, tcp_info
 from podline.store.upload.pacing import Pacing
 from podline.store.upload.sigv4 import UNSIGNED, UNSIGNED_WITH_TRAILER, query_string, signed_headers
-
-Progress = Callable[[int], object]  # gets the bytes that were sent since it was called before
 
 _CONNECT = 10.0  # seconds
 _LOOK = 0.002  # seconds between two looks at what was lost, or waits
@@ -149,10 +147,7 @@ class Wire:
                         self._http.sock, len(body)
                     )
                 self._watch()
-            answer = self._http.getresponse()
-            times.answered = time.perf_counter()
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, found, answer.read(), times)
+            return self._read_answer(times)
         except (OSError, http.client.HTTPException) as error:
             refusal = self._refusal(times)
             self.close()
@@ -225,15 +220,19 @@ class Wire:
             sock.sendall(b"\r\n")
         sock.sendall(_end(crc))
 
+    def _read_answer(self, times: Times) -> Answer:
+        answer = self._http.getresponse()
+        times.answered = time.perf_counter()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, headers, answer.read(), times)
+
     def _refusal(self, times: Times) -> Answer | None:
         """What the server said before it closed: a request that it refuses it need not read."""
         if self._http.sock is None:
             return None
         try:
             self._http.sock.settimeout(0.2)
-            answer = self._http.getresponse()
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, found, answer.read(), times)
+            return self._read_answer(times)
         except (OSError, http.client.HTTPException):
             return None
 

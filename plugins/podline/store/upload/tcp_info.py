@@ -95,6 +95,9 @@ def connect_unpaced(address: tuple[str, int], timeout: float, *_: object) -> soc
 
     What is paced, as by BBR, takes a good part of a round trip longer for what would fit into the
     window. That cannot be changed once a connection is open; `pace` takes it back.
+
+    Raises:
+        OSError: nobody answers at the address, or there is none.
     """
     last: OSError | None = None
     for family, kind, protocol, _name, where in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):

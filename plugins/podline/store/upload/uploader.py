@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from html import unescape
 from queue import Empty, LifoQueue
 from typing import Self
@@ -30,7 +30,8 @@ from podline.store.errors import (
     StoreError,
     StoreUnavailable,
 )
-from podline.store.upload.http_connection import Answer, Interrupted, Progress, Times, Wire
+from podline.store.upload import Progress
+from podline.store.upload.http_connection import Answer, Interrupted, Times, Wire
 from podline.store.upload.part_planner import Network, Plan, is_lossy, plan
 
 _PATIENCE = 10.0  # seconds that a store may be away before the first byte of an upload
@@ -40,7 +41,7 @@ _TELLING = 500  # segments that say how many are lost
 _IDLE = 50.0  # seconds after which a kept connection is made anew: servers close theirs
 
 
-@dataclass
+@dataclass(frozen=True)
 class Uploaded:
     """What an upload did.
 
@@ -58,8 +59,8 @@ class Uploaded:
     plan: Plan
     times: Times
     began: float
-    ended: float = 0.0
-    attempts: list[str] = field(default_factory=list)
+    ended: float
+    attempts: list[str]
 
 
 class Uploader:
@@ -117,129 +118,14 @@ class Uploader:
         began = time.perf_counter()
         body = content.view(data)
         chosen = how or plan(len(body), self.network)
-        send = self._put_parts if chosen.parts > 1 else self._put_whole
-        done = send(key, body, progress, new, chosen)
-        done.began, done.ended = began, time.perf_counter()
+        sending = _Sending(self, key, body, progress, new)
+        etag, times = sending.in_parts(chosen) if chosen.parts > 1 else sending.whole()
+        ended, attempts = time.perf_counter(), sending.tries.told
+        done = Uploaded(etag, len(body), chosen, times, began, ended, attempts)
         self._learn(done)
         return done
 
-    # --- one request
-
-    def _put_whole(
-        self, key: str, body: memoryview, progress: Progress | None, new: bool, chosen: Plan
-    ) -> Uploaded:
-        tries = _Tries(self.store)
-        headers = {"If-None-Match": "*"} if new else {}
-        try:
-            answer = self._ask("PUT", key, tries, headers=headers, body=body, progress=progress)
-        except AlreadyExists:
-            earlier = self._earlier(key, tries, {"x-amz-checksum-crc32": _crc32(body)})
-            if earlier is None:
-                raise
-            answer = earlier
-        etag = answer.headers.get("etag", "")
-        return Uploaded(etag, len(body), chosen, answer.times, 0.0, attempts=tries.told)
-
-    def _earlier(self, key: str, tries: "_Tries", expected: dict[str, str]) -> Answer | None:
-        """The object that an attempt made whose answer was lost; None: there is none of ours."""
-        if not tries.told:
-            return None
-        try:
-            answer = self._ask("HEAD", key, tries, headers={"x-amz-checksum-mode": "ENABLED"})
-        except ObjectMissing:
-            return None
-        return answer if expected.items() <= answer.headers.items() else None
-
-    # --- parts
-
-    def _put_parts(
-        self, key: str, body: memoryview, progress: Progress | None, new: bool, chosen: Plan
-    ) -> Uploaded:
-        tries = _Tries(self.store)
-        # Parts have checksums of their own; the object's is made of them.
-        about = {"x-amz-checksum-algorithm": "CRC32"}
-        answer = self._ask("POST", key, tries, {"uploads": ""}, about)
-        upload = _tag(answer.body, "UploadId")
-        try:
-            done = self._send_parts(key, body, progress, chosen, upload, tries)
-            answer = self._complete(key, upload, done, new)
-        except BaseException:
-            with suppress(StoreError):
-                self._ask("DELETE", key, _Tries(self.store), {"uploadId": upload})
-            raise
-        etag = unescape(_tag(answer.body, "ETag")) or answer.headers.get("etag", "")
-        return Uploaded(etag, len(body), chosen, answer.times, 0.0, attempts=tries.told)
-
-    def _send_parts(
-        self,
-        key: str,
-        body: memoryview,
-        progress: Progress | None,
-        chosen: Plan,
-        upload: str,
-        tries: "_Tries",
-    ) -> list[tuple[str, str]]:
-        """Send the parts; returns each one's ETag and checksum. A break costs a part, not more."""
-
-        def send(number: int) -> tuple[str, str]:
-            part = body[number * chosen.part : (number + 1) * chosen.part]
-            query = {"partNumber": str(number + 1), "uploadId": upload}
-            answer = self._ask("PUT", key, tries, query, body=part, progress=progress)
-            return answer.headers.get("etag", ""), answer.headers.get("x-amz-checksum-crc32", "")
-
-        with ThreadPoolExecutor(chosen.connections) as pool:
-            return list(pool.map(send, range(chosen.parts)))
-
-    def _complete(self, key: str, upload: str, parts: list[tuple[str, str]], new: bool) -> Answer:
-        listed = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(etag)}</ETag>"
-            + (f"<ChecksumCRC32>{crc}</ChecksumCRC32>" if crc else "")
-            + "</Part>"
-            for number, (etag, crc) in enumerate(parts, start=1)
-        )
-        text = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        headers = {"Content-Type": "application/xml"} | ({"If-None-Match": "*"} if new else {})
-        tries = _Tries(self.store, _PATIENCE_LATER)
-        try:
-            answer = self._ask("POST", key, tries, {"uploadId": upload}, headers, text=text)
-        except StoreError:
-            earlier = self._earlier(key, tries, {"etag": _etag_of([etag for etag, _ in parts])})
-            if earlier is None:
-                raise
-            return earlier
-        if b"<Error>" in answer.body:  # S3 may say so after it has answered 200
-            raise self._error(replace(answer, status=500), key)
-        return answer
-
-    # --- asking, and asking again
-
-    def _ask(
-        self,
-        method: str,
-        key: str,
-        tries: "_Tries",
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        body: memoryview | None = None,
-        progress: Progress | None = None,
-        text: bytes = b"",
-    ) -> Answer:
-        while True:
-            told = _Counted(progress)
-            try:
-                with self._wire() as wire:
-                    answer = wire.request(method, key, query, headers, body, told, text)
-            except Interrupted as error:
-                tries.again(str(error), told.sent > 0)
-            else:
-                if answer.status < 300:
-                    tries.reached()
-                    return answer
-                if answer.status < 500 and answer.status not in (408, 429):
-                    raise self._error(answer, key)
-                why = f"{answer.status} {_tag(answer.body, 'Code')}".strip()
-                tries.again(why, told.sent > 0, StoreUnavailable.failing)
-            told.take_back()
+    # --- connections
 
     @contextmanager
     def _wire(self) -> Iterator[Wire]:
@@ -261,22 +147,6 @@ class Uploader:
                     return wire
                 wire.close()
         return None
-
-    def _error(self, answer: Answer, key: str) -> StoreError:
-        code, said = _tag(answer.body, "Code"), _tag(answer.body, "Message")
-        if answer.status == 412:
-            return AlreadyExists(key)
-        if code == "NoSuchBucket":
-            return BucketMissing.of(self.store)
-        if answer.status in (401, 403) or code in DENIALS:
-            return AccessDenied.by(self.store, code or str(answer.status))
-        if answer.status == 404 and not code:  # of a HEAD, which has no words
-            return ObjectMissing(key)
-        words = " ".join(filter(None, [str(answer.status), code, said])).rstrip(".")
-        return StoreError(
-            f"The store at {self.store} refused {key!r}: {words}. Try again once; if that is "
-            "refused too, the store's log says more."
-        )
 
     # --- what the network is like
 
@@ -306,11 +176,145 @@ class Uploader:
                 self.network = replace(self.network, throughput=done.size / seconds)
 
 
+class _Sending:
+    """An object on its way.
+
+    Args:
+        uploader: whose connections it takes.
+        key: of the object.
+        body: its bytes.
+        progress: gets the bytes that were sent since it was called before.
+        new: whether the key must be free.
+    """
+
+    def __init__(
+        self, uploader: Uploader, key: str, body: memoryview, progress: Progress | None, new: bool
+    ) -> None:
+        self.uploader, self.key, self.body = uploader, key, body
+        self.progress = progress
+        self.condition = {"If-None-Match": "*"} if new else {}
+        self.tries = _Tries(uploader.store)
+
+    def whole(self) -> tuple[str, Times]:
+        """Send it in one request; returns its ETag, and when what happened."""
+        try:
+            answer = self._ask("PUT", self.tries, headers=self.condition, body=self.body)
+        except AlreadyExists:
+            earlier = self._earlier(self.tries, {"x-amz-checksum-crc32": _crc32(self.body)})
+            if earlier is None:
+                raise
+            answer = earlier
+        return answer.headers.get("etag", ""), answer.times
+
+    def in_parts(self, how: Plan) -> tuple[str, Times]:
+        """Send it in parts; returns its ETag, and when what happened to the last request."""
+        # Parts have checksums of their own; the object's is made of them.
+        about = {"x-amz-checksum-algorithm": "CRC32"}
+        upload = _tag(self._ask("POST", self.tries, {"uploads": ""}, about).body, "UploadId")
+        try:
+            answer = self._complete(upload, self._send_parts(upload, how))
+        except BaseException:
+            with suppress(StoreError):
+                self._ask("DELETE", _Tries(self.uploader.store), {"uploadId": upload})
+            raise
+        etag = unescape(_tag(answer.body, "ETag")) or answer.headers.get("etag", "")
+        return etag, answer.times
+
+    def _send_parts(self, upload: str, how: Plan) -> list[tuple[str, str]]:
+        """Send the parts; returns each one's ETag and checksum. A break costs a part, not more."""
+
+        def send(number: int) -> tuple[str, str]:
+            part = self.body[number * how.part : (number + 1) * how.part]
+            query = {"partNumber": str(number + 1), "uploadId": upload}
+            headers = self._ask("PUT", self.tries, query, body=part).headers
+            return headers.get("etag", ""), headers.get("x-amz-checksum-crc32", "")
+
+        with ThreadPoolExecutor(how.connections) as pool:
+            return list(pool.map(send, range(how.parts)))
+
+    def _complete(self, upload: str, parts: list[tuple[str, str]]) -> Answer:
+        listed = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(etag)}</ETag>"
+            + (f"<ChecksumCRC32>{crc}</ChecksumCRC32>" if crc else "")
+            + "</Part>"
+            for number, (etag, crc) in enumerate(parts, start=1)
+        )
+        text = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        headers = {"Content-Type": "application/xml"} | self.condition
+        tries = _Tries(self.uploader.store)
+        tries.reached()
+        try:
+            answer = self._ask("POST", tries, {"uploadId": upload}, headers, text=text)
+        except StoreError:
+            earlier = self._earlier(tries, {"etag": _etag_of([etag for etag, _ in parts])})
+            if earlier is None:
+                raise
+            return earlier
+        if b"<Error>" in answer.body:  # S3 may say so after it has answered 200
+            raise _refusal(self.uploader.store, self.key, replace(answer, status=500))
+        return answer
+
+    def _earlier(self, tries: "_Tries", expected: dict[str, str]) -> Answer | None:
+        """The object that an attempt made whose answer was lost; None: there is none of ours."""
+        if not tries.told:
+            return None
+        try:
+            answer = self._ask("HEAD", tries, headers={"x-amz-checksum-mode": "ENABLED"})
+        except ObjectMissing:
+            return None
+        return answer if expected.items() <= answer.headers.items() else None
+
+    def _ask(
+        self,
+        method: str,
+        tries: "_Tries",
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        body: memoryview | None = None,
+        text: bytes = b"",
+    ) -> Answer:
+        """Send a request until there is an answer, and again where another may come."""
+        while True:
+            told = _Counted(self.progress)
+            try:
+                with self.uploader._wire() as wire:
+                    answer = wire.request(method, self.key, query, headers, body, told, text)
+            except Interrupted as error:
+                tries.again(str(error), told.sent > 0)
+            else:
+                if answer.status < 300:
+                    tries.reached()
+                    return answer
+                if answer.status < 500 and answer.status not in (408, 429):
+                    raise _refusal(self.uploader.store, self.key, answer)
+                why = f"{answer.status} {_tag(answer.body, 'Code')}".strip()
+                tries.again(why, told.sent > 0, StoreUnavailable.failing)
+            told.take_back()
+
+
+def _refusal(store: StoreConnection, key: str, answer: Answer) -> StoreError:
+    """What an answer says, as an error."""
+    code, said = _tag(answer.body, "Code"), _tag(answer.body, "Message")
+    if answer.status == 412:
+        return AlreadyExists(key)
+    if code == "NoSuchBucket":
+        return BucketMissing.of(store)
+    if answer.status in (401, 403) or code in DENIALS:
+        return AccessDenied.by(store, code or str(answer.status))
+    if answer.status == 404 and not code:  # of a HEAD, which has no words
+        return ObjectMissing(key)
+    words = " ".join(filter(None, [str(answer.status), code, said])).rstrip(".")
+    return StoreError(
+        f"The store at {store} refused {key!r}: {words}. Try again once; if that is refused too, "
+        "the store's log says more."
+    )
+
+
 class _Tries:
     """How long an upload goes on trying: longer once something was sent."""
 
-    def __init__(self, store: StoreConnection, patience: float = _PATIENCE) -> None:
-        self.store, self.patience = store, patience
+    def __init__(self, store: StoreConnection) -> None:
+        self.store, self.patience = store, _PATIENCE
         self.told: list[str] = []
         self.failing: float | None = None  # since when
         self.failures = 0  # since then

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,26 +20,20 @@ INFO = tcp_info.TcpInfo(0.02, 0.02, 0, 0, 10, 1000, 0, 0, "reno")  # 20 ms, segm
 DATA = memoryview(random.Random(1).randbytes(16 * MIB))
 
 
+class Reading(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while self.request.recv(65536):
+            pass
+
+
 @pytest.fixture
 def listening() -> Iterator[tuple[str, int]]:
     """An address where connections are taken, and what comes is read."""
-
-    def take() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            threading.Thread(target=read, args=(connection,), daemon=True).start()
-
-    def read(connection: socket.socket) -> None:
-        with connection:
-            while connection.recv(65536):
-                pass
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=take, daemon=True).start()
-        yield server.getsockname()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Reading) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address
+        server.shutdown()
 
 
 def test_a_short_body_is_sent_unpaced_unless_segments_are_lost(

@@ -7,10 +7,8 @@ from podline.store.upload.sigv4 import query_string, signed_headers
 
 # "Signature Calculations for the Authorization Header", Amazon S3 API Reference: the example
 # "GET Object", with the keys that AWS made for it.
-EXAMPLE = StoreConnection(
-    conn_id="example", bucket="examplebucket", region="us-east-1",
-    access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-)  # fmt: skip
+KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+EXAMPLE = StoreConnection("example", "examplebucket", None, *KEYS, region="us-east-1")
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 THEN = datetime(2013, 5, 24, tzinfo=UTC)
 

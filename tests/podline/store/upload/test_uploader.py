@@ -32,7 +32,26 @@ from podline.store.upload.part_planner import MIB, Plan
 from podline.store.upload.uploader import Uploader
 
 PARTS = Plan(parts=4, part=5 * MIB, connections=2)
+CHUNK = http_connection._CHUNK
 LARGE = random.Random(1).randbytes(18 * MIB)
+
+
+Handler = Callable[[http_connection.Wire, Callable[[], http_connection.Answer], Any], Any]
+
+
+@pytest.fixture
+def handle(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler], None]:
+    """Takes what handles requests: it gets the connection, what sends the request, and that."""
+    real = http_connection.Wire.request
+
+    def handled(handler: Handler) -> None:
+        monkeypatch.setattr(
+            http_connection.Wire,
+            "request",
+            lambda wire, *request: handler(wire, lambda: real(wire, *request), request),
+        )
+
+    return handled
 
 
 @pytest.fixture
@@ -41,17 +60,7 @@ def uploader(store: Store) -> Iterator[Uploader]:
         yield found
 
 
-@pytest.mark.parametrize(
-    "size",
-    [
-        0,
-        1,
-        http_connection._CHUNK - 1,
-        http_connection._CHUNK,
-        http_connection._CHUNK + 1,
-        5_000_001,
-    ],
-)
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5_000_001])
 def test_bytes_are_stored_as_they_are(store: Store, uploader: Uploader, size: int) -> None:
     data = LARGE[:size]
     done = uploader.put("a b/ä+1", data)
@@ -208,50 +217,44 @@ def test_a_connection_that_the_server_closed_is_made_anew(uploader: Uploader, st
 
 
 def test_an_answer_that_is_lost(
-    store: Store, uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+    store: Store, uploader: Uploader, handle: Callable[[Handler], None]
 ) -> None:
     """The request that is sent again finds the object that the first one made."""
-    real = http_connection.Wire.request
     lost: list[int] = []
 
-    def request(
-        self: http_connection.Wire, method: str, *arguments: object
-    ) -> http_connection.Answer:
-        answer = real(self, method, *arguments)  # type: ignore[arg-type]
-        if method == "PUT" and not lost:
+    def lose_first(wire: http_connection.Wire, send: Callable[[], Any], request: Any) -> Any:
+        answer = send()
+        if request[0] == "PUT" and not lost:
             lost.append(1)
-            self.close()
+            wire.close()
             raise http_connection.Interrupted("the answer was lost")
         return answer
 
-    monkeypatch.setattr(http_connection.Wire, "request", request)
+    handle(lose_first)
     assert uploader.put("a", LARGE).attempts == ["the answer was lost"]
     assert bytes(store.get("a")) == LARGE
 
 
 @pytest.mark.parametrize("rival", [False, True], ids=["ours", "a rival's"])
 def test_an_answer_that_is_lost_after_the_parts(
-    store: Store, uploader: Uploader, monkeypatch: pytest.MonkeyPatch, rival: bool
+    store: Store, uploader: Uploader, handle: Callable[[Handler], None], rival: bool
 ) -> None:
     """What is there is ours only if it is made of our parts; a rival's may have as many."""
-    real = http_connection.Wire.request
     asked: list[str] = []
 
-    def request(
-        self: http_connection.Wire, method: str, key: str, *arguments: object
-    ) -> http_connection.Answer:
-        asked.append(method)
-        if method != "POST" or asked.count("POST") != 2:  # the second one ends the upload
-            return real(self, method, key, *arguments)  # type: ignore[arg-type]
+    def lose_second(wire: http_connection.Wire, send: Callable[[], Any], request: Any) -> Any:
+        asked.append(request[0])
+        if request[0] != "POST" or asked.count("POST") != 2:  # the second one ends the upload
+            return send()
         if rival:
             with Uploader(store.connection) as other:
-                other.put(key, LARGE[::-1], how=PARTS)
+                other.put("a", LARGE[::-1], how=PARTS)
         else:
-            real(self, method, key, *arguments)  # type: ignore[arg-type]
-        self.close()
+            send()
+        wire.close()
         raise http_connection.Interrupted("the answer was lost")
 
-    monkeypatch.setattr(http_connection.Wire, "request", request)
+    handle(lose_second)
     if rival:
         with pytest.raises(AlreadyExists):
             uploader.put("a", LARGE, how=PARTS)
@@ -261,23 +264,20 @@ def test_an_answer_that_is_lost_after_the_parts(
 
 
 def test_parts_that_are_cleaned_away(
-    store: Store, uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+    store: Store, uploader: Uploader, handle: Callable[[Handler], None]
 ) -> None:
     """The error is what the store said at last, not that there is no object of ours."""
-    real = http_connection.Wire.request
     ends: list[str] = []
 
-    def request(
-        self: http_connection.Wire, method: str, key: str, *arguments: Any
-    ) -> http_connection.Answer:
-        if method == "POST" and "uploadId" in arguments[0]:
-            ends.append(method)
+    def clean_first(_: http_connection.Wire, send: Callable[[], Any], request: Any) -> Any:
+        if request[0] == "POST" and "uploadId" in request[2]:
+            ends.append(request[0])
             if len(ends) == 1:
                 break_off(store, timedelta(seconds=-5))
                 raise http_connection.Interrupted("the answer was lost")
-        return real(self, method, key, *arguments)
+        return send()
 
-    monkeypatch.setattr(http_connection.Wire, "request", request)
+    handle(clean_first)
     key = TryKey("power", "r1", "train", -1, 1, "ab12").key("model.keras")
     with pytest.raises(StoreError, match="refused '.*': 404 NoSuchUpload .* Try again once"):
         uploader.put(key, LARGE, how=PARTS)
@@ -291,31 +291,22 @@ def test_a_store_that_is_killed_and_comes_back(server_folder: Path, how: Plan | 
     connection = seaweedfs.start(server_folder)
     pid = int((server_folder / "server.pid").read_text())
     killed = threading.Event()
+    total = 0
 
     def slowly(sent: int) -> None:
+        nonlocal total
         time.sleep(0.02)
-        if not killed.is_set() and slowly_sent(sent) > 8 * MIB:
+        total += sent
+        if not killed.is_set() and total > 8 * MIB:
             killed.set()
             os.kill(pid, signal.SIGKILL)
             threading.Timer(1.0, lambda: seaweedfs.start(server_folder)).start()
 
-    slowly_sent = _adding()
     with Uploader(connection) as uploader:
         done = uploader.put("a", LARGE, slowly, how=how)
     assert killed.is_set()
     assert done.attempts
     assert bytes(Store(connection).get("a")) == LARGE
-
-
-def _adding() -> Callable[[int], int]:
-    total = 0
-
-    def add(sent: int) -> int:
-        nonlocal total
-        total += sent
-        return total
-
-    return add
 
 
 def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
