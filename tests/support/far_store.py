@@ -12,6 +12,7 @@ from pathlib import Path
 from podline.store import Store, StoreConnection, StoreError
 from podline.store.in_cluster import server_arguments
 from podline_studies.uploads.delay_link import topology
+from podline_studies.uploads.delay_link.subprocesses import ended
 
 PORT = 8333
 _READY = 60.0  # seconds
@@ -29,31 +30,20 @@ def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnect
     connection = new_store("far", address)
     weed = str(Path(sys.executable).with_name("weed"))
     arguments = server_arguments(str(folder / "data"))
+    command, environment = topology.inside(weed, *arguments), os.environ | keys_of(connection)
     with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            topology.inside(weed, *arguments), env=os.environ | keys_of(connection), cwd=folder,
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
+        server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+    with ended(server):
         if not has_served(server, connection, _READY):
             said = (folder / "log").read_text()[-3000:]
             raise RuntimeError(f"the store does not answer:\n{said}")
         yield connection
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
 
 
 def new_store(conn_id: str, address: str, bucket: str = "uploads") -> StoreConnection:
     """The connection of a store that is to be started, with keys of its own."""
-    return StoreConnection(
-        conn_id=conn_id, bucket=bucket, endpoint_url=f"http://{address}:{PORT}",
-        access_key=secrets.token_hex(10), secret_key=secrets.token_urlsafe(30),
-    )  # fmt: skip
+    keys = secrets.token_hex(10), secrets.token_urlsafe(30)
+    return StoreConnection(conn_id, bucket, f"http://{address}:{PORT}", *keys)
 
 
 def keys_of(store: StoreConnection) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from podline.exceptions import PodlineError
 from podline.store import StoreConnection
 from podline_studies.uploads.delay_link import topology
+from podline_studies.uploads.delay_link.subprocesses import ended
 from tests.support import far_store
 
 ADDRESS = str(topology.TAP_NETWORK[2])
@@ -74,14 +75,11 @@ def running(image: Path, folder: Path, bucket: str = "uploads") -> Iterator[Mach
     store = far_store.new_store("vm", ADDRESS, bucket)
     began = time.monotonic()
     process, accelerated = _boot(image, folder, store)
-    try:
+    with ended(process):
         if not far_store.has_served(process, store, _READY):
             said = _end_of(folder / "console")
             raise MachineError(f"the machine's store does not serve:\n{said}")
         yield Machine(store, accelerated, time.monotonic() - began)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _boot(
@@ -104,24 +102,28 @@ def _boot(
 
 
 def _start(image: Path, folder: Path, kvm: bool) -> subprocess.Popen[bytes]:
-    accelerator = (
-        ["-accel", "kvm", "-cpu", "host"]
-        if kvm
-        else ["-accel", "tcg,thread=multi", "-cpu", _EMULATED]
+    accelerator = "kvm -cpu host" if kvm else f"tcg,thread=multi -cpu {_EMULATED}"
+    options = (
+        f"-nodefaults -no-user-config -display none -no-reboot -machine q35 -accel {accelerator} "
+        f"-smp {_PROCESSORS} -m {_MEMORY} -device virtio-net-pci,romfile=,netdev=n0 "
+        f"-netdev tap,id=n0,ifname={topology.TAP},script=no,downscript=no,vhost=off"
+    ).split()
+    kernel = (
+        "-kernel",
+        str(image / "kernel"),
+        "-initrd",
+        str(image / "initrd"),
+        "-append",
+        _KERNEL,
     )
-    command = [
-        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-machine", "q35", *accelerator, "-smp", _PROCESSORS, "-m", _MEMORY,
-        "-kernel", str(image / "kernel"), "-initrd", str(image / "initrd"), "-append", _KERNEL,
-        "-serial", f"file:{folder / 'console'}",
-        "-drive", f"file={folder / 'disk'},format=raw,if=virtio,cache=writeback",
-        "-drive", f"file={folder / 'keys'},format=raw,if=virtio,readonly=on",
-        "-netdev", f"tap,id=n0,ifname={topology.TAP},script=no,downscript=no,vhost=off",
-        "-device", "virtio-net-pci,romfile=,netdev=n0",
-    ]  # fmt: skip
-    log = (folder / "qemu.log").open("wb")
-    with log:
-        return subprocess.Popen(topology.inside(*command), stdout=log, stderr=log)
+    drives = (
+        *("-drive", f"file={folder / 'disk'},format=raw,if=virtio,cache=writeback"),
+        *("-drive", f"file={folder / 'keys'},format=raw,if=virtio,readonly=on"),
+    )
+    serial = ("-serial", f"file:{folder / 'console'}")
+    command = topology.inside("qemu-system-x86_64", *options, *kernel, *drives, *serial)
+    with (folder / "qemu.log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def _has_booted(process: subprocess.Popen[bytes], console: Path, seconds: float) -> bool:

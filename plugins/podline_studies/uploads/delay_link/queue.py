@@ -14,7 +14,7 @@ from podline_studies.uploads.delay_link.packets import Packet
 class Counts:
     """Segments that came; of these, those lost on the way, and those that found the queue full."""
 
-    packets: int = 0
+    segments: int = 0
     lost: int = 0
     dropped: int = 0
 
@@ -53,7 +53,7 @@ class Direction:
         """Take a packet that came at `now` (seconds, of a monotonic clock)."""
         packet = Packet(data)
         spec = self.spec
-        self.counts.packets += packet.segments
+        self.counts.segments += packet.segments
         backlog = (self._free - now) * spec.rate / 8
         if backlog > spec.queue or now < self.closed_until:
             self.counts.dropped += packet.segments

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from podline_studies.uploads.delay_link import LinkError
 
+_PATIENCE = 20.0  # seconds in which a process may end
 _PLUGINS = Path(__file__).parents[3]
 
 
@@ -29,17 +30,26 @@ def running(
     """
     command = [*within, sys.executable, "-m", module, *arguments]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_PLUGINS), *sys.path])}
+    pipe = subprocess.PIPE
     with (log or Path(os.devnull)).open("w") as errors:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-            env=environment,
-        )  # fmt: skip
-    try:
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, env=environment)
+    with ended(process):
         assert process.stdout
-        if process.stdout.readline() != "ready\n":
+        if process.stdout.readline() != b"ready\n":
             said = f": {log.read_text()[-500:]}" if log else ""
             raise LinkError(f"{module} did not start{said}")
         yield
-    finally:
-        with process:  # its pipes are closed
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process with the block: it is asked to, and killed where it does not."""
+    with process:  # its pipes are closed
+        try:
+            yield
+        finally:
             process.terminate()
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()

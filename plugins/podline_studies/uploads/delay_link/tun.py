@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import time
+from dataclasses import asdict
 
 from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.control import LONGEST, Command, LinkStats
@@ -102,18 +103,12 @@ class DelayLink:
         if not command.stats:
             return LinkStats()
         late, self.late = sorted(self.late) or [0.0], []
-        there, back = (way.take_counts() for way in ways)
-        return LinkStats(
-            late[len(late) // 2],
-            late[int(len(late) * 0.99)],
-            late[-1],
-            segments_there=there.packets,
-            segments_back=back.packets,
-            lost_there=there.lost,
-            lost_back=back.lost,
-            dropped_there=there.dropped,
-            dropped_back=back.dropped,
-        )
+        counts = {
+            f"{name}_{side}": count
+            for side, way in zip(("there", "back"), ways, strict=True)
+            for name, count in asdict(way.take_counts()).items()
+        }
+        return LinkStats(late[len(late) // 2], late[int(len(late) * 0.99)], late[-1], **counts)
 
 
 def _be_punctual() -> None:

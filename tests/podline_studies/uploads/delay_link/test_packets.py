@@ -20,9 +20,11 @@ def parts(piece: bytes) -> tuple[tuple[int, ...], bytes, bytes, bytes]:
 
 
 @given(
-    payload=st.binary(min_size=1, max_size=5000), size=st.integers(100, 1448),
-    cut=st.integers(0, 60), options=st.sampled_from([b"", bytes(12)]),
-)  # fmt: skip
+    st.binary(min_size=1, max_size=5000),
+    st.integers(100, 1448),
+    st.integers(0, 60),
+    st.sampled_from([b"", bytes(12)]),
+)
 def test_two_pieces_are_the_whole(payload: bytes, size: int, cut: int, options: bytes) -> None:
     whole = Packet(packet(payload, size, options=options))
     assert whole.segments == -(-len(payload) // size)

@@ -65,10 +65,10 @@ def test_as_many_segments_are_lost_as_was_asked(loss: float) -> None:
     left = 0
     while way.due < math.inf:
         left += Packet(way.leave()[1]).segments
-    assert way.counts.packets == 88_000
-    error = math.sqrt(loss * (1 - loss) / way.counts.packets)
-    assert way.counts.lost / way.counts.packets == pytest.approx(loss, abs=5 * error)
-    assert left == way.counts.packets - way.counts.lost
+    assert way.counts.segments == 88_000
+    error = math.sqrt(loss * (1 - loss) / way.counts.segments)
+    assert way.counts.lost / way.counts.segments == pytest.approx(loss, abs=5 * error)
+    assert left == way.counts.segments - way.counts.lost
 
 
 def test_a_link_that_is_cut_lets_nothing_through() -> None:
