@@ -29,7 +29,7 @@ from podline_studies.reports.estimates import Estimate, geometric
 from podline_studies.uploads.batch import write_random
 from podline_studies.uploads.clients import CLIENTS
 from podline_studies.uploads.delay_link import LinkSpec, topology
-from podline_studies.uploads.delay_link.control import Link, LinkStats
+from podline_studies.uploads.delay_link.control import LinkStats
 from podline_studies.uploads.delay_link.probe import Probe, Prober, sinking
 from tests.support import far_store
 
@@ -86,74 +86,39 @@ def main() -> None:
     parser.add_argument("--client", action="append")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    round_trips = [ms / 1000 for ms in given.rtt] if given.rtt else list(ROUND_TRIPS)
+    sizes = {size: int(size * MIB) for size in given.size or SIZES}
+    round_trips = [ms / 1000 for ms in given.rtt] if given.rtt else ROUND_TRIPS
+    specs = [
+        LinkSpec(rtt, given.rate * 1e6, loss, given.jitter / 1000)
+        for rtt, loss in itertools.product(round_trips, given.loss or LOSSES)
+    ]
     clients = given.client or [name for name, kind in CLIENTS.items() if kind.is_installed()]
-    with tempfile.TemporaryDirectory() as name, _store_behind_a_link(Path(name)) as (store, link):
-        links = [
-            LinkSpec(rtt, given.rate * 1e6, loss, given.jitter / 1000)
-            for rtt, loss in itertools.product(round_trips, given.loss or LOSSES)
-        ]
-        found, measured = measure(
-            store, link, links, given.size or SIZES, clients, given.n, given.seed, Path(name)
-        )
-    tell(found, measured, given.n, given.rate)
-
-
-@contextmanager
-def _store_behind_a_link(folder: Path) -> Iterator[tuple[StoreConnection, Link]]:
-    with (
-        topology.laid({}, folder / "link.log") as network,
-        sinking(),
-        far_store.serving(folder / "store") as store,
-    ):
-        yield store, network.link
-
-
-def measure(
-    store: StoreConnection,
-    link: Link,
-    links: Sequence[LinkSpec],
-    sizes: Sequence[float],
-    clients: Sequence[str],
-    repeats: int,
-    seed: int,
-    folder: Path,
-) -> tuple[list[Upload], list[Measured]]:
-    """Upload at all points; returns the uploads, and each link as it was.
-
-    Args:
-        store: behind the link.
-        link: what changes it.
-        links: what it is to be like, one after the other, in a random order.
-        sizes: in MiB.
-        clients: by their names.
-        repeats: of all that.
-        seed: of the orders.
-        folder: for the files that are uploaded.
-    """
-    order = random.Random(seed)
-    many = {size: int(size * MIB) for size in sizes}
-    files = {size: write_random(folder / f"{size}", n, n) for size, n in many.items()}
+    order = random.Random(given.seed)
     found: list[Upload] = []
-    measured: list[Measured] = []
-    with Prober(topology.SINK) as prober:
-        for repeat in range(repeats):
-            for spec in order.sample(links, len(links)):
-                link.set(spec)
+    links: list[Measured] = []
+    with (
+        tempfile.TemporaryDirectory() as name,
+        topology.laid({}, Path(name, "link.log")) as network,
+        sinking(),
+        far_store.serving(Path(name, "store")) as store,
+        Prober(topology.SINK) as prober,
+    ):
+        files = {size: write_random(Path(name, f"{size}"), n, n) for size, n in sizes.items()}
+        for repeat in range(given.n):
+            for spec in order.sample(specs, len(specs)):
+                network.link.set(spec)
                 probe = prober.measure()
-                link.stats()
-                with _bucket(store, f"point-{len(measured)}") as bucket:
-                    for size in order.sample(sizes, len(sizes)):
+                network.link.stats()
+                with _bucket(store, f"point-{len(links)}") as bucket:
+                    for size in order.sample(list(sizes), len(sizes)):
                         for client in order.sample(clients, len(clients)):
                             for warm, seconds in _pair(client, bucket, files[size], f"{size:g}"):
-                                limit = many[size] / probe.goodput + probe.rtt * (1 if warm else 2)
                                 point = Point(spec.loss, spec.rtt, size, warm)
+                                limit = sizes[size] / probe.goodput + probe.rtt * (2 - warm)
                                 found.append(Upload(point, repeat, client, seconds, limit))
-                measured.append(Measured(spec, probe, link.stats(), busy_share(0.5)))
-                print(
-                    f"repeat {repeat}: {spec.rtt * 1000:g} ms, loss {spec.loss:g}", file=sys.stderr
-                )
-    return found, measured
+                links.append(Measured(spec, probe, network.link.stats(), busy_share(0.5)))
+                print(f"{repeat}: {spec.rtt * 1000:g} ms, loss {spec.loss:g}", file=sys.stderr)
+    tell(found, links, given.n, given.rate)
 
 
 @contextmanager
@@ -189,23 +154,23 @@ class Results:
     def __init__(self, found: Sequence[Upload]) -> None:
         self.points = sorted({upload.point for upload in found})
         self.clients = [name for name in CLIENTS if any(u.client == name for u in found)]
-        self._found: dict[tuple[Point, str], dict[int, Upload]] = defaultdict(dict)
+        self._at: dict[tuple[Point, str], dict[int, Upload]] = defaultdict(dict)
         for upload in found:
-            self._found[upload.point, upload.client][upload.repeat] = upload
+            self._at[upload.point, upload.client][upload.repeat] = upload
 
-    def at(self, point: Point, client: str) -> dict[int, Upload]:
-        """A client's uploads at a point, by repeat."""
-        return self._found[point, client]
+    def seconds(self, point: Point, client: str) -> list[float]:
+        """What a client's uploads at a point took."""
+        return [upload.seconds for upload in self._at[point, client].values()]
 
     def share(self, point: Point, client: str) -> Estimate:
         """The share of the link's limit that a client reached."""
-        return geometric(u.limit / u.seconds for u in self.at(point, client).values())
+        return geometric(u.limit / u.seconds for u in self._at[point, client].values())
 
     def ratio(self, point: Point, client: str) -> Estimate:
         """How many times as long as ours a client took, repeat by repeat."""
-        ours, theirs = self.at(point, OURS), self.at(point, client)
-        both = ours.keys() & theirs.keys()
-        return geometric(theirs[each].seconds / ours[each].seconds for each in sorted(both))
+        ours, theirs = self._at[point, OURS], self._at[point, client]
+        both = sorted(ours.keys() & theirs.keys())
+        return geometric(theirs[each].seconds / ours[each].seconds for each in both)
 
 
 def goals_of(results: Results) -> dict[str, dict[str, Any]]:
@@ -246,7 +211,7 @@ def tell(found: Sequence[Upload], links: Sequence[Measured], n: int, rate: float
     rows = [
         _row(results, point, client)
         for point, client in itertools.product(results.points, results.clients)
-        if results.at(point, client)
+        if results.seconds(point, client)
     ]
     goals = goals_of(results) if rate == RATE else {}
     print_last_line("upload", n, goals, rate_mbit=rate, points=rows, links=_links(links))
@@ -254,9 +219,9 @@ def tell(found: Sequence[Upload], links: Sequence[Measured], n: int, rate: float
 
 def _row(results: Results, point: Point, client: str) -> dict[str, Any]:
     """What a client took at a point, for the last line; prints it for people."""
-    uploads = results.at(point, client).values()
+    times = results.seconds(point, client)
     share, ratio = results.share(point, client), results.ratio(point, client)
-    seconds = statistics.median(upload.seconds for upload in uploads)
+    seconds = statistics.median(times)
     kind = "warm" if point.warm else "cold"
     interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low and ratio.high else ""
     print(
@@ -269,7 +234,7 @@ def _row(results: Results, point: Point, client: str) -> dict[str, Any]:
         "mib": point.size,
         "warm": point.warm,
         "client": client,
-        "n": len(uploads),
+        "n": len(times),
         "median_s": round(seconds, 4),
         "share": round(share.median, 3),
         "share_low": _round(share.low),

@@ -21,6 +21,7 @@ from podline_studies.uploads.kind import UPLOADS
 from tests.support import virtual_machine
 
 _DAG = "upload_benchmark"
+_OURS = ("models_only", "hours")  # options that are no parameters of the DAG
 _VM = "vm_store"
 _IMAGE = Path(__file__).parents[1] / "build" / "vm"
 # Airflow is left idle beside an upload: it takes a tenth of two processors, and a third of that so.
@@ -37,26 +38,20 @@ def main() -> None:
     parser.add_argument("--name", help="of the study (a new one)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--place", choices=["pod", "process"], default="pod")
-    parser.add_argument("--client", action="append", help="(podline and boto3)")
-    parser.add_argument("--size", type=int, action="append", help="in bytes")
-    parser.add_argument("--rtt", type=float, action="append", help="in ms")
-    parser.add_argument("--model", action="append", help="NAME/VERSION of a published model")
-    parser.add_argument("--models-only", action="store_true", help="no bytes of chance")
+    parser.add_argument("--client", dest="clients", action="append", help="(podline and boto3)")
+    parser.add_argument("--size", dest="sizes", type=int, action="append", help="in bytes")
+    parser.add_argument("--rtt", dest="rtts_ms", type=float, action="append", help="in ms")
+    parser.add_argument("--model", dest="models", action="append", help="NAME/VERSION, published")
+    parser.add_argument("--models-only", action="store_true", help="no random bytes")
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--pairs", type=int, help="of a batch (5)")
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     given = parser.parse_args()
-    asked = {
-        "clients": given.client, "sizes": [] if given.models_only else given.size,
-        "rtts_ms": given.rtt, "models": given.model, "repeats": given.repeats, "pairs": given.pairs,
-    }  # fmt: skip
-    conf = {
-        "preset": given.preset,
-        "seed": given.seed,
-        "place": given.place,
-        "name": given.name or f"{given.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
-        **{name: value for name, value in asked.items() if value is not None},
-    }
+    given.name = given.name or f"{given.preset}-{time.strftime('%Y%m%dT%H%M%S')}"
+    if given.models_only:
+        given.sizes = []
+    kept = vars(given).items()
+    conf = {name: value for name, value in kept if value is not None and name not in _OURS}
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
         folder = Path(name)
         home = urlsplit(there.store.connection.endpoint_url or "").hostname or ""

@@ -231,13 +231,7 @@ def _timed(client: Client, path: Path, planned: Upload) -> Upload:
     began = time.perf_counter()
     parts = client.upload(path, planned.key)
     seconds = time.perf_counter() - began
-    return replace(
-        planned,
-        seconds=seconds,
-        transfer=parts.transfer,
-        commit=parts.commit,
-        exact=parts.exact,
-    )
+    return replace(planned, seconds=seconds, **vars(parts))
 
 
 def _connection(target: Target, address: str) -> StoreConnection:

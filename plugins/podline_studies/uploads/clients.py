@@ -43,6 +43,12 @@ class Timed:
 class Client(ABC):
     """Uploads files to new keys of one store; a new one has no connection yet.
 
+    Args:
+        store: where to, with keys.
+
+    Raises:
+        ClientMissing: its program is not installed.
+
     Attributes:
         name: as it is asked for.
         cold_only: nothing stays from one upload to the next; otherwise those after the first are
@@ -74,7 +80,11 @@ class Client(ABC):
 
     @abstractmethod
     def upload(self, path: Path, key: str) -> Timed:
-        """Upload a file; it is stored when this returns."""
+        """Upload a file; it is stored when this returns.
+
+        Raises:
+            Exception: the client's own, where it does not succeed.
+        """
 
     def close(self) -> None:
         """Close its connections; those of some clients go with them."""

@@ -39,7 +39,11 @@ class UploadTasks(StudyTasks[Design, Measurement]):
     kind = UPLOADS
 
     def design(self, params: Mapping[str, Any]) -> Design:
-        """Make the design; its stores answer, and its link lies."""
+        """Make the design; its stores answer, and its link lies.
+
+        Raises:
+            DesignError: the parameters make none, or there is no second store, or no link.
+        """
         names = [settings.store_conn_id(), *settings.stores()][:2]
         if len(names) < 2:
             raise DesignError(
@@ -57,7 +61,14 @@ class UploadTasks(StudyTasks[Design, Measurement]):
         return design
 
     def warm_up(self, study: UploadStudy, design: Design, item: Batch, sitting: Sitting) -> None:
-        """Make a small batch first: programs and images are read then."""
+        """Make a small batch first: programs and images are read then.
+
+        Args:
+            study: which takes what was measured.
+            design: of the study.
+            item: what comes next; of its client a batch is made, once in a sitting.
+            sitting: which.
+        """
         if not study.is_warm(item.client, sitting.number):
             first = replace(item, size=100_000, model="", rtt=0.0, pairs=1)
             name = f"warm-up-{sitting.number}-{item.client}"
@@ -66,7 +77,14 @@ class UploadTasks(StudyTasks[Design, Measurement]):
     def measure(
         self, study: UploadStudy, item: Batch, sitting: Sitting, attempt: int
     ) -> Measurement:
-        """Make a batch."""
+        """Make a batch.
+
+        Args:
+            study: which it is of.
+            item: the batch.
+            sitting: in which it is made.
+            attempt: at it, from 1.
+        """
         return _measure(study, item, sitting, attempt, f"{item.index:04d}-{attempt}")
 
 

@@ -10,10 +10,9 @@ from podline_studies.uploads.delay_link import LinkError
 from podline_studies.uploads.design import MB, Design, from_params
 from podline_studies.validation import DesignError
 
-PARAMS: dict[str, Any] = {
-    "preset": "quick", "clients": ["podline", "boto3"], "place": "process", "rate": 100,
-    "loss": 0.0, "jitter_ms": 0.0, "pairs": 5, "seed": 1,
-}  # fmt: skip
+PARAMS: dict[str, Any] = {"preset": "quick", "clients": ["podline", "boto3"], "place": "process"}
+PARAMS |= {"rate": 100, "loss": 0.0, "jitter_ms": 0.0, "pairs": 5, "seed": 1}
+SECONDS = {"serialise": 0.5}
 STORES = ("podline_store", "vm_store")
 
 
@@ -52,9 +51,8 @@ def test_the_full_preset_is_the_one_that_was_planned() -> None:
     pairs = Counter[int]()
     for batch in found:
         pairs[batch.size] += batch.pairs
-    assert pairs == {
-        1000: 360, 64_000: 360, MB: 360, 8 * MB: 360, 64 * MB: 120, 500 * MB: 20,
-    }  # fmt: skip
+    many = dict.fromkeys((1000, 64_000, MB, 8 * MB), 360)
+    assert pairs == many | {64 * MB: 120, 500 * MB: 20}
     assert len(found) == 316
 
 
@@ -64,17 +62,15 @@ def test_a_link_that_cannot_be() -> None:
 
 
 def test_sizes_of_ones_own_and_models() -> None:
-    model = Manifest(
-        "power", 3, "2026-01-01T00:00:00+00:00", "a.Model", {"tflite": "model.tflite"},
-        (ModelFile("model.tflite", 123_456, "ab12"),), {}, {}, Lineage(), {}, {"serialise": 0.5},
-    )  # fmt: skip
+    file = ModelFile("model.tflite", 123_456, "ab12")
+    formats = {"tflite": file.path}
+    model = Manifest("power", 3, "", "a.Model", formats, (file,), {}, {}, Lineage(), {}, SECONDS)
     found = from_params(
         PARAMS | {"sizes": [5000], "rtts_ms": [20], "repeats": 7}, {"power/3": model}, STORES
     )
     assert [point.serialise for point in found.points] == [None, 0.5]
-    assert {(v.size, v.model, v.rtt) for v in found.items()} == {
-        (5000, "", 0.02), (123_456, "power/3", 0.02),
-    }  # fmt: skip
+    expected = {(5000, "", 0.02), (123_456, "power/3", 0.02)}
+    assert {(batch.size, batch.model, batch.rtt) for batch in found.items()} == expected
     assert sum(batch.pairs for batch in found.items() if batch.model) == 14
     alone = from_params(PARAMS | {"sizes": []}, {"power/3": model}, STORES)
     assert [point.model for point in alone.points] == ["power/3"]

@@ -1,4 +1,4 @@
-"""How an upload study was measured, and what it cannot claim."""
+"""How an upload study was measured, and what it does not show."""
 
 from __future__ import annotations
 
