@@ -55,7 +55,8 @@ def _verdicts(found: Summary) -> Iterator[str]:
 
 def _ratios(compared: Sequence[Compared]) -> Section:
     """Each point: both stores' times, and their ratio."""
-    head = ["n", "cluster, median", "machine, median", "transfer: ratio", "", "whole: ratio", ""]
+    medians = [f"{side}, median" for side in SIDES]
+    head = ["n", *medians, "transfer: ratio", "", "whole: ratio", ""]
     rows = tuple(
         (
             *_point(one.point),
@@ -65,16 +66,12 @@ def _ratios(compared: Sequence[Compared]) -> Section:
         )
         for one in compared
     )
-    return Section(
+    return Section.of(
         "The cluster beside the machine",
-        (
-            Paragraph(_RATIO),
-            Picture(
-                "ratios", "Ratios of the two stores' times with 95 % intervals, and the margin."
-            ),
-            Grid((*_POINT_HEAD, *head), rows, len(_POINT_HEAD), "ratios"),
-            Picture("times", "Time of an upload over its bytes, by round trip and client."),
-        ),
+        Paragraph(_RATIO),
+        Picture("ratios", "Ratios of the two stores' times with 95 % intervals, and the margin."),
+        Grid((*_POINT_HEAD, *head), rows, len(_POINT_HEAD), "ratios"),
+        Picture("times", "Time of an upload over its bytes, by round trip and client."),
     )
 
 
@@ -89,13 +86,11 @@ def _shares(compared: Sequence[Compared]) -> Section:
         )
         for one in compared
     )
-    return Section(
+    return Section.of(
         "How near to the link's limit",
-        (
-            Picture("shares", "Share of the link's limit that each client reached, cluster only."),
-            Grid((*_POINT_HEAD, *head), rows, len(_POINT_HEAD), "shares"),
-            Paragraph(_COMMIT),
-        ),
+        Picture("shares", "Share of the link's limit that each client reached, cluster only."),
+        Grid((*_POINT_HEAD, *head), rows, len(_POINT_HEAD), "shares"),
+        Paragraph(_COMMIT),
     )
 
 

@@ -60,11 +60,11 @@ def _measured(found: Summary) -> Section:
     """The design, each sitting's machine, and the link as it was found."""
     blocks: list[Block] = [Points(tuple(_circumstances(found)))]
     if sittings := found.about.sittings:
-        head = ["sitting", "machine", "started", "ended", "processors", "memory", "kernel"]
+        head = ("sitting", "machine", "started", "ended", "processors", "memory", "kernel")
         rows = tuple(tuple(_sitting(one)) for one in sittings)
-        blocks += [Grid(tuple(head), rows, 4), Paragraph(versions(sittings))]
-    head = ["round trip asked for", "measured", "goodput", "lateness, p99", "processors busy"]
-    blocks.append(Grid(tuple(head), tuple(_links(found))))
+        blocks += [Grid(head, rows, 4), Paragraph(versions(sittings))]
+    measured = ("round trip asked for", "measured", "goodput", "lateness, p99", "processors busy")
+    blocks.append(Grid(measured, tuple(_links(found))))
     return Section("How it was measured", tuple(blocks))
 
 
