@@ -102,26 +102,28 @@ def _boot(
 
 
 def _start(image: Path, folder: Path, kvm: bool) -> subprocess.Popen[bytes]:
-    accelerator = "kvm -cpu host" if kvm else f"tcg,thread=multi -cpu {_EMULATED}"
+    accelerator, cpu = ("kvm", "host") if kvm else ("tcg,thread=multi", _EMULATED)
     options = (
-        f"-nodefaults -no-user-config -display none -no-reboot -machine q35 -accel {accelerator} "
-        f"-smp {_PROCESSORS} -m {_MEMORY} -device virtio-net-pci,romfile=,netdev=n0 "
-        f"-netdev tap,id=n0,ifname={topology.TAP},script=no,downscript=no,vhost=off"
-    ).split()
-    kernel = (
-        "-kernel",
-        str(image / "kernel"),
-        "-initrd",
-        str(image / "initrd"),
-        "-append",
-        _KERNEL,
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display none",
+        "-machine q35",
+        f"-accel {accelerator}",
+        f"-cpu {cpu}",
+        f"-smp {_PROCESSORS}",
+        f"-m {_MEMORY}",
+        f"-kernel {image / 'kernel'}",
+        f"-initrd {image / 'initrd'}",
+        f"-append {_KERNEL}",
+        f"-serial file:{folder / 'console'}",
+        f"-drive file={folder / 'disk'},format=raw,if=virtio,cache=writeback",
+        f"-drive file={folder / 'keys'},format=raw,if=virtio,readonly=on",
+        f"-netdev tap,id=n0,ifname={topology.TAP},script=no,downscript=no,vhost=off",
+        "-device virtio-net-pci,romfile=,netdev=n0",
     )
-    drives = (
-        *("-drive", f"file={folder / 'disk'},format=raw,if=virtio,cache=writeback"),
-        *("-drive", f"file={folder / 'keys'},format=raw,if=virtio,readonly=on"),
-    )
-    serial = ("-serial", f"file:{folder / 'console'}")
-    command = topology.inside("qemu-system-x86_64", *options, *kernel, *drives, *serial)
+    words = (word for option in options for word in option.split(" ", 1))
+    command = topology.inside("qemu-system-x86_64", *words)
     with (folder / "qemu.log").open("wb") as log:
         return subprocess.Popen(command, stdout=log, stderr=log)
 
