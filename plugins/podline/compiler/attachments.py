@@ -1,6 +1,6 @@
-"""The modules and data files beside a notebook that its code names: they are shipped with it.
+"""The attachments of a notebook: modules and data files in its folder that its code names.
 
-A stage runs elsewhere, in a folder of its own, and finds there what is *attached* to the notebook.
+A stage runs elsewhere, in a folder of its own, and finds there what is attached to the notebook.
 What to attach is read from the code, so that a notebook that runs in Jupyter needs no list of
 files, and so that a folder of gigabytes is not copied for the one file that is read::
 
@@ -31,7 +31,7 @@ _WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a se
 _LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
 
 
-def files_beside(document: Document, limit: int) -> list[Path]:
+def attached_files(document: Document, limit: int) -> list[Path]:
     """Return the files below the notebook's folder that its cells name.
 
     Named are: an imported module or package, with what it names in turn; a text in the code, or a

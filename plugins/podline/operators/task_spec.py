@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
-from podline.compiler.attachments import digest_of, files_beside
+from podline.compiler.attachments import attached_files, digest_of
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
@@ -40,7 +40,7 @@ def ship(pipeline: Pipeline, store: "Store", run: str) -> Shipment:
     document = pipeline.document
     folder = document.path.parent
     files = {}
-    for path in files_beside(document, settings.files_limit()):
+    for path in attached_files(document, settings.files_limit()):
         digest = digest_of(path)
         store.put_if_absent(keys.file_key(run, digest), path)
         files[path.relative_to(folder).as_posix()] = digest

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podline.compiler.attachments import digest_of, files_beside
+from podline.compiler.attachments import attached_files, digest_of
 from podline.compiler.notebook import read_document
 from podline.exceptions import NotebookError
 
@@ -53,7 +53,7 @@ def shipped(folder: Path, *sources: str, limit: int = 1000, **about: Any) -> lis
     path.write_text(json.dumps(content))
     document, problems = read_document(path)
     assert problems == []
-    return [p.relative_to(folder).as_posix() for p in files_beside(document, limit)]
+    return [p.relative_to(folder).as_posix() for p in attached_files(document, limit)]
 
 
 _PACKAGE = ["package/__init__.py", "package/data.json", "package/part.py"]
@@ -103,7 +103,7 @@ def test_a_skipped_cell_names_nothing(folder: Path) -> None:
     path = folder / "main.ipynb"
     shipped(folder, "open('data.csv')")
     path.write_text(path.read_text().replace("step:a", "skip"))
-    assert files_beside(read_document(path)[0], 1000) == []
+    assert attached_files(read_document(path)[0], 1000) == []
 
 
 def test_too_much_is_refused_by_name(folder: Path) -> None:
