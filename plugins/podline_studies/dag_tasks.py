@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from airflow.sdk import CronTriggerTimetable, Param, task
 
+from podline.airflow_compat import is_supervised, trigger_run
 from podline.exceptions import PodlineError
 from podline_studies.sessions import SITTING_PARAM, sit_down
 from podline_studies.study import Kind, Measured, Planned, Sitting, Study
@@ -222,11 +223,7 @@ def wire(tasks: StudyTasks[Any, Any]) -> None:
 
 def way() -> str:
     """How runs are made here: by a ``scheduler``, or under ``dags test``."""
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import CommsDecoder
-
-    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    return SCHEDULER if isinstance(comms, CommsDecoder) else TEST
+    return SCHEDULER if is_supervised() else TEST
 
 
 def trigger(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
@@ -235,10 +232,5 @@ def trigger(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
     Raises:
         RunningError: Airflow refuses.
     """
-    from airflow.sdk.exceptions import ErrorType
-    from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
-    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-    answer = SUPERVISOR_COMMS.send(TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=dict(conf)))
-    if isinstance(answer, ErrorResponse) and answer.error != ErrorType.DAGRUN_ALREADY_EXISTS:
-        raise RunningError(f"{dag_id} cannot be triggered: {answer.error.value} {answer.detail}")
+    if why := trigger_run(dag_id, run_id, conf):
+        raise RunningError(f"{dag_id} cannot be triggered: {why}")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from podline.airflow_compat import is_resumed, is_supervised
 from podline.latency import timeline
 from podline.latency.observations import Observed
 from podline.latency.record import VERSION, Record
@@ -52,13 +53,8 @@ def _start(ti: Any) -> float:
     A supervisor forks the task's process, notes the time, and tells the database; only then it
     tells the process, which is given a later time: by 25 ms, or by seconds where that took long.
     """
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import CommsDecoder
-
     told = float(ti.start_date.timestamp())
-    context = ti._ti_context_from_server
-    goes_on = context is not None and context.start_date is not None  # after a deferral
-    if goes_on or not isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), CommsDecoder):
+    if is_resumed(ti) or not is_supervised():
         return told
     return min(told, time.time() - process_age())
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Param
-from airflow.sdk.definitions.param import ParamsDict
 
 from podline import settings
+from podline.airflow_compat import set_params
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.parameters import Parameter
 from podline.compiler.pipeline import Pipeline
@@ -73,10 +73,7 @@ def _make(pipeline: Pipeline) -> list[DAG]:
     dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
     params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
     for dag in dags:
-        # Now that it has its tasks: Airflow copies a DAG's params into each new one.
-        dag.params = ParamsDict(params)
-        # Airflow does so later, and would blame the whole file.
-        dag.validate()  # type: ignore[no-untyped-call]
+        set_params(dag, params)
     return dags
 
 

@@ -1,10 +1,9 @@
 """The operator's modules, imported before tasks are forked: each task is spared half a second."""
 
 import importlib
-import sys
 
-# The commands of Airflow whose process forks those of tasks.
-_FORKING = (("scheduler",), ("celery", "worker"))
+from podline.airflow_compat import forks_tasks
+
 _MODULES = (
     "podline.operators.stage",
     "podline.operators.process_backend",
@@ -19,6 +18,6 @@ _MODULES = (
 
 def preload() -> None:
     """Import what a task needs, if this process forks tasks; elsewhere it would cost memory."""
-    if any(tuple(sys.argv[1 : 1 + len(words)]) == words for words in _FORKING):
+    if forks_tasks():
         for module in _MODULES:
             importlib.import_module(module)

@@ -8,9 +8,15 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from podline import settings
+from podline.airflow_compat import (
+    Cluster,
+    LostTriggerMixin,
+    QuickInit,
+    cluster_hook,
+    make_pod,
+)
 from podline.assets import PUBLISHED, announce
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.compiler.tags import StageSettings
@@ -34,7 +40,7 @@ if TYPE_CHECKING:
 BACKEND_PARAM = "backend"
 
 
-class NotebookOperator(KubernetesPodOperator):
+class NotebookOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     """Runs the whole notebook in one kernel: the baseline that a pipeline is measured against.
 
     On the backend ``kubernetes`` that kernel is in a pod. What that pod is comes from settings,
@@ -70,15 +76,6 @@ class NotebookOperator(KubernetesPodOperator):
         self.backend: Backend | None = None
         self.prefix = ""
         self.observed = Observed()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Airflow looks for a converter with each of the 150 attributes that are set once in
-        # __init__: a third of the time that a DAG's file takes to make its operators.
-        made = self._BaseOperator__instantiated  # type: ignore[attr-defined]
-        if made or name in _CONVERTED:
-            super().__setattr__(name, value)
-        else:
-            object.__setattr__(self, name, value)
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Run the notebook, or the stage, on the backend that the run or the setting names.
@@ -136,18 +133,12 @@ class NotebookOperator(KubernetesPodOperator):
             raise
         return self._reference((digest, result), context)
 
-    def resume_execution(
-        self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
-    ) -> Any:
-        """Airflow's way back from a deferral; where that failed, nobody follows the pod."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except (TaskDeferralError, TaskDeferralTimeout):
-            from podline.operators import deferring
+    def trigger_lost(self, context: "Context") -> None:
+        """Delete the pod of a deferral that failed: nobody follows it."""
+        from podline.operators import deferring
 
-            self.observed = Observed(marks={"resumed": time.time()}, deferred=True)
-            deferring.delete_pods(self, self._open_pods(context), context)
-            raise
+        self.observed = Observed(marks={"resumed": time.time()}, deferred=True)
+        deferring.delete_pods(self, self._open_pods(context), context)
 
     def _reference(self, ended: tuple[str, StageResult], context: "Context") -> dict[str, Any]:
         digest, result = ended
@@ -203,15 +194,10 @@ class NotebookOperator(KubernetesPodOperator):
 
     @cached_property
     def hook(self) -> "KubernetesHook":
-        """The cluster's connection; without a connection's id Airflow is not asked for one."""
-        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-
-        return KubernetesHook(
-            conn_id=self.kubernetes_conn_id or settings.kubernetes_conn_id(),
-            kubernetes_conn_id=None,
-            in_cluster=self.in_cluster,
-            config_file=self.config_file,
-            cluster_context=self.cluster_context,
+        """The cluster's connection."""
+        conn_id = self.kubernetes_conn_id or settings.kubernetes_conn_id()
+        return cluster_hook(
+            Cluster(conn_id, self.config_file, self.in_cluster, self.cluster_context)
         )
 
     def _read_result(
@@ -244,23 +230,16 @@ class NotebookOperator(KubernetesPodOperator):
         from podline.operators.kubernetes import manifest
 
         tags = self.stage.settings if self.stage else StageSettings()
-        for name, value in manifest.defaults(self.pipeline).items():
-            if not getattr(self, name):
-                setattr(self, name, value)
-        given = manifest.from_tags(tags, self.container_resources)
-        given |= manifest.identity(task, tags, context["ti"])
-        for name, value in given.items():
+        given = manifest.defaults(self.pipeline)
+        given = {name: getattr(self, name) or value for name, value in given.items()}
+        given |= manifest.from_tags(tags, given["container_resources"])
+        for name, value in manifest.identity(task, tags, context["ti"]).items():
             mine = getattr(self, name)
             both = isinstance(value, dict) and isinstance(mine, dict)
-            setattr(self, name, {**mine, **value} if both else value)
-        self.env_vars = [*self.env_vars, *manifest.environment(tags, variables, secret)]
-        self.full_pod_spec = self.full_pod_spec or manifest.base_pod()
-        # For that, a result would need a second container: ours comes by the store.
-        self.do_xcom_push, pushes = False, self.do_xcom_push
-        with manifest.shared_configuration():
-            pod = self.build_pod_request_obj(context)
-        self.do_xcom_push = pushes
-        return pod
+            given[name] = {**mine, **value} if both else value
+        given["env_vars"] = [*self.env_vars, *manifest.environment(tags, variables, secret)]
+        given["full_pod_spec"] = self.full_pod_spec or manifest.base_pod()
+        return make_pod(self, context, given)
 
     def _say_not_applied(self, name: str, backend: Backend) -> None:
         """Nothing: a whole notebook has no settings of a stage."""
@@ -295,11 +274,6 @@ class NotebookOperator(KubernetesPodOperator):
 
     def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
         return task_spec.plan_baseline(self.pipeline, parameters, shipment)
-
-
-_CONVERTED = frozenset(
-    name.removeprefix("_convert_") for name in dir(NotebookOperator) if name.startswith("_convert_")
-)
 
 
 class StageOperator(NotebookOperator):

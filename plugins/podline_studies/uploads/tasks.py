@@ -217,7 +217,6 @@ def _manifest(model: str) -> Manifest:
 
 
 def _core() -> Any:
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+    from podline.operators.kubernetes.pod_gc import cluster
 
-    hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
-    return hook.core_v1_client
+    return cluster()

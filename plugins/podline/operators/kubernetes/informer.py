@@ -12,9 +12,9 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from podline.airflow_compat import Cluster, async_connection
 from podline.exceptions import StageError
 from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.backend import GRACE_SECONDS
@@ -31,16 +31,6 @@ _WATCH_SECONDS = 3600
 _QUIET = 150.0  # seconds; the API server sends a bookmark each minute, or the connection is dead
 _UNSEEN = 2.0  # seconds until a pod that no list or event has named is asked for
 _HOOK = "airflow.providers.cncf.kubernetes.hooks.kubernetes"  # and kubernetes_asyncio with it
-_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-
-
-class Cluster(NamedTuple):
-    """How a cluster is reached: the parameters of KubernetesPodOperator for that."""
-
-    conn_id: str | None = None
-    config_file: str | None = None
-    in_cluster: bool | None = None
-    context: str | None = None
 
 
 class Seen(NamedTuple):
@@ -288,8 +278,8 @@ class PodWatch:
                 await asyncio.to_thread(importlib.import_module, _HOOK)
                 from kubernetes_asyncio.client import CoreV1Api
 
-                connection = await self._connection.enter_async_context(_connection(self.cluster))
-                self._client = CoreV1Api(connection)
+                connecting = async_connection(self.cluster)
+                self._client = CoreV1Api(await self._connection.enter_async_context(connecting))
             return self._client
 
     async def _disconnect(self) -> None:
@@ -300,21 +290,6 @@ class PodWatch:
 
 
 _watches: dict[tuple[asyncio.AbstractEventLoop, Cluster, str], PodWatch] = {}
-
-
-def _connection(cluster: Cluster) -> Any:
-    """An API client of the provider's hook, as a context manager."""
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
-
-    conn_id, config_file, in_cluster, context = cluster
-    if in_cluster is None and conn_id is None and config_file is None:
-        in_cluster = _ACCOUNT.exists()  # as the operator's hook does by itself
-    return AsyncKubernetesHook(
-        conn_id=conn_id,
-        in_cluster=in_cluster,
-        cluster_context=context,
-        connection_extras={"kube_config_path": config_file} if config_file else None,
-    ).get_conn()
 
 
 async def _checked(answer: Any, *expected: int) -> "ClientResponse":

@@ -9,11 +9,9 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kubernetes import client
 from kubernetes.client import models as k8s
 
 from podline import settings
@@ -167,21 +165,6 @@ def base_pod() -> k8s.V1Pod:
         ]
         container.volume_mounts = [k8s.V1VolumeMount(name="work", mount_path=HOME)]
     return k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=spec)
-
-
-@contextmanager
-def shared_configuration() -> Iterator[None]:
-    """Have the client's models share one configuration, not copy it with each of their copies.
-
-    KubernetesPodOperator copies them often enough for 500 of those, each of which sets the levels
-    of loggers: 6 ms and more.
-    """
-    copy = client.Configuration.__deepcopy__
-    client.Configuration.__deepcopy__ = lambda self, memo: self
-    try:
-        yield
-    finally:
-        client.Configuration.__deepcopy__ = copy
 
 
 def target_of(pipeline: "Pipeline") -> str:

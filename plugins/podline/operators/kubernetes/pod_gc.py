@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
+from podline.airflow_compat import Cluster, cluster_hook
 from podline.operators.kubernetes import backend
 from podline.operators.kubernetes.pod_status import Pod
 from podline.store.keys import TryKey
@@ -104,10 +105,7 @@ def sweep_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
 
 def cluster() -> "CoreV1Api":
     """The client of the cluster that the settings name."""
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-
-    hook = KubernetesHook(conn_id=settings.kubernetes_conn_id(), kubernetes_conn_id=None)
-    return hook.core_v1_client
+    return cluster_hook(Cluster(settings.kubernetes_conn_id())).core_v1_client
 
 
 def states_in_database() -> States:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from podline.airflow_compat import Cluster
 from podline.exceptions import StageError
 from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.startup import Progress
@@ -34,7 +35,7 @@ class StageTrigger(BaseTrigger):
         stage: the stage's name.
         prefix: the folder of the try in the store; it ends with the nonce.
         cluster: how the cluster is reached, as fields of
-            `podline.operators.kubernetes.informer.Cluster`.
+            `podline.airflow_compat.Cluster`.
         startup_seconds: within which the container must run; `created`: since when (epoch).
         until: when the task's timeout is over (epoch).
     """
@@ -94,7 +95,7 @@ class StageTrigger(BaseTrigger):
 
     def _watch(self) -> Any:
         # It needs the Kubernetes modules, which no triggerer without such a trigger should load.
-        from podline.operators.kubernetes.informer import Cluster, shared_watch
+        from podline.operators.kubernetes.informer import shared_watch
 
         return shared_watch(Cluster(**self.cluster), self.namespace)
 

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import pytest
 
+from podline.airflow_compat import Cluster
 from podline.contract import RESULT_MARK
 from podline.exceptions import StageError
 from podline.operators.kubernetes import informer, pod_status, startup
-from podline.operators.kubernetes.informer import Cluster, PodWatch, Seen, shared_watch
+from podline.operators.kubernetes.informer import PodWatch, Seen, shared_watch
 from podline.operators.kubernetes.startup import Patience, Progress
 from podline.operators.kubernetes.triggers import StageTrigger
 
