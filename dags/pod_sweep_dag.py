@@ -21,7 +21,7 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
-    is_paused_upon_creation=settings.backend() != "kubernetes",
+    is_paused_upon_creation=settings.backend() != settings.Backend.KUBERNETES,
     default_args={"owner": "podline", "retries": 0},
     doc_md=__doc__,
     tags={"podline", "maintenance"},

@@ -7,6 +7,7 @@ variable ``AIRFLOW__PODLINE__NAME`` wins, so that the command line needs no Airf
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,13 @@ from podline.exceptions import SettingError
 
 _MIB = 1024 * 1024
 _Json = TypeVar("_Json", list[Any], dict[str, Any])
+
+
+class Backend(StrEnum):
+    """Where stages run: as child processes of their tasks, or as pods."""
+
+    PROCESS = "process"
+    KUBERNETES = "kubernetes"
 
 
 def _get(name: str, default: str) -> str:
@@ -89,8 +97,8 @@ def _get_folder(name: str, default: str) -> Path:
 
 
 def backend() -> str:
-    """Where stages run unless a run's conf says otherwise: ``process`` or ``kubernetes``."""
-    return _get("backend", "process")
+    """Where stages run unless a run's conf says otherwise: the name of a `Backend`."""
+    return _get("backend", Backend.PROCESS.value)
 
 
 def store_conn_id() -> str:

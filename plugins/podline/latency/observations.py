@@ -1,9 +1,65 @@
 """What a worker, and the trigger of a deferred try, see of a try as it goes."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-from podline.contract import StageResult
+from podline.contract import Json, StageResult
+
+
+@dataclass
+class Moments:
+    """When something happened in a try, in seconds since the epoch; None: it did not, or unseen."""
+
+    # By the worker's clock:
+    execute: float | None = None  # the task's own work began
+    created: float | None = None  # the pod, or the process, was made
+    adopted: float | None = None  # or the pod of an earlier try was taken over
+    resumed: float | None = None  # a worker goes on with the deferred task
+    heard: float | None = None  # of the result, or of the end (in a deferred try: by the trigger)
+    deleting: float | None = None  # the pod is about to be deleted
+    deleted: float | None = None  # that was asked for
+    gone: float | None = None  # the process had ended
+    # As a watch brought it:
+    bound: float | None = None  # the pod had a node
+    running: float | None = None  # its container ran
+    # By the triggerer's clock:
+    triggered: float | None = None  # the trigger began
+    # By the stage's clock:
+    stored: float | None = None  # its result was in the store
+
+    def known(self) -> dict[str, float]:
+        """Those that there are, by name."""
+        return {name: at for name, at in vars(self).items() if at is not None}
+
+
+@dataclass(frozen=True)
+class PodTimes:
+    """When a pod came how far, as its own status says: in whole seconds since the epoch."""
+
+    created: float | None = None
+    bound: float | None = None  # the kubelet has seen it
+    running: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class PodFacts:
+    """What a pod is called, where it runs, and from which image."""
+
+    pod: str = ""
+    uid: str = ""
+    namespace: str = ""
+    node: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the cluster said of a pod, `count` times, last `at` (epoch)."""
+
+    reason: str
+    message: str
+    at: float
+    count: int
 
 
 @dataclass(frozen=True)
@@ -20,18 +76,12 @@ class Pull:
 
 
 @dataclass
-class Observed:
-    """Times and facts of one try of a stage.
+class Observed(Json):
+    """Times and facts of one try of a stage; as JSON, the process that resumes it gets them.
 
     Attributes:
-        marks: when something happened, in seconds since the epoch. By the worker's clock:
-            ``execute`` was called, the pod or process was ``created`` or ``adopted``, what it
-            named as its result was ``heard`` (or its end), the pod was ``deleting`` and
-            ``deleted``, the process ``gone``, the task ``resumed``. As a watch brought it:
-            ``bound`` to a node, ``running``. By the triggerer's clock: ``triggered``. By the
-            stage's: ``stored``.
-        status: when a pod was created, bound, running and ended, as its own status says: in whole
-            seconds.
+        moments: when what happened.
+        status: the same of a pod, as its own status says.
         backend: where the stage runs.
         prefix: the folder of this try in the store.
         adopted_from: the try whose pod this one took over.
@@ -39,24 +89,27 @@ class Observed:
         pod: what it is called, where it ran.
         events: what the cluster said of it.
         pull: what the node said of the image; None: nothing.
-        lost: earlier tries whose worker died, as their pods tell: their `number`, when they had
-            their `start` (epoch), and what can be `seen` of them, as fields of this class.
+        lost: earlier tries whose worker died, as their pods tell.
         result: what the stage measured.
     """
 
-    marks: dict[str, float] = field(default_factory=dict)
-    status: dict[str, float] = field(default_factory=dict)
+    moments: Moments = field(default_factory=Moments)
+    status: PodTimes = PodTimes()
     backend: str = ""
     prefix: str = ""
     adopted_from: int | None = None
     deferred: bool = False
-    pod: dict[str, str] = field(default_factory=dict)
-    lost: list[dict[str, Any]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    pod: PodFacts = PodFacts()
+    events: tuple[Event, ...] = ()
     pull: Pull | None = None
+    lost: tuple["LostTry", ...] = ()
     result: StageResult | None = None
 
-    def noted(self) -> dict[str, Any]:
-        """What the process in which a deferred try goes on must know, as JSON."""
-        known = asdict(self)
-        return {name: known[name] for name in known if name not in ("events", "pull", "result")}
+
+@dataclass(frozen=True)
+class LostTry:
+    """What a pod tells of a try whose worker died: its number, and its start (epoch)."""
+
+    number: int
+    start: float
+    seen: Observed

@@ -2,20 +2,22 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from podline.airflow_compat import is_resumed, is_supervised
 from podline.latency import timeline
-from podline.latency.observations import Observed
+from podline.latency.observations import LostTry, Observed, PodFacts, PodTimes
 from podline.latency.record import VERSION, Record
 from podline.runner.clock import process_age
+from podline.settings import Backend
 from podline.store.keys import TryKey
 
 _LONGEST = 2000  # characters of a failure
-_IDS = ("dag_id", "run_id", "task_id", "map_index", "try_number")
 _ORPHAN = "its worker died: this is what its pod knows of it"
 _DEAD = "its worker died: this is what its pod and the next try know of it"
+
+_Fields = dict[str, Any]  # of a `Record`, which checks them
 
 
 def record_of(ti: Any, began: float, error: BaseException | str | None) -> Record:
@@ -26,25 +28,50 @@ def record_of(ti: Any, began: float, error: BaseException | str | None) -> Recor
         began: when the task's own work began (epoch).
         error: why it failed.
     """
-    start, end = _start(ti), _end(ti)
-    about = {**_identity(ti), "start": round(start, 6), "end": round(end, 6)}
-    about |= {
-        "state": ti.state.value,
-        "failure": str(error or "")[:_LONGEST],
-    }
-    seen: Observed | None = getattr(ti.task, "observed", None)
-    about["kind"] = _kind(ti.task)
+    start, end, seen = _start(ti), _end(ti), _seen(ti)
+    about = _identity(ti) | {"start": round(start, 6), "end": round(end, 6)}
+    about |= {"state": ti.state.value, "failure": str(error or "")[:_LONGEST]}
     if seen is not None:
         return Record.model_validate(about | _of_stage(start, end, seen))
     times, facts = _stock_pod(ti.task)
     phases = timeline.task_phases(start, end, began, times)
-    return Record.model_validate(about | facts | {"phases": phases})
+    return Record.model_validate(about | _named(facts) | {"phases": phases})
 
 
 def prefix_of(ti: Any) -> str:
     """Return the try's folder in the store."""
-    seen: Observed | None = getattr(ti.task, "observed", None)
+    seen = _seen(ti)
     return (seen.prefix if seen else "") or TryKey.of(ti).prefix
+
+
+def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
+    """Return the folder and the record of an earlier try whose worker died.
+
+    Args:
+        ti: Airflow's RuntimeTaskInstance, of a later try.
+        where: the earlier one.
+    """
+    seen = _seen(ti)
+    lost = seen.lost if seen else ()
+    left = next((entry for entry in lost if entry.number == where.try_number), None)
+    about = _identity(ti) | {"try_number": where.try_number, "state": "failed", "partial": _DEAD}
+    about |= {"start": None, "end": None}
+    if left is None:
+        return where.prefix, Record.model_validate(about)
+    until = ti.start_date.timestamp()  # it had ended when this try began
+    return left.seen.prefix, Record.model_validate(about | _of_lost(left, until))
+
+
+def orphan_record(left: LostTry) -> tuple[str, Record]:
+    """Return the folder and the record of a try that only a pod is left of."""
+    where, _ = TryKey.parse(f"{left.seen.prefix}/pod")
+    about = _ids(where) | {"kind": "stage", "state": "failed", "partial": _ORPHAN, "end": None}
+    return left.seen.prefix, Record.model_validate(about | _of_lost(left, time.time()))
+
+
+def _seen(ti: Any) -> Observed | None:
+    seen: Observed | None = getattr(ti.task, "observed", None)
+    return seen
 
 
 def _start(ti: Any) -> float:
@@ -61,56 +88,22 @@ def _start(ti: Any) -> float:
 
 def _end(ti: Any) -> float:
     """When the try ended; of one that skipped itself Airflow does not say it here."""
-    return time.time() if ti.end_date is None else ti.end_date.timestamp()
+    return time.time() if ti.end_date is None else float(ti.end_date.timestamp())
 
 
-def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
-    """Return the folder and the record of an earlier try whose worker died.
-
-    Args:
-        ti: Airflow's RuntimeTaskInstance, of a later try.
-        where: the earlier one.
-    """
-    seen: Observed | None = getattr(ti.task, "observed", None)
-    lost = seen.lost if seen else ()
-    left = next((entry for entry in lost if entry["number"] == where.try_number), None)
-    about = {**_identity(ti), "try_number": where.try_number, "state": "failed", "partial": _DEAD}
-    about |= {"start": None, "end": None, "kind": _kind(ti.task)}
-    if left is None:
-        return where.prefix, Record.model_validate(about)
-    start, seen = left["start"], Observed(**left["seen"])
-    # How long it went on nobody knows: it had ended when this try began.
-    until = min(seen.status.get("ended", ti.start_date.timestamp()), ti.start_date.timestamp())
-    about |= {**_of_stage(start, until, seen), "start": round(start, 6)}
-    return seen.prefix, Record.model_validate(about)
-
-
-def orphan_record(left: Mapping[str, Any]) -> tuple[str, Record]:
-    """Return the folder and the record of a try that only a pod is left of.
-
-    Args:
-        left: what the pod tells, as an entry of `Observed.lost`.
-    """
-    start, seen = left["start"], Observed(**left["seen"])
-    where, _ = TryKey.parse(f"{seen.prefix}/pod")
-    until = seen.status.get("ended", time.time())
-    about = {name: getattr(where, name) for name in _IDS} | _of_stage(start, until, seen)
-    about |= {"version": VERSION, "kind": "stage", "state": "failed", "partial": _ORPHAN}
-    return seen.prefix, Record.model_validate({**about, "start": round(start, 6), "end": None})
-
-
-def _identity(ti: Any) -> dict[str, Any]:
+def _identity(ti: Any) -> _Fields:
     run_start = ti.get_template_context()["dag_run"].start_date
     return {
-        "version": VERSION,
-        "dag_id": ti.dag_id,
-        "run_id": ti.run_id,
-        "task_id": ti.task_id,
-        "map_index": -1 if ti.map_index is None else ti.map_index,
-        "try_number": ti.try_number,
+        **_ids(TryKey.of(ti)),
+        "kind": _kind(ti.task),
         "run_start": round(run_start.timestamp(), 6) if run_start else None,
         "upstream": sorted(ti.task.upstream_task_ids),
     }
+
+
+def _ids(where: TryKey) -> _Fields:
+    ids = {name: value for name, value in asdict(where).items() if name != "nonce"}
+    return {"version": VERSION, **ids}
 
 
 def _kind(task: Any) -> str:
@@ -125,18 +118,18 @@ def _is_stock(task: Any) -> bool:
     return stock is not None and isinstance(task, stock.KubernetesPodOperator)
 
 
-def _of_stage(start: float, end: float, seen: Observed) -> dict[str, Any]:
-    """The fields of a record that tell of a stage."""
+def _of_stage(start: float, end: float, seen: Observed) -> _Fields:
+    """The fields that tell of a stage, whose try had this start and end (epoch)."""
     skew = timeline.clock_skew(seen)
     before, after = timeline.outside(start, end, seen)
-    fields: dict[str, Any] = {
+    fields: _Fields = {
         "backend": seen.backend,
         "phases": [*before, *timeline.stage_phases(start, end, seen, skew), *after],
-        "events": seen.events,
+        "events": [asdict(event) for event in seen.events],
         "deferred": seen.deferred,
         "adopted_from": seen.adopted_from,
-        "gone": seen.marks.get("gone"),
-        **{name: text for name, text in seen.pod.items() if name != "uid"},
+        "gone": seen.moments.gone,
+        **_named(seen.pod),
     }
     if (result := seen.result) is not None:
         fields |= {
@@ -145,34 +138,54 @@ def _of_stage(start: float, end: float, seen: Observed) -> dict[str, Any]:
             "bytes_out": result.bytes_out,
             "executed_notebook": result.executed_notebook,
             "peak_memory": result.peak_memory,
-            "skew": skew if seen.backend == "kubernetes" else None,
+            "skew": skew if seen.backend == Backend.KUBERNETES else None,
         }
         if result.failure is not None:
             fields["failure"] = result.failure.message[:_LONGEST]
     return fields
 
 
-def _stock_pod(task: Any) -> tuple[dict[str, float], dict[str, str]]:
-    """When what happened to the pod of a stock operator (epoch, whole seconds), and which it is."""
+def _of_lost(left: LostTry, until: float) -> _Fields:
+    """The fields of a try whose worker died: how long it went on nobody knows.
+
+    Args:
+        left: what its pod tells.
+        until: when it had ended at the latest (epoch).
+    """
+    ended = left.seen.status.ended
+    end = until if ended is None else min(ended, until)
+    return _of_stage(left.start, end, left.seen) | {"start": round(left.start, 6)}
+
+
+def _named(pod: PodFacts) -> _Fields:
+    return {name: text for name, text in asdict(pod).items() if name != "uid"}
+
+
+def _stock_pod(task: Any) -> tuple[PodTimes, PodFacts]:
+    """When what happened to the pod of a stock operator, and which it is."""
     pod = (getattr(task, "remote_pod", None) or task.pod) if _is_stock(task) else None
     if pod is None:
-        return {}, {}
+        return PodTimes(), PodFacts()
     container: Any = next(
         (c for c in pod.status.container_statuses or () if c.name == task.base_container_name), None
     )
     state = container.state if container else None
     ended = state.terminated if state else None
     running = (state.running if state else None) or ended
-    stamps = {
-        "created": pod.metadata.creation_timestamp,
-        "bound": pod.status.start_time,
-        "running": running.started_at if running else None,
-        "ended": ended.finished_at if ended else None,
-    }
-    facts = {
-        "pod": pod.metadata.name,
-        "namespace": pod.metadata.namespace,
-        "node": pod.spec.node_name or "",
-        "image": pod.spec.containers[0].image or "",
-    }
-    return {name: at.timestamp() for name, at in stamps.items() if at}, facts
+    times = PodTimes(
+        created=_epoch(pod.metadata.creation_timestamp),
+        bound=_epoch(pod.status.start_time),
+        running=_epoch(running and running.started_at),
+        ended=_epoch(ended and ended.finished_at),
+    )
+    facts = PodFacts(
+        pod=pod.metadata.name,
+        namespace=pod.metadata.namespace,
+        node=pod.spec.node_name or "",
+        image=pod.spec.containers[0].image or "",
+    )
+    return times, facts
+
+
+def _epoch(at: Any) -> float | None:
+    return at.timestamp() if at else None

@@ -1,11 +1,11 @@
 """From what was seen of a try to its phases: contiguous, and in sum as long as the try."""
 
-import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from podline.latency.observations import PodTimes
 from podline.latency.record import Cell, Phase, Skew, Source
 from podline.phases import PhaseName
+from podline.settings import Backend
 
 if TYPE_CHECKING:
     from podline.contract import StageResult
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 # Seconds to which is known: when something happened in a process or was brought by a watch, when
 # a process started, and what a pod's status says.
 _FINE, _TICK, _COARSE = 0.001, 0.01, 1.0
-_OPEN = math.inf  # a phase that lasts as long as it can
-# What a pod's status says of the end of a phase.
-_POD_PHASES: tuple[tuple[PhaseName, str], ...] = (
-    ("submit", "created"),
-    ("schedule", "bound"),
-    ("start", "running"),
-)
 
 
 class Timeline:
@@ -35,9 +28,18 @@ class Timeline:
         self.limit_to(end)
         self.phases: list[Phase] = []
 
-    def until(self, name: PhaseName, at: float, source: Source, precision: float = _FINE) -> None:
-        """Add a phase that ends at `at` (epoch): not before it began, and not after the limit."""
-        end = min(max(round(at - self._zero, 6), self._at), self._limit)
+    def until(self, name: PhaseName, at: float | None, source: Source, precision: float = _FINE) -> None:
+        """Add a phase; it ends not before it began, and not after the limit.
+
+        Args:
+            name: the phase's.
+            at: when it ends (epoch); None: not before the limit.
+            source: who measured that.
+            precision: seconds to which it is known.
+        """
+        end = self._limit
+        if at is not None:
+            end = min(max(round(at - self._zero, 6), self._at), end)
         start, self._at = self._at, end
         seconds = round(end - start, 6)
         self.phases.append(
@@ -58,16 +60,16 @@ def stage_phases(start: float, end: float, seen: "Observed", skew: Skew) -> list
         seen: what the worker saw.
         skew: of `clock_skew`.
     """
-    line, marks = Timeline(start, end), seen.marks
-    if "execute" not in marks and seen.deferred:  # its trigger was lost, and what it knew
-        line.until("defer", marks["resumed"], "airflow")
+    line, at = Timeline(start, end), seen.moments
+    if at.execute is None and seen.deferred:  # its trigger was lost, and what it knew
+        line.until("defer", at.resumed, "airflow")
     else:
-        line.until("prepare", marks.get("execute", _OPEN), "worker")
-    if "execute" in marks:
-        began = marks.get("adopted", marks.get("created"))
-        line.until("submit", marks.get("heard", _OPEN) if began is None else began, "worker")
+        line.until("prepare", at.execute, "worker")
+    if at.execute is not None:
+        began = at.created if at.adopted is None else at.adopted
+        line.until("submit", at.heard if began is None else began, "worker")
         if began is not None:
-            line.limit_to(min(marks.get("heard", end), end))
+            line.limit_to(end if at.heard is None else min(at.heard, end))
             _add_cluster(line, seen, skew)
             line.limit_to(end)
             _add_way_back(line, seen)
@@ -77,54 +79,55 @@ def stage_phases(start: float, end: float, seen: "Observed", skew: Skew) -> list
 
 def _add_cluster(line: Timeline, seen: "Observed", skew: Skew) -> None:
     """From the creation of what runs the stage, as far as that came."""
-    if seen.backend == "process":
+    if seen.backend == Backend.PROCESS:
         _add_stage(line, seen, skew)
         return
-    bound, source, precision = _known(seen, "bound")
+    bound, source, precision = _known(seen.moments.bound, seen.status.bound)
     line.until("schedule", bound, source, precision)
-    if bound == _OPEN and seen.result is None:
+    if bound is None and seen.result is None:
         return
     if (pull := seen.pull) is not None:
-        there = pull.until or bound + (_OPEN if pull.seconds is None else pull.seconds)
+        there = pull.until
+        if there is None and bound is not None and pull.seconds is not None:
+            there = bound + pull.seconds
         line.until("pull", there, "events", _COARSE if pull.until else _FINE)
-    running, source, precision = _known(seen, "running")
+    running, source, precision = _known(seen.moments.running, seen.status.running)
     if seen.result is not None:
         running, source, precision = seen.result.started - skew.seconds, "stage", _TICK
     line.until("start", running, source, precision)
-    if running != _OPEN:
+    if running is not None:
         _add_stage(line, seen, skew)
 
 
 def _add_stage(line: Timeline, seen: "Observed", skew: Skew) -> None:
     """What the stage measured; where it left nothing, all that it did is one phase."""
     if (result := seen.result) is None:
-        line.until("run", _OPEN, "worker")
+        line.until("run", None, "worker")
         return
     zero = result.started - skew.seconds
     *phases, last = result.phases
     for phase in phases:
         line.until(phase.name, zero + phase.start + phase.seconds, "stage")
-    stored = seen.marks.get("stored", result.started + last.start + last.seconds)
+    stored = seen.moments.stored
+    if stored is None:
+        stored = result.started + last.start + last.seconds
     line.until(last.name, stored - skew.seconds, "stage")
 
 
 def _add_way_back(line: Timeline, seen: "Observed") -> None:
-    marks = seen.marks
+    at = seen.moments
     if seen.deferred:
-        line.until("defer", marks.get("triggered", _OPEN), "trigger")
-        line.until("notice", marks.get("heard", _OPEN), "trigger")
-        line.until("resume", marks.get("resumed", _OPEN), "worker")
-    else:
-        line.until("notice", marks.get("heard", _OPEN), "worker")
+        line.until("defer", at.triggered, "trigger")
+    line.until("notice", at.heard, "trigger" if seen.deferred else "worker")
+    if seen.deferred:
+        line.until("resume", at.resumed, "worker")
 
 
-def _known(seen: "Observed", name: str) -> tuple[float, Source, float]:
-    """When something happened to the pod (not seen: open), who says so, and how precisely."""
-    if name in seen.marks:
-        return seen.marks[name], "watch", _FINE
-    if name in seen.status:
-        return seen.status[name], "status", _COARSE
-    return _OPEN, "worker", _FINE
+def _known(watched: float | None, told: float | None) -> tuple[float | None, Source, float]:
+    """When something happened to the pod, who says so, and how precisely."""
+    if watched is not None:
+        return watched, "watch", _FINE
+    return (told, "worker", _FINE) if told is None else (told, "status", _COARSE)
 
 
 def clock_skew(seen: "Observed") -> Skew:
@@ -134,11 +137,11 @@ def clock_skew(seen: "Observed") -> Skew:
     created: two bounds, as in Cristian's algorithm. Where no difference is possible none is
     assumed; else the first bound, which is off by the time of a message only.
     """
-    result, marks = seen.result, seen.marks
-    if result is None or seen.backend == "process" or "stored" not in marks or "heard" not in marks:
+    result, at = seen.result, seen.moments
+    if result is None or seen.backend == Backend.PROCESS or at.stored is None or at.heard is None:
         return Skew()
-    low = marks["stored"] - marks["heard"]
-    created = marks.get("created", seen.status.get("created"))
+    low = at.stored - at.heard
+    created = seen.status.created if at.created is None else at.created
     high = None if created is None else result.started + _TICK - created
     possible = low <= 0 and (high is None or high >= 0)
     digits = {"low": round(low, 6), "high": None if high is None else round(high, 6)}
@@ -156,43 +159,44 @@ def cells_of(result: "StageResult", start: float, skew: Skew) -> list[Cell]:
 
 def outside(start: float, end: float, seen: "Observed") -> tuple[list[Phase], list[Phase]]:
     """Return what lies before and after the try itself: an adopted pod's past, and the cleanup."""
-    marks = seen.marks
+    at, created = seen.moments, seen.status.created
     before: list[Phase] = []
     after: list[Phase] = []
-    created = seen.status.get("created")
-    if "adopted" in marks and created is not None and created < start:
+    if at.adopted is not None and created is not None and created < start:
         past = round(start - created, 6)
         before = [
             Phase(name="adopted", start=-past, seconds=past, source="status", precision=_COARSE)
         ]
-    if marks.get("deleting", 0.0) >= end and "deleted" in marks:
-        seconds = round(marks["deleted"] - marks["deleting"], 6)
-        since = round(marks["deleting"] - start, 6)
+    if at.deleting is not None and at.deleted is not None and at.deleting >= end:
+        seconds, since = round(at.deleted - at.deleting, 6), round(at.deleting - start, 6)
         after = [
             Phase(name="cleanup", start=since, seconds=seconds, source="worker", precision=_FINE)
         ]
     return before, after
 
 
-def task_phases(
-    start: float, end: float, execute: float | None, pod: Mapping[str, float]
-) -> list[Phase]:
+def task_phases(start: float, end: float, execute: float | None, pod: PodTimes) -> list[Phase]:
     """Return the phases of a task that is no stage, as far as they can be known.
 
     Args:
         start: Airflow's (epoch).
         end: Airflow's (epoch).
         execute: when its own work began (epoch).
-        pod: what the status of a stock operator's pod says (epoch, whole seconds).
+        pod: what the status of a stock operator's pod says.
     """
     line = Timeline(start, end)
-    line.until("prepare", _OPEN if execute is None else execute, "worker")
-    for phase, mark in _POD_PHASES:
-        if mark in pod:
-            line.until(phase, pod[mark], "status", _COARSE)
-    if "ended" in pod:
-        line.until("run", pod["ended"], "status", _COARSE)
-        line.until("notice", _OPEN, "airflow")
+    line.until("prepare", execute, "worker")
+    ends: tuple[tuple[PhaseName, float | None], ...] = (
+        ("submit", pod.created),
+        ("schedule", pod.bound),
+        ("start", pod.running),
+    )
+    for phase, at in ends:
+        if at is not None:
+            line.until(phase, at, "status", _COARSE)
+    if pod.ended is None:
+        line.until("run", None, "airflow")
     else:
-        line.until("run", _OPEN, "airflow")
+        line.until("run", pod.ended, "status", _COARSE)
+        line.until("notice", None, "airflow")
     return line.phases

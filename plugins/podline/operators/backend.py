@@ -1,64 +1,166 @@
-"""The seam between operators and the places where stages run."""
+"""The seam between operators and the places where stages run: one module for each backend."""
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from podline.airflow_compat import Cluster
+from podline.compiler.pipeline import Pipeline
+from podline.compiler.tags import StageSettings
 from podline.contract import StageTask
 from podline.exceptions import SettingError
+from podline.latency.observations import Observed
+from podline.settings import Backend
 
 if TYPE_CHECKING:
+    from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+    from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
+
     from podline.store import StoreConnection
+    from podline.store.keys import TryKey
 
-BACKENDS = ("process", "kubernetes")
+# Where each is: a module with a function `open_backend`, which takes a `TryContext`.
+_MODULES = {
+    Backend.PROCESS: "podline.operators.process_backend",
+    Backend.KUBERNETES: "podline.operators.kubernetes.backend",
+}
+
+Log = Callable[[str], object]
 
 
-class Backend(Protocol):
-    """Runs one try of a stage."""
+@dataclass(frozen=True)
+class TryContext:
+    """What a backend may know of the try that it is opened for.
 
-    # Tags' settings that it cannot apply, by their field in `StageSettings`.
-    not_applied: tuple[str, ...]
+    Attributes:
+        operator: its parameters say what a pod is.
+        cluster: where pods run.
+        pipeline: the notebook.
+        tags: the stage's settings.
+        context: Airflow's.
+        seen: takes what happens.
+    """
+
+    operator: "KubernetesPodOperator"
+    cluster: Cluster
+    pipeline: Pipeline
+    tags: StageSettings
+    context: "Context"
+    seen: Observed
+
+
+class Deferral(NamedTuple):
+    """How a try goes on without its worker; after `timeout` Airflow ends it."""
+
+    trigger: "BaseTrigger"
+    timeout: timedelta | None
+
+
+class StageBackend:
+    """Runs one try of a stage. What a backend has nothing to do for it leaves as it is here.
+
+    Attributes:
+        not_applied: tags' settings that it cannot apply, by their field in `StageSettings`.
+    """
+
+    not_applied: tuple[str, ...] = ()
 
     def prepare(self, connection: "StoreConnection") -> None:
         """Begin with what a stage needs whichever it is, while its inputs are asked for."""
-        ...
 
-    def run(
-        self, task: StageTask, connection: "StoreConnection", log: Callable[[str], object]
-    ) -> str:
-        """Run a stage; pass its output to `log`, line by line.
+    def adopt(self, task: StageTask, number: int, tries: int) -> StageTask | None:
+        """Take over what an earlier try left running, if it does the same work.
+
+        Args:
+            task: what this try would do.
+            number: of this try.
+            tries: how many Airflow allows: a clear raises it, and what was cleared is not adopted.
+
+        Returns:
+            The task of that try, with its nonce and its folder; None: there is none.
+
+        Raises:
+            StageError: that cannot be told.
+        """
+        return None
+
+    def run(self, task: StageTask, connection: "StoreConnection", log: Log) -> str:
+        """Run a stage, or follow the adopted one; pass its output to `log`, line by line.
 
         Returns:
             The sha256 that the stage gives its result in its last line.
 
         Raises:
-            StageError: it ended without a result.
+            StageError: it cannot be started, or ended without a result.
         """
-        ...
+        raise NotImplementedError
 
-    def stop(self) -> None:
-        """End the stage, if it still runs."""
-        ...
+    def leave(
+        self, task: StageTask, connection: "StoreConnection", until: float | None
+    ) -> Deferral | None:
+        """Start a stage, unless one was adopted, and leave it to a trigger.
+
+        Args:
+            task: what it is to do.
+            connection: of the store.
+            until: when the task's timeout is over (epoch).
+
+        Returns:
+            What waits for its end; None: here a stage needs its worker.
+
+        Raises:
+            StageError: it cannot be started.
+        """
+        return None
+
+    def finish(self, event: Any, log: Log) -> str:
+        """Go on where a trigger ended; see `run`.
+
+        Args:
+            event: the trigger's.
+            log: takes the stage's output.
+        """
+        raise NotImplementedError
+
+    def abandon(self, where: "TryKey") -> None:
+        """End what a try has left whose trigger was lost: nobody follows it any more."""
 
     def why_stopped(self) -> str:
         """Why a stage was told to stop, if that is known here."""
-        ...
+        return ""
 
     def observe(self) -> None:
         """Note what can be known of the stage only when it has ended, for the record of its try."""
-        ...
+
+    def stop(self) -> None:
+        """End the stage, if it still runs."""
+        raise NotImplementedError
 
     def fail(self) -> None:
         """See to the end of a stage that failed, or that failed to be followed."""
-        ...
+        self.stop()
 
     def close(self) -> None:
         """See to the end of a stage that has nothing left to do."""
-        ...
+        raise NotImplementedError
+
+
+def open_backend(name: str, wanted: TryContext) -> StageBackend:
+    """The backend of that name, for one try.
+
+    Raises:
+        SettingError: there is none.
+    """
+    backend: StageBackend = importlib.import_module(_MODULES[checked(name)]).open_backend(wanted)
+    return backend
 
 
 @contextmanager
-def ending(backend: Backend) -> Iterator[None]:
+def ending(backend: StageBackend) -> Iterator[None]:
     """See to the end of what runs on a backend: wait for it, or stop it after an error."""
     try:
         yield
@@ -68,14 +170,16 @@ def ending(backend: Backend) -> Iterator[None]:
     backend.close()
 
 
-def check_backend(name: str) -> None:
-    """Refuse what is no backend.
+def checked(name: str) -> Backend:
+    """The backend of that name.
 
     Raises:
-        SettingError: there is none of that name.
+        SettingError: there is none.
     """
-    if name not in BACKENDS:
+    try:
+        return Backend(name)
+    except ValueError:
         raise SettingError(
             f"there is no backend {name!r}: set [podline] backend, or the DAG's parameter "
-            f"`backend`, to one of: {', '.join(BACKENDS)}"
-        )
+            f"`backend`, to one of: {', '.join(Backend)}"
+        ) from None

@@ -15,8 +15,8 @@ from podline.compiler.compiler import compile_notebook
 from podline.compiler.parameters import Parameter
 from podline.compiler.pipeline import Pipeline
 from podline.exceptions import NotebookError
-from podline.operators.backend import BACKENDS
-from podline.operators.stage import BACKEND_PARAM, NotebookOperator, StageOperator
+from podline.operators.base import BACKEND_PARAM
+from podline.operators.stage import NotebookOperator, StageOperator
 
 BASELINE = "_baseline"
 INVALID_TAG = "invalid"
@@ -136,7 +136,7 @@ def _backend() -> Param:
     return Param(
         settings.backend(),
         type="string",
-        enum=sorted(BACKENDS),
+        enum=sorted(backend.value for backend in settings.Backend),
         description="Where the stages run; the default is the setting [podline] backend.",
         section="podline",
     )

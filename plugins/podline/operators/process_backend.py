@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from podline.compiler.tags import OF_PODS
 from podline.contract import StageTask
 from podline.exceptions import StageError
+from podline.latency.observations import Moments
+from podline.operators.backend import Log, StageBackend, TryContext
 from podline.operators.log_lines import Transcript, readable_lines
 from podline.store import StoreConnection
 
@@ -21,36 +23,28 @@ _STOP_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _LAST_WORDS = 1.0  # seconds in which the output of a dead process must have come
 
 
-class ProcessBackend:
+def open_backend(wanted: TryContext) -> "ProcessBackend":
+    """The backend for one try."""
+    return ProcessBackend(wanted.seen.moments)
+
+
+class ProcessBackend(StageBackend):
     """Runs a try of a stage as a child process.
 
     Args:
-        marks: takes the times of what happens (`podline.latency.observations`).
+        moments: takes the times of what happens.
     """
 
-    not_applied: tuple[str, ...] = OF_PODS
+    not_applied = OF_PODS
 
-    def __init__(self, marks: dict[str, float] | None = None) -> None:
+    def __init__(self, moments: Moments | None = None) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self.marks = {} if marks is None else marks
+        self.moments = moments or Moments()
 
-    def prepare(self, connection: StoreConnection) -> None:
-        """Nothing: a process needs nothing beforehand."""
-
-    def run(
-        self, task: StageTask, connection: StoreConnection, log: Callable[[str], object]
-    ) -> str:
-        """Run a stage, and pass each line of its output to `log`.
-
-        Returns:
-            The sha256 that the stage gives its result in its last line.
-
-        Raises:
-            StageError: the process ended without a result.
-        """
+    def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:
         kills = _memory_kills()
         command = [sys.executable, "-m", "podline.runner"]
-        self.marks["created"] = time.time()
+        self.moments.created = time.time()
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -65,12 +59,12 @@ class ProcessBackend:
             self.process.stdin.close()
         transcript = Transcript(task.plan.stage, task.nonce, log)
         try:
-            for line in readable_lines(_chunks(self.process, self.marks)):
+            for line in readable_lines(_chunks(self.process, self.moments)):
                 if stored := transcript.hear(line):
-                    self.marks["stored"] = stored.at
+                    self.moments.stored = stored.at
                     return stored.digest
         finally:
-            self.marks["heard"] = time.time()
+            self.moments.heard = time.time()
         raise StageError(_death(task, self.process, kills, transcript.last))
 
     def stop(self) -> None:
@@ -78,17 +72,6 @@ class ProcessBackend:
         if self.process is not None:
             self.process.terminate()
             self.close()
-
-    def why_stopped(self) -> str:
-        """Nothing: whoever sent the signal did not say."""
-        return ""
-
-    def observe(self) -> None:
-        """Nothing: all is known."""
-
-    def fail(self) -> None:
-        """End what is left of it."""
-        self.stop()
 
     def close(self) -> None:
         """Wait for the end of a process that has nothing left to do, or see to it."""
@@ -99,7 +82,7 @@ class ProcessBackend:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.marks.setdefault("gone", time.time())
+        self.moments.gone = self.moments.gone or time.time()
         _end_group(self.process)
         if self.process.stdout:
             self.process.stdout.close()
@@ -126,7 +109,7 @@ def environment(connection: StoreConnection) -> dict[str, str]:
     }
 
 
-def _chunks(process: subprocess.Popen[bytes], marks: dict[str, float]) -> Iterator[bytes]:
+def _chunks(process: subprocess.Popen[bytes], moments: Moments) -> Iterator[bytes]:
     """Yield the process's output until its end, or its own: children may hold the pipe open."""
     assert process.stdout
     stream = process.stdout.fileno()
@@ -134,7 +117,7 @@ def _chunks(process: subprocess.Popen[bytes], marks: dict[str, float]) -> Iterat
 
     def wait() -> None:
         process.wait()
-        marks["gone"] = time.time()
+        moments.gone = time.time()
         os.close(note)
 
     threading.Thread(target=wait, daemon=True).start()

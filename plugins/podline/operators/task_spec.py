@@ -1,15 +1,17 @@
-"""From a compiled notebook to a stage's task: what is shipped, which version, which plan."""
+"""From a notebook to a stage's task, and from its result to what Airflow is told of it."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from podline import settings
 from podline.compiler.attachments import attached_files, digest_of
 from podline.compiler.pipeline import Pipeline, Stage
-from podline.contract import ResultRef, StagePlan, StageResult, StageTask
+from podline.compiler.tags import StageSettings
+from podline.contract import Failure, ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
@@ -24,6 +26,28 @@ class Shipment:
 
     files: dict[str, str]
     sha256: str
+
+
+class Input(TypedDict):
+    """What a stage must know of the result of one before it."""
+
+    stage: str
+    key: str
+    sha256: str
+    version: str
+    files: dict[str, str]
+
+
+def input_of(result: StageResult, key: str, digest: str) -> Input:
+    """The reference of a result, for the stages that need it.
+
+    Args:
+        result: the stage's.
+        key: where it lies in the store.
+        digest: the sha256 that it must have.
+    """
+    version, files = result.notebook_sha256, result.files
+    return Input(stage=result.stage, key=key, sha256=digest, version=version, files=files)
 
 
 def ship(pipeline: Pipeline, store: "Store", run: str) -> Shipment:
@@ -53,9 +77,7 @@ def version_of(pipeline: Pipeline, files: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def check_version(
-    pipeline: Pipeline, shipment: Shipment, inputs: Sequence[Mapping[str, Any]]
-) -> None:
+def check_version(pipeline: Pipeline, shipment: Shipment, inputs: Sequence[Input]) -> None:
     """Refuse to go on with another notebook than the run began with.
 
     Args:
@@ -76,29 +98,70 @@ def check_version(
 
 
 def make_task(plan: StagePlan, inputs: Sequence[ResultRef], where: TryKey) -> StageTask:
-    """Return the task of one try; `where` says which."""
+    """Return the task of one try.
+
+    Args:
+        plan: the stage's.
+        inputs: the results of the stages that it waits for.
+        where: which try.
+    """
     return StageTask(plan, tuple(inputs), where.prefix, where.nonce)
 
 
 def plan_stage(
     pipeline: Pipeline, stage: Stage, parameters: dict[str, Any], shipment: Shipment
 ) -> StagePlan:
-    """Return the plan of a stage, of the version that is shipped."""
+    """Return the plan of a stage, of the version that is shipped.
+
+    Args:
+        pipeline: the notebook.
+        stage: one of its stages.
+        parameters: values for the notebook's parameters, by name.
+        shipment: the version.
+    """
     plan = pipeline.plan(stage, parameters, shipment.files, settings.files_limit())
     return replace(plan, notebook_sha256=shipment.sha256)
 
 
 def plan_baseline(pipeline: Pipeline, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
-    """Return the plan of the whole notebook in one kernel."""
+    """Return the plan of the whole notebook in one kernel.
+
+    Args:
+        pipeline: the notebook.
+        parameters: values for its parameters, by name.
+        shipment: the version that is shipped.
+    """
     plan = pipeline.baseline(parameters, shipment.files, settings.files_limit())
     return replace(plan, notebook_sha256=shipment.sha256)
+
+
+def airflow_settings(tags: StageSettings) -> dict[str, Any]:
+    """The parameters of an operator that a stage's tags give: how Airflow handles the task."""
+    retry = tags.retry
+    given = {
+        "execution_timeout": _delta(tags.timeout),
+        "retries": retry and retry.times,
+        "retry_delay": _delta(retry and retry.interval),
+        "retry_exponential_backoff": retry and retry.factor,
+        "max_retry_delay": _delta(retry and retry.max_interval),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _delta(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def read_result(store: "Store", task: StageTask | TryKey, digest: str) -> StageResult:
     """Return the result that a try of a stage said it stored.
 
+    Args:
+        store: where it lies.
+        task: the try.
+        digest: the sha256 that it must have.
+
     Raises:
-        StageError: it is not there, is another one, or says that the stage failed.
+        StageError: it is another one.
     """
     key = f"{task.prefix}/{RESULT}"
     data = bytes(store.get(key))
@@ -135,6 +198,11 @@ def check_parameters(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any
             )
         values[name] = value
     return values
+
+
+def told(failure: Failure) -> str:
+    """A failure as the log shows it, the traceback first: a log is read from its end."""
+    return "\n".join(filter(None, [failure.traceback, failure.message]))
 
 
 def summary(result: StageResult) -> str:

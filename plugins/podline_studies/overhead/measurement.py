@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from podline import settings
 from podline.contract import Json, StageResult
 from podline.exceptions import PodlineError
 from podline.latency import run_summary, timeline
-from podline.latency.observations import Observed
+from podline.latency.observations import Moments, Observed, PodTimes
 from podline.latency.record import Phase, Record, Skew
 from podline.phases import OUTSIDE, phases_of
 from podline.store.keys import LATENCY, RESULT
@@ -157,9 +158,9 @@ def _with_stage(record: Record, result: StageResult) -> Record:
     assert record.start is not None
     assert record.end is not None
     ends = {phase.name: record.start + phase.start + phase.seconds for phase in record.phases}
-    marks = {"execute": ends["prepare"], "created": ends.get("submit", ends["prepare"])}
-    status = {"bound": ends["schedule"]} if "schedule" in ends else {}
-    seen = Observed(marks=marks, status=status, backend="kubernetes", result=result)
+    moments = Moments(execute=ends["prepare"], created=ends.get("submit", ends["prepare"]))
+    status = PodTimes(bound=ends.get("schedule"))
+    seen = Observed(moments, status, settings.Backend.KUBERNETES, result=result)
     phases = timeline.stage_phases(record.start, record.end, seen, Skew())
     sizes = {"bytes_in": result.bytes_in, "bytes_out": result.bytes_out}
     memory = {"peak_memory": result.peak_memory}

@@ -7,7 +7,6 @@ comparisons.
 """
 
 import hashlib
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from podline.contract import StageResult
 from podline.exceptions import NotebookError, StageError
 from podline.operators.dag_factory import notebook_params
 from podline.operators.stage import StageOperator
+from podline.operators.task_spec import Input, input_of
 from podline.store.keys import RESULT
 
 if TYPE_CHECKING:
@@ -96,16 +96,16 @@ class _Planner(StageOperator):
     def manifest(self, context: "Context") -> dict[str, Any]:
         from kubernetes.client import ApiClient
 
+        from podline.operators.kubernetes.backend import PodBackend
         from podline.store import open_store
 
         self.store = open_store()
-        backend = self._open_pods(context)
         task = self._make_task(context)
-        body = backend.planned(task, self.store.connection)
+        body = PodBackend(self._try_context(context)).planned(task, self.store.connection)
         found: dict[str, Any] = ApiClient().sanitize_for_serialization(body)
         return found
 
-    def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
+    def _inputs(self, context: "Context") -> list[Input]:
         from podline.store.run_history import last_objects
 
         ti = context["ti"]
@@ -115,17 +115,11 @@ class _Planner(StageOperator):
             for parent in sorted(self.stage.parents.keys() & self.stage.ancestors)
         ]
 
-    def _reference_in_store(self, parent: str, key: str | None) -> dict[str, Any]:
+    def _reference_in_store(self, parent: str, key: str | None) -> Input:
         if key is None:
             raise StageError(
                 f"the stage {parent!r} left no result in this run, and {self.stage.name!r} needs it"
             )
         data = bytes(self.store.get(key))
         result = StageResult.from_json(data)
-        return {
-            "stage": parent,
-            "key": key,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "version": result.notebook_sha256,
-            "files": result.files,
-        }
+        return input_of(result, key, hashlib.sha256(data).hexdigest())

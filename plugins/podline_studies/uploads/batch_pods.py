@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.exceptions import PodlineError
-from podline.operators.kubernetes import follower
+from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.secrets import have_secret
 from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.probe import PORT
@@ -220,7 +220,7 @@ def _pod(core: "CoreV1Api", namespace: str, body: "V1Pod") -> Iterator[str]:
     try:
         yield name
     finally:
-        with suppress(*follower.failures()):  # it is gone already
+        with suppress(*pods.failures()):  # it is gone already
             core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
 
 
@@ -228,8 +228,8 @@ def _pod(core: "CoreV1Api", namespace: str, body: "V1Pod") -> Iterator[str]:
 def _explained(namespace: str) -> Iterator[None]:
     try:
         yield
-    except follower.failures() as error:
-        status, why = getattr(error, "status", None), follower.explain(error)
+    except pods.failures() as error:
+        status, why = getattr(error, "status", None), pods.explain(error)
         fix = ""
         if status in (403, 404) and namespace == settings.link_namespace():
             fix = (
@@ -247,7 +247,7 @@ def _log_of(core: "CoreV1Api", namespace: str, name: str, container: str) -> str
         response = core.read_namespaced_pod_log(
             name, namespace, container=container, _preload_content=False
         )
-    except follower.failures():  # it never ran
+    except pods.failures():  # it never ran
         return ""
     text: str = response.data.decode(errors="replace")
     return text

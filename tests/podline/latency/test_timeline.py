@@ -4,7 +4,7 @@ import pytest
 
 from podline.contract import CellTime, Heap, Phase, StageResult
 from podline.latency import timeline
-from podline.latency.observations import Observed, Pull
+from podline.latency.observations import Moments, Observed, PodTimes, Pull
 from podline.latency.record import Skew
 
 START, END = 1000.0, 1003.0
@@ -24,9 +24,10 @@ def a_result(started: float, **seconds: float) -> StageResult:
 
 
 def a_pod(**changes: object) -> Observed:
-    marks = {"execute": 1000.1, "created": 1000.2, "bound": 1000.25, "running": 1000.6,
-             "stored": 1002.0, "heard": 1002.1}  # fmt: skip
-    seen = Observed(marks, backend="kubernetes", pull=Pull(0.05))
+    moments = Moments(
+        execute=1000.1, created=1000.2, bound=1000.25, running=1000.6, stored=1002.0, heard=1002.1
+    )
+    seen = Observed(moments, backend="kubernetes", pull=Pull(0.05))
     seen.result = a_result(1000.5, boot=0.2, code=1.0, store=0.25)
     for name, value in changes.items():
         setattr(seen, name, value)
@@ -53,7 +54,7 @@ def test_a_pod() -> None:
 
 def test_a_process() -> None:
     seen = a_pod(backend="process", pull=None)
-    seen.marks["created"] = 1000.49
+    seen.moments.created = 1000.49
     assert lengths(seen) == {
         "prepare": 0.1, "submit": 0.39, "boot": 0.21, "code": 1.0, "store": 0.3,
         "notice": 0.1, "finish": 0.9,
@@ -86,7 +87,8 @@ def test_a_try_that_failed_goes_as_far_as_it_came(
     known: tuple[str, ...], last: str, seconds: float
 ) -> None:
     seen = a_pod(result=None, pull=None)
-    seen.marks = {name: at for name, at in seen.marks.items() if name in known}
+    moments = seen.moments.known()
+    seen.moments = Moments(**{name: moments[name] for name in known})
     found = lengths(seen)
     ends = ("notice", "finish")
     assert [name for name in found if name not in ends][-1] == last
@@ -95,7 +97,7 @@ def test_a_try_that_failed_goes_as_far_as_it_came(
 
 def test_an_image_that_did_not_come() -> None:
     seen = a_pod(result=None, pull=Pull(None))
-    del seen.marks["running"]
+    seen.moments.running = None
     found = lengths(seen)
     assert (found["pull"], found["start"]) == (1.85, 0)
 
@@ -107,8 +109,8 @@ def test_a_process_that_died() -> None:
 
 def test_what_only_the_pods_status_tells_is_known_to_a_second() -> None:
     seen = a_pod()
-    del seen.marks["bound"]
-    seen.status = {"bound": 1000.0}
+    seen.moments.bound = None
+    seen.status = PodTimes(bound=1000.0)
     phases = {p.name: p for p in timeline.stage_phases(START, END, seen, NO_SKEW)}
     assert (phases["schedule"].source, phases["schedule"].precision) == ("status", 1.0)
     assert phases["schedule"].seconds == 0  # not before it was created
@@ -116,22 +118,25 @@ def test_what_only_the_pods_status_tells_is_known_to_a_second() -> None:
 
 def test_a_deferred_try() -> None:
     seen = a_pod(deferred=True)
-    seen.marks |= {"triggered": 1000.7, "resumed": 1002.6}
+    seen.moments.triggered, seen.moments.resumed = 1000.7, 1002.6
     found = lengths(seen)
     assert (found["defer"], found["notice"], found["resume"], found["finish"]) == (0, 0.1, 0.5, 0.4)
-    seen.marks["triggered"] = 1002.08  # the pod had ended before its trigger ran
+    seen.moments.triggered = 1002.08  # the pod had ended before its trigger ran
     found = lengths(seen)
     assert (found["defer"], found["notice"]) == (0.08, 0.02)
 
 
 def test_a_deferred_try_whose_trigger_was_lost() -> None:
-    assert lengths(Observed({"resumed": 1002.5}, deferred=True)) == {"defer": 2.5, "finish": 0.5}
+    assert lengths(Observed(Moments(resumed=1002.5), deferred=True)) == {
+        "defer": 2.5,
+        "finish": 0.5,
+    }
 
 
 def test_an_adopted_pod_is_clipped_to_the_try() -> None:
-    seen = a_pod(status={"created": 990.0, "bound": 990.0, "running": 991.0}, pull=None)
+    seen = a_pod(status=PodTimes(created=990.0, bound=990.0, running=991.0), pull=None)
     seen.result = a_result(991.2, boot=0.2, code=10.0, store=0.25)
-    seen.marks = {"execute": 1000.1, "adopted": 1000.2, "stored": 1001.7, "heard": 1002.1}
+    seen.moments = Moments(execute=1000.1, adopted=1000.2, stored=1001.7, heard=1002.1)
     found = lengths(seen)
     assert [found[name] for name in ("schedule", "start", "boot")] == [0, 0, 0]
     assert found["code"] == 1.2
@@ -142,10 +147,10 @@ def test_an_adopted_pod_is_clipped_to_the_try() -> None:
 
 def test_the_cleanup_comes_after_the_end() -> None:
     seen = a_pod()
-    seen.marks |= {"deleting": 1003.1, "deleted": 1003.2}
+    seen.moments.deleting, seen.moments.deleted = 1003.1, 1003.2
     _, after = timeline.outside(START, END, seen)
     assert [(phase.name, phase.start, phase.seconds) for phase in after] == [("cleanup", 3.1, 0.1)]
-    seen.marks["deleting"] = 1002.0  # of a failed stage: within the try
+    seen.moments.deleting = 1002.0  # of a failed stage: within the try
     assert timeline.outside(START, END, seen) == ([], [])
 
 
@@ -160,7 +165,8 @@ def test_the_clock_of_the_pod_is_moved_where_it_must_be_off(ahead: float, estima
     seen = a_pod()
     assert seen.result
     seen.result = a_result(seen.result.started + ahead, boot=0.2, code=1.0, store=0.25)
-    seen.marks["stored"] += ahead
+    assert seen.moments.stored
+    seen.moments.stored += ahead
     skew = timeline.clock_skew(seen)
     assert skew.seconds == pytest.approx(estimate)
     assert skew.low is not None
@@ -177,7 +183,7 @@ def test_times_that_contradict_each_other_stay_contiguous() -> None:
     seen.result = a_result(2000.0, boot=0.2, code=1.0, store=0.25)
     found = lengths(seen)  # the stage's times lie after the try
     assert found["code"] == 0
-    seen.marks["heard"] = 900.0
+    seen.moments.heard = 900.0
     lengths(seen)
 
 
@@ -185,16 +191,19 @@ def test_times_that_contradict_each_other_stay_contiguous() -> None:
 
 
 def test_a_plain_task() -> None:
-    phases = timeline.task_phases(START, END, 1000.2, {})
+    phases = timeline.task_phases(START, END, 1000.2, PodTimes())
     assert [(p.name, p.seconds) for p in phases] == [("prepare", 0.2), ("run", 2.8)]
 
 
 def test_a_task_that_failed_before_its_own_work() -> None:
-    assert [p.name for p in timeline.task_phases(START, END, None, {})] == ["prepare", "run"]
+    assert [p.name for p in timeline.task_phases(START, END, None, PodTimes())] == [
+        "prepare",
+        "run",
+    ]
 
 
 def test_a_stock_pod() -> None:
-    pod = {"created": 1000.0, "bound": 1000.0, "running": 1001.0, "ended": 1002.0}
+    pod = PodTimes(created=1000.0, bound=1000.0, running=1001.0, ended=1002.0)
     phases = timeline.task_phases(START, END, 1000.2, pod)
     assert [(p.name, p.seconds, p.precision) for p in phases] == [
         ("prepare", 0.2, 0.001), ("submit", 0, 1.0), ("schedule", 0, 1.0), ("start", 0.8, 1.0),

@@ -9,20 +9,28 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from podline.exceptions import StageError
+from podline.latency.observations import Moments
 from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Pod
+from podline.operators.kubernetes.pods import (
+    CONNECT_SECONDS,
+    explain,
+    failures,
+    lines,
+    read_pod,
+    status_of,
+)
 from podline.operators.kubernetes.startup import SILENCE, Patience, Progress
 from podline.operators.log_lines import Stored, Transcript, last_state
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-CONNECT_SECONDS = 5
 _LAST_WORDS = 3.0  # seconds in which the log of a container that ended must have come
 _CLOCKS = 60  # seconds that the cluster's clock may be off ours
 
@@ -36,7 +44,7 @@ class Follower:
         transcript: takes the lines of the stage's output.
         say: takes what the cluster does with the pod, in sentences.
         startup_seconds: within which the container must run.
-        marks: takes the times of what happens (`podline.latency.observations`).
+        moments: takes the times of what happens.
     """
 
     def __init__(
@@ -46,12 +54,12 @@ class Follower:
         transcript: Transcript,
         say: Callable[[str], object],
         startup_seconds: float,
-        marks: dict[str, float] | None = None,
+        moments: Moments,
     ) -> None:
         self.client, self.pod, self.transcript, self.say = client, pod, transcript, say
         self.name, self.namespace = pod_status.name_of(pod), pod["metadata"]["namespace"]
         self.version = str(pod["metadata"]["resourceVersion"])
-        self.progress = Progress(self.name, startup_seconds, say, marks)
+        self.progress = Progress(self.name, startup_seconds, say, moments)
         self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.started, self.over = threading.Event(), threading.Event()
         self.stamp = ""  # of the last line of the log
@@ -136,12 +144,10 @@ class Follower:
             self._note_gone()
 
     def _read_pod(self) -> None:
-        from kubernetes.client.exceptions import ApiException
-
         try:
-            self._heard("MODIFIED", read_pod(self.client, self.namespace, self.name))
-        except ApiException as error:
-            if error.status != 404:
+            self._heard("MODIFIED", read_pod(self.client, self.pod))
+        except failures() as error:
+            if status_of(error) != 404:
                 raise
             self._note_gone()
 
@@ -188,59 +194,6 @@ class Follower:
             self.over.wait(patience.wait)
 
 
-def read_pod(client: "CoreV1Api", namespace: str, name: str) -> Pod:
-    """Read a pod as the API's JSON.
-
-    Raises:
-        ApiException: it is not there, or may not be read.
-    """
-    response = client.read_namespaced_pod(
-        name, namespace, _preload_content=False, _request_timeout=(CONNECT_SECONDS, 30)
-    )
-    pod: Pod = json.loads(response.data)
-    return pod
-
-
-def whole_log(client: "CoreV1Api", namespace: str, name: str) -> Iterator[str]:
-    """Yield the lines of the log as it is now.
-
-    Raises:
-        ApiException: the pod is not there, or its container never ran.
-    """
-    response = client.read_namespaced_pod_log(
-        name,
-        namespace,
-        container=pod_status.CONTAINER,
-        _preload_content=False,
-        _request_timeout=(CONNECT_SECONDS, 60),
-    )
-    for line in _lines(response.stream(amt=None, decode_content=False)):
-        yield last_state(line.decode(errors="replace"))
-
-
-def failures() -> tuple[type[BaseException], ...]:
-    """What a request to the API raises where it fails."""
-    from kubernetes.client.exceptions import ApiException
-    from urllib3.exceptions import HTTPError
-
-    return ApiException, HTTPError, OSError, json.JSONDecodeError
-
-
-def explain(error: BaseException) -> str:
-    """Say why a request failed, in the API server's own words where it gave some."""
-    body = getattr(error, "body", None)
-    if body:
-        try:
-            text = str(json.loads(body)["message"])
-        except (ValueError, KeyError, TypeError):
-            text = str(body)
-        if ":10250" in text:  # the kubelet's port
-            return f"the node is not answering ({' '.join(text.split())})"
-        return " ".join(text.split())
-    reason = getattr(error, "reason", None) or error
-    return " ".join(str(reason).split())
-
-
 def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Iterator[Any]:
     response = client.list_namespaced_pod(
         namespace,
@@ -251,7 +204,7 @@ def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Ite
         _preload_content=False,
         _request_timeout=(CONNECT_SECONDS, None),
     )
-    for line in _lines(response.stream(amt=None, decode_content=False)):
+    for line in lines(response.stream(amt=None, decode_content=False)):
         yield json.loads(line)
 
 
@@ -273,17 +226,8 @@ def _log(client: "CoreV1Api", namespace: str, name: str, after: str) -> Iterator
     yield from response.stream(amt=None, decode_content=False)
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
-
-
-def _stamped(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+def _stamped(chunks: Iterator[bytes]) -> Iterator[tuple[str, str]]:
     """Yield the time stamps and the lines of a log: RFC 3339 in UTC, so that they sort as text."""
-    for line in _lines(chunks):
+    for line in lines(chunks):
         stamp, _, text = line.decode(errors="replace").partition(" ")
         yield stamp, last_state(text)

@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from podline.airflow_compat import Cluster, async_connection
 from podline.exceptions import StageError
 from podline.operators.kubernetes import pod_status
-from podline.operators.kubernetes.backend import GRACE_SECONDS
-from podline.operators.kubernetes.follower import CONNECT_SECONDS, explain
 from podline.operators.kubernetes.pod_status import STAGE_LABEL, Pod
+from podline.operators.kubernetes.pods import (
+    CONNECT_SECONDS,
+    GRACE_SECONDS,
+    REQUEST,
+    explain,
+    status_of,
+)
 from podline.operators.kubernetes.startup import SILENCE, Patience
 
 if TYPE_CHECKING:
@@ -149,11 +154,7 @@ class PodWatch:
         try:
             client = await self._connect()
             answer = await client.delete_namespaced_pod(
-                name,
-                self.namespace,
-                grace_period_seconds=GRACE_SECONDS,
-                _preload_content=False,
-                _request_timeout=(CONNECT_SECONDS, 30),
+                name, self.namespace, grace_period_seconds=GRACE_SECONDS, **REQUEST
             )
             (await _checked(answer, 404)).release()
         except _failures() as error:
@@ -186,7 +187,7 @@ class PodWatch:
             try:
                 await self._watch(await self._connect(), patience)
             except _failures() as error:
-                if getattr(error, "status", None) != 410:
+                if status_of(error) != 410:
                     self._note_trouble(patience, explain(error))
                 await self._disconnect()
             self._complete = False

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import models as k8s
 
 from podline import settings
+from podline.airflow_compat import make_pod
 from podline.compiler.tags import StageSettings
 from podline.contract import StageTask
-from podline.operators.kubernetes.backend import (
+from podline.operators.backend import TryContext
+from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
+from podline.operators.kubernetes.pods import (
     EXECUTE,
     GRACE_SECONDS,
     NONCE,
@@ -27,7 +30,6 @@ from podline.operators.kubernetes.backend import (
     TRY,
     WORK,
 )
-from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
 
 if TYPE_CHECKING:
     from podline.compiler.pipeline import Pipeline
@@ -36,6 +38,32 @@ USER = 10001  # of our images
 HOME = "/home/podline"
 _LONGEST_NAME = 63
 _TENSORFLOW = frozenset({"tensorflow", "keras", "tf_keras"})
+
+_Parameters = dict[str, Any]  # of KubernetesPodOperator
+
+
+def pod_of(
+    wanted: TryContext, task: StageTask, variables: Mapping[str, str], secret: str
+) -> k8s.V1Pod:
+    """The pod of a try.
+
+    Args:
+        wanted: the try.
+        task: what it runs.
+        variables: what is no secret, for its environment.
+        secret: name of the Secret with the store's connection.
+    """
+    operator, tags = wanted.operator, wanted.tags
+    given = _defaults(wanted.pipeline)
+    given = {name: getattr(operator, name) or value for name, value in given.items()}
+    given |= _from_tags(tags, given["container_resources"])
+    for name, value in _identity(task, tags, wanted.context["ti"]).items():
+        mine = getattr(operator, name)
+        both = isinstance(value, dict) and isinstance(mine, dict)
+        given[name] = {**mine, **value} if both else value
+    given["env_vars"] = [*operator.env_vars, *_environment(tags, variables, secret)]
+    given["full_pod_spec"] = operator.full_pod_spec or _base_pod()
+    return make_pod(operator, wanted.context, given)
 
 
 def pod_security() -> k8s.V1PodSecurityContext:
@@ -58,10 +86,10 @@ def container_security() -> k8s.V1SecurityContext:
     )
 
 
-def defaults(pipeline: "Pipeline") -> dict[str, Any]:
+def _defaults(pipeline: "Pipeline") -> _Parameters:
     """The operator's parameters that settings give where its author gave none."""
     return {
-        "image": settings.image(target_of(pipeline)),
+        "image": settings.image(_target_of(pipeline)),
         "namespace": settings.namespace(),
         "node_selector": settings.node_selector(),
         "tolerations": settings.tolerations(),
@@ -76,7 +104,7 @@ def defaults(pipeline: "Pipeline") -> dict[str, Any]:
     }
 
 
-def from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> dict[str, Any]:
+def _from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> _Parameters:
     """The operator's parameters that a stage's tags give.
 
     Args:
@@ -86,7 +114,7 @@ def from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> dic
     limits = {**(resources.limits or {}), **tags.limits}
     # Where only a limit is said, a larger request would contradict it.
     asked = {k: v for k, v in (resources.requests or {}).items() if k not in tags.limits}
-    given: dict[str, Any] = {
+    given: _Parameters = {
         "container_resources": k8s.V1ResourceRequirements(
             limits=limits, requests={**asked, **tags.requests}
         )
@@ -98,7 +126,7 @@ def from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> dic
     return given
 
 
-def identity(task: StageTask, tags: StageSettings, ti: Any) -> dict[str, Any]:
+def _identity(task: StageTask, tags: StageSettings, ti: Any) -> _Parameters:
     """The operator's parameters that tell this pod from all others.
 
     Args:
@@ -124,7 +152,7 @@ def identity(task: StageTask, tags: StageSettings, ti: Any) -> dict[str, Any]:
     }
 
 
-def environment(
+def _environment(
     tags: StageSettings, variables: Mapping[str, str], secret: str
 ) -> list[k8s.V1EnvVar]:
     """The container's environment.
@@ -150,7 +178,7 @@ def environment(
     ]
 
 
-def base_pod() -> k8s.V1Pod:
+def _base_pod() -> k8s.V1Pod:
     """What the operator has no parameter for."""
     size = settings.read_only_root()
     container = k8s.V1Container(name=CONTAINER)
@@ -167,7 +195,7 @@ def base_pod() -> k8s.V1Pod:
     return k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=spec)
 
 
-def target_of(pipeline: "Pipeline") -> str:
+def _target_of(pipeline: "Pipeline") -> str:
     """Which image a notebook's stages need: ``base`` or ``tensorflow``."""
     return "tensorflow" if _TENSORFLOW & set(pipeline.modules.values()) else "base"
 

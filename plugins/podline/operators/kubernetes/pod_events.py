@@ -6,17 +6,17 @@ Events are the API's JSON
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from podline.latency.observations import Pull
-from podline.operators.kubernetes.follower import CONNECT_SECONDS
+from podline.latency.observations import Event, Pull
+from podline.operators.kubernetes.pods import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-Event = dict[str, Any]
+Said = Mapping[str, Any]
 
 _LONGEST = 1000  # characters of a message
 _PULLED = re.compile(r"in (\d\S*)(?: \((\d\S*) including waiting\))?")
@@ -24,7 +24,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|µs|us|ns|h|m|s)")  # as Go writes i
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
 
 
-def read_events(client: "CoreV1Api", namespace: str, uid: str) -> list[Event]:
+def read_events(client: "CoreV1Api", namespace: str, uid: str) -> list[Said]:
     """Read the events of a pod, the oldest first; they stay for a while when it is deleted.
 
     Args:
@@ -45,35 +45,33 @@ def read_events(client: "CoreV1Api", namespace: str, uid: str) -> list[Event]:
     return sorted(json.loads(response.data)["items"], key=_place)
 
 
-def _place(event: Event) -> tuple[int, str]:
+def _place(event: Said) -> tuple[int, str]:
     """Where an event stands: most have whole seconds, but the name ends with when it first came."""
     return int(time_of(event)), event["metadata"]["name"]
 
 
-def brief(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """What is kept of events: the fields of `podline.latency.record.PodEvent`."""
-    return [
-        {
-            "reason": str(event.get("reason") or ""),
-            "message": str(event.get("message") or "")[:_LONGEST],
-            "at": time_of(event),
-            "count": count_of(event),
-        }
+def brief(events: Sequence[Said]) -> tuple[Event, ...]:
+    """What is kept of events."""
+    return tuple(
+        Event(
+            reason=str(event.get("reason") or ""),
+            message=str(event.get("message") or "")[:_LONGEST],
+            at=time_of(event),
+            count=count_of(event),
+        )
         for event in events
-    ]
+    )
 
 
-def time_of(event: Event) -> float:
+def time_of(event: Said) -> float:
     """When an event was last seen, in seconds since the epoch."""
-    series = event.get("series") or {}
-    stamps = (
-        series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"),
-        event["metadata"].get("creationTimestamp"),
-    )  # fmt: skip
+    series, about = event.get("series") or {}, event["metadata"]
+    seen = (series.get("lastObservedTime"), event.get("lastTimestamp"))
+    stamps = (*seen, event.get("eventTime"), about.get("creationTimestamp"))
     return max(datetime.fromisoformat(stamp).timestamp() for stamp in stamps if stamp)
 
 
-def pull_in(events: Sequence[Event]) -> Pull | None:
+def pull_in(events: Sequence[Said]) -> Pull | None:
     """Say how the image came to the node; None: the events do not tell."""
     by_reason = {event.get("reason"): event for event in events}
     pulled, pulling = by_reason.get("Pulled"), by_reason.get("Pulling")
@@ -91,7 +89,7 @@ def pull_in(events: Sequence[Event]) -> Pull | None:
     return Pull(seconds, time_of(pulled) if again else None)
 
 
-def count_of(event: Event) -> int:
+def count_of(event: Said) -> int:
     """How often an event was seen."""
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.airflow_compat import Cluster, cluster_hook
-from podline.operators.kubernetes import backend
+from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.pod_status import Pod
 from podline.store.keys import TryKey
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from podline.store import Store
 
 # States of a task instance that follows its pod, or whose next try may take it over.
-FOLLOWED = frozenset({
-    "running", "deferred", "queued", "scheduled", "restarting", "up_for_retry",
-    "up_for_reschedule", "none",
-})  # fmt: skip
+_WAITS = {"none", "scheduled", "queued", "up_for_retry", "up_for_reschedule"}
+FOLLOWED = frozenset({"running", "deferred", "restarting"} | _WAITS)
 _log = logging.getLogger(__name__)
 _YOUNG = timedelta(minutes=1)  # in which a try that just ended deletes its pod itself
 
@@ -52,11 +50,11 @@ def sweep(
     Raises:
         ApiException: the cluster does not answer, or does not allow it.
     """
-    found = orphans(backend.list_pods(client, namespace), state_of, datetime.now(UTC), kept_for)
+    found = orphans(pods.list_pods(client, namespace), state_of, datetime.now(UTC), kept_for)
     for pod in found if not dry_run else ():
         if store is not None:
             _record(store, pod)
-        backend.delete_pod(client, pod)
+        pods.delete_pod(client, pod)
     return [pod["metadata"]["name"] for pod in found]
 
 
@@ -65,7 +63,7 @@ def _record(store: "Store", pod: Pod) -> None:
     from podline.store import StoreError
 
     try:
-        record_store.put(store, *record_builder.orphan_record(backend.left_by(pod)))
+        record_store.put(store, *record_builder.orphan_record(pods.left_by(pod)))
     except (StoreError, KeyError) as error:  # KeyError: a pod of another version of podline
         _log.warning("what %s tells of its try is not kept: %s", pod["metadata"]["name"], error)
 
@@ -82,9 +80,9 @@ def _is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) -
     age = now - datetime.fromisoformat(about["creationTimestamp"])
     if "deletionTimestamp" in about:
         return False
-    if backend.is_over(pod):
+    if pods.is_over(pod):
         return age > kept_for
-    where, _ = TryKey.parse(f"{about['annotations'][backend.PREFIX]}/pod")
+    where, _ = TryKey.parse(f"{about['annotations'][pods.PREFIX]}/pod")
     return age > _YOUNG and state_of(where) not in FOLLOWED
 
 

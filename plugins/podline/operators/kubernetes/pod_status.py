@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from podline import __version__
+from podline.latency.observations import PodFacts, PodTimes
 
 Pod = Mapping[str, Any]
 
@@ -102,33 +103,32 @@ def has_ended(pod: Pod) -> bool:
     return pod["status"].get("phase") in ("Succeeded", "Failed")
 
 
-def times(pod: Pod) -> dict[str, float]:
-    """When a pod was ``created``, ``bound``, its container ``running`` and ``ended``.
-
-    Returns:
-        What its status tells, in whole seconds since the epoch.
-    """
-    state, status = _state(pod), pod["status"]
-    ended = state.get("terminated") or {}
-    stamps = {
-        "created": pod["metadata"].get("creationTimestamp"),
-        "bound": status.get("startTime"),  # the kubelet has seen it
-        "running": (state.get("running") or ended).get("startedAt"),
-        "ended": ended.get("finishedAt"),
-    }
-    return {name: datetime.fromisoformat(at).timestamp() for name, at in stamps.items() if at}
+def times(pod: Pod) -> PodTimes:
+    """When a pod, and its container, came how far."""
+    state = _state(pod)
+    over = state.get("terminated") or {}
+    return PodTimes(
+        created=_epoch(pod["metadata"].get("creationTimestamp")),
+        bound=_epoch(pod["status"].get("startTime")),
+        running=_epoch((state.get("running") or over).get("startedAt")),
+        ended=_epoch(over.get("finishedAt")),
+    )
 
 
-def facts(pod: Pod) -> dict[str, str]:
+def _epoch(stamp: str | None) -> float | None:
+    return datetime.fromisoformat(stamp).timestamp() if stamp else None
+
+
+def facts(pod: Pod) -> PodFacts:
     """What a pod is called, where it runs, and from which image."""
     about = pod["metadata"]
-    return {
-        "pod": about["name"],
-        "uid": about.get("uid") or "",
-        "namespace": about.get("namespace") or "",
-        "node": pod["spec"].get("nodeName") or "",
-        "image": _image(pod),
-    }
+    return PodFacts(
+        pod=about["name"],
+        uid=about.get("uid") or "",
+        namespace=about.get("namespace") or "",
+        node=pod["spec"].get("nodeName") or "",
+        image=_image(pod),
+    )
 
 
 def finding(pod: Pod) -> Finding | None:

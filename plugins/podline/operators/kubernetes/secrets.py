@@ -6,16 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from podline.operators.kubernetes.follower import CONNECT_SECONDS, failures
+from podline.operators.kubernetes.pods import REQUEST, failures, status_of
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-_REQUEST = (CONNECT_SECONDS, 30)  # seconds to connect, and to answer
-
 
 def have_secret(client: "CoreV1Api", namespace: str, content: Mapping[str, str]) -> str:
-    """Have connections in a Secret, by their variables' names; returns its name.
+    """Have connections in a Secret; returns its name.
+
+    Args:
+        client: of the cluster.
+        namespace: where.
+        content: the connections, by their variables' names.
 
     Raises:
         ApiException: it cannot be made.
@@ -25,10 +28,8 @@ def have_secret(client: "CoreV1Api", namespace: str, content: Mapping[str, str])
     data = {key: base64.b64encode(text.encode()).decode() for key, text in content.items()}
     body = {"metadata": {"name": name, "labels": {"podline": "store"}}, "data": data}
     try:
-        client.create_namespaced_secret(
-            namespace, body, _preload_content=False, _request_timeout=_REQUEST
-        ).drain_conn()
+        client.create_namespaced_secret(namespace, body, **REQUEST).drain_conn()
     except failures() as error:
-        if getattr(error, "status", None) != 409:  # it is there
+        if status_of(error) != 409:  # it is there
             raise
     return name

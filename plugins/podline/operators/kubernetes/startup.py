@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from podline.exceptions import StageError
+from podline.latency.observations import Moments
 from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Finding, Pod
 
@@ -17,28 +18,26 @@ class Progress:
         name: the pod's.
         startup_seconds: within which its container must run.
         say: takes what the cluster does with the pod, in sentences.
-        marks: takes when it was ``bound`` to a node and its container ``running``, where it was
-            seen before that as well: else it happened some time ago.
+        moments: takes when it was bound to a node and its container running, where it was seen
+            before that as well: else it happened some time ago.
 
     Attributes:
         started: its container runs, or ran.
         said: what was last wrong with the pod.
     """
 
-    __slots__ = ("_before", "_say", "marks", "name", "said", "started", "startup_seconds")
-
     def __init__(
         self,
         name: str,
         startup_seconds: float,
         say: Callable[[str], object],
-        marks: dict[str, float] | None = None,
+        moments: Moments | None = None,
     ) -> None:
         self.name, self.startup_seconds, self._say = name, startup_seconds, say
-        self.marks = {} if marks is None else marks
+        self.moments = moments or Moments()
         self.started = False
         self.said: Finding | None = None
-        self._before: set[str] = set()  # what it was seen not to be
+        self._was_unbound = self._was_idle = False
 
     def see(self, pod: Pod, now: float) -> None:
         """Take a state of the pod, at a time of day (epoch); say what is wrong with it, once.
@@ -46,22 +45,20 @@ class Progress:
         Raises:
             StageError: it can never start.
         """
-        running = pod_status.is_running(pod)
+        bound, running = bool(pod["spec"].get("nodeName")), pod_status.is_running(pod)
         self.started = self.started or running
-        self._note("bound", bool(pod["spec"].get("nodeName")), now)
-        self._note("running", running, now)
+        if bound and self._was_unbound:
+            self.moments.bound = self.moments.bound or now
+        if running and self._was_idle:
+            self.moments.running = self.moments.running or now
+        self._was_unbound |= not bound
+        self._was_idle |= not running
         found = pod_status.finding(pod)
         if found is not None and found.final and not running:
             raise StageError(found.sentence)
         if found is not None and found != self.said:
             self._say(found.sentence)
         self.said = found
-
-    def _note(self, name: str, is_so: bool, now: float) -> None:
-        if not is_so:
-            self._before.add(name)
-        elif name in self._before:
-            self.marks.setdefault(name, now)
 
     def gone(self) -> StageError:
         """The pod was deleted."""

@@ -1,41 +1,68 @@
 """The trigger of a deferred stage: waits for the end of its pod without polling it."""
 
+import inspect
 import math
 import time
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from podline.airflow_compat import Cluster
 from podline.exceptions import StageError
+from podline.latency.observations import PodFacts, PodTimes
 from podline.operators.kubernetes import pod_status
+from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.startup import Progress
 from podline.operators.log_lines import stored_in
 from podline.store.keys import nonce_of
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from podline.operators.kubernetes.informer import Place, PodWatch
-    from podline.operators.kubernetes.pod_status import Pod
 
 _PHASE_SECONDS = 10.0  # from the container's end until its pod must say how it ended
 
 
-class StageTrigger(BaseTrigger):
-    """Ends with the pod of a stage.
+class Outcome(TypedDict, total=False):
+    """What came of a pod, one of: its result's hash and when that was stored, its end, an error."""
 
-    Its event repeats `pod`, `namespace`, `stage` and `prefix`, says whether the container ever
-    `started`, when what happened (`marks`, `status`) to which pod (`facts`; see
-    `podline.latency.observations`), and has one of: the result that was `stored`, the `ended` pod's
-    outline, an `error`.
+    stored: list[Any]
+    ended: Pod  # its outline
+    error: str
+
+
+class PodEnd(Outcome):
+    """The event of a stage's trigger, as JSON.
+
+    Attributes:
+        pod, namespace, stage, prefix: the trigger's.
+        started: whether the container ever ran.
+        moments: those that are known of `podline.latency.observations.Moments`.
+        status, facts: of the pod, as fields of `PodTimes` and `PodFacts`.
+    """
+
+    pod: str
+    namespace: str
+    stage: str
+    prefix: str
+    started: bool
+    moments: dict[str, float]
+    status: dict[str, float | None]
+    facts: dict[str, str]
+
+
+class StageTrigger(BaseTrigger):
+    """Ends with the pod of a stage, with a `PodEnd`.
 
     Args:
         pod, namespace: which pod.
         stage: the stage's name.
         prefix: the folder of the try in the store; it ends with the nonce.
-        cluster: how the cluster is reached, as fields of
-            `podline.airflow_compat.Cluster`.
+        cluster: how the cluster is reached, as fields of `podline.airflow_compat.Cluster`.
         startup_seconds: within which the container must run; `created`: since when (epoch).
         until: when the task's timeout is over (epoch).
     """
@@ -57,19 +84,18 @@ class StageTrigger(BaseTrigger):
         self.cluster, self.startup_seconds = cluster, startup_seconds
         self.created, self.until = created, until
         self.over = False
-        self.status: dict[str, float] = {}
-        self.facts: dict[str, str] = {}
+        self.status, self.facts = PodTimes(), PodFacts()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What another triggerer makes it from."""
-        names = ("pod", "namespace", "stage", "prefix", "cluster", "startup_seconds", "created")
-        given = {name: getattr(self, name) for name in (*names, "until")}
+        names = inspect.signature(type(self)).parameters
+        given = {name: getattr(self, name) for name in names}
         return f"{type(self).__module__}.{type(self).__qualname__}", given
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the end."""
         progress = Progress(self.pod, self.startup_seconds, self.log.warning)
-        progress.marks["triggered"] = time.time()
+        progress.moments.triggered = time.time()
         async with self._watch() as watch:
             try:
                 with watch.place(self.pod) as place:
@@ -77,11 +103,21 @@ class StageTrigger(BaseTrigger):
             except StageError as error:
                 outcome = {"error": str(error)}
         self.over = True
-        same = {name: getattr(self, name) for name in ("pod", "namespace", "stage", "prefix")}
-        progress.marks["heard"] = time.time()
-        seen = {"marks": progress.marks, "status": self.status, "facts": self.facts}
-        payload = {**same, "started": progress.started, **seen, **outcome}
-        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+        progress.moments.heard = time.time()
+        yield TriggerEvent(self._event(progress, outcome))  # type: ignore[no-untyped-call]
+
+    def _event(self, progress: Progress, outcome: Outcome) -> PodEnd:
+        return {
+            "pod": self.pod,
+            "namespace": self.namespace,
+            "stage": self.stage,
+            "prefix": self.prefix,
+            "started": progress.started,
+            "moments": progress.moments.known(),
+            "status": asdict(self.status),
+            "facts": asdict(self.facts),
+            **outcome,
+        }
 
     async def on_kill(self) -> None:
         """Delete the pod: its task was marked or cleared; a triggerer that stops calls nothing."""
@@ -93,15 +129,13 @@ class StageTrigger(BaseTrigger):
             except StageError as error:
                 self.log.warning("%s", pod_status.left_behind(self.pod, str(error)))
 
-    def _watch(self) -> Any:
+    def _watch(self) -> "AbstractAsyncContextManager[PodWatch]":
         # It needs the Kubernetes modules, which no triggerer without such a trigger should load.
         from podline.operators.kubernetes.informer import shared_watch
 
         return shared_watch(Cluster(**self.cluster), self.namespace)
 
-    async def _outcome(
-        self, watch: "PodWatch", place: "Place", progress: Progress
-    ) -> dict[str, Any]:
+    async def _outcome(self, watch: "PodWatch", place: "Place", progress: Progress) -> Outcome:
         said, ended = "", None
         while True:
             limit, otherwise = self._limit(progress, ended)
@@ -118,8 +152,13 @@ class StageTrigger(BaseTrigger):
             if ended is None and pod is not None and pod_status.ended(pod):
                 ended = (time.time(), pod)
 
-    def outcome(self, progress: Progress, pod: "Pod | None", gone: bool) -> dict[str, Any] | None:
+    def outcome(self, progress: Progress, pod: Pod | None, gone: bool) -> Outcome | None:
         """What a state of the pod means for the event; None: nothing yet.
+
+        Args:
+            progress: how far it had come.
+            pod: its outline; None: it was gone from the start.
+            gone: whether it was deleted.
 
         Raises:
             StageError: the pod is gone, or can never start.
@@ -136,11 +175,9 @@ class StageTrigger(BaseTrigger):
             raise progress.gone()
         return None
 
-    def _limit(
-        self, progress: Progress, ended: "tuple[float, Pod] | None"
-    ) -> tuple[float, dict[str, Any]]:
+    def _limit(self, progress: Progress, ended: tuple[float, Pod] | None) -> tuple[float, Outcome]:
         """Until when there must be news, and what the outcome is otherwise."""
-        limits: list[tuple[float, dict[str, Any]]] = [(math.inf, {})]
+        limits: list[tuple[float, Outcome]] = [(math.inf, {})]
         if not progress.started:
             limits.append((self.created + self.startup_seconds, {"error": str(progress.late())}))
         if ended is not None:

@@ -59,9 +59,11 @@ class Ran:
         self.backend.observe()
         seen = self.backend.seen
         seen.backend, seen.result = "kubernetes", self.ok
-        seen.marks["execute"] = start = seen.marks["created"]
+        start = seen.moments.execute = seen.moments.created
+        assert start is not None
+        assert seen.moments.heard is not None
         skew = timeline.clock_skew(seen)
-        found = timeline.stage_phases(start, seen.marks["heard"], seen, skew)
+        found = timeline.stage_phases(start, seen.moments.heard, seen, skew)
         return {phase.name: phase.seconds for phase in found}
 
 

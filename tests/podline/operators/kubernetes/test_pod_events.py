@@ -51,7 +51,7 @@ def test_durations_as_go_writes_them(text: str, seconds: float) -> None:
 
 def test_what_is_kept_of_an_event() -> None:
     (kept,) = pod_events.brief([event("Failed", "x" * 5000, count=4, at="07")])
-    assert (kept["reason"], kept["count"], len(kept["message"])) == ("Failed", 4, 1000)
+    assert (kept.reason, kept.count, len(kept.message)) == ("Failed", 4, 1000)
 
 
 def test_an_event_of_the_newer_kind() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from podline.latency.record import Record
-from podline.operators.kubernetes import backend as pods_module
 from podline.operators.kubernetes import pod_gc
+from podline.operators.kubernetes import pods as pods_module
 from podline.store.keys import TryKey
 
 from .conftest import Pods

@@ -99,10 +99,10 @@ def test_what_a_watch_brings_is_noted_but_not_what_had_been_so_before() -> None:
     for state, now in ((unbound, 1.0), (pod(phase="Pending"), 2.0), (pod(RUNNING), 3.0)):
         course.see(state, now)
         course.see(state, now + 0.5)
-    assert course.marks == {"bound": 2.0, "running": 3.0}
+    assert course.moments.known() == {"bound": 2.0, "running": 3.0}
     late, _ = a_progress()
     late.see(pod(RUNNING), 3.0)
-    assert late.marks == {}
+    assert late.moments.known() == {}
 
 
 def test_a_final_finding_ends_it() -> None:

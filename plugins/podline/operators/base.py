@@ -1,0 +1,281 @@
+"""What the operators of a stage and of a whole notebook share: a try, from task to result."""
+
+import time
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+
+from podline import settings
+from podline.airflow_compat import Cluster, LostTriggerMixin, QuickInit, cluster_hook
+from podline.assets import PUBLISHED, announce
+from podline.compiler.pipeline import Pipeline, Stage
+from podline.compiler.tags import StageSettings
+from podline.contract import ResultRef, StagePlan, StageResult, StageTask
+from podline.exceptions import StageError
+from podline.latency.observations import Moments, Observed
+from podline.operators import task_spec
+from podline.operators.backend import Log, StageBackend, TryContext, open_backend
+from podline.operators.task_spec import Input, Shipment
+from podline.store import keys
+from podline.store.keys import RESULT, TryKey
+
+if TYPE_CHECKING:
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+    from airflow.sdk import Context
+
+    from podline.store import Store
+
+BACKEND_PARAM = "backend"
+
+
+class PublishedName(TypedDict):
+    """A published version, as a stage returns it."""
+
+    name: str
+    number: int
+
+
+class Reference(Input):
+    """What a stage returns to Airflow: the reference of its result, and what is to be shown."""
+
+    metrics: dict[str, float]
+    published: list[PublishedName]
+    phases: dict[str, float]
+    executed_notebook: str
+    adopted_from_try: int | None
+
+
+class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
+    """Runs cells of a notebook on the backend that the run or the setting names.
+
+    On the backend ``kubernetes`` they run in a pod. What that pod is comes from settings, this
+    operator's parameters, which are those of KubernetesPodOperator, and tags, each over the one
+    before (`podline.operators.kubernetes.manifest`).
+
+    Args:
+        pipeline: the compiled notebook.
+        stage: one of its stages; None: all of it.
+        deferrable: whether the task leaves its worker while its pod runs; None: the setting says.
+    """
+
+    template_fields = ()
+    stage: Stage | None
+    store: "Store"
+
+    # The only __init__ of our operators: Airflow copies all parameters once for each.
+    def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
+        if stage is not None:
+            kwargs = {**task_spec.airflow_settings(stage.settings), **kwargs}
+        # What is left to do when the try's end is recorded is no part of its time.
+        for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
+            mine = [_close, _keep_pages] if "success" in end else [_keep_pages]
+            kwargs[end] = [*_listed(kwargs.get(end)), *mine]
+        ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
+        ours["deferrable"] = None  # the setting says, when the task runs
+        kwargs["outlets"] = [*_listed(kwargs.get("outlets")), PUBLISHED]
+        super().__init__(**ours | kwargs)
+        self.pipeline = pipeline
+        self.stage = stage
+        self.backend: StageBackend | None = None
+        self.prefix = ""
+        self.observed = Observed()
+
+    # --- what is run
+
+    def _inputs(self, context: "Context") -> list[Input]:
+        """The references of the results that are needed."""
+        return []
+
+    def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+        raise NotImplementedError
+
+    def _make_task(self, context: "Context") -> StageTask:
+        """What this try is to do: the plan for the run's parameters, and the inputs."""
+        params = context["params"]
+        given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
+        parameters = task_spec.check_parameters(self.pipeline, given)
+        inputs = self._inputs(context)
+        where = TryKey.of(context["ti"])
+        plan = self._plan(parameters, self._shipment(keys.run_of(where.prefix), inputs))
+        refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
+        return task_spec.make_task(plan, refs, where)
+
+    def _shipment(self, run: str, inputs: list[Input]) -> Shipment:
+        """The version that the run began with; its first stage ships it."""
+        if not inputs:
+            return task_spec.ship(self.pipeline, self.store, run)
+        shipment = Shipment(dict(inputs[0]["files"]), inputs[0]["version"])
+        task_spec.check_version(self.pipeline, shipment, inputs)
+        return shipment
+
+    # --- where
+
+    @property
+    def cluster(self) -> Cluster:
+        """How the pods' cluster is reached."""
+        conn_id = self.kubernetes_conn_id or settings.kubernetes_conn_id()
+        return Cluster(conn_id, self.config_file, self.in_cluster, self.cluster_context)
+
+    @cached_property
+    def hook(self) -> "KubernetesHook":
+        """The cluster's connection."""
+        return cluster_hook(self.cluster)
+
+    def _try_context(self, context: "Context") -> TryContext:
+        tags = self.stage.settings if self.stage else StageSettings()
+        return TryContext(self, self.cluster, self.pipeline, tags, context, self.observed)
+
+    def _open_backend(self, name: str, context: "Context") -> StageBackend:
+        return open_backend(name, self._try_context(context))
+
+    # --- a try
+
+    def execute(self, context: "Context") -> Reference:
+        """Run the cells on the backend that the run or the setting names.
+
+        Returns:
+            The reference of the result in the store, with its hash, metrics and phases.
+
+        Raises:
+            StageError: a cell failed, a value cannot be stored, or the process or pod died.
+            TaskDeferred: the pod is made; `resume` does the rest.
+        """
+        from podline.store import open_store
+
+        self.observed = seen = Observed(Moments(execute=time.time()))
+        name = _backend_name(context)
+        self.backend = backend = self._open_backend(name, context)
+        self.store = store = open_store()
+        backend.prepare(store.connection)
+        task = self._make_task(context)
+        seen.backend, seen.prefix = name, task.prefix
+        self._say_not_applied(name, backend.not_applied)
+        self.log.info("%s: runs on the backend %r", task.plan.stage, name)
+        if context["ti"].try_number > 1:
+            task = self._adopt(backend, task, context)
+        self.prefix = task.prefix
+        if settings.deferrable() if self.deferrable is None else self.deferrable:
+            self._leave(backend, task, context)
+        return self._end(context, partial(backend.run, task, store.connection))
+
+    def resume(self, context: "Context", event: Any, noted: str, prefix: str) -> Reference:
+        """Go on where the trigger of a deferred try ended; see `execute`.
+
+        Args:
+            context: Airflow's.
+            event: the trigger's.
+            noted: what was observed before: `Observed` as JSON.
+            prefix: the folder in the store of the try that made the pod.
+        """
+        from podline.store import open_store
+
+        self.observed = seen = Observed.from_json(noted)
+        seen.moments.resumed = time.time()
+        self.prefix, self.store = prefix, open_store()
+        self.backend = backend = self._open_backend(seen.backend, context)
+        return self._end(context, partial(backend.finish, event))
+
+    def trigger_lost(self, context: "Context") -> None:
+        """End what nobody follows after a deferral that failed."""
+        self.observed = Observed(Moments(resumed=time.time()), deferred=True)
+        backend = self._open_backend(_backend_name(context), context)
+        backend.abandon(TryKey.of(context["ti"]))
+
+    def on_kill(self) -> None:
+        """End the child or the pod when the task is."""
+        if self.backend is not None:
+            self.backend.stop()
+
+    # --- parts of a try
+
+    def _say_not_applied(self, name: str, fields: tuple[str, ...]) -> None:
+        given = self.stage.settings if self.stage else None
+        if told := [field for field in fields if getattr(given, field, None)]:
+            tags = ", ".join(told)
+            self.log.warning("the backend %r does not apply the tags for: %s", name, tags)
+
+    def _adopt(self, backend: StageBackend, task: StageTask, context: "Context") -> StageTask:
+        """Take over what the try before left, if that lost its worker; returns what is done."""
+        ti = context["ti"]
+        adopted = backend.adopt(task, ti.try_number, ti.max_tries or 0)
+        if adopted is None:
+            return task
+        number = _try_of(adopted.prefix).try_number
+        self.log.info("adopted from try %s: its worker was lost", number)
+        self.observed.moments.adopted, self.observed.adopted_from = time.time(), number
+        return adopted
+
+    def _leave(self, backend: StageBackend, task: StageTask, context: "Context") -> None:
+        """Leave the worker until the stage has ended, where the backend can do without one."""
+        start, timeout = context["ti"].start_date, self.execution_timeout
+        until = (start + timeout).timestamp() if start is not None and timeout is not None else None
+        if deferral := backend.leave(task, self.store.connection, until):
+            self.observed.deferred = True
+            given = {"noted": self.observed.to_json(), "prefix": task.prefix}
+            trigger, limit = deferral
+            self.defer(trigger=trigger, method_name="resume", kwargs=given, timeout=limit)
+
+    def _end(self, context: "Context", run: Callable[[Log], str]) -> Reference:
+        """Have the stage run to its end; `run` takes its output, and returns its result's hash."""
+        assert self.backend is not None
+        where = _try_of(self.prefix)
+        try:
+            digest = run(partial(self.log.info, "%s"))
+            result = task_spec.read_result(self.store, where, digest)
+            self.observed.result = result
+            if result.failure:
+                why = self.backend.why_stopped() if result.failure.stopped else ""
+                raise StageError(": ".join(filter(None, [why, task_spec.told(result.failure)])))
+        except BaseException:
+            self.backend.fail()
+            raise
+        return self._reference(where, digest, result, context)
+
+    def _reference(
+        self, where: TryKey, digest: str, result: StageResult, context: "Context"
+    ) -> Reference:
+        self.log.info("%s", task_spec.summary(result))
+        if result.published:
+            announce(result.published, self.store, context)
+        adopted = where.try_number != context["ti"].try_number
+        return {
+            **task_spec.input_of(result, f"{self.prefix}/{RESULT}", digest),
+            "metrics": result.metrics,
+            "published": [{"name": one.name, "number": one.number} for one in result.published],
+            "phases": {phase.name: phase.seconds for phase in result.phases},
+            "executed_notebook": result.executed_notebook,
+            "adopted_from_try": where.try_number if adopted else None,
+        }
+
+
+def _backend_name(context: "Context") -> str:
+    return context["params"].get(BACKEND_PARAM) or settings.backend()
+
+
+def _try_of(prefix: str) -> TryKey:
+    return TryKey.parse(f"{prefix}/{RESULT}")[0]
+
+
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _close(context: "Context") -> None:
+    """See to the end of the process or pod of a try that succeeded."""
+    if (backend := getattr(context["task"], "backend", None)) is not None:
+        backend.close()
+
+
+def _keep_pages(context: "Context") -> None:
+    """Make pages of the run's executed notebooks, when no other stage is to follow."""
+    from podline.operators.process_backend import environment
+    from podline.runner.html_export import make_pages_later
+
+    task: Any = context["task"]
+    last = not task.downstream_task_ids or context["ti"].state != "success"
+    if task.prefix and last and settings.html():
+        make_pages_later(keys.run_of(task.prefix), environment(task.store.connection))

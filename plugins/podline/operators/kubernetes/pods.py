@@ -1,0 +1,167 @@
+"""The pods of stages in the cluster's API: what marks them, and requests for one or for all.
+
+Pods are the API's JSON, which the client's own models would take a multiple of the time to read.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from podline.latency.observations import LostTry, Moments, Observed
+from podline.operators.kubernetes import pod_status
+from podline.operators.kubernetes.pod_status import STAGE_LABEL, Pod
+from podline.operators.log_lines import last_state
+from podline.settings import Backend
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+GRACE_SECONDS = 2
+KEPT_LABEL = "podline-kept"  # of those of failed stages that are kept
+CONNECT_SECONDS = 5
+REQUEST: dict[str, Any] = {  # of a request that is answered at once, with its answer's bytes
+    "_preload_content": False,
+    "_request_timeout": (CONNECT_SECONDS, 30),
+}
+
+# Annotations.
+NONCE, PREFIX, WORK, TRY, TRIES, START, EXECUTE = (
+    f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries", "start", "execute")
+)
+
+
+def list_pods(client: "CoreV1Api", namespace: str) -> list[Pod]:
+    """List the pods of stages.
+
+    Raises:
+        ApiException: they may not be listed.
+    """
+    label = f"{STAGE_LABEL}=stage"
+    response = client.list_namespaced_pod(namespace, label_selector=label, **REQUEST)
+    pods: list[Pod] = json.loads(response.data)["items"]
+    # Others may use the label too.
+    return [pod for pod in pods if PREFIX in pod["metadata"].get("annotations", {})]
+
+
+def create_pod(client: "CoreV1Api", body: Pod) -> Pod:
+    """Create a pod.
+
+    Raises:
+        ApiException: it is refused.
+    """
+    response = client.create_namespaced_pod(body["metadata"]["namespace"], body, **REQUEST)
+    pod: Pod = json.loads(response.data)
+    return pod
+
+
+def read_pod(client: "CoreV1Api", about: Pod) -> Pod:
+    """Read a pod as it is now.
+
+    Raises:
+        ApiException: it is not there, or may not be read.
+    """
+    response = client.read_namespaced_pod(*_place(about), **REQUEST)
+    pod: Pod = json.loads(response.data)
+    return pod
+
+
+def delete_pod(client: "CoreV1Api", pod: Pod) -> None:
+    """Delete a pod; waits for nothing.
+
+    Raises:
+        ApiException: it is not there, or may not be deleted.
+    """
+    client.delete_namespaced_pod(*_place(pod), grace_period_seconds=GRACE_SECONDS, **REQUEST)
+
+
+def keep_pod(client: "CoreV1Api", pod: Pod) -> None:
+    """Note on a pod that it is kept, for a look at it.
+
+    Raises:
+        ApiException: it is not there, or may not be changed.
+    """
+    labels = {"metadata": {"labels": {KEPT_LABEL: "true"}}}
+    client.patch_namespaced_pod(*_place(pod), labels, **REQUEST)
+
+
+def whole_log(client: "CoreV1Api", pod: Pod) -> Iterator[str]:
+    """Yield the lines of a pod's log as it is now.
+
+    Raises:
+        ApiException: the pod is not there, or its container never ran.
+    """
+    response = client.read_namespaced_pod_log(
+        *_place(pod), container=pod_status.CONTAINER, **REQUEST
+    )
+    for line in lines(response.stream(amt=None, decode_content=False)):
+        yield last_state(line.decode(errors="replace"))
+
+
+def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a stream."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def is_over(pod: Pod) -> bool:
+    """Whether a pod is being deleted, or is kept for a look at it."""
+    about = pod["metadata"]
+    return "deletionTimestamp" in about or KEPT_LABEL in (about.get("labels") or {})
+
+
+def left_by(pod: Pod) -> LostTry:
+    """What a pod tells of its try, whose worker died.
+
+    Raises:
+        KeyError: another version of podline made it.
+    """
+    notes, times = pod["metadata"]["annotations"], pod_status.times(pod)
+    execute = float(notes[EXECUTE])
+    seen = Observed(
+        Moments(execute=execute, created=max(execute, times.created or 0.0)),
+        status=times,
+        backend=Backend.KUBERNETES,
+        prefix=notes[PREFIX],
+        pod=pod_status.facts(pod),
+    )
+    return LostTry(number=int(notes[TRY]), start=float(notes[START]), seen=seen)
+
+
+def _place(pod: Pod) -> tuple[str, str]:
+    return pod["metadata"]["name"], pod["metadata"]["namespace"]
+
+
+# --- requests that fail -------------------------------------------------------------------------
+
+
+def failures() -> tuple[type[BaseException], ...]:
+    """What a request to the API raises where it fails."""
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    return ApiException, HTTPError, OSError, json.JSONDecodeError
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status of a request that failed; None: there was no answer."""
+    status: int | None = getattr(error, "status", None)
+    return status
+
+
+def explain(error: BaseException) -> str:
+    """Say why a request failed, in the API server's own words where it gave some."""
+    body = getattr(error, "body", None)
+    if body:
+        try:
+            text = str(json.loads(body)["message"])
+        except (ValueError, KeyError, TypeError):
+            text = str(body)
+        if ":10250" in text:  # the kubelet's port
+            return f"the node is not answering ({' '.join(text.split())})"
+        return " ".join(text.split())
+    reason = getattr(error, "reason", None) or error
+    return " ".join(str(reason).split())
