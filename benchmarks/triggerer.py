@@ -157,15 +157,11 @@ def watched(space: str, version: str, names: set[str]) -> Iterator["Connection"]
 def arguments(kind: str, space: str, name: str, nonce: str) -> dict[str, Any]:
     """What a pod's trigger is made from."""
     now = time.time()
-    if kind == OURS:
-        return {
-            "pod": name, "namespace": space, "stage": "stage", "cluster": {},
-            "prefix": f"runs/dag/run/stage/-1/1-{nonce}", "startup_seconds": 600, "created": now,
-        }  # fmt: skip
-    return {
-        "pod_name": name, "pod_namespace": space, "base_container_name": CONTAINER,
-        "trigger_start_time": now,
-    }  # fmt: skip
+    if kind == STOCK:
+        pod = {"pod_name": name, "pod_namespace": space, "base_container_name": CONTAINER}
+        return {**pod, "trigger_start_time": now}
+    stage = {"stage": "stage", "prefix": f"runs/dag/run/stage/-1/1-{nonce}", "cluster": {}}
+    return {"pod": name, "namespace": space, **stage, "startup_seconds": 600, "created": now}
 
 
 def run_triggers(kind: str, triggers: dict[str, Any], seconds: float, home: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from podline.contract import CellTime, Heap, StageResult
+from podline.contract import Phase as StagePhase
 from podline.latency.record import Record
 from podline.phases import OUTSIDE
 from tests.support.airflow_server import Airflow
@@ -74,3 +76,15 @@ def record(task: str, start: float = 0.0, **changes: Any) -> Record:
     times = {"start": 1000 + start, "end": 1000 + start + at, "run_start": 999.5}
     about = {"version": 1, "kind": "stage", "state": "success", "phases": phases}
     return Record.model_validate({**which, **times, **about, **changes})
+
+
+
+def stage_result(
+    phases: tuple[StagePhase, ...], cells: tuple[CellTime, ...] = (), **changes: Any
+) -> StageResult:
+    """The result of a stage that measured this; all else is empty."""
+    texts = dict.fromkeys(("nonce", "plan_sha256", "notebook_sha256", "executed_notebook"), "")
+    numbers = dict.fromkeys(("bytes_in", "bytes_out", "peak_memory", "started"), 0)
+    given: dict[str, Any] = {"stage": "s", **texts, **numbers, "files": {}, "metrics": {}}
+    given |= {"phases": phases, "cells": cells, "heap": Heap(), "succeeded": True}
+    return StageResult(**given | changes)

@@ -5,16 +5,19 @@ Airflow knows of the try is left out, and said.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from podline.latency.record import VERSION, Phase, Record
+from podline.latency.record import VERSION, Cell, Phase, Record
 from podline.latency.record_store import PREFIX
-from podline.phases import OUTSIDE, PhaseName
+from podline.latency.timeline import Timeline
+from podline.phases import OUTSIDE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+_PartT = TypeVar("_PartT", Phase, Cell)
 
 _KINDS = {"StageOperator": "stage", "NotebookOperator": "notebook", "KubernetesPodOperator": "pod"}
 _OFF = 0.05  # seconds that a record's times may differ from Airflow's
@@ -108,10 +111,10 @@ def _known(session: "Session", model: Any, dag_id: str, run_ids: Sequence[str]) 
     from sqlalchemy import select
 
     # Columns, not objects: a tenth of the time.
-    query = select(
-        model.run_id, model.task_id, model.map_index, model.try_number, model.state,
-        model.start_date, model.end_date, model.scheduled_dttm, model.queued_dttm, model.operator,
-    ).where(model.dag_id == dag_id, model.run_id.in_(run_ids))  # fmt: skip
+    which = (model.run_id, model.task_id, model.map_index, model.try_number)
+    when = (model.start_date, model.end_date, model.scheduled_dttm, model.queued_dttm)
+    query = select(*which, model.state, *when, model.operator)
+    query = query.where(model.dag_id == dag_id, model.run_id.in_(run_ids))
     for run_id, task_id, index, number, state, *times, operator in session.execute(query):
         id_ = TryId(run_id, task_id, index, number)
         start, end, scheduled, queued = map(_epoch, times)
@@ -155,26 +158,20 @@ def _run_starts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict
 def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) -> Record:
     """The record of a try, with Airflow's own word on what Airflow knows."""
     record, doubt = _believed(dag_id, row, text)
-    about: dict[str, Any] = {
-        "state": row.state,
-        "start": row.start,
-        "end": row.end,
-        "run_start": run_start,
-    }
-    if record is not None:
-        return record.model_copy(update=about | _fitted(record, row))
-    over = row.end is not None and row.start is not None
-    return Record.model_construct(
-        version=VERSION,
-        dag_id=dag_id,
-        run_id=row.id.run_id,
-        task_id=row.id.task_id,
-        map_index=row.id.map_index,
-        try_number=row.id.try_number,
-        kind=_KINDS.get(row.operator, "task"),
-        partial=doubt or ("it left no record: only what Airflow knows is shown" if over else ""),
-        **about,
-    )
+    if record is None:
+        over = row.end is not None and row.start is not None
+        lacks = "it left no record: only what Airflow knows is shown" if over else ""
+        record = Record.model_construct(
+            version=VERSION,
+            dag_id=dag_id,
+            kind=_KINDS.get(row.operator, "task"),
+            partial=doubt or lacks,
+            **row.id._asdict(),
+        )
+    else:
+        record = _fitted(record, row)
+    known = {"state": row.state, "start": row.start, "end": row.end, "run_start": run_start}
+    return record.model_copy(update=known)
 
 
 def _believed(dag_id: str, row: Known, text: str | None) -> tuple[Record | None, str]:
@@ -193,16 +190,16 @@ def _believed(dag_id: str, row: Known, text: str | None) -> tuple[Record | None,
     return record, ""
 
 
-def _fitted(record: Record, row: Known) -> dict[str, Any]:
-    """The phases from the start that Airflow knows to its end, and the cells moved along."""
+def _fitted(record: Record, row: Known) -> Record:
+    """A record with phases from the start that Airflow knows to its end, and cells moved along."""
     inside = [phase for phase in record.phases if phase.name not in OUTSIDE]
     if record.end is None or row.end is None or not inside:
-        return {}
+        return record
     assert record.start is not None
     assert row.start is not None
     moved, first, last = record.start - row.start, inside[0], inside[-1]
     if max(abs(moved), abs(record.end - row.end)) < _SAME:
-        return {}
+        return record
     whole = row.end - row.start
     fitted = []
     for phase in record.phases:
@@ -210,14 +207,17 @@ def _fitted(record: Record, row: Known) -> dict[str, Any]:
         if phase.name not in OUTSIDE:
             start = 0.0 if phase is first else max(0.0, min(start, whole))
             end = whole if phase is last else max(0.0, min(end, whole))
-        times = {"start": round(start, 6), "seconds": round(max(0.0, end - start), 6)}
-        fitted.append(phase.model_copy(update=times))
+        fitted.append(_placed(phase, start, max(start, end)))
     cells = []
     for cell in record.cells:
         start, end = (min(at + moved, whole) for at in (cell.start, cell.start + cell.seconds))
-        times = {"start": round(start, 6), "seconds": round(end - start, 6)}
-        cells.append(cell.model_copy(update=times))
-    return {"phases": tuple(fitted), "cells": tuple(cells)}
+        cells.append(_placed(cell, start, end))
+    return record.model_copy(update={"phases": tuple(fitted), "cells": tuple(cells)})
+
+
+def _placed(part: _PartT, start: float, end: float) -> _PartT:
+    times = {"start": round(start, 6), "seconds": round(end - start, 6)}
+    return part.model_copy(update=times)
 
 
 def _first(error: ValidationError) -> str:
@@ -276,17 +276,7 @@ def _waiting(record: Record, row: Known, ends: Mapping[tuple[str, str], float]) 
         ready = max([record.run_start, *(end for end in before if end <= row.queued)])
     queued = min(row.queued, row.start)
     ready = queued if ready is None else min(ready, queued)
-    return [
-        _before("scheduled", ready - row.start, queued - ready),
-        _before("queued", queued - row.start, row.start - queued),
-    ]
-
-
-def _before(name: PhaseName, start: float, seconds: float) -> Phase:
-    return Phase.model_construct(
-        name=name,
-        start=round(start, 6),
-        seconds=round(seconds, 6),
-        source="airflow",
-        precision=0.001,
-    )
+    line = Timeline(row.start, row.start, began=ready)
+    line.until("scheduled", queued, "airflow")
+    line.until("queued", row.start, "airflow")
+    return line.phases

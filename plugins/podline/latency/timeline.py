@@ -21,10 +21,11 @@ class Timeline:
 
     Args:
         start, end: of the try (epoch).
+        began: when the first one began (epoch), if not at the try's start.
     """
 
-    def __init__(self, start: float, end: float) -> None:
-        self._zero, self._at = start, 0.0
+    def __init__(self, start: float, end: float, began: float | None = None) -> None:
+        self._zero, self._at = start, 0.0 if began is None else round(began - start, 6)
         self.limit_to(end)
         self.phases: list[Phase] = []
 
@@ -163,15 +164,13 @@ def outside(start: float, end: float, seen: "Observed") -> tuple[list[Phase], li
     before: list[Phase] = []
     after: list[Phase] = []
     if at.adopted is not None and created is not None and created < start:
-        past = round(start - created, 6)
-        before = [
-            Phase(name="adopted", start=-past, seconds=past, source="status", precision=_COARSE)
-        ]
+        line = Timeline(start, start, began=created)
+        line.until("adopted", start, "status", _COARSE)
+        before = line.phases
     if at.deleting is not None and at.deleted is not None and at.deleting >= end:
-        seconds, since = round(at.deleted - at.deleting, 6), round(at.deleting - start, 6)
-        after = [
-            Phase(name="cleanup", start=since, seconds=seconds, source="worker", precision=_FINE)
-        ]
+        line = Timeline(start, at.deleted, began=at.deleting)
+        line.until("cleanup", at.deleted, "worker")
+        after = line.phases
     return before, after
 
 

@@ -15,9 +15,8 @@ ID = TryId("r", "a", -1, 1)
 
 def row(**changes: Any) -> Known:
     """Airflow's row of the try of `record("a")`, which was queued 0.2 s before."""
-    given = {"id": ID, "state": "success", "start": 1000.0, "end": 1001.0, "scheduled": 999.7,
-             "queued": 999.8, "operator": "StageOperator"}  # fmt: skip
-    return Known(**given | changes)
+    known = Known(ID, "success", 1000.0, 1001.0, 999.7, 999.8, "StageOperator")
+    return known._replace(**changes)
 
 
 def read(known: Known, text: str | None) -> Record:
@@ -33,9 +32,8 @@ def lengths(found: Record) -> dict[str, float]:
 def test_a_record_with_what_came_before() -> None:
     found = read(row(), record_store.to_json(record("a")))
     assert not found.partial
-    assert lengths(found) == {
-        "scheduled": 0.3, "queued": 0.2, "prepare": 0.1, "code": 0.8, "finish": 0.1,
-    }  # fmt: skip
+    seconds = {"prepare": 0.1, "code": 0.8, "finish": 0.1}
+    assert lengths(found) == {"scheduled": 0.3, "queued": 0.2, **seconds}
 
 
 def test_airflows_own_times_count() -> None:
@@ -105,14 +103,16 @@ def test_a_dead_try_keeps_what_its_pod_knew() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("name", "value"),
     [
-        {"start": 1000.2}, {"end": 1001.2}, {"end": 1000.5}, {"dag_id": "e"}, {"run_id": "q"},
-        {"task_id": "b"}, {"map_index": 0}, {"try_number": 2}, {"phases": []}, {"end": None},
+        ("start", 1000.2),
+        *(("end", end) for end in (1001.2, 1000.5, None)),
+        *(("dag_id", "e"), ("run_id", "q"), ("task_id", "b"), ("map_index", 0), ("try_number", 2)),
+        ("phases", []),
     ],
-)  # fmt: skip
-def test_a_record_that_does_not_fit_is_left_out(change: dict[str, Any]) -> None:
-    given = json.loads(record_store.to_json(record("a"))) | change
+)
+def test_a_record_that_does_not_fit_is_left_out(name: str, value: Any) -> None:
+    given = json.loads(record_store.to_json(record("a"))) | {name: value}
     found = read(row(), json.dumps(given))
     assert found.partial.startswith("its record")
     assert lengths(found).keys() == {"scheduled", "queued"}

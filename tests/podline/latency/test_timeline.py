@@ -2,10 +2,11 @@
 
 import pytest
 
-from podline.contract import CellTime, Heap, Phase, StageResult
+from podline.contract import CellTime, Phase, StageResult
 from podline.latency import timeline
 from podline.latency.observations import Moments, Observed, PodTimes, Pull
 from podline.latency.record import Skew
+from tests.support.latency import stage_result
 
 START, END = 1000.0, 1003.0
 NO_SKEW = Skew()
@@ -16,11 +17,7 @@ def a_result(started: float, **seconds: float) -> StageResult:
     for name, length in seconds.items():
         phases.append(Phase(name, at, length))
         at += length
-    return StageResult(
-        stage="s", nonce="n", plan_sha256="", notebook_sha256="", files={}, succeeded=True,
-        heap=Heap(), phases=tuple(phases), cells=(CellTime(3, 0.4, 0.5),), metrics={},
-        bytes_in=1, bytes_out=2, executed_notebook="", peak_memory=3, started=started,
-    )  # fmt: skip
+    return stage_result(tuple(phases), (CellTime(3, 0.4, 0.5),), started=started)
 
 
 def a_pod(**changes: object) -> Observed:
@@ -45,20 +42,23 @@ def lengths(seen: Observed, skew: Skew = NO_SKEW) -> dict[str, float]:
     return {phase.name: round(phase.seconds, 3) for phase in phases}
 
 
+def as_text(seconds: dict[str, float]) -> str:
+    return " ".join(f"{name} {length:g}" for name, length in seconds.items())
+
+
 def test_a_pod() -> None:
-    assert lengths(a_pod()) == {
-        "prepare": 0.1, "submit": 0.1, "schedule": 0.05, "pull": 0.05, "start": 0.2,
-        "boot": 0.2, "code": 1.0, "store": 0.3, "notice": 0.1, "finish": 0.9,
-    }  # fmt: skip
+    assert as_text(lengths(a_pod())) == (
+        "prepare 0.1 submit 0.1 schedule 0.05 pull 0.05 start 0.2 "
+        "boot 0.2 code 1 store 0.3 notice 0.1 finish 0.9"
+    )
 
 
 def test_a_process() -> None:
     seen = a_pod(backend="process", pull=None)
     seen.moments.created = 1000.49
-    assert lengths(seen) == {
-        "prepare": 0.1, "submit": 0.39, "boot": 0.21, "code": 1.0, "store": 0.3,
-        "notice": 0.1, "finish": 0.9,
-    }  # fmt: skip
+    assert as_text(lengths(seen)) == (
+        "prepare 0.1 submit 0.39 boot 0.21 code 1 store 0.3 notice 0.1 finish 0.9"
+    )
 
 
 def test_an_image_that_took_several_attempts() -> None:
@@ -205,7 +205,7 @@ def test_a_task_that_failed_before_its_own_work() -> None:
 def test_a_stock_pod() -> None:
     pod = PodTimes(created=1000.0, bound=1000.0, running=1001.0, ended=1002.0)
     phases = timeline.task_phases(START, END, 1000.2, pod)
-    assert [(p.name, p.seconds, p.precision) for p in phases] == [
-        ("prepare", 0.2, 0.001), ("submit", 0, 1.0), ("schedule", 0, 1.0), ("start", 0.8, 1.0),
-        ("run", 1.0, 1.0), ("notice", 1.0, 0.001),
-    ]  # fmt: skip
+    assert as_text({phase.name: phase.seconds for phase in phases}) == (
+        "prepare 0.2 submit 0 schedule 0 start 0.8 run 1 notice 1"
+    )
+    assert [phase.precision for phase in phases] == [0.001, 1, 1, 1, 1, 0.001]

@@ -60,10 +60,9 @@ def test_a_dag_file_without_stages_needs_none(env: dict[str, str]) -> None:
 
 
 def test_a_listing_of_the_dags_needs_none(env: dict[str, str]) -> None:
-    run = subprocess.run(
-        ["airflow", "dags", "list"],
-        env=env | {"PYTHONPROFILEIMPORTTIME": "1"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    env = env | {"PYTHONPROFILEIMPORTTIME": "1"}
+    command = ["airflow", "dags", "list"]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     assert "airflow.models" in imported
     assert "kubernetes" not in imported

@@ -47,9 +47,7 @@ def test_the_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
 def task(monkeypatch: pytest.MonkeyPatch) -> StageTask:
     from podline.contract import StagePlan
 
-    plan = StagePlan(
-        "n", "0", "train", 0, {}, (), (), (), {}, (), (), (), {}, {}, 0
-    )  # fmt: skip
+    plan = StagePlan("n", "0", "train", 0, {}, (), (), (), {}, (), (), (), {}, {}, 0)
     return StageTask(plan, (), "runs/n", "abc")
 
 

@@ -1,7 +1,6 @@
 """From a compiled notebook to a stage's task: what is shipped, which version, which values."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,12 @@ import pytest
 
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.pipeline import Pipeline
-from podline.contract import ResultRef, StageResult
+from podline.contract import Phase, ResultRef, StageResult
 from podline.exceptions import NotebookError, StageError
 from podline.operators import task_spec
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
+from tests.support.latency import stage_result
 from tests.support.notebooks import code_cell, notebook_text
 
 
@@ -126,15 +126,8 @@ def test_each_try_has_a_folder_and_a_nonce_of_its_own(pipeline: Pipeline) -> Non
 
 
 def _result(**changes: Any) -> StageResult:
-    from podline.contract import Heap, Phase
-
-    result = StageResult(
-        stage="s0", nonce="", plan_sha256="", notebook_sha256="", files={}, succeeded=True,
-        heap=Heap(), phases=(Phase("boot", 0, 0.25), Phase("code", 0.25, 1.5)), cells=(),
-        metrics={"loss": 0.125}, bytes_in=0, bytes_out=0, executed_notebook="", peak_memory=0,
-        started=0,
-    )  # fmt: skip
-    return replace(result, **changes)
+    phases = (Phase("boot", 0, 0.25), Phase("code", 0.25, 1.5))
+    return stage_result(phases, stage="s0", metrics={"loss": 0.125}, **changes)
 
 
 def test_a_result_must_be_the_one_that_the_stage_named(pipeline: Pipeline, store: Store) -> None:

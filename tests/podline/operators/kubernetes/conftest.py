@@ -85,10 +85,9 @@ class Pods:
         pipeline = compile_notebook(path)
         (stage,) = pipeline.stages
         operator = StageOperator(task_id="work", pipeline=pipeline, stage=stage, **parameters)
-        ti = SimpleNamespace(
-            dag_id="pods", task_id="work", run_id=self.folder.name, map_index=-1,
-            try_number=try_number, max_tries=max_tries, start_date=datetime.now(UTC),
-        )  # fmt: skip
+        ids = {"dag_id": "pods", "task_id": "work", "run_id": self.folder.name, "map_index": -1}
+        tries = {"try_number": try_number, "max_tries": max_tries}
+        ti = SimpleNamespace(**ids, **tries, start_date=datetime.now(UTC))
         context: Any = {"ti": ti, "run_id": ti.run_id, "dag": SimpleNamespace(parent_dag=None)}
         where = TryKey.of(ti)
         shipment = task_spec.ship(pipeline, self.store, "runs/pods/r")
@@ -130,15 +129,16 @@ class Pods:
 
 @pytest.fixture
 def pods(
-    core: Any, namespace: str, store: Store, relay: Relay, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Pods:  # fmt: skip
+    core: Any, namespace: str, store: Store, relay: Relay, tmp_path: Path, monkeypatch: Any
+) -> Pods:
     monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)
     return Pods(core, namespace, store, tmp_path)
 
 
-def yaml_file(folder: Path, content: Any) -> Path:
+def template_file(folder: Path, spec: Any) -> str:
+    """A file with the template of pods; returns its path."""
     path = folder / "pod.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+    about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "t"}}
+    path.write_text(yaml.safe_dump({**about, "spec": spec}))
+    return str(path)

@@ -12,7 +12,7 @@ import yaml
 from podline import __version__
 from tests.support.namespaces import Relay
 
-from .conftest import Pods, yaml_file
+from .conftest import Pods, template_file
 
 pytestmark = pytest.mark.cluster
 
@@ -49,11 +49,11 @@ def test_a_progress_bar_stays_readable(pods: Pods) -> None:
 
 def test_what_a_pod_may(pods: Pods) -> None:
     """No rights, no token, no secret in its manifest; what tags say reaches it."""
-    ran = pods.prepare(
-        "import os\nprint(os.getuid(), 'PODLINE_TASK' in os.environ)\nimport time; time.sleep(2)",
-        "limit:memory:1Gi", "request:cpu:50m", "label:team:iot", "annotation:why:test",
-        "timeout:5m",
-    )  # fmt: skip
+    source = (
+        "import os\nprint(os.getuid(), 'PODLINE_TASK' in os.environ)\nimport time; time.sleep(2)"
+    )
+    resources = ("limit:memory:1Gi", "request:cpu:50m", "timeout:5m")
+    ran = pods.prepare(source, *resources, "label:team:iot", "annotation:why:test")
     seen: list[Any] = []
 
     def look(line: str) -> None:
@@ -99,11 +99,10 @@ def test_a_root_that_is_read_only(pods: Pods, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_template_for_all_the_rest(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = {"hostAliases": [{"ip": "10.1.2.3", "hostnames": ["meter.example"]}]}
-    template = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "t"}, "spec": {
-        **spec, "containers": [{"name": "base", "env": [{"name": "MINE", "value": "1"}]}],
-    }}  # fmt: skip
-    monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", str(yaml_file(pods.folder, template)))
+    container = {"name": "base", "env": [{"name": "MINE", "value": "1"}]}
+    hosts = [{"ip": "10.1.2.3", "hostnames": ["meter.example"]}]
+    template = template_file(pods.folder, {"hostAliases": hosts, "containers": [container]})
+    monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template)
     ran = pods.run(
         "import os, socket\nprint(socket.gethostbyname('meter.example'), os.environ['MINE'])"
     )

@@ -14,7 +14,7 @@ import pytest
 
 from podline import __version__
 
-from .conftest import Pods, yaml_file
+from .conftest import Pods, template_file
 
 pytestmark = [pytest.mark.cluster_faults, pytest.mark.timeout(300)]
 
@@ -47,12 +47,16 @@ def after_line(line: str, *steps: Callable[[], object]) -> Callable[[str], None]
     return on_line
 
 
+def outage(part: str, seconds: float) -> Iterator[Callable[[], object]]:
+    """Steps of a part of the cluster that is away for a while."""
+    yield lambda: control("kill", part)
+    yield lambda: time.sleep(seconds)
+    yield lambda: control("start", part)
+
+
 def test_an_api_server_that_restarts(pods: Pods) -> None:
     ran = pods.prepare(STAGE.format(seconds=15))
-    pods.follow(ran, after_line(
-        "1", lambda: control("kill", "kube-apiserver"), lambda: time.sleep(3),
-        lambda: control("start", "kube-apiserver"),
-    ))  # fmt: skip
+    pods.follow(ran, after_line("1", *outage("kube-apiserver", 3)))
     assert ran.ok.succeeded
     assert ran.lines == [str(number) for number in range(15)]
     assert any("the API server does not answer: " in said for said in ran.said)
@@ -71,10 +75,8 @@ def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
             said.append(time.monotonic())
 
     ran.backend.say = note
-    pods.follow(ran, after_line(
-        "1", lambda: control("kill", "kubelet"), lambda: stopped.append(time.monotonic()),
-        lambda: time.sleep(12), lambda: control("start", "kubelet"),
-    ))  # fmt: skip
+    kill, *rest = outage("kubelet", 12)
+    pods.follow(ran, after_line("1", kill, lambda: stopped.append(time.monotonic()), *rest))
     assert ran.ok.succeeded, ran.error
     assert ran.lines == [str(number) for number in range(20)]
     assert said, ran.said
@@ -82,11 +84,8 @@ def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
 
 
 def test_a_registry_that_is_down(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
-    container = {"name": "base", "imagePullPolicy": "Always"}
-    template = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "t"}, "spec": {
-        "containers": [container],
-    }}  # fmt: skip
-    monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", str(yaml_file(pods.folder, template)))
+    spec = {"containers": [{"name": "base", "imagePullPolicy": "Always"}]}
+    monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template_file(pods.folder, spec))
     control("stop", "registry")
     threading.Timer(5, control, ["start", "registry"]).start()
     image = f"127.0.0.1:5050/docker.io/library/podline-stage:{__version__}"
@@ -102,9 +101,6 @@ def test_a_registry_that_is_down(pods: Pods, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_pod_that_ends_while_nobody_can_see_it(pods: Pods) -> None:
     """The API server is away when the stage ends: its termination message tells."""
     ran = pods.prepare(STAGE.format(seconds=5))
-    pods.follow(ran, after_line(
-        "1", lambda: control("kill", "kube-apiserver"), lambda: time.sleep(8),
-        lambda: control("start", "kube-apiserver"),
-    ))  # fmt: skip
+    pods.follow(ran, after_line("1", *outage("kube-apiserver", 8)))
     assert ran.ok.succeeded
     assert ran.lines == [str(number) for number in range(5)]

@@ -9,9 +9,9 @@ from podline.operators.kubernetes import pod_events
 
 
 def event(reason: str, message: str = "", count: int = 1, at: str = "00") -> dict[str, Any]:
-    stamp = f"2026-03-01T10:00:{at}Z"
-    return {"reason": reason, "message": message, "count": count, "lastTimestamp": stamp,
-            "metadata": {"creationTimestamp": "2026-03-01T09:59:00Z"}}  # fmt: skip
+    about = {"creationTimestamp": "2026-03-01T09:59:00Z"}
+    said = {"reason": reason, "message": message, "count": count}
+    return {**said, "lastTimestamp": f"2026-03-01T10:00:{at}Z", "metadata": about}
 
 
 SCHEDULED, PULLING = event("Scheduled"), event("Pulling")
@@ -55,7 +55,7 @@ def test_what_is_kept_of_an_event() -> None:
 
 
 def test_an_event_of_the_newer_kind() -> None:
-    newer = {"metadata": {}, "eventTime": "2026-03-01T10:00:00.250000Z",
-             "series": {"count": 5, "lastObservedTime": "2026-03-01T10:00:09Z"}}  # fmt: skip
+    series = {"count": 5, "lastObservedTime": "2026-03-01T10:00:09Z"}
+    newer = {"metadata": {}, "eventTime": "2026-03-01T10:00:00.250000Z", "series": series}
     assert pod_events.count_of(newer) == 5
     assert pod_events.time_of(newer) == pod_events.time_of(event("x", at="09"))

@@ -21,9 +21,8 @@ WHERE = TryKey("power", "manual__2026-01-01T00:00:00+00:00", "train", -1, 1, "ab
 
 def pod(minutes: float = 60, **about: Any) -> dict[str, Any]:
     created = (NOW - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    annotations = {pods_module.PREFIX: WHERE.prefix}
-    return {"metadata": {"name": "p", "creationTimestamp": created, "annotations": annotations,
-                         **about}}  # fmt: skip
+    given = {"creationTimestamp": created, "annotations": {pods_module.PREFIX: WHERE.prefix}}
+    return {"metadata": {"name": "p", **given, **about}}
 
 
 @pytest.mark.parametrize("state", sorted(pod_gc.FOLLOWED))
@@ -69,9 +68,8 @@ def test_states_by_way_of_a_task() -> None:
     mapped = TryKey("power", WHERE.run_id, "train", 3, 1, "ab12")
     gone = TryKey("power", WHERE.run_id, "other", -1, 1, "ab12")
     assert [states(WHERE), states(mapped), states(gone)] == ["running", "none", None]
-    assert asked[0] == {
-        "dag_id": "power", "run_ids": [WHERE.run_id], "task_ids": ["train"], "map_index": None,
-    }  # fmt: skip
+    ids = {"dag_id": "power", "run_ids": [WHERE.run_id], "task_ids": ["train"]}
+    assert asked[0] == ids | {"map_index": None}
 
 
 @pytest.mark.cluster

@@ -41,9 +41,8 @@ def pod(state: dict[str, Any] | None = None, name: str = "p", **status: Any) -> 
 
 
 def a_trigger(**changes: Any) -> StageTrigger:
-    given = {"pod": "p", "namespace": "ns", "stage": "s", "prefix": PREFIX, "cluster": {},
-             "startup_seconds": 60, "created": time.time()}  # fmt: skip
-    return StageTrigger(**given | changes)
+    which = {"pod": "p", "namespace": "ns", "stage": "s", "prefix": PREFIX, "cluster": {}}
+    return StageTrigger(**which | {"startup_seconds": 60, "created": time.time()} | changes)
 
 
 def a_progress() -> tuple[Progress, list[str]]:
@@ -79,9 +78,8 @@ def test_a_pod_of_others_with_our_label_does_no_harm() -> None:
 
 def test_a_finding_is_said_once() -> None:
     course, said = a_progress()
-    full = pod(phase="Pending", conditions=[
-        {"type": "PodScheduled", "status": "False", "message": "no room"},
-    ])  # fmt: skip
+    condition = {"type": "PodScheduled", "status": "False", "message": "no room"}
+    full = pod(phase="Pending", conditions=[condition])
     course.see(full, 0.0)
     course.see(full, 0.0)
     assert said == ["no node has room for the pod: no room"]
@@ -233,7 +231,9 @@ TOO_OLD = ("ERROR", {"kind": "Status", "code": 410, "metadata": {}})
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def by(server: Server) -> Server:
+    def by(*answers: Any) -> Server:
+        server = Server(*answers)
+
         async def connect(self: PodWatch) -> Server:
             return server
 
@@ -257,11 +257,11 @@ async def event_of(trigger: StageTrigger) -> dict[str, Any]:
 def test_all_triggers_share_one_list_and_one_watch(serve: Any) -> None:
     names = [f"p{number}" for number in range(50)]
     half = len(names) // 2
-    server = serve(Server(
+    server = serve(
         listing(*(pod(RUNNING, n) for n in names[:half]), more="token"),
         listing(*(pod(RUNNING, n) for n in names[half:])),
         events(*(("MODIFIED", pod(ENDED, n)) for n in names), stays=True),
-    ))  # fmt: skip
+    )
 
     async def all_events() -> list[dict[str, Any]]:
         return await asyncio.gather(*(event_of(a_trigger(pod=name)) for name in names))
@@ -274,9 +274,12 @@ def test_all_triggers_share_one_list_and_one_watch(serve: Any) -> None:
 
 
 def test_a_version_that_is_too_old_begins_with_a_fresh_list(serve: Any) -> None:
-    server = serve(Server(
-        listing(pod(RUNNING)), events(TOO_OLD), listing(pod(ENDED)), QUIET,
-    ))  # fmt: skip
+    server = serve(
+        listing(pod(RUNNING)),
+        events(TOO_OLD),
+        listing(pod(ENDED)),
+        QUIET,
+    )
     assert run(event_of(a_trigger()))["stored"] == STORED
     assert server.count(watch=False) == 2
 
@@ -285,17 +288,19 @@ def test_a_stream_that_ends_goes_on_where_it_was(serve: Any) -> None:
     later = pod(RUNNING)
     later["metadata"]["resourceVersion"] = "9"
     bookmark = {"kind": "Pod", "metadata": {"resourceVersion": "12"}}
-    server = serve(Server(
-        listing(pod(RUNNING)), events(("MODIFIED", later)), events(("BOOKMARK", bookmark)),
+    server = serve(
+        listing(pod(RUNNING)),
+        events(("MODIFIED", later)),
+        events(("BOOKMARK", bookmark)),
         events(("MODIFIED", pod(ENDED)), stays=True),
-    ))  # fmt: skip
+    )
     assert run(event_of(a_trigger()))["stored"] == STORED
     assert [query.get("resource_version") for query in server.asked] == [None, "7", "9", "12"]
 
 
 def test_an_api_server_that_is_away_is_said_once(serve: Any) -> None:
     away = OSError("refused")
-    serve(Server(away, away, away, listing(pod(RUNNING)), away, listing(pod(ENDED)), QUIET))
+    serve(away, away, away, listing(pod(RUNNING)), away, listing(pod(ENDED)), QUIET)
     trigger = a_trigger()
     said: list[str] = []
     trigger.log.warning = lambda text, *given: said.append(text % given)  # type: ignore[method-assign]
@@ -305,17 +310,17 @@ def test_an_api_server_that_is_away_is_said_once(serve: Any) -> None:
 
 def test_an_api_server_that_stays_away(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "SILENCE", 0.0)
-    serve(Server(OSError("refused")))
+    serve(OSError("refused"))
     assert "does not answer" in run(event_of(a_trigger()))["error"]
 
 
 def test_whatever_breaks_the_watch_is_told(serve: Any) -> None:
-    serve(Server(RuntimeError("unforeseen")))
+    serve(RuntimeError("unforeseen"))
     assert "cannot be watched: unforeseen" in run(event_of(a_trigger()))["error"]
 
 
 def test_a_pod_that_went_while_nobody_watched(serve: Any) -> None:
-    serve(Server(listing(pod(RUNNING)), OSError("broken"), listing(), QUIET))
+    serve(listing(pod(RUNNING)), OSError("broken"), listing(), QUIET)
     assert "was deleted" in run(event_of(a_trigger()))["error"]
 
 
@@ -323,7 +328,7 @@ def test_a_pod_that_nobody_has_seen_is_looked_for_once(
     serve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(informer, "_UNSEEN", 0.05)
-    server = serve(Server(listing(pod(RUNNING)), QUIET, listing(pod(RUNNING)), QUIET))
+    server = serve(listing(pod(RUNNING)), QUIET, listing(pod(RUNNING)), QUIET)
 
     async def late() -> Any:
         first = asyncio.create_task(event_of(a_trigger()))
@@ -337,7 +342,7 @@ def test_a_pod_that_nobody_has_seen_is_looked_for_once(
 
 
 def test_a_later_trigger_asks_for_nothing(serve: Any) -> None:
-    server = serve(Server(listing(pod(RUNNING)), events(("ADDED", pod(ENDED, "q")), stays=True)))
+    server = serve(listing(pod(RUNNING)), events(("ADDED", pod(ENDED, "q")), stays=True))
 
     async def later() -> Any:
         first = asyncio.create_task(event_of(a_trigger()))
@@ -351,9 +356,10 @@ def test_a_later_trigger_asks_for_nothing(serve: Any) -> None:
 
 
 def test_what_is_deleted_is_forgotten(serve: Any) -> None:
-    serve(Server(
-        listing(pod(RUNNING), pod(RUNNING, "q")), events(("DELETED", pod(ENDED, "q")), stays=True),
-    ))  # fmt: skip
+    serve(
+        listing(pod(RUNNING), pod(RUNNING, "q")),
+        events(("DELETED", pod(ENDED, "q")), stays=True),
+    )
 
     async def known() -> dict[str, Seen]:
         async with shared_watch(Cluster(), "ns") as watch:
@@ -366,7 +372,7 @@ def test_what_is_deleted_is_forgotten(serve: Any) -> None:
 
 
 def test_a_kill_deletes_the_pod_and_an_end_does_not(serve: Any) -> None:
-    server = serve(Server(listing(pod(RUNNING)), QUIET))
+    server = serve(listing(pod(RUNNING)), QUIET)
 
     async def delete(name: str, namespace: str, **_: Any) -> Any:
         server.deleted.append(f"{namespace}/{name}")
