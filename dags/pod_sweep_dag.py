@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG, task
 
 from podline import settings
-from podline.operators.kubernetes.pod_gc import sweep_for_task
+from podline.operators.kubernetes.pod_gc import collect_for_task
 
 KEPT_FOR = timedelta(days=1)  # the pods of failed stages, where the setting keeps them
 
@@ -26,4 +26,4 @@ with DAG(
     doc_md=__doc__,
     tags={"podline", "maintenance"},
 ):
-    task(task_id="sweep")(sweep_for_task)(KEPT_FOR)
+    task(task_id="sweep")(collect_for_task)(KEPT_FOR)

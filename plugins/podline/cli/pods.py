@@ -25,7 +25,7 @@ def sweep(
     age = read_duration(kept_for)
     where = namespace or settings.namespace()
     states = pod_gc.states_in_database()
-    found = pod_gc.sweep(pod_gc.cluster(), where, states, age, dry_run=dry_run)
+    found = pod_gc.collect(pod_gc.cluster(), where, states, age, dry_run=dry_run)
     for name in found:
         typer.echo(name)
     verb = "would be removed" if dry_run else "removed"

@@ -1,6 +1,6 @@
 """Reads, in the API server, what Airflow knows of tries and what their records say.
 
-A record is no more than a claim: a user may write the state store by REST. What does not fit what
+A record is not to be trusted: a user may write the state store by REST. What does not fit what
 Airflow knows of the try is left out, and said.
 """
 

@@ -29,6 +29,11 @@ def is_in_state(state: Any, number: int) -> bool:
 def put(store: "Store", prefix: str, record: Record) -> None:
     """Keep a record in the try's folder, unless there is one.
 
+    Args:
+        store: where.
+        prefix: the folder.
+        record: what is kept.
+
     Raises:
         StoreError: the store does not answer.
     """

@@ -150,7 +150,13 @@ def clock_skew(seen: "Observed") -> Skew:
 
 
 def cells_of(result: "StageResult", start: float, skew: Skew) -> list[Cell]:
-    """Return the stage's cells, in seconds after the try's start (epoch)."""
+    """Return the stage's cells, in seconds after the try's start.
+
+    Args:
+        result: what the stage measured.
+        start: the try's (epoch).
+        skew: of `clock_skew`.
+    """
     zero = result.started - skew.seconds - start
     return [
         Cell(number=cell.number, start=round(zero + cell.start, 6), seconds=round(cell.seconds, 6))
@@ -159,7 +165,13 @@ def cells_of(result: "StageResult", start: float, skew: Skew) -> list[Cell]:
 
 
 def outside(start: float, end: float, seen: "Observed") -> tuple[list[Phase], list[Phase]]:
-    """Return what lies before and after the try itself: an adopted pod's past, and the cleanup."""
+    """Return what lies before and after the try itself: an adopted pod's past, and the cleanup.
+
+    Args:
+        start: Airflow's (epoch).
+        end: Airflow's (epoch).
+        seen: what the worker saw.
+    """
     at, created = seen.moments, seen.status.created
     before: list[Phase] = []
     after: list[Phase] = []

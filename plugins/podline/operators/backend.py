@@ -89,7 +89,12 @@ class StageBackend:
         return None
 
     def run(self, task: StageTask, connection: "StoreConnection", log: Log) -> str:
-        """Run a stage, or follow the adopted one; pass its output to `log`, line by line.
+        """Run a stage, or follow the adopted one.
+
+        Args:
+            task: what it is to do.
+            connection: of the store.
+            log: takes its output, line by line.
 
         Returns:
             The sha256 that the stage gives its result in its last line.

@@ -14,6 +14,11 @@ _BAR_EVERY = 5.0  # seconds between two states of a progress bar
 class Transcript:
     """What a stage says: its lines go to the log, but for the last, which names the result.
 
+    Args:
+        stage: the stage's name.
+        nonce: of the try, which its last line repeats.
+        log: takes the others.
+
     Attributes:
         last: the last line that said something.
     """
@@ -26,7 +31,7 @@ class Transcript:
 
     def hear(self, line: str) -> "Stored | None":
         """Take a line; the result, if it was the one that names it."""
-        if stored := self.stored_in(line):
+        if stored := stored_in(line, self.nonce):
             return stored
         if self._blank:
             self._log("")
@@ -36,10 +41,6 @@ class Transcript:
             self._log(line)
             self.last = line
         return None
-
-    def stored_in(self, line: str) -> "Stored | None":
-        """The result, if the line is the one that names it."""
-        return stored_in(line, self.nonce)
 
 
 class Stored(NamedTuple):

@@ -61,7 +61,7 @@ class PodBackend(StageBackend):
         self._observed: Future[None] | None = None
 
     def prepare(self, connection: "StoreConnection") -> None:
-        """Have the store's Secret made, and with it a connection to the cluster."""
+        # The store's Secret, and with it a connection to the cluster.
         self._secret = ThreadPoolExecutor(1).submit(self._have_secret, connection)
 
     def run(self, task: StageTask, connection: "StoreConnection", log: Log) -> str:
@@ -113,7 +113,6 @@ class PodBackend(StageBackend):
         self.close()
 
     def why_stopped(self) -> str:
-        """What the cluster says of a pod whose stage was told to stop."""
         if self.stopped or self.pod is None:
             return ""
         until = time.monotonic() + _REASON_SECONDS
@@ -131,7 +130,6 @@ class PodBackend(StageBackend):
         return ""
 
     def fail(self) -> None:
-        """Delete the pod of a stage that failed, or keep it if the setting says so."""
         if self.pod is None or os.getppid() != self.supervisor:
             return  # without its supervisor this process is lost: the next try takes the pod over
         if settings.keep_failed_pods() and not self.stopped:
@@ -143,7 +141,6 @@ class PodBackend(StageBackend):
             self.close()
 
     def close(self) -> None:
-        """Delete the pod; waits for nothing."""
         if self.pod is not None:
             self._observed = ThreadPoolExecutor(1).submit(self._observe, self.pod)
             self.seen.moments.deleting = time.time()
@@ -158,12 +155,7 @@ class PodBackend(StageBackend):
                 self.say(pod_status.left_behind(pod_status.name_of(pod), explain(error)))
 
     def observe(self) -> None:
-        """Add what is to be known of the pod at its end, unless that was done beside its deletion.
-
-        Raises:
-            ApiException: its events may not be read.
-        """
-        if self._observed is not None:
+        if self._observed is not None:  # beside the pod's deletion
             self._observed.result()
         elif self.pod is not None:
             self._observe(self.pod)
@@ -205,7 +197,6 @@ class PodBackend(StageBackend):
         return Deferral(trigger, limit)
 
     def finish(self, event: "PodEnd", log: Log) -> str:
-        """Read the log of a pod whose trigger has ended, and say what came of it."""
         self.pod = pod = {"metadata": {"name": event["pod"], "namespace": event["namespace"]}}
         seen = self.seen
         seen.moments = replace(seen.moments, **event["moments"])
@@ -237,10 +228,7 @@ class PodBackend(StageBackend):
     # --- the try before
 
     def adopt(self, task: StageTask, number: int, tries: int) -> StageTask | None:
-        """Take over the pod of an earlier try that lost its worker, if it does the same work.
-
-        The pods of other earlier tries are deleted: nobody follows them any more.
-        """
+        # The pods of other earlier tries are deleted: nobody follows them any more.
         try:
             earlier = self._pods_of(task.prefix, number)
         except failures() as error:

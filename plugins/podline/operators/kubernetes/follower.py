@@ -19,6 +19,7 @@ from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import (
     CONNECT_SECONDS,
+    REQUEST,
     explain,
     failures,
     lines,
@@ -26,13 +27,14 @@ from podline.operators.kubernetes.pods import (
     status_of,
 )
 from podline.operators.kubernetes.startup import SILENCE, Patience, Progress
-from podline.operators.log_lines import Stored, Transcript, last_state
+from podline.operators.log_lines import Stored, Transcript, last_state, stored_in
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
 _LAST_WORDS = 3.0  # seconds in which the log of a container that ended must have come
 _CLOCKS = 60  # seconds that the cluster's clock may be off ours
+_STREAM = REQUEST | {"_request_timeout": (CONNECT_SECONDS, None)}
 
 
 class Follower:
@@ -116,7 +118,7 @@ class Follower:
     def _at_the_end(self) -> Stored:
         """The result, if the container's termination message names it: the log may break."""
         how = pod_status.ended(self.pod)
-        if how and (stored := self.transcript.stored_in(how.message)):
+        if how and (stored := stored_in(how.message, self.transcript.nonce)):
             return stored
         if pod_status.has_ended(self.pod):
             last = self.transcript.last
@@ -201,8 +203,7 @@ def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Ite
         resource_version=version,
         watch=True,
         timeout_seconds=3600,
-        _preload_content=False,
-        _request_timeout=(CONNECT_SECONDS, None),
+        **_STREAM,
     )
     for line in lines(response.stream(amt=None, decode_content=False)):
         yield json.loads(line)
@@ -219,9 +220,8 @@ def _log(client: "CoreV1Api", namespace: str, name: str, after: str) -> Iterator
         container=pod_status.CONTAINER,
         follow=True,
         timestamps=True,
-        since_seconds=max(since, 1) if since is not None else None,
-        _preload_content=False,
-        _request_timeout=(CONNECT_SECONDS, None),
+        since_seconds=None if since is None else max(since, 1),
+        **_STREAM,
     )
     yield from response.stream(amt=None, decode_content=False)
 

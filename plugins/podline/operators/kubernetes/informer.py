@@ -264,8 +264,7 @@ class PodWatch:
         answer = await client.list_namespaced_pod(
             self.namespace,
             label_selector=f"{STAGE_LABEL}=stage",
-            _preload_content=False,
-            _request_timeout=(CONNECT_SECONDS, _QUIET),
+            **REQUEST | {"_request_timeout": (CONNECT_SECONDS, _QUIET)},
             **query,
         )
         return await _checked(answer)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from podline.latency.observations import Event, Pull
-from podline.operators.kubernetes.pods import CONNECT_SECONDS
+from podline.operators.kubernetes.pods import CONNECT_SECONDS, REQUEST
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
@@ -35,13 +35,9 @@ def read_events(client: "CoreV1Api", namespace: str, uid: str) -> list[Said]:
     Raises:
         ApiException: they may not be listed.
     """
-    response = client.list_namespaced_event(
-        namespace,
-        field_selector=f"involvedObject.uid={uid}",
-        limit=100,
-        _preload_content=False,
-        _request_timeout=(CONNECT_SECONDS, CONNECT_SECONDS),
-    )
+    which = f"involvedObject.uid={uid}"
+    soon = REQUEST | {"_request_timeout": (CONNECT_SECONDS, CONNECT_SECONDS)}
+    response = client.list_namespaced_event(namespace, field_selector=which, limit=100, **soon)
     return sorted(json.loads(response.data)["items"], key=_place)
 
 

@@ -1,4 +1,4 @@
-"""Removing the pods that nobody follows any more."""
+"""The garbage collection of pods: it removes those that nobody follows any more."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ _YOUNG = timedelta(minutes=1)  # in which a try that just ended deletes its pod 
 States = Callable[[TryKey], str | None]
 
 
-def sweep(
+def collect(
     client: "CoreV1Api",
     namespace: str,
     state_of: States,
@@ -71,7 +71,14 @@ def _record(store: "Store", pod: Pod) -> None:
 def orphans(
     listed: Iterable[Pod], state_of: States, now: datetime, kept_for: timedelta
 ) -> list[Pod]:
-    """The pods among those listed that nobody follows; for the rest, see `sweep`."""
+    """The pods that nobody follows.
+
+    Args:
+        listed: the pods that there are.
+        state_of: gives the state of a pod's task instance.
+        now: the time.
+        kept_for: how long the pod of a failed stage is kept.
+    """
     return [pod for pod in listed if _is_orphan(pod, state_of, now, kept_for)]
 
 
@@ -86,8 +93,8 @@ def _is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) -
     return age > _YOUNG and state_of(where) not in FOLLOWED
 
 
-def sweep_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
-    """Sweep the namespace of the settings from inside a task; see `sweep`.
+def collect_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
+    """Remove them in the namespace of the settings from inside a task; see `collect`.
 
     Args:
         kept_for: how long the pod of a failed stage is kept.
@@ -95,7 +102,7 @@ def sweep_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
     """
     from podline.store import open_store
 
-    found = sweep(cluster(), settings.namespace(), states_for_task(ti), kept_for, open_store())
+    found = collect(cluster(), settings.namespace(), states_for_task(ti), kept_for, open_store())
     for name in found:
         _log.info("removed the pod %s", name)
     return found

@@ -89,9 +89,9 @@ def test_a_sweep(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
         return "running" if where.nonce == followed else "success"
 
     time.sleep(1.1)  # a pod's age is in whole seconds
-    assert pod_gc.sweep(pods.core, pods.namespace, state_of, DAY, dry_run=True) == [other]
+    assert pod_gc.collect(pods.core, pods.namespace, state_of, DAY, dry_run=True) == [other]
     assert sorted(pods.left()) == sorted([mine, other])
-    assert pod_gc.sweep(pods.core, pods.namespace, state_of, DAY, pods.store) == [other]
+    assert pod_gc.collect(pods.core, pods.namespace, state_of, DAY, pods.store) == [other]
     assert pods.left() == [mine]
     (key,) = [
         item.key for item in pods.store.list("runs/pods") if item.key.endswith("latency.json")
