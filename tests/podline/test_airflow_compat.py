@@ -1,5 +1,6 @@
 """Each bend of Airflow: that stock Airflow still makes it necessary, and that it works."""
 
+import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -7,9 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.cncf.kubernetes.hooks import kubernetes as hooks
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import DAG, BaseOperator, Param
-from airflow.sdk.exceptions import TaskDeferralError
+from airflow.sdk.exceptions import ErrorType, TaskDeferralError
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CommsDecoder, ErrorResponse, OKResponse
+from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 from kubernetes.client import Configuration
 
 from podline import airflow_compat
@@ -144,9 +149,7 @@ def test_params_that_are_wrong_are_refused_at_once() -> None:
 
 
 def test_a_hook_asks_for_no_connection() -> None:
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-
-    assert KubernetesHook(conn_id=None).conn_id == "kubernetes_default"
+    assert hooks.KubernetesHook(conn_id=None).conn_id == "kubernetes_default"
     assert airflow_compat.cluster_hook(Cluster()).conn_id is None
     hook = airflow_compat.cluster_hook(Cluster("c", "f", False, "x"))
     assert (hook.conn_id, hook.config_file, hook.cluster_context) == ("c", "f", "x")
@@ -156,15 +159,15 @@ def test_a_hook_asks_for_no_connection() -> None:
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which configuration the asynchronous client loads: a pod's own, or a file's."""
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import async_config
-
     found: list[str] = []
 
     async def load(config_file: str | None = None, **_: Any) -> None:
         found.append(config_file or "default")
 
-    monkeypatch.setattr(async_config, "load_kube_config", load)
-    monkeypatch.setattr(async_config, "load_incluster_config", lambda **_: found.append("account"))
+    monkeypatch.setattr(hooks.async_config, "load_kube_config", load)
+    monkeypatch.setattr(
+        hooks.async_config, "load_incluster_config", lambda **_: found.append("account")
+    )
     return found
 
 
@@ -174,26 +177,17 @@ async def connect(connection: Any) -> None:
 
 
 def test_the_stock_hook_takes_no_file_and_looks_for_no_account(loaded: list[str]) -> None:
-    import asyncio
-
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
-
-    asyncio.run(connect(AsyncKubernetesHook(conn_id=None, config_file="mine").get_conn()))
+    asyncio.run(connect(hooks.AsyncKubernetesHook(conn_id=None, config_file="mine").get_conn()))
     assert loaded == ["default"]
 
 
 def test_ours_does(loaded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
-    for account, cluster in (
-        (tmp_path, Cluster()),
-        (tmp_path / "none", Cluster()),
-        (tmp_path, Cluster(config_file="mine")),
-        (tmp_path, Cluster(in_cluster=False)),
-    ):
-        monkeypatch.setattr(airflow_compat, "_ACCOUNT", account)
+    monkeypatch.setattr(airflow_compat, "_ACCOUNT", tmp_path)
+    for cluster in (Cluster(), Cluster(config_file="mine"), Cluster(in_cluster=False)):
         asyncio.run(connect(airflow_compat.async_connection(cluster)))
-    assert loaded == ["account", "default", "mine", "default"]
+    monkeypatch.setattr(airflow_compat, "_ACCOUNT", tmp_path / "none")
+    asyncio.run(connect(airflow_compat.async_connection(Cluster())))
+    assert loaded == ["account", "mine", "default", "default"]
 
 
 # --- processes ----------------------------------------------------------------------------------
@@ -202,22 +196,13 @@ def test_ours_does(loaded: list[str], tmp_path: Path, monkeypatch: pytest.Monkey
 def test_plugins_are_loaded_in_processes_that_fork_tasks_and_in_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for command, forks in {
-        "scheduler": True,
-        "celery worker": True,
-        "celery flower": False,
-        "triggerer": False,
-        "api-server": False,
-    }.items():
+    forking = ("scheduler", "celery worker")
+    for command in (*forking, "celery flower", "triggerer", "api-server"):
         monkeypatch.setattr(sys, "argv", ["airflow", *command.split()])
-        assert airflow_compat.forks_tasks() is forks
+        assert airflow_compat.forks_tasks() is (command in forking)
 
 
 def test_whether_there_is_a_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import CommsDecoder
-    from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
-
     monkeypatch.delattr(task_runner, "SUPERVISOR_COMMS", raising=False)
     assert not airflow_compat.is_supervised()
     for kind, supervised in ((CommsDecoder, True), (InProcessSupervisorComms, False)):
@@ -227,20 +212,14 @@ def test_whether_there_is_a_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whether_a_try_is_resumed() -> None:
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    assert "_ti_context_from_server" in RuntimeTaskInstance.__annotations__
-    for told, resumed in ((None, False), (None, False), (SimpleNamespace(start_date=1), True)):
-        assert airflow_compat.is_resumed(SimpleNamespace(_ti_context_from_server=told)) is resumed
-    fresh = SimpleNamespace(_ti_context_from_server=SimpleNamespace(start_date=None))
-    assert not airflow_compat.is_resumed(fresh)
+    assert "_ti_context_from_server" in task_runner.RuntimeTaskInstance.__annotations__
+    for told, resumed in ((None, False), ((None,), False), ((1,), True)):
+        context = told and SimpleNamespace(start_date=told[0])
+        ti = SimpleNamespace(_ti_context_from_server=context)
+        assert airflow_compat.is_resumed(ti) is resumed
 
 
 def test_a_run_is_triggered_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.exceptions import ErrorType
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import ErrorResponse, OKResponse
-
     answers: list[Any] = [
         OKResponse(ok=True),
         ErrorResponse(error=ErrorType.DAGRUN_ALREADY_EXISTS),

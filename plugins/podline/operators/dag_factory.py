@@ -1,9 +1,10 @@
 """Makes DAGs from notebooks: each notebook's pipeline, its baseline, or the place of its errors."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from podline import settings
 from podline.airflow_compat import set_params
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.parameters import Parameter
-from podline.compiler.pipeline import Pipeline
+from podline.compiler.pipeline import Pipeline, Stage
 from podline.exceptions import NotebookError
 from podline.operators.base import BACKEND_PARAM
 from podline.operators.stage import NotebookOperator, StageOperator
@@ -87,24 +88,26 @@ def _pipeline_dag(pipeline: Pipeline) -> DAG:
         tags={"podline", "notebook", *about.tags},
         **_common(pipeline),
     ) as dag:
-        tasks: dict[str, BaseOperator] = {}
-        for stage in pipeline.stages:
-            tasks[stage.name] = StageOperator(
-                task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=_stage_doc(stage.parents)
-            )
-        for stage in pipeline.stages:
-            for parent in stage.parents:
-                tasks[parent] >> tasks[stage.name]
+        add_stages(pipeline, partial(_stage_task, pipeline))
     return dag
 
 
+def add_stages(pipeline: Pipeline, make: Callable[[Stage], BaseOperator]) -> None:
+    """Add a task for each stage to the DAG that is being made, in the order of the stages."""
+    tasks = {stage.name: make(stage) for stage in pipeline.stages}
+    for stage in pipeline.stages:
+        for parent in stage.parents:
+            tasks[parent] >> tasks[stage.name]
+
+
+def _stage_task(pipeline: Pipeline, stage: Stage) -> StageOperator:
+    doc = _stage_doc(stage.parents)
+    return StageOperator(task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=doc)
+
+
 def _baseline_dag(pipeline: Pipeline) -> DAG:
-    with DAG(
-        pipeline.name + BASELINE,
-        schedule=None,
-        tags={"podline", "baseline"},
-        **_common(pipeline),
-    ) as dag:
+    tags = {"podline", "baseline"}
+    with DAG(pipeline.name + BASELINE, schedule=None, tags=tags, **_common(pipeline)) as dag:
         NotebookOperator(task_id="notebook", pipeline=pipeline)
     return dag
 

@@ -19,7 +19,7 @@ from podline.compiler.compiler import compile_notebook
 from podline.compiler.pipeline import Pipeline
 from podline.contract import StageResult
 from podline.exceptions import NotebookError, StageError
-from podline.operators.dag_factory import notebook_params
+from podline.operators.dag_factory import add_stages, notebook_params
 from podline.operators.stage import StageOperator
 from podline.operators.task_spec import Input, input_of
 from podline.store.keys import RESULT
@@ -66,13 +66,7 @@ def stock_dag(pipeline: Pipeline) -> DAG:
         connection = settings.kubernetes_conn_id()
         about: dict[str, Any] = {"kubernetes_conn_id": connection} if connection else {}
         about["pod_template_dict"] = _POD  # which Airflow renders before it reads it
-        tasks = {
-            stage.name: KubernetesPodOperator(task_id=stage.name, **about)
-            for stage in pipeline.stages
-        }
-        for stage in pipeline.stages:
-            for parent in stage.parents:
-                tasks[parent] >> tasks[stage.name]
+        add_stages(pipeline, lambda stage: KubernetesPodOperator(task_id=stage.name, **about))
     return dag
 
 
