@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections import deque
-from typing import Any
+from typing import Any, TypedDict
 
 import aiohttp
 from airflow.executors.workloads.trigger import RunTrigger
@@ -22,6 +22,8 @@ from airflow.jobs.triggerer_job_runner import (
 )
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import TriggerEvent
+
+Arguments = dict[str, Any]  # of a trigger
 
 # Shared with the process that runs the triggers, which is forked.
 _requests = multiprocessing.Value("q", 0)
@@ -82,7 +84,7 @@ class Supervisor(TriggerRunnerSupervisor):
     def on_trigger_failure(self, trigger_id: int, exc: list[str] | None) -> None:
         raise SystemExit("".join(exc or ["a trigger ended without an event"]))
 
-    def give(self, triggers: dict[int, dict[str, Any]], classpath: str) -> None:
+    def give(self, triggers: dict[int, Arguments], classpath: str) -> None:
         """Have triggers run."""
         for number, arguments in triggers.items():
             packed = Trigger.encrypt_kwargs(arguments)
@@ -98,8 +100,31 @@ class Supervisor(TriggerRunnerSupervisor):
 _came: dict[int, float] = {}
 
 
-def measure(classpath: str, triggers: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """Run the first trigger, then all others at once until each had its event, or for too long."""
+class Memory(TypedDict):
+    """Of the process, in MB: before any trigger, after the first, and at most."""
+
+    fresh: float
+    warm: float
+    peak: float
+
+
+class Found(TypedDict):
+    """What triggers cost: when each one's event came and all ran (epoch), requests, memory."""
+
+    events: dict[str, float]
+    all_ran: float | None
+    requests: int
+    memory_mb: Memory
+
+
+def measure(classpath: str, triggers: dict[str, Arguments], seconds: float) -> Found:
+    """Run the first trigger, then all others at once until each had its event, or for too long.
+
+    Args:
+        classpath: the triggers' class.
+        triggers: what each is made from, by name.
+        seconds: how long is too long.
+    """
     names = dict(enumerate(triggers, start=1))
     numbered = {number: triggers[name] for number, name in names.items()}
     supervisor = Supervisor.start(job=None, capacity=len(triggers))
@@ -115,7 +140,7 @@ def measure(classpath: str, triggers: dict[str, dict[str, Any]], seconds: float)
     while len(_came) < len(names) and time.time() < deadline:
         supervisor.run_once()
         peak = max(peak, supervisor.memory())
-    found = {
+    found: Found = {
         "events": {names[number]: at for number, at in _came.items() if number > 1},
         "all_ran": _running.value if _most.value == len(numbered) else None,
         "requests": _requests.value - requests,

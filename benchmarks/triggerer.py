@@ -32,6 +32,8 @@ from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from benchmarks.trigger_runner import Arguments, Found
+
 OURS, STOCK = "ours", "stock"
 LIMITS = {"requests": 3.0, "memory_mb": 0.3, "p99_s": 0.5}  # a stage: the issue's goals
 _CLASSES = {
@@ -90,9 +92,15 @@ def namespace(api: Any) -> Iterator[str]:
 
 
 def pod(name: str, nonce: str, node: str, end: float) -> dict[str, Any]:
-    """A pod as large as a stage's, which runs until `end` and then names its result.
+    """A pod as large as a stage's, which runs for some time and then names its result.
 
     It is bound to its node from the start, so that the scheduler has no part in it.
+
+    Args:
+        name: the pod's.
+        nonce: of the try.
+        node: where it runs.
+        end: until when (epoch).
     """
     return {
         "metadata": {
@@ -121,7 +129,14 @@ def pod(name: str, nonce: str, node: str, end: float) -> dict[str, Any]:
 
 
 def watch_ends(space: str, version: str, names: set[str], result: "Connection") -> None:
-    """Send when a watch brought the end of each pod; runs in a process of its own."""
+    """Send when a watch brought the end of each pod; runs in a process of its own.
+
+    Args:
+        space: the pods' namespace.
+        version: the resource version from which it watches.
+        names: the pods'.
+        result: takes the times (epoch), by name.
+    """
     response = client().list_namespaced_pod(
         space, watch=True, resource_version=version, _preload_content=False
     )
@@ -143,7 +158,13 @@ def watch_ends(space: str, version: str, names: set[str], result: "Connection") 
 
 @contextmanager
 def watched(space: str, version: str, names: set[str]) -> Iterator["Connection"]:
-    """The end of a pipe where the pods' ends come, once all have ended."""
+    """The end of a pipe where the pods' ends come, once all have ended; see `watch_ends`.
+
+    Args:
+        space: the pods' namespace.
+        version: the resource version from which they are watched.
+        names: the pods'.
+    """
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
     process = spawn.Process(target=watch_ends, args=(space, version, names, there), daemon=True)
@@ -154,8 +175,15 @@ def watched(space: str, version: str, names: set[str]) -> Iterator["Connection"]
         process.kill()
 
 
-def arguments(kind: str, space: str, name: str, nonce: str) -> dict[str, Any]:
-    """What a pod's trigger is made from."""
+def arguments(kind: str, space: str, name: str, nonce: str) -> "Arguments":
+    """What a pod's trigger is made from.
+
+    Args:
+        kind: whose.
+        space: the pod's namespace.
+        name: the pod's.
+        nonce: of the try.
+    """
     now = time.time()
     if kind == STOCK:
         pod = {"pod_name": name, "pod_namespace": space, "base_container_name": CONTAINER}
@@ -164,8 +192,18 @@ def arguments(kind: str, space: str, name: str, nonce: str) -> dict[str, Any]:
     return {"pod": name, "namespace": space, **stage, "startup_seconds": 600, "created": now}
 
 
-def run_triggers(kind: str, triggers: dict[str, Any], seconds: float, home: str) -> dict[str, Any]:
-    """Run triggers in a fresh process; see `benchmarks.trigger_runner`."""
+def run_triggers(kind: str, triggers: "dict[str, Arguments]", seconds: float, home: str) -> "Found":
+    """Run triggers in a fresh process; see `benchmarks.trigger_runner`.
+
+    Args:
+        kind: whose.
+        triggers: what each is made from, by name.
+        seconds: for how long at most.
+        home: AIRFLOW_HOME.
+
+    Raises:
+        SystemExit: the process failed.
+    """
     task = {"classpath": _CLASSES[kind], "triggers": triggers, "seconds": seconds}
     environment = os.environ | {
         "AIRFLOW_HOME": home,
@@ -179,12 +217,19 @@ def run_triggers(kind: str, triggers: dict[str, Any], seconds: float, home: str)
     )
     if run.returncode:
         raise SystemExit(f"the triggers' process ended with {run.returncode}: {run.stdout[-2000:]}")
-    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    found: Found = json.loads(run.stdout.splitlines()[-1])
     return found
 
 
-def measure(api: Any, nodes: list[str], kind: str, n: int, home: str) -> dict[str, Any]:
+def measure(api: Any, nodes: list[str], kind: str, n: int, home: str) -> dict[str, float]:
     """Create pods that end all at one time, run their triggers; returns what a stage costs.
+
+    Args:
+        api: of the cluster.
+        nodes: where the pods run.
+        kind: whose triggers.
+        n: how many.
+        home: AIRFLOW_HOME.
 
     Raises:
         SystemExit: pods did not end, or not while all triggers ran.
@@ -210,8 +255,14 @@ def measure(api: Any, nodes: list[str], kind: str, n: int, home: str) -> dict[st
             return evaluate(kind, n, found, ends.recv())
 
 
-def evaluate(kind: str, n: int, found: dict[str, Any], ends: dict[str, float]) -> dict[str, Any]:
-    """What one run of so many triggers gave.
+def evaluate(kind: str, n: int, found: "Found", ends: dict[str, float]) -> dict[str, float]:
+    """What one run of triggers gave.
+
+    Args:
+        kind: whose.
+        n: how many.
+        found: what they cost.
+        ends: when the pods ended (epoch), by name.
 
     Raises:
         SystemExit: a pod ended before all triggers ran, so that they did not run at once.
@@ -227,7 +278,7 @@ def evaluate(kind: str, n: int, found: dict[str, Any], ends: dict[str, float]) -
         "p99_s": late[min(len(late) - 1, round(0.99 * len(late)))],
         "max_s": late[-1],
     }
-    result: dict[str, Any] = {name: round(value, 4) for name, value in costs.items()}
+    result = {name: round(value, 4) for name, value in costs.items()}
     result["without_event"] = n - len(late)
     result["ends_spread_s"] = round(max(ends.values()) - min(ends.values()), 1)
     result["first_trigger_mb"] = round(memory["warm"] - memory["fresh"], 1)

@@ -15,17 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from podline.exceptions import StageError
 from podline.latency.observations import Moments
-from podline.operators.kubernetes import pod_status
+from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
-from podline.operators.kubernetes.pods import (
-    CONNECT_SECONDS,
-    REQUEST,
-    explain,
-    failures,
-    lines,
-    read_pod,
-    status_of,
-)
 from podline.operators.kubernetes.startup import SILENCE, Patience, Progress
 from podline.operators.log_lines import Stored, Transcript, last_state, stored_in
 
@@ -34,7 +25,7 @@ if TYPE_CHECKING:
 
 _LAST_WORDS = 3.0  # seconds in which the log of a container that ended must have come
 _CLOCKS = 60  # seconds that the cluster's clock may be off ours
-_STREAM = REQUEST | {"_request_timeout": (CONNECT_SECONDS, None)}
+_STREAM = pods.REQUEST | {"_request_timeout": (pods.CONNECT_SECONDS, None)}
 
 
 class Follower:
@@ -147,9 +138,9 @@ class Follower:
 
     def _read_pod(self) -> None:
         try:
-            self._heard("MODIFIED", read_pod(self.client, self.pod))
-        except failures() as error:
-            if status_of(error) != 404:
+            self._heard("MODIFIED", pods.read_pod(self.client, self.pod))
+        except pods.failures() as error:
+            if pods.status_of(error) != 404:
                 raise
             self._note_gone()
 
@@ -175,8 +166,8 @@ class Follower:
         from kubernetes.client import VersionApi
 
         try:
-            VersionApi(self.client.api_client).get_code(_request_timeout=(CONNECT_SECONDS, 5))
-        except failures():
+            VersionApi(self.client.api_client).get_code(_request_timeout=(pods.CONNECT_SECONDS, 5))
+        except pods.failures():
             pass  # the watch will tell
 
     def _keep(self, read: Callable[[Patience], None], trouble: str) -> None:
@@ -186,12 +177,12 @@ class Follower:
             try:
                 read(patience)
                 patience.worked()
-            except failures() as error:
+            except pods.failures() as error:
+                why = pods.explain(error)
                 if patience.broke(time.monotonic()):
-                    self.news.put(("trouble", f"{trouble}: {explain(error)}; it is tried again"))
+                    self.news.put(("trouble", f"{trouble}: {why}; it is tried again"))
                 if patience.is_over(time.monotonic()):
-                    why = f"{trouble}, for {SILENCE:g} s: {explain(error)}"
-                    self.news.put(("broken", why))
+                    self.news.put(("broken", f"{trouble}, for {SILENCE:g} s: {why}"))
                     return
             self.over.wait(patience.wait)
 
@@ -205,7 +196,7 @@ def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Ite
         timeout_seconds=3600,
         **_STREAM,
     )
-    for line in lines(response.stream(amt=None, decode_content=False)):
+    for line in pods.lines(response.stream(amt=None, decode_content=False)):
         yield json.loads(line)
 
 
@@ -228,6 +219,6 @@ def _log(client: "CoreV1Api", namespace: str, name: str, after: str) -> Iterator
 
 def _stamped(chunks: Iterator[bytes]) -> Iterator[tuple[str, str]]:
     """Yield the time stamps and the lines of a log: RFC 3339 in UTC, so that they sort as text."""
-    for line in lines(chunks):
+    for line in pods.lines(chunks):
         stamp, _, text = line.decode(errors="replace").partition(" ")
         yield stamp, last_state(text)

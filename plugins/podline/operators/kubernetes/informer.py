@@ -16,15 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from podline.airflow_compat import Cluster, async_connection
 from podline.exceptions import StageError
-from podline.operators.kubernetes import pod_status
+from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import STAGE_LABEL, Pod
-from podline.operators.kubernetes.pods import (
-    CONNECT_SECONDS,
-    GRACE_SECONDS,
-    REQUEST,
-    explain,
-    status_of,
-)
 from podline.operators.kubernetes.startup import SILENCE, Patience
 
 if TYPE_CHECKING:
@@ -154,11 +147,11 @@ class PodWatch:
         try:
             client = await self._connect()
             answer = await client.delete_namespaced_pod(
-                name, self.namespace, grace_period_seconds=GRACE_SECONDS, **REQUEST
+                name, self.namespace, grace_period_seconds=pods.GRACE_SECONDS, **pods.REQUEST
             )
             (await _checked(answer, 404)).release()
         except _failures() as error:
-            raise StageError(explain(error)) from None
+            raise StageError(pods.explain(error)) from None
 
     async def close(self) -> None:
         """End the watch and its connection."""
@@ -178,7 +171,7 @@ class PodWatch:
         try:
             await self._keep_watching()
         except Exception as error:  # whatever it is, those who wait must know
-            self.broken = f"the pods of {self.namespace!r} cannot be watched: {explain(error)}"
+            self.broken = f"the pods of {self.namespace!r} cannot be watched: {pods.explain(error)}"
             self._tell_all()
 
     async def _keep_watching(self) -> None:
@@ -187,8 +180,8 @@ class PodWatch:
             try:
                 await self._watch(await self._connect(), patience)
             except _failures() as error:
-                if status_of(error) != 410:
-                    self._note_trouble(patience, explain(error))
+                if pods.status_of(error) != 410:
+                    self._note_trouble(patience, pods.explain(error))
                 await self._disconnect()
             self._complete = False
             await asyncio.sleep(patience.wait)
@@ -264,7 +257,7 @@ class PodWatch:
         answer = await client.list_namespaced_pod(
             self.namespace,
             label_selector=f"{STAGE_LABEL}=stage",
-            **REQUEST | {"_request_timeout": (CONNECT_SECONDS, _QUIET)},
+            **pods.REQUEST | {"_request_timeout": (pods.CONNECT_SECONDS, _QUIET)},
             **query,
         )
         return await _checked(answer)

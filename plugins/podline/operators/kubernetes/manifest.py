@@ -19,17 +19,8 @@ from podline.airflow_compat import make_pod
 from podline.compiler.tags import StageSettings
 from podline.contract import StageTask
 from podline.operators.backend import TryContext
+from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
-from podline.operators.kubernetes.pods import (
-    EXECUTE,
-    GRACE_SECONDS,
-    NONCE,
-    PREFIX,
-    START,
-    TRIES,
-    TRY,
-    WORK,
-)
 
 if TYPE_CHECKING:
     from podline.compiler.pipeline import Pipeline
@@ -97,7 +88,7 @@ def _defaults(pipeline: "Pipeline") -> _Parameters:
         "pod_template_file": settings.pod_template(),
         "security_context": pod_security(),
         "container_security_context": container_security(),
-        "termination_grace_period": GRACE_SECONDS,
+        "termination_grace_period": pods.GRACE_SECONDS,
         "container_resources": k8s.V1ResourceRequirements(
             requests=settings.requests(), limits=settings.limits()
         ),
@@ -140,13 +131,13 @@ def _identity(task: StageTask, tags: StageSettings, ti: Any) -> _Parameters:
         "labels": {**tags.labels, STAGE_LABEL: "stage"},
         "annotations": {
             **tags.annotations,
-            NONCE: task.nonce,
-            PREFIX: task.prefix,
-            WORK: task.work,
-            TRY: str(ti.try_number),
-            TRIES: str(ti.max_tries),
-            START: str(ti.start_date.timestamp()),
-            EXECUTE: str(time.time()),
+            pods.NONCE: task.nonce,
+            pods.PREFIX: task.prefix,
+            pods.WORK: task.work,
+            pods.TRY: str(ti.try_number),
+            pods.TRIES: str(ti.max_tries),
+            pods.START: str(ti.start_date.timestamp()),
+            pods.EXECUTE: str(time.time()),
         },
         "cmds": ["python", "-m", "podline.runner"],
     }

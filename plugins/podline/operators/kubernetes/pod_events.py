@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from podline.latency.observations import Event, Pull
-from podline.operators.kubernetes.pods import CONNECT_SECONDS, REQUEST
+from podline.operators.kubernetes import pods
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
@@ -36,7 +36,7 @@ def read_events(client: "CoreV1Api", namespace: str, uid: str) -> list[Said]:
         ApiException: they may not be listed.
     """
     which = f"involvedObject.uid={uid}"
-    soon = REQUEST | {"_request_timeout": (CONNECT_SECONDS, CONNECT_SECONDS)}
+    soon = pods.REQUEST | {"_request_timeout": (pods.CONNECT_SECONDS, pods.CONNECT_SECONDS)}
     response = client.list_namespaced_event(namespace, field_selector=which, limit=100, **soon)
     return sorted(json.loads(response.data)["items"], key=_place)
 

@@ -254,6 +254,15 @@ async def event_of(trigger: StageTrigger) -> dict[str, Any]:
     raise AssertionError("no event")
 
 
+async def later_event(pod: str) -> dict[str, Any]:
+    """The event of a trigger that begins while another one waits."""
+    first = asyncio.create_task(event_of(a_trigger()))
+    await asyncio.sleep(0.05)
+    found = await event_of(a_trigger(pod=pod))
+    first.cancel()
+    return found
+
+
 def test_all_triggers_share_one_list_and_one_watch(serve: Any) -> None:
     names = [f"p{number}" for number in range(50)]
     half = len(names) // 2
@@ -330,28 +339,14 @@ def test_a_pod_that_nobody_has_seen_is_looked_for_once(
     monkeypatch.setattr(informer, "_UNSEEN", 0.05)
     server = serve(listing(pod(RUNNING)), QUIET, listing(pod(RUNNING)), QUIET)
 
-    async def late() -> Any:
-        first = asyncio.create_task(event_of(a_trigger()))
-        await asyncio.sleep(0.01)
-        found = await event_of(a_trigger(pod="absent"))
-        first.cancel()
-        return found
-
-    assert "was deleted" in run(late())["error"]
+    assert "was deleted" in run(later_event("absent"))["error"]
     assert server.count(watch=False) == 2
 
 
 def test_a_later_trigger_asks_for_nothing(serve: Any) -> None:
     server = serve(listing(pod(RUNNING)), events(("ADDED", pod(ENDED, "q")), stays=True))
 
-    async def later() -> Any:
-        first = asyncio.create_task(event_of(a_trigger()))
-        await asyncio.sleep(0.05)
-        found = await event_of(a_trigger(pod="q"))
-        first.cancel()
-        return found
-
-    assert run(later())["stored"] == STORED
+    assert run(later_event("q"))["stored"] == STORED
     assert len(server.asked) == 2
 
 
