@@ -1,4 +1,4 @@
-"""One watch for all the stages' pods of a namespace, shared by the triggers of a triggerer.
+"""One informer of all the stages' pods of a namespace, shared by the triggers of a triggerer.
 
 It lists once and watches from there on, so that a stage costs the API server no request of its
 own. A watch that breaks begins with a fresh list. Of a pod only its outline is kept.
@@ -39,36 +39,36 @@ class Seen(NamedTuple):
 
 
 @asynccontextmanager
-async def shared_watch(cluster: Cluster, namespace: str) -> AsyncIterator["PodWatch"]:
-    """The watch of a namespace, the same for all who are here at a time."""
+async def shared_informer(cluster: Cluster, namespace: str) -> AsyncIterator["PodInformer"]:
+    """The informer of a namespace, the same for all who are here at a time."""
     key = (asyncio.get_running_loop(), cluster, namespace)
-    if key not in _watches:
-        _watches[key] = PodWatch(cluster, namespace)
-    watch = _watches[key]
-    watch.users += 1
+    if key not in _informers:
+        _informers[key] = PodInformer(cluster, namespace)
+    informer = _informers[key]
+    informer.users += 1
     try:
-        yield watch
+        yield informer
     finally:
-        watch.users -= 1
-        if not watch.users:
-            del _watches[key]
-            await watch.close()
+        informer.users -= 1
+        if not informer.users:
+            del _informers[key]
+            await informer.close()
 
 
 class Place:
     """Where one pod's news arrive."""
 
-    def __init__(self, watch: "PodWatch", name: str) -> None:
-        self._watch, self._name = watch, name
+    def __init__(self, informer: "PodInformer", name: str) -> None:
+        self._informer, self._name = informer, name
         self._news = asyncio.Event()
 
     @property
     def seen(self) -> Seen | None:
         """What is known of the pod; None: nothing yet."""
-        return self._watch.pods.get(self._name)
+        return self._informer.pods.get(self._name)
 
     async def wait(self, seconds: float = math.inf) -> bool:
-        """Wait for news, of the pod or of the watch; whether there were some in time.
+        """Wait for news, of the pod or of the informer; whether there were some in time.
 
         Raises:
             StageError: the cluster cannot be watched.
@@ -76,7 +76,7 @@ class Place:
         if self.seen is None and seconds > _UNSEEN:
             if await self._wait(_UNSEEN):
                 return True
-            self._watch.look_again()
+            self._informer.look_again()
             seconds -= _UNSEEN
         return await self._wait(seconds)
 
@@ -87,8 +87,8 @@ class Place:
         except TimeoutError:
             return False
         self._news.clear()
-        if self._watch.broken:
-            raise StageError(self._watch.broken)
+        if self._informer.broken:
+            raise StageError(self._informer.broken)
         return True
 
     def tell(self) -> None:
@@ -96,7 +96,7 @@ class Place:
         self._news.set()
 
 
-class PodWatch:
+class PodInformer:
     """Watches the pods of stages in a namespace while somebody has a place.
 
     Attributes:
@@ -154,7 +154,7 @@ class PodWatch:
             raise StageError(pods.explain(error)) from None
 
     async def close(self) -> None:
-        """End the watch and its connection."""
+        """End it, and its connection."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -282,7 +282,7 @@ class PodWatch:
             await self._connection.aclose()
 
 
-_watches: dict[tuple[asyncio.AbstractEventLoop, Cluster, str], PodWatch] = {}
+_informers: dict[tuple[asyncio.AbstractEventLoop, Cluster, str], PodInformer] = {}
 
 
 async def _checked(answer: Any, *expected: int) -> "ClientResponse":

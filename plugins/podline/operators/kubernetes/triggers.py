@@ -22,7 +22,7 @@ from podline.store.keys import nonce_of
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from podline.operators.kubernetes.informer import Place, PodWatch
+    from podline.operators.kubernetes.informer import Place, PodInformer
 
 _PHASE_SECONDS = 10.0  # from the container's end until its pod must say how it ended
 
@@ -96,10 +96,10 @@ class StageTrigger(BaseTrigger):
         """Wait for the end."""
         progress = Progress(self.pod, self.startup_seconds, self.log.warning)
         progress.moments.triggered = time.time()
-        async with self._watch() as watch:
+        async with self._informer() as informer:
             try:
-                with watch.place(self.pod) as place:
-                    outcome = await self._outcome(watch, place, progress)
+                with informer.place(self.pod) as place:
+                    outcome = await self._outcome(informer, place, progress)
             except StageError as error:
                 outcome = {"error": str(error)}
         self.over = True
@@ -123,27 +123,29 @@ class StageTrigger(BaseTrigger):
         """Delete the pod: its task was marked or cleared; a triggerer that stops calls nothing."""
         if self.over:
             return
-        async with self._watch() as watch:
+        async with self._informer() as informer:
             try:
-                await watch.delete(self.pod)
+                await informer.delete(self.pod)
             except StageError as error:
                 self.log.warning("%s", pod_status.left_behind(self.pod, str(error)))
 
-    def _watch(self) -> "AbstractAsyncContextManager[PodWatch]":
+    def _informer(self) -> "AbstractAsyncContextManager[PodInformer]":
         # It needs the Kubernetes modules, which no triggerer without such a trigger should load.
-        from podline.operators.kubernetes.informer import shared_watch
+        from podline.operators.kubernetes.informer import shared_informer
 
-        return shared_watch(Cluster(**self.cluster), self.namespace)
+        return shared_informer(Cluster(**self.cluster), self.namespace)
 
-    async def _outcome(self, watch: "PodWatch", place: "Place", progress: Progress) -> Outcome:
+    async def _outcome(
+        self, informer: "PodInformer", place: "Place", progress: Progress
+    ) -> Outcome:
         said, ended = "", None
         while True:
             limit, otherwise = self._limit(progress, ended)
             if not await place.wait(limit - time.time()):
                 return otherwise
-            if watch.trouble and watch.trouble != said:
-                self.log.warning("%s", watch.trouble)
-            said = watch.trouble
+            if informer.trouble and informer.trouble != said:
+                self.log.warning("%s", informer.trouble)
+            said = informer.trouble
             if place.seen is None:
                 continue
             pod, gone = place.seen

@@ -14,7 +14,7 @@ from podline.airflow_compat import Cluster
 from podline.contract import RESULT_MARK
 from podline.exceptions import StageError
 from podline.operators.kubernetes import informer, pod_status, startup
-from podline.operators.kubernetes.informer import PodWatch, Seen, shared_watch
+from podline.operators.kubernetes.informer import PodInformer, Seen, shared_informer
 from podline.operators.kubernetes.startup import Patience, Progress
 from podline.operators.kubernetes.triggers import StageTrigger
 
@@ -234,10 +234,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
     def by(*answers: Any) -> Server:
         server = Server(*answers)
 
-        async def connect(self: PodWatch) -> Server:
+        async def connect(self: PodInformer) -> Server:
             return server
 
-        monkeypatch.setattr(PodWatch, "_connect", connect)
+        monkeypatch.setattr(PodInformer, "_connect", connect)
         return server
 
     return by
@@ -279,7 +279,7 @@ def test_all_triggers_share_one_list_and_one_watch(serve: Any) -> None:
     assert {event["stored"][0] for event in found} == {"1234"}
     assert [event["pod"] for event in found] == names
     assert [query.get("_continue") for query in server.asked] == ["", "token", None]
-    assert informer._watches == {}
+    assert informer._informers == {}
 
 
 def test_a_version_that_is_too_old_begins_with_a_fresh_list(serve: Any) -> None:
@@ -357,7 +357,7 @@ def test_what_is_deleted_is_forgotten(serve: Any) -> None:
     )
 
     async def known() -> dict[str, Seen]:
-        async with shared_watch(Cluster(), "ns") as watch:
+        async with shared_informer(Cluster(), "ns") as watch:
             with watch.place("p") as place:
                 while "q" in watch.pods or "p" not in watch.pods:
                     await place.wait(0.01)
