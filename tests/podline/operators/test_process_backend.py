@@ -13,6 +13,7 @@ from podline.contract import StageTask
 from podline.operators import process_backend
 from podline.operators.process_backend import ProcessBackend, environment
 from podline.store import StoreConnection
+from tests.support.tries import PLAN
 
 CONNECTION = StoreConnection("podline_store", "bucket", "http://127.0.0.1:1", "key", "secret")
 
@@ -44,11 +45,8 @@ def test_the_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def task(monkeypatch: pytest.MonkeyPatch) -> StageTask:
-    from podline.contract import StagePlan
-
-    plan = StagePlan("n", "0", "train", 0, {}, (), (), (), {}, (), (), (), {}, {}, 0)
-    return StageTask(plan, (), "runs/n", "abc")
+def task() -> StageTask:
+    return StageTask(PLAN, (), "runs/n", "abc")
 
 
 def _ended(code: str) -> "subprocess.Popen[bytes]":

@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 
-from podline.airflow_compat import Cluster
-from podline.compiler.tags import StageSettings
-from podline.contract import StagePlan, StageTask
-from podline.latency.observations import Observed
-from podline.operators.backend import TryContext
+from podline.contract import StageTask
 from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.backend import PodBackend
 from podline.store.keys import TryKey
-
-PLAN = StagePlan("n", "0", "train", 0, {}, (), (), (), {}, (), (), (), {}, {}, 0)
+from tests.support.tries import PLAN, try_context
 
 
 def where(number: int, task: str = "train") -> TryKey:
@@ -30,13 +25,10 @@ def pod(number: int, stage: str = "train", **about: Any) -> dict[str, Any]:
     key, work = where(number, stage), task(number).work
     notes = {"prefix": key.prefix, "nonce": key.nonce, "try": number, "tries": 2, "work": work}
     notes |= {"start": 1.0, "execute": 2.0}
-    given = {"annotations": {f"podline/{name}": str(value) for name, value in notes.items()}}
-    given |= {"creationTimestamp": "2026-01-01T00:00:00Z", "namespace": "ns"}
-    return {
-        "metadata": {"name": f"{stage}-{number}", **given, **about},
-        "spec": {"containers": []},
-        "status": {},
-    }
+    about |= {"annotations": {f"podline/{name}": str(value) for name, value in notes.items()}}
+    about |= {"creationTimestamp": "2026-01-01T00:00:00Z", "namespace": "ns"}
+    about["name"] = f"{stage}-{number}"
+    return {"metadata": about, "spec": {"containers": []}, "status": {}}
 
 
 class Client:
@@ -55,11 +47,7 @@ class Client:
 
 def a_backend(client: Client, monkeypatch: pytest.MonkeyPatch) -> PodBackend:
     monkeypatch.setenv("AIRFLOW__PODLINE__LATENCY", "none")  # nobody asks for events
-    log = SimpleNamespace(warning=lambda text: None)
-    operator: Any = SimpleNamespace(client=client, namespace="ns", log=log)
-    nothing: Any = None
-    context = TryContext(operator, Cluster(), nothing, StageSettings(), nothing, Observed())
-    return PodBackend(context)
+    return PodBackend(try_context(client))
 
 
 KEPT = {"labels": {pods.KEPT_LABEL: "true"}}
