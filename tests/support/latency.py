@@ -78,7 +78,6 @@ def record(task: str, start: float = 0.0, **changes: Any) -> Record:
     return Record.model_validate({**which, **times, **about, **changes})
 
 
-
 def stage_result(
     phases: tuple[StagePhase, ...], cells: tuple[CellTime, ...] = (), **changes: Any
 ) -> StageResult:

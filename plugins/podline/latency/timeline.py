@@ -29,7 +29,9 @@ class Timeline:
         self.limit_to(end)
         self.phases: list[Phase] = []
 
-    def until(self, name: PhaseName, at: float | None, source: Source, precision: float = _FINE) -> None:
+    def until(
+        self, name: PhaseName, at: float | None, source: Source, precision: float = _FINE
+    ) -> None:
         """Add a phase; it ends not before it began, and not after the limit.
 
         Args:
