@@ -47,7 +47,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(drawing: Drawing, frame: pd.DataFrame, narrow: bool = False, form: str = "svg") -> bytes:
-    """Draw a figure; the same frame gives the same bytes.
+    """Draw a figure; the same frame gives the same bytes, on any machine.
 
     Args:
         drawing: makes the figure of a frame, wide or narrow.
@@ -58,8 +58,14 @@ def draw(drawing: Drawing, frame: pd.DataFrame, narrow: bool = False, form: str 
     with sns.axes_style("whitegrid"), mpl.rc_context(_STYLE):
         file = io.BytesIO()
         metadata = {"Date": None} if form == "svg" else None
-        drawing(frame, narrow).savefig(file, format=form, metadata=metadata, dpi=150)
+        drawing(rounded(frame), narrow).savefig(file, format=form, metadata=metadata, dpi=150)
         return file.getvalue()
+
+
+def rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Round a table to nine digits: what follows is the processor's, and no result."""
+    numbers = frame.select_dtypes("float").map(lambda value: float(f"{value:.9g}"))
+    return frame.assign(**numbers)
 
 
 def panels(
