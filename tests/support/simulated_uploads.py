@@ -71,13 +71,13 @@ def _row(
 
 def about(**changes: Any) -> dict[str, Any]:
     """What there is to say about it."""
-    sitting = {
+    session = {
         "machine": "a machine", "processors": 2, "memory_bytes": 16e9, "kernel": "6.12",
         "started": 1.8e9, "ended": 1.8e9 + 3600, "versions": {"podline": "0.1.0"},
     }  # fmt: skip
     return {
         "sweep": "simulated", "seed": 1, "stores": [CLUSTER, MACHINE],
         "design": {"place": "pod"}, "planned": 8,
-        "sittings": [{"sitting": n, **sitting} for n in (1, 2)],
+        "sessions": [{"session": n, **session} for n in (1, 2)],
         "interruptions": [], "failed": [],
     } | changes  # fmt: skip

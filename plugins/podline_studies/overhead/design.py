@@ -1,5 +1,6 @@
 """What a study measures: combinations of sizes and backends, in an order that a seed makes."""
 
+import itertools
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -92,18 +93,12 @@ class Preset:
     repeats: int
 
 
+_CROSSED = itertools.product((10_000, 100_000, 1_500_000), (10_000, 300_000, 10_000_000))
 PRESETS = {
     "quick": Preset(((10_000, 10_000), (1_000_000, 10_000)), 3),
     # Where data is largest, training, which takes a fixed number of steps, is the same again.
-    "full": Preset(
-        (
-            *((data, model) for data in (10_000, 100_000, 1_500_000)
-              for model in (10_000, 300_000, 10_000_000)),
-            (10_000_000, 10_000),
-        ),
-        8,
-    ),
-}  # fmt: skip
+    "full": Preset((*_CROSSED, (10_000_000, 10_000)), 8),
+}
 
 
 def from_params(params: Mapping[str, Any]) -> Design:

@@ -6,7 +6,7 @@ child process's, from spawn to exit. Either is the sum of `PARTS`, along the cri
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from podline.contract import Json, StageResult
@@ -89,13 +89,13 @@ class Measurement(Json):
     dag_id: str
     run_id: str
     state: str
-    failure: str
-    started: float | None
-    wall: float | None
-    parts: dict[str, float]
-    counts: dict[str, float]
-    stages: tuple[StageTimes, ...]
-    tries: int
+    failure: str = ""
+    started: float | None = None
+    wall: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+    stages: tuple[StageTimes, ...] = ()
+    tries: int = 0
 
     @property
     def index(self) -> int:
@@ -194,11 +194,8 @@ def measure(
         raise MeasuringError(
             f"{blank.dag_id} {blank.run_id} left no record. fix: set [podline] latency to all"
         )
-    counts = {
-        name: task.result.metrics[name]
-        for task in tasks.values() if task.result
-        for name in COUNTS if name in task.result.metrics
-    }  # fmt: skip
+    metrics = [task.result.metrics for task in tasks.values() if task.result]
+    counts = {name: of[name] for of in metrics for name in COUNTS if name in of}
     found = replace(blank, counts=counts, tries=tries)
     if blank.combination.backend == BASELINE:
         return _of_baseline(_as_stages_have_it(records[0], stage_cells), found)

@@ -3,7 +3,7 @@
 Two one-sided tests (D. J. Schuirmann 1987, "A comparison of the two one-sided tests procedure and
 the power approach for assessing the equivalence of average bioavailability"): equivalent at 5 %
 where the 90 % interval of the ratio lies within the margin. On logarithms, by Student's t, of pairs
-that were measured close together; the sitting is a block.
+that were measured close together; the session is a block.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Equivalence:
         ratio: the geometric mean of the first over the second; NaN without pairs.
         low, high: the ends of its 95 % interval; None: too few pairs.
         inner_low, inner_high: of its 90 % interval, which the test goes by.
-        spread: the standard deviation of the ratio's logarithm within a sitting.
+        spread: the standard deviation of the ratio's logarithm within a session.
         p: of the two one-sided tests; None: too few pairs.
         power: the probability that equal ones, with pairs that spread so, are called equivalent.
         margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
@@ -62,7 +62,7 @@ class Equivalence:
 def equivalence(
     first: Sequence[float],
     second: Sequence[float],
-    sittings: Sequence[object],
+    sessions: Sequence[object],
     margin: float = MARGIN,
 ) -> Equivalence:
     """Test whether two take as long.
@@ -70,18 +70,18 @@ def equivalence(
     Args:
         first: times in seconds, pair by pair.
         second: of the other.
-        sittings: the sitting of each pair.
+        sessions: the session of each pair.
         margin: by which the ratio may differ.
 
     Raises:
         ValueError: they are not of one length, or a time is not positive.
     """
-    if not len(first) == len(second) == len(sittings):
-        raise ValueError("pairs have two times and a sitting each")
+    if not len(first) == len(second) == len(sessions):
+        raise ValueError("pairs have two times and a session each")
     if any(time <= 0 for time in (*first, *second)):
         raise ValueError("a time is not positive")
     logs = np.log(np.asarray(first, float)) - np.log(np.asarray(second, float))
-    blocks = np.unique(np.asarray(sittings, dtype=str), return_inverse=True)[1]
+    blocks = np.unique(np.asarray(sessions, dtype=str), return_inverse=True)[1]
     free = len(logs) - (int(blocks.max()) + 1 if len(logs) else 0)
     if len(logs) < LEAST or free < 1:
         mean = float(logs.mean()) if len(logs) else math.nan
@@ -106,7 +106,7 @@ def equivalence(
 
 
 def _spread(logs: np.ndarray, blocks: np.ndarray, free: int) -> float:
-    """Within sittings: each has a mean of its own."""
+    """Within sessions: each has a mean of its own."""
     means = np.bincount(blocks, logs) / np.bincount(blocks)
     rest = logs - means[blocks]
     return math.sqrt(float(rest @ rest) / free)

@@ -38,6 +38,11 @@ class Estimate:
     def n(self) -> int:
         return len(self.values)
 
+    @property
+    def share(self) -> Estimate:
+        """By what share of the whole a ratio is above 1."""
+        return self.map(lambda ratio: ratio - 1)
+
     def map(self, function: Callable[[float], float]) -> Estimate:
         """Return the estimate of an increasing function of what this one estimates."""
         return Estimate(

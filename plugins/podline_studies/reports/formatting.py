@@ -67,8 +67,10 @@ def data_bytes(value: float) -> str:
     return f"{value:.0f}{SPACE}B"
 
 
-def estimate(found: Estimate, form: Format) -> str:
+def estimate(found: Estimate | None, form: Format) -> str:
     """A mean with its interval; with too few values for one, all of them."""
+    if found is None:
+        return "–"
     if not found.n:
         return "not measured"
     if found.low is not None and found.high is not None:
@@ -77,8 +79,10 @@ def estimate(found: Estimate, form: Format) -> str:
     return form(found.mean) if found.n == 1 else f"{form(found.mean)} (each: {listed})"
 
 
-def interval(found: Interval, form: Format) -> str:
+def interval(found: Interval | None, form: Format) -> str:
     """A value with the ends of its interval."""
+    if found is None:
+        return "–"
     return f"{form(found.value)} ({form(found.low)} to {form(found.high)})"
 
 

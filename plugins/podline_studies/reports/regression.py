@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,15 @@ class Interval:
     value: float
     low: float
     high: float
+
+    @property
+    def share(self) -> Interval:
+        """By what share of the whole a ratio is above 1."""
+        return self.map(lambda ratio: ratio - 1)
+
+    def map(self, function: Callable[[float], float]) -> Interval:
+        """Return the interval of an increasing function of what this one estimates."""
+        return Interval(*map(function, (self.value, self.low, self.high)))
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ class Regression:
         )
         mean = _interval(ratio, of_fit, self.between.df)
         single = _interval(ratio, *self._of_a_run(of_fit))
-        return Prediction(_exponential(mean), _exponential(single))
+        return Prediction(mean.map(math.exp), single.map(math.exp))
 
     def _of_a_run(self, of_fit: float) -> tuple[float, float]:
         """The variance of a new run's logarithm of the ratio about the fit, and its df."""
@@ -160,7 +170,7 @@ def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> R
     relative = 1 + np.log(responses / scale)
     designs = [np.column_stack([terms / column[:, None], block]) for column in scale.T]
     if any(np.linalg.matrix_rank(design) < design.shape[1] for design in designs):
-        raise ValueError("sizes and sittings do not tell the parts of the model apart")
+        raise ValueError("sizes and sessions do not tell the parts of the model apart")
     solvers = [np.linalg.pinv(design) for design in designs]
     solutions = [solver @ column for solver, column in zip(solvers, relative.T, strict=True)]
     predicted = np.column_stack([d @ s for d, s in zip(designs, solutions, strict=True)])
@@ -170,9 +180,15 @@ def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> R
     )
     coefficients = np.array(solutions)[:, :number]
     return Regression(
-        coefficients, between, within, pooled, len(runs) / float((1 / runs).sum()),
-        terms @ coefficients.T, residuals, tuple(solver[:number] for solver in solvers),
-    )  # fmt: skip
+        coefficients,
+        between,
+        within,
+        pooled,
+        replicates=len(runs) / float((1 / runs).sum()),
+        fitted=terms @ coefficients.T,
+        residuals=residuals,
+        _solvers=tuple(solver[:number] for solver in solvers),
+    )
 
 
 def _mean_squares(
@@ -205,7 +221,3 @@ def _deviations(labels: Labels) -> Array:
 def _interval(value: float, variance: float, df: float) -> Interval:
     reach = quantile_t(df) * math.sqrt(max(0.0, variance))
     return Interval(value, value - reach, value + reach)
-
-
-def _exponential(interval: Interval) -> Interval:
-    return Interval(math.exp(interval.value), math.exp(interval.low), math.exp(interval.high))

@@ -27,7 +27,7 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", dict[str,
     """
     import pandas as pd
 
-    measured, warm_ups, spoilt = study.measurements(), study.warm_ups(), study.spoilt()
+    measured, warm_ups, discarded = study.measurements(), study.warm_ups(), study.discarded()
     design = study.design()
     about = circumstances(study, measured + warm_ups) | {
         "seed": design.seed,
@@ -38,7 +38,7 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", dict[str,
             {"model": point.model, "bytes": point.size, "serialise_s": point.serialise}
             for point in design.points if point.model
         ],
-        "failed": [_spoilt(one) for one in spoilt],
+        "failed": [_discarded(one) for one in discarded],
     }  # fmt: skip
     rows = [row for one in measured for row in _rows(one, warm_up=False)]
     rows += [row for one in warm_ups for row in _rows(one, warm_up=True)]
@@ -83,5 +83,5 @@ def _design(design: Design) -> dict[str, Any]:
     }
 
 
-def _spoilt(one: Measurement) -> dict[str, Any]:
+def _discarded(one: Measurement) -> dict[str, Any]:
     return {"visit": str(one.visit), "attempt": one.attempt, "failure": one.failure}

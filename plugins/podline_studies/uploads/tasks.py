@@ -17,7 +17,7 @@ from podline.models.manifest import Manifest
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys, open_store
 from podline_studies.dag_tasks import StudyTasks
-from podline_studies.study import Sitting, Study
+from podline_studies.study import Session, Study
 from podline_studies.uploads import batch, batch_pods
 from podline_studies.uploads.batch import Target, Visited, VisitTask
 from podline_studies.uploads.delay_link import LinkSpec, probe, topology
@@ -54,21 +54,21 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             )
         return design
 
-    def warm_up(self, study: UploadStudy, design: Design, item: Visit, sitting: Sitting) -> None:
+    def warm_up(self, study: UploadStudy, design: Design, item: Visit, session: Session) -> None:
         """Make a small visit first: programs and images are read then."""
-        if not study.is_warm(item.client, sitting.number):
+        if not study.is_warm(item.client, session.number):
             first = replace(item, size=100_000, model="", rtt=0.0, pairs=1)
-            made = self._visit(study, first, sitting, 1, f"warm-up-{sitting.number}-{item.client}")
+            made = self._visit(study, first, session, 1, f"warm-up-{session.number}-{item.client}")
             study.add_warm_up(made, item.client)
 
     def measure(
-        self, study: UploadStudy, item: Visit, sitting: Sitting, attempt: int
+        self, study: UploadStudy, item: Visit, session: Session, attempt: int
     ) -> Measurement:
         """Make a visit."""
-        return self._visit(study, item, sitting, attempt, f"{item.index:04d}-{attempt}")
+        return self._visit(study, item, session, attempt, f"{item.index:04d}-{attempt}")
 
     def _visit(
-        self, study: UploadStudy, item: Visit, sitting: Sitting, attempt: int, name: str
+        self, study: UploadStudy, item: Visit, session: Session, attempt: int, name: str
     ) -> Measurement:
         design, network = study.design(), topology.lying()
         spec = design.link(item)
@@ -79,7 +79,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
         stores = {name: Store(_direct(name)) for name in design.stores}
         began = round(time.time(), 3)
         blank = Measurement(
-            visit=item, sitting=sitting.number, attempt=attempt, started=began, ended=began,
+            visit=item, sitting=session.number, attempt=attempt, started=began, ended=began,
             uploads=(), before=None, after=None, link={}, busy=None, failure="",
         )  # fmt: skip
         try:

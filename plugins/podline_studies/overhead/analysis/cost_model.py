@@ -92,7 +92,7 @@ class Costs:
         """Seconds of the whole notebook, likewise; for ``stages``: its fixed part, as a whole."""
         of_term = self._coefficient(term, _BASELINE)
         times = self.stages if term == "stages" else 1
-        return Interval(of_term.value * times, of_term.low * times, of_term.high * times)
+        return of_term.map(lambda seconds: seconds * times)
 
     def _coefficient(self, term: str, weights: Array) -> Interval:
         responses = len(self.regression.coefficients)
@@ -126,6 +126,16 @@ class Forecast:
 
     cell: Cell
     prediction: Prediction
+
+    @property
+    def share(self) -> Interval:
+        """The overhead as a part of the notebook's wall."""
+        return self.prediction.ratio.share
+
+    @property
+    def single(self) -> Interval:
+        """The same of a single run."""
+        return self.prediction.single.share
 
 
 def forecast(model: Costs) -> Iterator[Forecast]:
@@ -174,11 +184,16 @@ def _fit(pipeline: Pipeline, rows: pd.DataFrame) -> Costs:
         sizes[terms].to_numpy(float), _responses(rows), groups, rows["sitting"].to_numpy()
     )
     return Costs(
-        pipeline, int(rows["stages"].iloc[0]), len(rows), len(np.unique(groups)),
-        tuple(terms), tuple(term for term in terms[1:] if not _is_told(rows, term)),
-        rows[["data", "model"]].join(sizes).drop_duplicates(ignore_index=True), found,
-        _residuals(rows, found),
-    )  # fmt: skip
+        pipeline,
+        stages=int(rows["stages"].iloc[0]),
+        runs=len(rows),
+        combinations=len(np.unique(groups)),
+        terms=tuple(terms),
+        by_parameter=tuple(term for term in terms[1:] if not _is_told(rows, term)),
+        sizes=rows[["data", "model"]].join(sizes).drop_duplicates(ignore_index=True),
+        regression=found,
+        residuals=_residuals(rows, found),
+    )
 
 
 def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -239,10 +254,10 @@ def _predicted(
         if rest.empty:
             raise ValueError("one combination only was measured")
         costs = _fit(pipeline, rest)
-        single = costs.regression.predict(_terms(held, costs.terms)).single
+        single = costs.regression.predict(_terms(held, costs.terms)).single.share
     except ValueError as error:
         return math.nan, math.nan, math.nan, str(error)
-    return single.value - 1, single.low - 1, single.high - 1, ""
+    return single.value, single.low, single.high, ""
 
 
 def _terms(rows: pd.DataFrame, terms: tuple[str, ...]) -> Array:

@@ -2,62 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from podline_studies.overhead.analysis.combinations import Combination, columns, table
-from podline_studies.overhead.analysis.cost_model import Costs, Forecast
-from podline_studies.overhead.analysis.hypotheses import Claim
-from podline_studies.overhead.analysis.join_advice import Join, Joined
-from podline_studies.overhead.analysis.operator_comparison import OURS, STOCK, Saved
+from podline_studies.overhead.analysis.cost_model import Costs
+from podline_studies.overhead.analysis.join_advice import Joined
+from podline_studies.overhead.analysis.operator_comparison import OURS, STOCK
 from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE
-from podline_studies.overhead.analysis.summary import Failure, Summary
+from podline_studies.overhead.analysis.summary import Summary
+from podline_studies.overhead.frames import BYTES
+from podline_studies.overhead.measurement import PARTS
 from podline_studies.reports.estimates import Estimate
+from podline_studies.reports.regression import Interval
 
-_PHASE_GROUPS = {
-    "between": ("gap_s",),
-    "kubernetes": ("schedule", "pull", "start"),
-    "transfer": ("fetch", "load", "dump", "store"),
-    "libraries": ("imports",),
-}
+# Where a stage's seconds go, of which the total is the sum.
+STAGE_COLUMNS = ["between", "kubernetes", "transfer", "libraries", "own", "rest", "total"]
 
 
 def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
-    """Return all tables by name; empty ones are left out."""
+    """Return all tables by name; empty ones are left out.
+
+    Args:
+        found: all that the study found.
+    """
+    shares = [(one, one.share) for one in found.combinations]
     tables = {
         "pairs": found.pairs,
         "combinations": table(found.combinations),
-        "share": share(found.pairs, found.combinations),
-        "parts": parts(found.combinations),
+        "share": _with_intervals(found.pairs, "share", shares),
+        "parts": _frame(
+            {**one.cell._asdict(), "n": one.n, "part": part, "mean_s": seconds}
+            for one in found.combinations
+            for part, seconds in one.parts.items()
+        ),
         "stages": stages(found.stages),
         "stock": stock(found.pairs, found.combinations),
-        "operators": operators(found.operators),
-        "costs": costs(found.costs),
+        "operators": _frame(
+            {
+                **one.cell._asdict(),
+                "n": one.saved.n,
+                **columns("ours_s", one.ours),
+                **columns("stock_s", one.stock),
+                **columns("saved_s", one.saved),
+                **columns("ratio", one.ratio),
+            }
+            for one in found.operators
+        ),
+        "costs": _frame(
+            {**model.pipeline._asdict(), "term": term, **_seconds(model, term)}
+            for model in found.costs
+            for term in model.terms
+        ),
         "residuals": residuals(found.costs),
         "held-out": found.held_out,
-        "predictions": predictions(found.forecasts),
-        "claims": claims(found.claims),
-        "joins": joins(found.joins),
-        "joined": joined(found.joined),
-        "failures": failures(found.failures),
+        "predictions": _frame(
+            {
+                **one.cell._asdict(),
+                "share": one.share.value,
+                **_ends("", one.share),
+                **_ends("single_", one.single),
+            }
+            for one in found.forecasts
+        ),
+        "claims": _frame(
+            {
+                **one.pipeline._asdict(),
+                "claim": one.name,
+                "verdict": one.verdict.value,
+                "n": one.effect.n,
+                **columns("effect", one.effect),
+                "holding": one.holding,
+                "combinations": one.combinations,
+                "reason": one.reason,
+            }
+            for one in found.hypotheses
+        ),
+        "joins": _frame(
+            {
+                **one.cell._asdict(),
+                **dict(zip(("first", "second"), one.stages, strict=True)),
+                "n": one.saving.n,
+                **columns("saving_s", one.saving),
+                "own_s": one.own,
+                "advised": one.advised,
+            }
+            for one in found.joins
+        ),
+        "joined": _frame(map(_joined, found.joined)),
+        "failures": _frame(
+            {**one.cell._asdict(), "failed": one.runs, "reason": one.reason}
+            for one in found.failures
+        ),
     }
     return {name: frame for name, frame in tables.items() if len(frame)}
 
 
-def share(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a run, with the interval of its combination's share."""
-    return _with_intervals(pairs, "share", [(one, one.share) for one in combinations])
-
-
-def parts(combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a part of a combination's overhead: its mean in seconds."""
-    rows = [
-        {**one.cell._asdict(), "n": one.n, "part": part, "mean_s": seconds}
-        for one in combinations
-        for part, seconds in one.parts.items()
-    ]
-    return pd.DataFrame(rows)
+def _frame(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows))
 
 
 def stages(found: pd.DataFrame) -> pd.DataFrame:
@@ -66,15 +109,13 @@ def stages(found: pd.DataFrame) -> pd.DataFrame:
     Args:
         found: of `podline_studies.overhead.analysis.pairs.stages_of`.
     """
-    seconds = pd.DataFrame(
-        {name: found[list(of)].sum(axis=1) for name, of in _PHASE_GROUPS.items()}
+    parts = ("kubernetes", "transfer", "libraries")
+    seconds = pd.DataFrame({"between": found["gap_s"]}).assign(
+        **{part: found[list(PARTS[part])].sum(axis=1) for part in parts}, own=found["own_s"]
     )
-    seconds["own"] = found["own_s"]
-    seconds["rest"] = found["gap_s"] + found["duration_s"] - seconds.sum(axis=1)
-    seconds["total"] = found["gap_s"] + found["duration_s"]
-    rows = found[[*PIPELINE, "stage", "order", "bytes_in", "bytes_out", "peak_memory"]].join(
-        seconds.add_suffix("_s")
-    )
+    total = found["gap_s"] + found["duration_s"]
+    seconds = seconds.assign(rest=total - seconds.sum(axis=1), total=total)
+    rows = found[[*PIPELINE, "stage", "order", *BYTES]].join(seconds.add_suffix("_s"))
     groups = rows.groupby([*PIPELINE, "stage"], dropna=False, as_index=False)
     return groups.mean().sort_values([*PIPELINE, "order"], kind="stable", ignore_index=True)
 
@@ -83,11 +124,15 @@ def stock(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFr
     """Return a row a run of podline's operator or Airflow's, with its combination's interval.
 
     Notebooks that did not run by both are left out.
+
+    Args:
+        pairs: of `podline_studies.overhead.analysis.pairs.pair`.
+        combinations: of these.
     """
     both = pairs[pairs["backend"].isin((OURS, STOCK))]
     operators = both.groupby(["notebook", "way"])["backend"].transform("nunique")
-    both = both[operators == 2]
-    return _with_intervals(both, "overhead_s", [(one, one.overhead) for one in combinations])
+    overheads = [(one, one.overhead) for one in combinations]
+    return _with_intervals(both[operators == 2], "overhead_s", overheads)
 
 
 def _with_intervals(
@@ -102,102 +147,41 @@ def _with_intervals(
     return pairs[[*COMBINATION, "repeat", value]].merge(found, on=COMBINATION, how="left")
 
 
-def operators(found: Iterable[Saved]) -> pd.DataFrame:
-    """Return a row a combination: what podline's operator saves, in seconds and as a ratio."""
-    rows = [
-        {
-            **one.cell._asdict(), "n": one.saved.n, **columns("ours_s", one.ours),
-            **columns("stock_s", one.stock), **columns("saved_s", one.saved),
-            **columns("ratio", one.ratio),
-        }
-        for one in found
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def costs(models: Iterable[Costs]) -> pd.DataFrame:
-    """Return a row a model and term: seconds for a stage, a GB, or a million weights."""
-    rows = []
-    for model in models:
-        for term in model.terms:
-            of_term = {
-                "overhead": model.overhead(term), "beside_code": model.beside_code(term),
-                "baseline": model.baseline(term),
-            }  # fmt: skip
-            row: dict[str, object] = {**model.pipeline._asdict(), "term": term}
-            for name, interval in of_term.items():
-                if interval is not None:
-                    row |= {f"{name}_s": interval.value, f"{name}_low_s": interval.low,
-                            f"{name}_high_s": interval.high}  # fmt: skip
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def residuals(models: Iterable[Costs]) -> pd.DataFrame:
     """Return a row a run and wall: the seconds fitted, and how far off it is, as a share."""
     names = {"pipeline": "wall", "notebook": "baseline"}
     tables = [
         one.residuals[[*COMBINATION, "repeat", "sitting"]].assign(
-            wall=name, fitted_s=one.residuals[f"fitted_{column}_s"],
+            wall=name,
+            fitted_s=one.residuals[f"fitted_{column}_s"],
             residual=one.residuals[f"relative_{column}"],
         )
-        for one in models for name, column in names.items()
-    ]  # fmt: skip
+        for one in models
+        for name, column in names.items()
+    ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def predictions(found: Iterable[Forecast]) -> pd.DataFrame:
-    """Return a row a size: the overhead's share, its interval, and that of a single run."""
-    rows = []
-    for one in found:
-        share, single = one.prediction.ratio, one.prediction.single
-        rows.append({
-            **one.cell._asdict(), "share": share.value - 1, "low": share.low - 1,
-            "high": share.high - 1, "single_low": single.low - 1, "single_high": single.high - 1,
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+def _seconds(model: Costs, term: str) -> dict[str, float]:
+    """For a stage, a GB, or a million weights."""
+    found: dict[str, float] = {}
+    for name in ("overhead", "beside_code", "baseline"):
+        if (interval := getattr(model, name)(term)) is not None:
+            found |= {f"{name}_s": interval.value, **_ends(f"{name}_", interval, "_s")}
+    return found
 
 
-def failures(found: Iterable[Failure]) -> pd.DataFrame:
-    """Return a row a combination of which runs failed."""
-    rows = [{**one.cell._asdict(), "failed": one.runs, "reason": one.reason} for one in found]
-    return pd.DataFrame(rows)
+def _ends(name: str, of: Interval, unit: str = "") -> dict[str, float]:
+    return {f"{name}low{unit}": of.low, f"{name}high{unit}": of.high}
 
 
-def claims(found: Iterable[Claim]) -> pd.DataFrame:
-    """Return a row a claim and pipeline."""
-    rows = [
-        {
-            **one.pipeline._asdict(), "claim": one.claim, "verdict": one.verdict.value,
-            "n": one.effect.n, **columns("effect", one.effect), "holding": one.holding,
-            "combinations": one.combinations, "reason": one.reason,
-        }
-        for one in found
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def joins(found: Iterable[Join]) -> pd.DataFrame:
-    """Return a row a pair of neighbouring stages and combination."""
-    rows = [
-        {
-            **one.cell._asdict(), "first": one.stages[0], "second": one.stages[1],
-            "n": one.saving.n, **columns("saving_s", one.saving), "own_s": one.own,
-            "advised": one.advised,
-        }
-        for one in found
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def joined(found: Iterable[Joined]) -> pd.DataFrame:
-    """Return a row a combination of a join that was made."""
-    rows = []
-    for one in found:
-        predicted = columns("predicted_s", one.predicted) if one.predicted else {}
-        rows.append({
-            **one.cell._asdict(), "joined": one.notebook, "stages": " ".join(one.stages),
-            "n": one.measured.n, **predicted, **columns("measured_s", one.measured),
-            **columns("beside_code_s", one.beside_code),
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+def _joined(one: Joined) -> dict[str, object]:
+    return {
+        **one.cell._asdict(),
+        "joined": one.notebook,
+        "stages": " ".join(one.stages),
+        "n": one.measured.n,
+        **(columns("predicted_s", one.predicted) if one.predicted else {}),
+        **columns("measured_s", one.measured),
+        **columns("beside_code_s", one.beside_code),
+    }

@@ -50,7 +50,7 @@ def before(found: Summary) -> Section:
 
 def measured(found: Summary) -> Section:
     """The design, each sitting's machine, and the link as it was found."""
-    about, sittings = found.about, list(found.about.get("sittings") or ())
+    about, sittings = found.about, list(found.about.get("sessions") or ())
     points = [f"Study {about.get('sweep', 'without a name')}; seed {about.get('seed', 'unknown')}."]
     if design := about.get("design"):
         points.append(f"Design: {'; '.join(f'{name} {plain(of)}' for name, of in design.items())}.")
@@ -60,7 +60,7 @@ def measured(found: Summary) -> Section:
         f"{count(len(visits), 'visit')}{of}, {count(len(found.uploads), 'upload')}, each of them "
         f"read back; {count(len(about.get('failed') or ()), 'visit')} failed or disturbed."
     )
-    points += interruptions(about)
+    points += interruptions(about.get("interruptions") or ())
     windows = sorted(set(found.uploads["window"].dropna()))
     points.append(
         f"Congestion control: {listed(sorted(set(found.uploads['congestion'].dropna())))}; send "
@@ -79,7 +79,7 @@ def measured(found: Summary) -> Section:
 
 def _sitting(one: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        str(one.get("sitting", "–")), str(one.get("machine", "–")), when(one.get("started")),
+        str(one.get("session", "–")), str(one.get("machine", "–")), when(one.get("started")),
         when(one.get("ended")), str(one.get("processors", "–")),
         data_bytes(float(one.get("memory_bytes") or math.nan)), str(one.get("kernel", "–")),
     )  # fmt: skip

@@ -38,7 +38,7 @@ def make_report(uploads: pd.DataFrame, about: Mapping[str, Any]) -> Report:
     Args:
         uploads: a row an upload, as `podline_studies.uploads.analysis.points.check_uploads` says.
         about: ``sweep``, ``seed``, ``stores`` (two ids of connections: cluster and machine),
-            ``design``, ``sittings``, ``planned``, ``interruptions``, ``failed``, ``models``
+            ``design``, ``sessions``, ``planned``, ``interruptions``, ``failed``, ``models``
             (``model``, ``bytes``, ``serialise_s`` of each); what is missing is said to be unknown.
 
     Raises:
