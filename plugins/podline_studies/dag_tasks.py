@@ -64,13 +64,27 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
     def warm_up(
         self, study: Study[DesignT, MeasuredT], design: DesignT, item: Any, session: Session
     ) -> None:
-        """Do what the first measurement of its kind in a session needs; that is left out."""
+        """Do what the first measurement of its kind in a session needs; that is left out.
+
+        Args:
+            study: what it is kept in.
+            design: of the study.
+            item: what is measured next.
+            session: the one that goes on.
+        """
 
     @abstractmethod
     def measure(
         self, study: Study[DesignT, MeasuredT], item: Any, session: Session, attempt: int
     ) -> MeasuredT:
-        """Measure one thing of the design."""
+        """Measure one thing of the design.
+
+        Args:
+            study: for which.
+            item: what.
+            session: in which.
+            attempt: at it, from 1.
+        """
 
     # --- the tasks
 
@@ -229,8 +243,13 @@ def way() -> str:
     return SCHEDULER if isinstance(comms, CommsDecoder) else TEST
 
 
-def trigger(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
+def trigger(dag_id: str, run_id: str, conf: Mapping[str, object]) -> None:
     """Trigger a run under a scheduler, once: one that exists is left as it is.
+
+    Args:
+        dag_id: the DAG.
+        run_id: the run's id.
+        conf: its parameters.
 
     Raises:
         RunningError: Airflow refuses.

@@ -53,7 +53,19 @@ def simulate(
     stages: Sequence[str] = STAGES,
     sessions: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The frames `runs` and `stages` of a sweep."""
+    """The frames `runs` and `stages` of a sweep.
+
+    Args:
+        seed: of the noise and the order.
+        truth: what there is to find.
+        data: sizes, in rows.
+        models: sizes, in weights.
+        backends: that are measured.
+        repeats: of each combination.
+        notebook: its name.
+        stages: into which it is cut.
+        sessions: over which repeats are spread; each is slower by a fifth than the one before.
+    """
     random = np.random.default_rng(seed)
     runs: list[dict[str, Any]] = []
     parts: list[dict[str, object]] = []
@@ -80,7 +92,15 @@ def simulate(
 
 
 def overhead(truth: Truth, backend: str, rows: int, model: int, stages: int = 5) -> float:
-    """The true overhead of a run, in seconds."""
+    """The true overhead of a run, in seconds.
+
+    Args:
+        truth: of the simulation.
+        backend: that it ran on.
+        rows: of data.
+        model: weights.
+        stages: how many.
+    """
     if truth.flat is not None:
         return truth.flat * sum(_code(truth, rows, model).values())
     size = truth.transfer * rows * BYTES_A_ROW / 1e9 + truth.weights * model / 1e6
@@ -88,7 +108,13 @@ def overhead(truth: Truth, backend: str, rows: int, model: int, stages: int = 5)
 
 
 def baseline(truth: Truth, rows: int, model: int) -> float:
-    """The true wall of the whole notebook, in seconds."""
+    """The true wall of the whole notebook, in seconds.
+
+    Args:
+        truth: of the simulation.
+        rows: of data.
+        model: weights.
+    """
     return sum(_code(truth, rows, model).values())
 
 

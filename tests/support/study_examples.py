@@ -23,7 +23,14 @@ CHILD = _seconds(
 
 
 def record(task: str, start: float, phases: dict[str, float], **changes: Any) -> Record:
-    """A try that began so many seconds after the epoch's second 1000."""
+    """A try.
+
+    Args:
+        task: the task's id.
+        start: in seconds after the epoch's second 1000.
+        phases: seconds by name.
+        changes: of the record's other fields.
+    """
     listed, at = [], 0.0
     for name, seconds in phases.items():
         of = Phase(name=name, start=at, seconds=seconds, source="stage", precision=0.001)

@@ -2,9 +2,9 @@
 
 import itertools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from podline.contract import Json
 from podline_studies.validation import DesignError, one_of, positive, refuse_too_many, some_of
@@ -101,12 +101,20 @@ PRESETS = {
 }
 
 
-def from_params(params: Mapping[str, Any]) -> Design:
-    """Return the design that a DAG run's parameters ask for.
+class Params(TypedDict):
+    """What a DAG run is given; `data`, `models` and `repeats`, if any, instead of the preset's."""
 
-    Args:
-        params: `preset`, `notebooks`, `backends`, `seed`; `data`, `models` and `repeats`, where
-            given, instead of the preset's.
+    preset: str
+    notebooks: Sequence[str]
+    backends: Sequence[str]
+    seed: int
+    data: NotRequired[Sequence[int] | None]
+    models: NotRequired[Sequence[int] | None]
+    repeats: NotRequired[int | None]
+
+
+def from_params(params: Params) -> Design:
+    """Return the design that a DAG run's parameters ask for.
 
     Raises:
         DesignError: a value cannot be used; the message names the parameter.
@@ -119,7 +127,7 @@ def from_params(params: Mapping[str, Any]) -> Design:
         backends=some_of("backends", params["backends"], BACKENDS),
         sizes=_sizes(preset, params.get("data"), params.get("models")),
         repeats=positive("repeats", params.get("repeats") or preset.repeats),
-        seed=int(params["seed"]),
+        seed=params["seed"],
     )
     many = len(design.notebooks) * len(design.backends) * len(design.sizes) * design.repeats
     refuse_too_many(many, "combinations", "fewer sizes, backends or repeats")

@@ -7,7 +7,7 @@ child process's, from spawn to exit. Either is the sum of `PARTS`, along the cri
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from podline.contract import Json, StageResult
 from podline.exceptions import PodlineError
@@ -280,5 +280,5 @@ def _parts(phases: Iterable[Phase]) -> dict[str, float]:
     return {part: sum(seconds.get(name, 0.0) for name in names) for part, names in PARTS.items()}
 
 
-def _rounded(parts: Mapping[str, float]) -> dict[str, Any]:
+def _rounded(parts: Mapping[str, float]) -> dict[str, float]:
     return {name: round(seconds, 6) for name, seconds in parts.items()}

@@ -76,7 +76,7 @@ def stock_dag(pipeline: Pipeline) -> DAG:
     return dag
 
 
-def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, Any]:
+def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, object]:
     """Return the manifest of a stage's pod, as our operator would create it.
 
     Args:
@@ -93,7 +93,8 @@ def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, Any]:
 class _Planner(StageOperator):
     """Plans a stage, and leaves its pod to another."""
 
-    def manifest(self, context: "Context") -> dict[str, Any]:
+    def manifest(self, context: "Context") -> dict[str, object]:
+        """Return the manifest of the stage's pod."""
         from kubernetes.client import ApiClient
 
         from podline.store import open_store
@@ -102,7 +103,7 @@ class _Planner(StageOperator):
         backend = self._open_pods(context)
         task = self._make_task(context)
         body = backend.planned(task, self.store.connection)
-        found: dict[str, Any] = ApiClient().sanitize_for_serialization(body)
+        found: dict[str, object] = ApiClient().sanitize_for_serialization(body)
         return found
 
     def _inputs(self, context: "Context") -> list[Mapping[str, Any]]:
@@ -117,7 +118,7 @@ class _Planner(StageOperator):
             for parent in sorted(self.stage.parents.keys() & self.stage.ancestors)
         ]
 
-    def _reference_in_store(self, parent: str, key: str | None) -> dict[str, Any]:
+    def _reference_in_store(self, parent: str, key: str | None) -> dict[str, object]:
         if key is None:
             raise StageError(
                 f"the stage {parent!r} left no result in this run, and {self.stage.name!r} needs it"

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from podline import settings
 from podline.compiler.compiler import compile_notebook
@@ -12,7 +12,14 @@ from podline.compiler.pipeline import Pipeline
 from podline_studies import machine
 from podline_studies.dag_tasks import StudyTasks, way
 from podline_studies.overhead import dag_runs
-from podline_studies.overhead.design import BACKENDS, BASELINE, Combination, Design, from_params
+from podline_studies.overhead.design import (
+    BACKENDS,
+    BASELINE,
+    Combination,
+    Design,
+    Params,
+    from_params,
+)
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.overhead.measurement import Measurement, measure, read_tasks
 from podline_studies.study import Session, Study
@@ -35,7 +42,7 @@ class OverheadTasks(StudyTasks[Design, Measurement]):
 
     def design(self, params: Mapping[str, Any]) -> Design:
         """Make the design; each of its notebooks names its sizes."""
-        design = from_params(params)
+        design = from_params(cast(Params, params))
         for name in design.notebooks:
             _check_sizes(_pipeline(name))
         return design
@@ -43,7 +50,14 @@ class OverheadTasks(StudyTasks[Design, Measurement]):
     def warm_up(
         self, study: OverheadStudy, design: Design, item: Combination, session: Session
     ) -> None:
-        """Run a backend for the first time in a session, at the smallest size."""
+        """Run a backend for the first time in a session, at the smallest size.
+
+        Args:
+            study: what the run is kept in.
+            design: of the study.
+            item: the combination that is measured next.
+            session: the one that goes on.
+        """
         data, model = design.warm_up
         small = replace(item, data=data, model=model)
         what = f"{small.notebook}-{small.backend}"
@@ -54,7 +68,14 @@ class OverheadTasks(StudyTasks[Design, Measurement]):
     def measure(
         self, study: OverheadStudy, item: Combination, session: Session, attempt: int
     ) -> Measurement:
-        """Run a combination."""
+        """Run a combination.
+
+        Args:
+            study: for which.
+            item: the combination.
+            session: in which.
+            attempt: at it, from 1.
+        """
         return _run(study, item, session, attempt, f"{item.index:04d}__{attempt}")
 
 

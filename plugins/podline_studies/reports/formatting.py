@@ -50,21 +50,21 @@ def size(value: float) -> str:
     """A count as it was chosen: ``10 k``, ``1.5 M``; unknown: ``default``."""
     if not math.isfinite(value):
         return "default"
-    value = float(f"{value:.3g}")  # or 999,999 would be 1000 k
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= unit:
-            return f"{value / unit:.3g}{SPACE}{name}"
-    return f"{value:.3g}"
+    return _scaled(float(f"{value:.3g}")).strip(SPACE)  # or 999,999 would be 1000 k
 
 
 def data_bytes(value: float) -> str:
     """``1.2 GB``, by powers of ten; unknown: a dash."""
     if not math.isfinite(value):
         return "–"
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if abs(value) >= unit:
-            return f"{value / unit:.3g}{SPACE}{name}"
-    return f"{value:.0f}{SPACE}B"
+    return f"{_scaled(value)}B"
+
+
+def _scaled(value: float) -> str:
+    for power, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= power:
+            return f"{value / power:.3g}{SPACE}{prefix}"
+    return f"{value:.3g}{SPACE}"
 
 
 def estimate(found: Estimate | None, form: Format) -> str:

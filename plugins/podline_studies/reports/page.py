@@ -35,7 +35,7 @@ class Report:
     markdown: str
     figures: dict[str, bytes]
     tables: dict[str, pd.DataFrame]
-    last_line: dict[str, Any]
+    last_line: dict[str, object]
 
     def csv(self, name: str) -> str:
         """Return a table as CSV."""
@@ -71,7 +71,7 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
     return template.render(title=title, sections=sections)
 
 
-def escape_markdown(text: Any) -> str:
+def escape_markdown(text: object) -> str:
     """Return text that stands for itself in Markdown, on one line."""
     plain = re.sub(r"[&<>]", lambda found: _ENTITIES[found[0]], " ".join(str(text).split("\n")))
     return _MARKUP.sub(lambda found: "\\" + found[0], plain)

@@ -112,7 +112,14 @@ def panels(
 
 
 def legend(figure: Figure, handles: Sequence[Any], narrow: bool, title: str = "") -> None:
-    """Put one legend below all panels."""
+    """Put one legend below all panels.
+
+    Args:
+        figure: that has the panels.
+        handles: the entries, of `mark` or patches.
+        narrow: for a phone.
+        title: of the legend.
+    """
     figure.legend(
         handles=handles,
         title=title or None,
@@ -122,7 +129,14 @@ def legend(figure: Figure, handles: Sequence[Any], narrow: bool, title: str = ""
 
 
 def mark(label: str, colour: Any, marker: str, line: Literal["", "-"] = "") -> Line2D:
-    """Return a legend's entry."""
+    """Return a legend's entry.
+
+    Args:
+        label: its text.
+        colour: of marker and line.
+        marker: one of `MARKERS`.
+        line: whether a line goes through it.
+    """
     return Line2D([], [], color=colour, marker=marker, linestyle=line, label=label)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import fdtrc
+from scipy import stats
 
 from podline_studies.reports.estimates import Array, quantile_t
 
@@ -92,15 +92,17 @@ class Regression:
         product = self._solvers[first] @ self._solvers[second].T
         return float(self.between.matrix[first, second]) * product
 
+    def _variance(self, terms: Array, weights: Array) -> float:
+        """Of a weighted sum of the responses at some terms."""
+        reach = np.array([terms @ solver for solver in self._solvers[: len(weights)]])
+        errors = self.between.matrix[: len(weights), : len(weights)]
+        return float(weights @ (errors * (reach @ reach.T)) @ weights)
+
     def coefficient(self, term: int, weights: Array) -> Interval:
         """Return a term's coefficient in a weighted sum of the responses."""
         value = float(weights @ self.coefficients[:, term])
-        variance = sum(
-            weights[i] * weights[j] * self.covariance(i, j)[term, term]
-            for i in range(len(weights))
-            for j in range(len(weights))
-        )
-        return _interval(value, variance, self.between.df)
+        unit = np.eye(self.coefficients.shape[1])[term]
+        return _interval(value, self._variance(unit, weights), self.between.df)
 
     def predict(self, terms: Array) -> Prediction:
         """Predict the ratio of the first response to the second.
@@ -119,12 +121,8 @@ class Regression:
         first, second = (float(row @ terms) for row in self.coefficients[:2])
         if min(first, second) <= 0:
             raise ValueError("the regression gives no positive time there")
-        ratio, slope = math.log(first / second), (1 / first, -1 / second)
-        of_fit = sum(
-            slope[i] * slope[j] * float(terms @ self.covariance(i, j) @ terms)
-            for i in range(2)
-            for j in range(2)
-        )
+        ratio, slope = math.log(first / second), np.array([1 / first, -1 / second])
+        of_fit = self._variance(terms, slope)
         mean = _interval(ratio, of_fit, self.between.df)
         single = _interval(ratio, *self._of_a_run(of_fit))
         return Prediction(mean.map(math.exp), single.map(math.exp))
@@ -148,7 +146,7 @@ class Regression:
             return None
         between, within = self.between.of_ratio(), self.within.of_ratio()
         off = math.sqrt(max(0.0, between - within) / self.replicates)
-        return off, float(fdtrc(self.between.df, self.within.df, between / within))
+        return off, float(stats.f.sf(between / within, self.between.df, self.within.df))
 
 
 def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> Regression:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -63,29 +62,3 @@ def combine(pairs: pd.DataFrame) -> list[Combination]:
         )
         for cell, rows in by_cell(pairs)
     ]
-
-
-def table(combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a combination: n, medians, means and the ends of 95 % intervals.
-
-    Columns that end in `_s` are seconds; those of shares and ratios have no unit.
-    """
-    return pd.DataFrame(
-        {
-            **one.cell._asdict(),
-            "n": one.n,
-            **columns("wall_s", one.wall),
-            **columns("baseline_s", one.baseline),
-            **columns("overhead_s", one.overhead),
-            **columns("beside_code_s", one.beside_code),
-            **columns("share", one.share),
-            **columns("code_ratio", one.code_ratio),
-            **{f"mean_{part}_s": seconds for part, seconds in one.parts.items()},
-        }
-        for one in combinations
-    )
-
-
-def columns(name: str, estimate: Estimate) -> dict[str, float | None]:
-    """Return an estimate's numbers as columns of a table."""
-    return {f"{name}_{of}": getattr(estimate, of) for of in ("median", "mean", "low", "high")}

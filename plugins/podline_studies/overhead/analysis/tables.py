@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
-from podline_studies.overhead.analysis.combinations import Combination, columns, table
-from podline_studies.overhead.analysis.cost_model import Costs
-from podline_studies.overhead.analysis.join_advice import Joined
-from podline_studies.overhead.analysis.operator_comparison import OURS, STOCK
-from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE
-from podline_studies.overhead.analysis.summary import Summary
+from podline_studies.overhead.analysis.combinations import Combination
+from podline_studies.overhead.analysis.cost_model import Costs, Forecast
+from podline_studies.overhead.analysis.hypotheses import Hypothesis
+from podline_studies.overhead.analysis.join_advice import Join, Joined
+from podline_studies.overhead.analysis.operator_comparison import OURS, STOCK, Saved
+from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE, Cell, Pipeline
+from podline_studies.overhead.analysis.summary import Failure, Summary
 from podline_studies.overhead.frames import BYTES
 from podline_studies.overhead.measurement import PARTS
 from podline_studies.reports.estimates import Estimate
-from podline_studies.reports.regression import Interval
 
 # Where a stage's seconds go, of which the total is the sum.
 STAGE_COLUMNS = ["between", "kubernetes", "transfer", "libraries", "own", "rest", "total"]
@@ -27,80 +27,71 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     Args:
         found: all that the study found.
     """
-    shares = [(one, one.share) for one in found.combinations]
     tables = {
         "pairs": found.pairs,
-        "combinations": table(found.combinations),
-        "share": _with_intervals(found.pairs, "share", shares),
-        "parts": _frame(
-            {**one.cell._asdict(), "n": one.n, "part": part, "mean_s": seconds}
-            for one in found.combinations
-            for part, seconds in one.parts.items()
-        ),
+        "combinations": combinations(found.combinations),
+        "share": share(found.pairs, found.combinations),
+        "parts": parts(found.combinations),
         "stages": stages(found.stages),
         "stock": stock(found.pairs, found.combinations),
-        "operators": _frame(
-            {
-                **one.cell._asdict(),
-                "n": one.saved.n,
-                **columns("ours_s", one.ours),
-                **columns("stock_s", one.stock),
-                **columns("saved_s", one.saved),
-                **columns("ratio", one.ratio),
-            }
-            for one in found.operators
-        ),
-        "costs": _frame(
-            {**model.pipeline._asdict(), "term": term, **_seconds(model, term)}
-            for model in found.costs
-            for term in model.terms
-        ),
+        "operators": operators(found.operators),
+        "costs": costs(found.costs),
         "residuals": residuals(found.costs),
         "held-out": found.held_out,
-        "predictions": _frame(
-            {
-                **one.cell._asdict(),
-                "share": one.share.value,
-                **_ends("", one.share),
-                **_ends("single_", one.single),
-            }
-            for one in found.forecasts
-        ),
-        "claims": _frame(
-            {
-                **one.pipeline._asdict(),
-                "claim": one.name,
-                "verdict": one.verdict.value,
-                "n": one.effect.n,
-                **columns("effect", one.effect),
-                "holding": one.holding,
-                "combinations": one.combinations,
-                "reason": one.reason,
-            }
-            for one in found.hypotheses
-        ),
-        "joins": _frame(
-            {
-                **one.cell._asdict(),
-                **dict(zip(("first", "second"), one.stages, strict=True)),
-                "n": one.saving.n,
-                **columns("saving_s", one.saving),
-                "own_s": one.own,
-                "advised": one.advised,
-            }
-            for one in found.joins
-        ),
-        "joined": _frame(map(_joined, found.joined)),
-        "failures": _frame(
-            {**one.cell._asdict(), "failed": one.runs, "reason": one.reason}
-            for one in found.failures
-        ),
+        "predictions": predictions(found.forecasts),
+        "claims": hypotheses(found.hypotheses),
+        "joins": joins(found.joins),
+        "joined": joined(found.joined),
+        "failures": failures(found.failures),
     }
     return {name: frame for name, frame in tables.items() if len(frame)}
 
 
-def _frame(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows))
+def _row(of: Cell | Pipeline, **values: object) -> dict[str, object]:
+    """A row with a column a value; an estimate's numbers have a column each."""
+    row: dict[str, object] = of._asdict()
+    for name, value in values.items():
+        if isinstance(value, Estimate):
+            ends = ("median", "mean", "low", "high")
+            row |= {f"{name}_{end}": getattr(value, end) for end in ends}
+        else:
+            row[name] = value
+    return row
+
+
+def combinations(found: Iterable[Combination]) -> pd.DataFrame:
+    """Return a row a combination: n, medians, means and the ends of 95 % intervals.
+
+    Columns that end in `_s` are seconds; those of shares and ratios have no unit.
+    """
+    return pd.DataFrame(
+        _row(
+            one.cell,
+            n=one.n,
+            wall_s=one.wall,
+            baseline_s=one.baseline,
+            overhead_s=one.overhead,
+            beside_code_s=one.beside_code,
+            share=one.share,
+            code_ratio=one.code_ratio,
+            **{f"mean_{part}_s": seconds for part, seconds in one.parts.items()},
+        )
+        for one in found
+    )
+
+
+def share(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
+    """Return a row a run, with the interval of its combination's share."""
+    return _with_intervals(pairs, "share", [(one, one.share) for one in combinations])
+
+
+def parts(combinations: Iterable[Combination]) -> pd.DataFrame:
+    """Return a row a part of a combination's overhead: its mean in seconds."""
+    return pd.DataFrame(
+        _row(one.cell, n=one.n, part=part, mean_s=seconds)
+        for one in combinations
+        for part, seconds in one.parts.items()
+    )
 
 
 def stages(found: pd.DataFrame) -> pd.DataFrame:
@@ -147,6 +138,29 @@ def _with_intervals(
     return pairs[[*COMBINATION, "repeat", value]].merge(found, on=COMBINATION, how="left")
 
 
+def operators(found: Iterable[Saved]) -> pd.DataFrame:
+    """Return a row a combination: what podline's operator saves, in seconds and as a ratio."""
+    rows = []
+    for one in found:
+        row = _row(one.cell, n=one.saved.n, ours_s=one.ours, stock_s=one.stock)
+        rows.append(row | _row(one.cell, saved_s=one.saved, ratio=one.ratio))
+    return pd.DataFrame(rows)
+
+
+def costs(models: Iterable[Costs]) -> pd.DataFrame:
+    """Return a row a model and term: seconds for a stage, a GB, or a million weights."""
+    rows = []
+    for model in models:
+        for term in model.terms:
+            row = _row(model.pipeline, term=term)
+            for name in ("overhead", "beside_code", "baseline"):
+                if (of := getattr(model, name)(term)) is not None:
+                    ends = {f"{name}_low_s": of.low, f"{name}_high_s": of.high}
+                    row |= {f"{name}_s": of.value, **ends}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def residuals(models: Iterable[Costs]) -> pd.DataFrame:
     """Return a row a run and wall: the seconds fitted, and how far off it is, as a share."""
     names = {"pipeline": "wall", "notebook": "baseline"}
@@ -162,26 +176,52 @@ def residuals(models: Iterable[Costs]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _seconds(model: Costs, term: str) -> dict[str, float]:
-    """For a stage, a GB, or a million weights."""
-    found: dict[str, float] = {}
-    for name in ("overhead", "beside_code", "baseline"):
-        if (interval := getattr(model, name)(term)) is not None:
-            found |= {f"{name}_s": interval.value, **_ends(f"{name}_", interval, "_s")}
-    return found
+def predictions(found: Iterable[Forecast]) -> pd.DataFrame:
+    """Return a row a size: the overhead's share, its interval, and that of a single run."""
+    rows = []
+    for one in found:
+        row = _row(one.cell, share=one.share.value, low=one.share.low, high=one.share.high)
+        rows.append(row | {"single_low": one.single.low, "single_high": one.single.high})
+    return pd.DataFrame(rows)
 
 
-def _ends(name: str, of: Interval, unit: str = "") -> dict[str, float]:
-    return {f"{name}low{unit}": of.low, f"{name}high{unit}": of.high}
+def hypotheses(found: Iterable[Hypothesis]) -> pd.DataFrame:
+    """Return a row a hypothesis and pipeline."""
+    return pd.DataFrame(
+        _row(
+            one.pipeline,
+            claim=one.name,
+            verdict=one.verdict.value,
+            n=one.effect.n,
+            effect=one.effect,
+            holding=one.holding,
+            combinations=one.combinations,
+            reason=one.reason,
+        )
+        for one in found
+    )
 
 
-def _joined(one: Joined) -> dict[str, object]:
-    return {
-        **one.cell._asdict(),
-        "joined": one.notebook,
-        "stages": " ".join(one.stages),
-        "n": one.measured.n,
-        **(columns("predicted_s", one.predicted) if one.predicted else {}),
-        **columns("measured_s", one.measured),
-        **columns("beside_code_s", one.beside_code),
-    }
+def joins(found: Iterable[Join]) -> pd.DataFrame:
+    """Return a row a pair of neighbouring stages and combination."""
+    rows = []
+    for one in found:
+        row = _row(one.cell, first=one.stages[0], second=one.stages[1], n=one.saving.n)
+        rows.append(row | _row(one.cell, saving_s=one.saving, own_s=one.own, advised=one.advised))
+    return pd.DataFrame(rows)
+
+
+def joined(found: Iterable[Joined]) -> pd.DataFrame:
+    """Return a row a combination of a join that was made."""
+    rows = []
+    for one in found:
+        row = _row(one.cell, joined=one.notebook, stages=" ".join(one.stages), n=one.measured.n)
+        if one.predicted:
+            row |= _row(one.cell, predicted_s=one.predicted)
+        rows.append(row | _row(one.cell, measured_s=one.measured, beside_code_s=one.beside_code))
+    return pd.DataFrame(rows)
+
+
+def failures(found: Iterable[Failure]) -> pd.DataFrame:
+    """Return a row a combination of which runs failed."""
+    return pd.DataFrame(_row(one.cell, failed=one.runs, reason=one.reason) for one in found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 
@@ -70,7 +69,7 @@ def _sections(found: Summary, tables: dict[str, pd.DataFrame]) -> list[Section]:
     )
 
 
-def last_line(found: Summary) -> dict[str, Any]:
+def last_line(found: Summary) -> dict[str, object]:
     """Return the most important numbers, as JSON can have them: no NaN, times in seconds."""
     return {
         "study": found.about.get("sweep"),
