@@ -9,7 +9,7 @@ import pandas as pd
 
 from podline_studies.machine import Machine
 from podline_studies.overhead.frames import PHASES as ALL_PHASES
-from podline_studies.overhead.frames import OverheadCircumstances
+from podline_studies.overhead.frames import RUN, OverheadCircumstances
 from podline_studies.overhead.measurement import PARTS, PIPELINE
 
 STAGES = ("ingest", "preprocess", "train", "evaluate", "publish")
@@ -76,11 +76,8 @@ def simulate(
         session = repeat * sessions // repeats
         for place in random.permutation(len(points)):
             rows, model, backend = points[place]
-            key = {
-                **{"notebook": notebook, "backend": backend, "data": rows, "model": model},
-                **{"repeat": repeat, "index": len(runs), "attempt": 1, "sitting": session},
-                **{"way": "scheduler", "warmup": False},
-            }
+            which = (notebook, backend, rows, model, repeat, len(runs))
+            key = dict(zip(RUN, (*which, 1, session, "scheduler", False), strict=True))
             noise = np.exp(truth.sd * random.standard_normal()) * (1 + 0.2 * session)
             table = clean[points[place]] * noise
             table = table * np.exp(truth.jitter * random.standard_normal(table.shape))
@@ -169,11 +166,16 @@ def _run(
     parts = {part: sum(sums[name] for name in phases) for part, phases in PARTS.items()}
     parts[PIPELINE] = wall - sum(parts.values())
     return {
-        **{"state": "success", "failure": "", "started": started, "wall_s": wall},
+        "state": "success",
+        "failure": "",
+        "started": started,
+        "wall_s": wall,
         **{f"{part}_s": seconds for part, seconds in parts.items()},
         "stages": 0 if backend == "notebook" else len(table),
-        **dict.fromkeys(("rows_train", "rows_read"), float(rows)),
-        **{"bytes_read": rows * BYTES_A_ROW, "weights": float(model)},
+        "rows_train": float(rows),
+        "rows_read": float(rows),
+        "bytes_read": rows * BYTES_A_ROW,
+        "weights": float(model),
     }
 
 
@@ -192,13 +194,19 @@ def _rows(table: pd.DataFrame, rows: int, model: int) -> list[dict[str, object]]
 
 def about(runs: pd.DataFrame) -> OverheadCircumstances:
     """What is said of a sweep."""
-    machine: Machine = {
-        **{"machine": "simulated", "processors": 2, "memory_bytes": 8 << 30, "kernel": "6.12"},
-        "versions": {"python": "3.13.1", "airflow": "3.3.2"},
-    }
+    machine = Machine(
+        machine="simulated",
+        processors=2,
+        memory_bytes=8 << 30,
+        kernel="6.12",
+        versions={"python": "3.13.1", "airflow": "3.3.2"},
+    )
     numbers = sorted(set(runs["sitting"])) if len(runs) else []
     return {
-        **{"sweep": "simulated", "seed": 7, "design": {"repeats": 8}, "planned": len(runs)},
+        "sweep": "simulated",
+        "seed": 7,
+        "design": {"repeats": 8},
+        "planned": len(runs),
         "sessions": [
             {"session": int(number), **machine, "started": 1.78e9, "ended": 1.7801e9}
             for number in numbers

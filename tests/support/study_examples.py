@@ -38,9 +38,16 @@ def record(task: str, start: float, phases: dict[str, float], **changes: Any) ->
         at += seconds
     given = Record(
         version=1,
-        **{"dag_id": "n", "run_id": "r", "task_id": task, "try_number": 1},
-        **{"kind": "stage", "backend": "kubernetes", "state": "success"},
-        **{"start": 1000 + start, "end": 1000 + start + at, "run_start": 1000.0},
+        dag_id="n",
+        run_id="r",
+        task_id=task,
+        try_number=1,
+        kind="stage",
+        backend="kubernetes",
+        state="success",
+        start=1000 + start,
+        end=1000 + start + at,
+        run_start=1000.0,
         phases=tuple(listed),
     )
     return Record.model_validate(dict(given) | changes)

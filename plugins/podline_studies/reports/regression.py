@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,9 +95,11 @@ class Regression:
 
     def _variance(self, terms: Array, weights: Array) -> float:
         """Of a weighted sum of the responses at some terms."""
-        reach = np.array([terms @ solver for solver in self._solvers[: len(weights)]])
-        errors = self.between.matrix[: len(weights), : len(weights)]
-        return float(weights @ (errors * (reach @ reach.T)) @ weights)
+        pairs = itertools.product(range(len(weights)), repeat=2)
+        return sum(
+            float(weights[i] * weights[j] * (terms @ self.covariance(i, j) @ terms))
+            for i, j in pairs
+        )
 
     def coefficient(self, term: int, weights: Array) -> Interval:
         """Return a term's coefficient in a weighted sum of the responses."""

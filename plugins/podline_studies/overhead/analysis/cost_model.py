@@ -57,8 +57,8 @@ class Costs:
         by_parameter: the terms whose size no run tells, so that the parameter stands for it.
         sizes: of each combination: data, model, and its terms.
         regression: of the pipeline's wall and the baseline's, in seconds.
-        residuals: a row a run: its combination, its walls as measured and as fitted, in seconds,
-            and how far off they are, as shares.
+        residuals: a row a run and wall, ``pipeline`` or ``notebook``: the seconds fitted, and how
+            far off it is, as a share.
     """
 
     pipeline: Pipeline
@@ -219,10 +219,12 @@ def _responses(rows: pd.DataFrame) -> Array:
 
 
 def _residuals(rows: pd.DataFrame, found: Regression) -> pd.DataFrame:
-    residuals = rows[[*COMBINATION, "repeat", "sitting", "wall_s", "baseline_s"]].copy()
-    residuals["fitted_wall_s"], residuals["fitted_baseline_s"] = found.fitted[:, :2].T
-    residuals["relative_wall"], residuals["relative_baseline"] = found.residuals[:, :2].T
-    return residuals
+    which = rows[[*COMBINATION, "repeat", "sitting"]]
+    walls = zip(("pipeline", "notebook"), found.fitted.T, found.residuals.T, strict=False)
+    return pd.concat(
+        which.assign(wall=wall, fitted_s=fitted, residual=residual)
+        for wall, fitted, residual in walls
+    )
 
 
 def hold_out(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -254,11 +256,8 @@ def _predicted(
         if rest.empty:
             raise ValueError("one combination only was measured")
         costs = _fit(pipeline, rest)
-        single = costs.regression.predict(_terms(held, costs.terms)).single.share
+        terms = _sizes(held)[list(costs.terms)].iloc[0].to_numpy(float)
+        single = costs.regression.predict(terms).single.share
     except ValueError as error:
         return math.nan, math.nan, math.nan, str(error)
     return single.value, single.low, single.high, ""
-
-
-def _terms(rows: pd.DataFrame, terms: tuple[str, ...]) -> Array:
-    return _sizes(rows)[list(terms)].iloc[0].to_numpy(float)

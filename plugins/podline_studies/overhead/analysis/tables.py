@@ -27,16 +27,17 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     Args:
         found: all that the study found.
     """
+    costs_of = combinations(found.combinations)
     tables = {
         "pairs": found.pairs,
-        "combinations": combinations(found.combinations),
-        "share": share(found.pairs, found.combinations),
+        "combinations": costs_of,
+        "share": _with_intervals(found.pairs, "share", costs_of),
         "parts": parts(found.combinations),
         "stages": stages(found.stages),
-        "stock": stock(found.pairs, found.combinations),
+        "stock": _with_intervals(_by_both_operators(found.pairs), "overhead_s", costs_of),
         "operators": operators(found.operators),
         "costs": costs(found.costs),
-        "residuals": residuals(found.costs),
+        "residuals": _together([model.residuals for model in found.costs]),
         "held-out": found.held_out,
         "predictions": predictions(found.forecasts),
         "claims": hypotheses(found.hypotheses),
@@ -45,6 +46,10 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "failures": failures(found.failures),
     }
     return {name: frame for name, frame in tables.items() if len(frame)}
+
+
+def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def _row(of: Cell | Pipeline, **values: object) -> dict[str, object]:
@@ -80,11 +85,6 @@ def combinations(found: Iterable[Combination]) -> pd.DataFrame:
     )
 
 
-def share(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a run, with the interval of its combination's share."""
-    return _with_intervals(pairs, "share", [(one, one.share) for one in combinations])
-
-
 def parts(combinations: Iterable[Combination]) -> pd.DataFrame:
     """Return a row a part of a combination's overhead: its mean in seconds."""
     return pd.DataFrame(
@@ -111,31 +111,20 @@ def stages(found: pd.DataFrame) -> pd.DataFrame:
     return groups.mean().sort_values([*PIPELINE, "order"], kind="stable", ignore_index=True)
 
 
-def stock(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a run of podline's operator or Airflow's, with its combination's interval.
-
-    Notebooks that did not run by both are left out.
-
-    Args:
-        pairs: of `podline_studies.overhead.analysis.pairs.pair`.
-        combinations: of these.
-    """
+def _by_both_operators(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of notebooks that ran by podline's operator and by Airflow's."""
     both = pairs[pairs["backend"].isin((OURS, STOCK))]
-    operators = both.groupby(["notebook", "way"])["backend"].transform("nunique")
-    overheads = [(one, one.overhead) for one in combinations]
-    return _with_intervals(both[operators == 2], "overhead_s", overheads)
+    return both[both.groupby(["notebook", "way"])["backend"].transform("nunique") == 2]
 
 
-def _with_intervals(
-    pairs: pd.DataFrame, value: str, estimates: Iterable[tuple[Combination, Estimate]]
-) -> pd.DataFrame:
-    rows = [
-        {**one.cell._asdict(), "n": of.n, "mean": of.mean, "low": of.low, "high": of.high}
-        for one, of in estimates
-    ]
-    found = pd.DataFrame(rows, columns=[*COMBINATION, "n", "mean", "low", "high"])
-    found = found.astype({"data": float, "model": float, "low": float, "high": float})
-    return pairs[[*COMBINATION, "repeat", value]].merge(found, on=COMBINATION, how="left")
+def _with_intervals(pairs: pd.DataFrame, value: str, costs_of: pd.DataFrame) -> pd.DataFrame:
+    """A row a run: a value, and its combination's mean and interval."""
+    if pairs.empty:
+        return pairs
+    ends = {f"{value}_{end}": end for end in ("mean", "low", "high")}
+    found = costs_of[[*COMBINATION, "n", *ends]].astype(dict.fromkeys(ends, float))
+    rows = pairs[[*COMBINATION, "repeat", value]]
+    return rows.merge(found.rename(columns=ends), on=COMBINATION, how="left")
 
 
 def operators(found: Iterable[Saved]) -> pd.DataFrame:
@@ -159,21 +148,6 @@ def costs(models: Iterable[Costs]) -> pd.DataFrame:
                     row |= {f"{name}_s": of.value, **ends}
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-def residuals(models: Iterable[Costs]) -> pd.DataFrame:
-    """Return a row a run and wall: the seconds fitted, and how far off it is, as a share."""
-    names = {"pipeline": "wall", "notebook": "baseline"}
-    tables = [
-        one.residuals[[*COMBINATION, "repeat", "sitting"]].assign(
-            wall=name,
-            fitted_s=one.residuals[f"fitted_{column}_s"],
-            residual=one.residuals[f"relative_{column}"],
-        )
-        for one in models
-        for name, column in names.items()
-    ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def predictions(found: Iterable[Forecast]) -> pd.DataFrame:

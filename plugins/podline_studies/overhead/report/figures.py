@@ -35,7 +35,7 @@ def share(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw the overhead's share over the data size, a line a model size, a band an interval.
 
     Args:
-        table: of `podline_studies.overhead.analysis.tables.share`.
+        table: ``share`` of `podline_studies.overhead.analysis.tables.make_tables`.
         narrow: for a phone.
     """
     models = list(table["model"].map(size)[table["model"].argsort()].unique())
@@ -109,7 +109,7 @@ def stock(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw the overhead of podline's operator and of Airflow's own, with intervals and all runs.
 
     Args:
-        table: of `podline_studies.overhead.analysis.tables.stock`.
+        table: ``stock`` of `podline_studies.overhead.analysis.tables.make_tables`.
         narrow: for a phone.
     """
     table, cells = _with_cells(table)
@@ -162,7 +162,7 @@ def residuals(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw how far each wall is from the model's, over the model's.
 
     Args:
-        table: of `podline_studies.overhead.analysis.tables.residuals`.
+        table: ``residuals`` of `podline_studies.overhead.analysis.tables.make_tables`.
         narrow: for a phone.
     """
     labels = ("seconds by the model", "measured above it")
