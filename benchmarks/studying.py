@@ -74,7 +74,15 @@ def _measured(airflow: Airflow, dag_id: str, run_id: str) -> Iterator[dict[str, 
 def tell(
     study: Study[Any, Any], bench: str, n: int, goals: dict[str, dict[str, Any]], **details: Any
 ) -> None:
-    """Print a study's report, and the last line with its headline numbers."""
+    """Print a study's report, and the last line with its headline numbers.
+
+    Args:
+        study: which.
+        bench: the benchmark's name.
+        n: repeats of the design.
+        goals: by name, of `benchmarks.report.goal`.
+        details: what else the last line has.
+    """
     from podline_studies import report_store
 
     made = report_store.make(study)

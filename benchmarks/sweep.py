@@ -37,9 +37,11 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     arguments = parser.parse_args()
     given = {
-        "data": arguments.data, "models": arguments.model, "repeats": arguments.repeats,
+        "data": arguments.data,
+        "models": arguments.model,
+        "repeats": arguments.repeats,
         "backends": arguments.backend,
-    }  # fmt: skip
+    }
     conf = {
         "preset": arguments.preset,
         "seed": arguments.seed,

@@ -18,9 +18,12 @@ STUDY, JOIN, MODELS = "study.jsonl.gz", "join.jsonl.gz", "models.jsonl.gz"
 OVERHEAD, UPLOADS = "overhead", "uploads"
 _LARGE = ("pairs", "uploads")  # tables that say no more than the raw data
 _OF_MODELS = (
-    "The cluster beside the machine", "Without the link", "Before the upload",
-    "How it was measured", "What cannot be claimed",
-)  # fmt: skip
+    "The cluster beside the machine",
+    "Without the link",
+    "Before the upload",
+    "How it was measured",
+    "What cannot be claimed",
+)
 
 
 def overhead(store: Store) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 import gzip
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from podline.store import keys
 from podline_studies.registry import kind_of
@@ -12,6 +12,20 @@ from podline_studies.study import Study, StudyError
 
 if TYPE_CHECKING:
     from podline.store import Store
+
+
+class _Kind(TypedDict):
+    """The first line."""
+
+    kind: str
+    name: str
+
+
+class _Object(TypedDict):
+    """Each other line: an object's key below the study's, in parts, and its JSON."""
+
+    place: list[str]
+    value: object
 
 
 def export(study: Study[Any, Any], path: Path) -> int:
@@ -29,7 +43,7 @@ def export(study: Study[Any, Any], path: Path) -> int:
     """
     study.design()
     root = study.key()
-    lines: list[dict[str, Any]] = [{"kind": study.kind.name, "name": study.name}]
+    lines: list[_Kind | _Object] = [{"kind": study.kind.name, "name": study.name}]
     for item in sorted(study.store.list(root), key=lambda item: item.key):
         place = keys.split(item.key)[len(keys.split(root)) :]
         if place[0] != FOLDER:
@@ -51,7 +65,7 @@ def load(store: "Store", path: Path) -> Study[Any, Any]:
     Raises:
         StudyError: the file is no study, or the store has one of its name with another design.
     """
-    about, *objects = _read(path)
+    about, objects = _read(path)
     study = Study(store, kind_of(about["kind"]), about["name"])
     for entry in sorted(objects, key=lambda entry: entry["place"] != ["design.json"]):
         text = json.dumps(entry["value"], sort_keys=True, separators=(",", ":")).encode()
@@ -65,12 +79,12 @@ def load(store: "Store", path: Path) -> Study[Any, Any]:
     return study
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path) -> tuple[_Kind, list[_Object]]:
     try:
         lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-        found = [json.loads(line) for line in lines]
-        if not found or not {"kind", "name"} <= found[0].keys():
+        about, *objects = map(json.loads, lines or ["{}"])
+        if not {"kind", "name"} <= about.keys():
             raise ValueError("it has no kind and name")
     except (OSError, EOFError, ValueError) as error:
         raise StudyError(f"{path} is not a study that was exported: {error}") from None
-    return found
+    return about, objects

@@ -13,8 +13,8 @@ from airflow.sdk import CronTriggerTimetable, Param, task
 
 from podline.airflow_compat import is_supervised, trigger_run
 from podline.exceptions import PodlineError
-from podline_studies.sessions import SITTING_PARAM, sit_down
-from podline_studies.study import Kind, Measured, Planned, Sitting, Study
+from podline_studies.sessions import SESSION_PARAM, current_session
+from podline_studies.study import Kind, Measured, Planned, Session, Study
 
 SCHEDULER, TEST = "scheduler", "test"
 MOST_PARAM = "most"  # a run measures no more than this
@@ -63,15 +63,29 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
 
     @abstractmethod
     def warm_up(
-        self, study: Study[DesignT, MeasuredT], design: DesignT, item: Any, sitting: Sitting
+        self, study: Study[DesignT, MeasuredT], design: DesignT, item: Any, session: Session
     ) -> None:
-        """Do what the first measurement of its kind in a sitting needs; that is left out."""
+        """Do what the first measurement of its kind in a session needs; that is left out.
+
+        Args:
+            study: what it is kept in.
+            design: of the study.
+            item: what is measured next.
+            session: the one that goes on.
+        """
 
     @abstractmethod
     def measure(
-        self, study: Study[DesignT, MeasuredT], item: Any, sitting: Sitting, attempt: int
+        self, study: Study[DesignT, MeasuredT], item: Any, session: Session, attempt: int
     ) -> MeasuredT:
-        """Measure one thing of the design."""
+        """Measure one thing of the design.
+
+        Args:
+            study: for which.
+            item: what.
+            session: in which.
+            attempt: at it, from 1.
+        """
 
     # --- the tasks
 
@@ -106,8 +120,8 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
 
         context = _context()
         study = self._study(context)
-        design, sitting = study.design(), sit_down(study, context)
-        item = self._next(study, design, sitting)
+        design, session = study.design(), current_session(study, context)
+        item = self._next(study, design, session)
         context["combination"] = str(item or "nothing left")
         if item is None:
             return
@@ -115,8 +129,8 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
             _log.info("it is the turn of number %s", item.index)
         # Only a lost worker is a reason for another try.
         try:
-            self.warm_up(study, design, item, sitting)
-            failure = self._measure(study, item, sitting)
+            self.warm_up(study, design, item, session)
+            failure = self._measure(study, item, session)
         except PodlineError as error:
             failure = str(error)
         if failure:
@@ -135,10 +149,10 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
         made = report_store.make(study)
         report_store.keep(study, made)
         _log.info("%s", made.markdown)
-        design, sittings, measured = study.design(), study.sittings(), study.measured()
-        goes_on = way() == SCHEDULER and sittings and self._next(study, design, sittings[-1])
+        design, sessions, measured = study.design(), study.sessions(), study.measured()
+        goes_on = way() == SCHEDULER and sessions and self._next(study, design, sessions[-1])
         if goes_on:
-            conf = {"name": study.name, SITTING_PARAM: sittings[-1].began[0]}
+            conf = {"name": study.name, SESSION_PARAM: sessions[-1].began[0]}
             next_run = f"{study.name}__from-{len(measured):04d}"
             trigger(context["dag"].dag_id, next_run, {**context["params"], **conf})
             return
@@ -149,23 +163,23 @@ class StudyTasks(ABC, Generic[DesignT, MeasuredT]):
     # --- within
 
     def _next(
-        self, study: Study[DesignT, MeasuredT], design: DesignT, sitting: Sitting
+        self, study: Study[DesignT, MeasuredT], design: DesignT, session: Session
     ) -> Any | None:
-        """The first that is not measured, and was not tried in vain in this sitting."""
-        passed = {found.index for found in study.spoilt() if found.sitting == sitting.number}
+        """The first that is not measured, and was not tried in vain in this session."""
+        passed = {found.index for found in study.discarded() if found.sitting == session.number}
         passed |= study.measured()
         return next((item for item in design.items() if item.index not in passed), None)
 
-    def _measure(self, study: Study[DesignT, MeasuredT], item: Any, sitting: Sitting) -> str:
+    def _measure(self, study: Study[DesignT, MeasuredT], item: Any, session: Session) -> str:
         """Measure until that was not disturbed, twice at most; returns why it failed."""
         reason, first = "", study.attempts(item.index) + 1
         for attempt in range(first, first + _ATTEMPTS):
-            found = self.measure(study, item, sitting, attempt)
+            found = self.measure(study, item, session, attempt)
             if not (reason := found.trouble):
                 study.add(found)
                 _log.info("%s: %s", item, found)
                 break
-            study.add_spoilt(found)
+            study.add_discarded(found)
             _log.warning("%s, attempt %s: %s", item, attempt, reason)
         return reason
 
@@ -196,7 +210,7 @@ def common_params() -> dict[str, Param]:
         MOST_PARAM: Param(
             40, type="integer", minimum=1, description="Measured in one run; the next goes on."
         ),
-        SITTING_PARAM: Param("", type=text, description="The run that this one goes on at once."),
+        SESSION_PARAM: Param("", type=text, description="The run that this one goes on at once."),
     }
 
 
@@ -226,8 +240,13 @@ def way() -> str:
     return SCHEDULER if is_supervised() else TEST
 
 
-def trigger(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
+def trigger(dag_id: str, run_id: str, conf: Mapping[str, object]) -> None:
     """Trigger a run under a scheduler, once: one that exists is left as it is.
+
+    Args:
+        dag_id: the DAG.
+        run_id: the run's id.
+        conf: its parameters.
 
     Raises:
         RunningError: Airflow refuses.

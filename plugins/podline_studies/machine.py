@@ -5,14 +5,30 @@ import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from podline import __version__
 
-_PACKAGES = (
-    "apache-airflow", "apache-airflow-providers-cncf-kubernetes", "tensorflow", "tensorflow-cpu",
-    "scikit-learn", "pandas", "numpy",
-)  # fmt: skip
+_PACKAGES = """
+    apache-airflow apache-airflow-providers-cncf-kubernetes tensorflow tensorflow-cpu scikit-learn
+    pandas numpy
+"""
+
+
+class Machine(TypedDict, total=False):
+    """What there is to say of a machine; of what an older study does not say, nothing.
+
+    Attributes:
+        machine: the processor's name.
+        processors: that a process may use.
+        versions: of packages.
+    """
+
+    machine: str
+    processors: int
+    memory_bytes: int
+    kernel: str
+    versions: dict[str, str]
 
 
 def boot_id() -> str:
@@ -23,8 +39,8 @@ def boot_id() -> str:
         return ""
 
 
-def about() -> dict[str, Any]:
-    """What there is to say of it: processor, memory (bytes), kernel, versions of packages."""
+def about() -> Machine:
+    """What there is to say of this one."""
     return {
         "machine": _processor(),
         "processors": _processors(),
@@ -49,7 +65,7 @@ def _processor() -> str:
 
 def _versions() -> dict[str, str]:
     found = {"podline": __version__, "python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in _PACKAGES.split():
         try:
             found[name] = version(name)
         except PackageNotFoundError:

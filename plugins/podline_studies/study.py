@@ -1,13 +1,15 @@
-"""Where a study is kept: its design, its sittings and each measurement, written once.
+"""Where a study is kept: its design, its sessions and each measurement, written once.
 
 =============================================  ==============================================
 ``studies/{kind}/{name}/design.json``          what is to be measured
-``…/sittings/{number}.json``                   when and where it was gone on with
+``…/sittings/{number}.json``                   its sessions: when and where it was gone on with
 ``…/measurements/{index}.json``                a combination's measurement
-``…/warm-ups/{sitting}-{what}.json``           what is left out
+``…/warm-ups/{session}-{what}.json``           what is left out
 ``…/spoilt/{index}-{attempt}.json``            what failed or was disturbed
 ``…/report/…``                                 what `podline_studies.reports` made of it
 =============================================  ==============================================
+
+Folders, the field ``sitting`` and a run's parameter keep the names under which studies were stored.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.store import keys
+from podline_studies.machine import Machine
+from podline_studies.reports.provenance import Circumstances
 
 if TYPE_CHECKING:
     from podline.store import Store
@@ -32,7 +36,7 @@ class StudyError(PodlineError):
 
 
 @dataclass(frozen=True)
-class Sitting(Json):
+class Session(Json):
     """An uninterrupted time of measuring on one machine.
 
     Attributes:
@@ -49,7 +53,7 @@ class Sitting(Json):
     boot: str
     started: float
     after: int
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Machine = field(default_factory=Machine)
 
 
 class Measured(Protocol):
@@ -58,7 +62,7 @@ class Measured(Protocol):
     Attributes:
         index: which of the design's it is.
         attempt: at it, from 1.
-        sitting: in which.
+        sitting: the number of its session.
         ended: when (epoch); None: it failed.
     """
 
@@ -181,12 +185,12 @@ class Study(Generic[DesignT, MeasuredT]):
         """The measurements, in the order of the design."""
         return self._read("measurements")
 
-    def add_spoilt(self, measurement: MeasuredT) -> None:
+    def add_discarded(self, measurement: MeasuredT) -> None:
         """Keep what failed or was disturbed."""
         name = f"{measurement.index:04d}-{measurement.attempt}"
         self._add(measurement, "spoilt", name)
 
-    def spoilt(self) -> list[MeasuredT]:
+    def discarded(self) -> list[MeasuredT]:
         """What failed or was disturbed."""
         return self._read("spoilt")
 
@@ -199,22 +203,22 @@ class Study(Generic[DesignT, MeasuredT]):
         """Keep what was measured to warm up."""
         self._add(measurement, "warm-ups", f"{measurement.sitting:03d}-{what}")
 
-    def is_warm(self, what: str, sitting: int) -> bool:
-        """Whether something was warmed up in a sitting."""
-        return self.store.exists(self.key("warm-ups", f"{sitting:03d}-{what}.json"))
+    def is_warm(self, what: str, session: int) -> bool:
+        """Whether something was warmed up in a session."""
+        return self.store.exists(self.key("warm-ups", f"{session:03d}-{what}.json"))
 
     def warm_ups(self) -> list[MeasuredT]:
         """What was measured to warm up."""
         return self._read("warm-ups")
 
-    def sittings(self) -> list[Sitting]:
-        """The sittings so far."""
-        return [Sitting.from_json(text) for text in self._texts("sittings")]
+    def sessions(self) -> list[Session]:
+        """The sessions so far."""
+        return [Session.from_json(text) for text in self._texts("sittings")]
 
-    def add_sitting(self, sitting: Sitting) -> None:
-        """Keep a sitting."""
-        key = self.key("sittings", f"{sitting.number:03d}.json")
-        self.store.put_if_absent(key, sitting.to_json().encode())
+    def add_session(self, session: Session) -> None:
+        """Keep a session."""
+        key = self.key("sittings", f"{session.number:03d}.json")
+        self.store.put_if_absent(key, session.to_json().encode())
 
     # --- objects
 
@@ -239,28 +243,29 @@ def studies(store: "Store", kind: str) -> list[str]:
     return [keys.split(path)[-1] for path in store.list_folders(keys.join(STUDIES, kind))]
 
 
-def circumstances(study: Study[Any, MeasuredT], measured: Sequence[MeasuredT]) -> dict[str, Any]:
-    """What a report says of how a study was measured: its name, sittings and interruptions.
+def circumstances(study: Study[Any, MeasuredT], measured: Sequence[MeasuredT]) -> Circumstances:
+    """What a report says of how a study was measured: its name, sessions and interruptions.
 
     Args:
         study: which.
         measured: all that was measured in it, to warm up as well.
     """
-    measuring = {one.sitting for one in measured}
-    sat = [sitting for sitting in study.sittings() if sitting.number in measuring]
+    ends: dict[int, list[float]] = {}
+    for one in measured:
+        ends.setdefault(one.sitting, []).extend([] if one.ended is None else [one.ended])
+    found = [one for one in study.sessions() if one.number in ends]
     return {
         "sweep": study.name,
-        "sittings": [
+        "sessions": [
             {
-                "sitting": one.number, **one.about, "started": one.started,
-                "ended": max(
-                    (m.ended for m in measured if m.sitting == one.number and m.ended is not None),
-                    default=one.started,
-                ),
+                "session": one.number,
+                **one.about,
+                "started": one.started,
+                "ended": max(ends[one.number], default=one.started),
             }
-            for one in sat
+            for one in found
         ],
         "interruptions": [
-            {"started": one.started, "after": one.after, "sitting": one.number} for one in sat[1:]
+            {"started": one.started, "after": one.after, "session": one.number} for one in found[1:]
         ],
-    }  # fmt: skip
+    }

@@ -50,6 +50,11 @@ def some_of(name: str, given: Collection[str], known: Iterable[str]) -> tuple[st
 def one_of(name: str, given: str, known: Iterable[str]) -> str:
     """Return a parameter's value.
 
+    Args:
+        name: of the parameter.
+        given: its value.
+        known: what it may be.
+
     Raises:
         DesignError: it is unknown.
     """

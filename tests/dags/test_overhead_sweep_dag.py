@@ -98,7 +98,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     assert len(about["interruptions"]) == 1
     assert about["interruptions"][0]["after"] == len(before)
     assert sorted(counted["sitting"].unique()) == [1, 2]
-    assert len(runs[runs["warmup"]]) == 4  # each backend in each sitting
+    assert len(runs[runs["warmup"]]) == 4  # each backend in each session
     # No stage began before what it waits for had ended: its records are of one run.
     assert all(stage.gap > -0.1 for one in study.measurements() for stage in one.stages)
     assert store.exists(study.key("report", "report.html"))
@@ -109,7 +109,7 @@ def _measured(study: Study) -> int:
 
 
 def test_a_run_leaves_the_rest_to_the_next(tmp_path: Path, folder: Path, store: Store) -> None:
-    """So that few task instances wait while others are measured; it stays one sitting."""
+    """So that few task instances wait while others are measured; it stays one session."""
     conf = SMALL | {"data": [10], "repeats": 2, "backends": ["notebook", "process"]}
     study = Study(store, OVERHEAD, "chained")
     with sweeping(tmp_path / "airflow", folder, store) as airflow:

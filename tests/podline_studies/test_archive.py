@@ -12,7 +12,7 @@ from podline_studies.overhead.design import Design
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.overhead.measurement import measure
 from podline_studies.overhead.tasks import OverheadStudy
-from podline_studies.study import Sitting, Study, StudyError
+from podline_studies.study import Session, Study, StudyError
 from tests.support.study_examples import blank, chain
 
 DESIGN = Design(("n",), ("kubernetes",), ((1000, 10),), repeats=3, seed=1)
@@ -22,7 +22,7 @@ DESIGN = Design(("n",), ("kubernetes",), ((1000, 10),), repeats=3, seed=1)
 def study(store: Store) -> OverheadStudy:
     study: OverheadStudy = Study(store, OVERHEAD, "one/first")
     study.begin(DESIGN)
-    study.add_sitting(Sitting(1, ("r", "", ""), "b", 900.0, 0, {"processors": 2}))
+    study.add_session(Session(1, ("r", "", ""), "b", 900.0, 0, {"processors": 2}))
     study.add(measure(chain(), blank(), ()))
     study.store.put(study.key("report", "report.html"), b"<html>")
     return study
@@ -33,11 +33,11 @@ def _emptied(study: OverheadStudy) -> None:
 
 
 def test_it_is_the_same_there(study: OverheadStudy, tmp_path: Path) -> None:
-    before = (study.design(), study.sittings(), study.measurements())
+    before = (study.design(), study.sessions(), study.measurements())
     assert archive.export(study, tmp_path / "a.gz") == 3
     _emptied(study)
     found = archive.load(study.store, tmp_path / "a.gz")
-    assert (found.design(), found.sittings(), found.measurements()) == before
+    assert (found.design(), found.sessions(), found.measurements()) == before
     # The same study makes the same file, and is put where it is already without harm.
     again = tmp_path / "folder" / "a.gz"
     archive.export(archive.load(study.store, tmp_path / "a.gz"), again)

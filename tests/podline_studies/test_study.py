@@ -9,7 +9,7 @@ from podline_studies.overhead.design import Design
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.overhead.measurement import Measurement, measure
 from podline_studies.overhead.tasks import OverheadStudy
-from podline_studies.study import Sitting, Study, StudyError, studies
+from podline_studies.study import Session, Study, StudyError, studies
 from tests.support.study_examples import blank, chain
 
 DESIGN = Design(("n",), ("notebook", "kubernetes"), ((1000, 10),), repeats=2, seed=1)
@@ -63,15 +63,15 @@ def test_a_measurement_is_kept_once(study: OverheadStudy) -> None:
 
 def test_what_came_to_nothing_is_kept_too(study: OverheadStudy) -> None:
     failed = measured(1, state="failed", failure="first: no memory")
-    study.add_spoilt(failed)
-    study.add_spoilt(replace(failed, attempt=2))
+    study.add_discarded(failed)
+    study.add_discarded(replace(failed, attempt=2))
     assert study.attempts(failed.index) == 2
     assert study.attempts(0) == 0
-    assert [m.trouble for m in study.spoilt()] == ["first: no memory"] * 2
+    assert [m.trouble for m in study.discarded()] == ["first: no memory"] * 2
     assert study.measured() == set()
 
 
-def test_each_sitting_warms_up(study: OverheadStudy) -> None:
+def test_each_session_warms_up(study: OverheadStudy) -> None:
     warm = measured(0)
     study.add_warm_up(warm, "n-kubernetes")
     assert study.is_warm("n-kubernetes", 1)
@@ -79,8 +79,8 @@ def test_each_sitting_warms_up(study: OverheadStudy) -> None:
     assert not study.is_warm("n-stock", 1)
 
 
-def test_sittings(study: OverheadStudy) -> None:
-    sitting = Sitting(1, ("r", "", ""), "boot", 1000.0, 0, {"processors": 2})
-    study.add_sitting(sitting)
-    study.add_sitting(replace(sitting, number=2, after=3))
-    assert study.sittings() == [sitting, replace(sitting, number=2, after=3)]
+def test_sessions(study: OverheadStudy) -> None:
+    session = Session(1, ("r", "", ""), "boot", 1000.0, 0, {"processors": 2})
+    study.add_session(session)
+    study.add_session(replace(session, number=2, after=3))
+    assert study.sessions() == [session, replace(session, number=2, after=3)]

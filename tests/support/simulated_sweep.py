@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podline_studies.machine import Machine
+from podline_studies.overhead.frames import PHASES as ALL_PHASES
+from podline_studies.overhead.frames import RUN, OverheadCircumstances
+from podline_studies.overhead.measurement import PARTS, PIPELINE
+
 STAGES = ("ingest", "preprocess", "train", "evaluate", "publish")
-PHASES = (
-    "prepare", "submit", "schedule", "pull", "start", "boot", "fetch", "imports", "load", "code",
-    "dump", "store", "run", "notice", "finish",
-)  # fmt: skip
-OF_KUBERNETES = ("schedule", "pull", "start")
-OF_TRANSFER = ("fetch", "load", "dump", "store")
+PHASES = [phase for phase in ALL_PHASES if phase not in ("defer", "resume")]
 BYTES_A_ROW = 66.0
 
 
@@ -51,39 +51,53 @@ def simulate(
     repeats: int = 8,
     notebook: str = "household_power",
     stages: Sequence[str] = STAGES,
-    sittings: int = 1,
+    sessions: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The frames `runs` and `stages` of a sweep."""
+    """The frames `runs` and `stages` of a sweep.
+
+    Args:
+        seed: of the noise and the order.
+        truth: what there is to find.
+        data: sizes, in rows.
+        models: sizes, in weights.
+        backends: that are measured.
+        repeats: of each combination.
+        notebook: its name.
+        stages: into which it is cut.
+        sessions: over which repeats are spread; each is slower by a fifth than the one before.
+    """
     random = np.random.default_rng(seed)
     runs: list[dict[str, Any]] = []
-    parts: list[dict[str, Any]] = []
+    parts: list[dict[str, object]] = []
     started = 1_780_000_000.0
     points = [(d, m, b) for d in data for m in models for b in backends]
     clean = {(d, m, b): _stages(truth, b, d, m, stages) for d, m, b in points}
     for repeat in range(repeats):
-        sitting = repeat * sittings // repeats
+        session = repeat * sessions // repeats
         for place in random.permutation(len(points)):
             rows, model, backend = points[place]
-            key = {
-                "notebook": notebook, "backend": backend, "data": rows, "model": model,
-                "repeat": repeat, "index": len(runs), "attempt": 1, "sitting": sitting,
-                "way": "scheduler", "warmup": False,
-            }  # fmt: skip
-            noise = np.exp(truth.sd * random.standard_normal()) * (1 + 0.2 * sitting)
+            which = (notebook, backend, rows, model, repeat, len(runs))
+            key = dict(zip(RUN, (*which, 1, session, "scheduler", False), strict=True))
+            noise = np.exp(truth.sd * random.standard_normal()) * (1 + 0.2 * session)
             table = clean[points[place]] * noise
             table = table * np.exp(truth.jitter * random.standard_normal(table.shape))
             runs.append(key | _run(table, backend, started, rows, model))
-            parts += (
-                [key | row for row in _rows(table, stages, rows, model)]
-                if backend != "notebook"
-                else []
-            )
+            if backend != "notebook":
+                parts += [key | row for row in _rows(table, rows, model)]
             started += runs[-1]["wall_s"] + 1
     return pd.DataFrame(runs), pd.DataFrame(parts)
 
 
 def overhead(truth: Truth, backend: str, rows: int, model: int, stages: int = 5) -> float:
-    """The true overhead of a run, in seconds."""
+    """The true overhead of a run, in seconds.
+
+    Args:
+        truth: of the simulation.
+        backend: that it ran on.
+        rows: of data.
+        model: weights.
+        stages: how many.
+    """
     if truth.flat is not None:
         return truth.flat * sum(_code(truth, rows, model).values())
     size = truth.transfer * rows * BYTES_A_ROW / 1e9 + truth.weights * model / 1e6
@@ -91,7 +105,13 @@ def overhead(truth: Truth, backend: str, rows: int, model: int, stages: int = 5)
 
 
 def baseline(truth: Truth, rows: int, model: int) -> float:
-    """The true wall of the whole notebook, in seconds."""
+    """The true wall of the whole notebook, in seconds.
+
+    Args:
+        truth: of the simulation.
+        rows: of data.
+        model: weights.
+    """
     return sum(_code(truth, rows, model).values())
 
 
@@ -99,10 +119,13 @@ def _code(truth: Truth, rows: int, model: int) -> dict[str, float]:
     fixed, of_data, of_model = truth.code
     size = of_data * rows * BYTES_A_ROW / 1e9
     return {
-        "imports": fixed * 0.5, "ingest": fixed * 0.1 + size * 0.6,
-        "preprocess": fixed * 0.1 + size * 0.4, "train": fixed * 0.2 + of_model * model / 1e6,
-        "evaluate": fixed * 0.07, "publish": fixed * 0.03,
-    }  # fmt: skip
+        "imports": fixed * 0.5,
+        "ingest": fixed * 0.1 + size * 0.6,
+        "preprocess": fixed * 0.1 + size * 0.4,
+        "train": fixed * 0.2 + of_model * model / 1e6,
+        "evaluate": fixed * 0.07,
+        "publish": fixed * 0.03,
+    }
 
 
 def _stages(
@@ -123,13 +146,8 @@ def _stages(
     size = 0.0 if truth.flat is not None else extra - truth.starts[backend] * len(stages)
     each = (extra - size) / len(stages)
     podlike = backend != "process"
-    for phase, share in {
-        "gap": 0.1,
-        "prepare": 0.1,
-        "boot": 0.2,
-        "notice": 0.05,
-        "finish": 0.05,
-    }.items():
+    shares = {"gap": 0.1, "prepare": 0.1, "boot": 0.2, "notice": 0.05, "finish": 0.05}
+    for phase, share in shares.items():
         table[phase] = each * share
     table[["schedule", "start"] if podlike else ["submit", "prepare"]] += each * 0.15
     table["imports"] = each * 0.2
@@ -142,47 +160,55 @@ def _stages(
 
 def _run(
     table: pd.DataFrame, backend: str, started: float, rows: int, model: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     sums = dict(zip(table.columns, table.to_numpy().sum(axis=0), strict=True))
     wall = float(sum(sums.values()))
-    known = {
-        "kubernetes_s": sum(sums[name] for name in OF_KUBERNETES),
-        "transfer_s": sum(sums[name] for name in OF_TRANSFER),
-        "libraries_s": sums["imports"], "code_s": sums["code"],
-    }  # fmt: skip
+    parts = {part: sum(sums[name] for name in phases) for part, phases in PARTS.items()}
+    parts[PIPELINE] = wall - sum(parts.values())
     return {
-        "state": "success", "failure": "", "started": started, "wall_s": wall, **known,
-        "pipeline_s": wall - sum(known.values()), "stages": 0 if backend == "notebook" else len(table),
-        "rows_train": float(rows), "rows_read": float(rows), "bytes_read": rows * BYTES_A_ROW,
+        "state": "success",
+        "failure": "",
+        "started": started,
+        "wall_s": wall,
+        **{f"{part}_s": seconds for part, seconds in parts.items()},
+        "stages": 0 if backend == "notebook" else len(table),
+        "rows_train": float(rows),
+        "rows_read": float(rows),
+        "bytes_read": rows * BYTES_A_ROW,
         "weights": float(model),
-    }  # fmt: skip
+    }
 
 
-def _rows(
-    table: pd.DataFrame, stages: Sequence[str], rows: int, model: int
-) -> list[dict[str, Any]]:
-    moved = [rows * BYTES_A_ROW * 0.5] * (len(stages) - 2) + [model * 4.0]
+def _rows(table: pd.DataFrame, rows: int, model: int) -> list[dict[str, object]]:
+    moved = [rows * BYTES_A_ROW * 0.5] * (len(table) - 2) + [model * 4.0]
     found = []
     for order, (stage, row) in enumerate(table.iterrows()):
         phases = {name: float(row[name]) for name in PHASES}
-        found.append({
-            "stage": stage, "order": order, "on_path": True, "gap_s": float(row["gap"]),
-            "duration_s": sum(phases.values()), **phases,
-            "bytes_in": moved[order - 1] if order else 0.0,
-            "bytes_out": moved[order] if order < len(moved) else 0.0, "peak_memory": 2e8,
-        })  # fmt: skip
+        about = {"stage": stage, "order": order, "on_path": True, "gap_s": float(row["gap"])}
+        bytes_in = moved[order - 1] if order else 0.0
+        bytes_out = moved[order] if order < len(moved) else 0.0
+        sizes = {"bytes_in": bytes_in, "bytes_out": bytes_out, "peak_memory": 2e8}
+        found.append({**about, "duration_s": sum(phases.values()), **phases, **sizes})
     return found
 
 
-def about(runs: pd.DataFrame) -> dict[str, Any]:
+def about(runs: pd.DataFrame) -> OverheadCircumstances:
     """What is said of a sweep."""
+    machine = Machine(
+        machine="simulated",
+        processors=2,
+        memory_bytes=8 << 30,
+        kernel="6.12",
+        versions={"python": "3.13.1", "airflow": "3.3.2"},
+    )
     numbers = sorted(set(runs["sitting"])) if len(runs) else []
-    sitting = {
-        "machine": "simulated", "processors": 2, "memory_bytes": 8 << 30, "kernel": "6.12",
-        "versions": {"python": "3.13.1", "airflow": "3.3.2"}, "started": 1.78e9, "ended": 1.7801e9,
-    }  # fmt: skip
     return {
-        "sweep": "simulated", "seed": 7, "design": {"repeats": 8}, "planned": len(runs),
-        "sittings": [{"sitting": int(number), **sitting} for number in numbers],
-        "interruptions": [], "failed": [],
-    }  # fmt: skip
+        "sweep": "simulated",
+        "seed": 7,
+        "design": {"repeats": 8},
+        "planned": len(runs),
+        "sessions": [
+            {"session": int(number), **machine, "started": 1.78e9, "ended": 1.7801e9}
+            for number in numbers
+        ],
+    }

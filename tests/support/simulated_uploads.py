@@ -41,7 +41,7 @@ def uploads(
         sizes: in bytes.
         rtts: in seconds.
         clients: the share of the link's limit that each reaches.
-        pairs: of each point, in two sittings.
+        pairs: of each point, in two sessions.
         spread: of a time's logarithm.
         machine_rate: bytes a second that the machine takes without a link.
         answer: seconds that the machine takes longer to answer after the last byte.
@@ -70,7 +70,7 @@ def _upload(store: str, pair: int, warm: bool, seconds: float, late: float = 0.0
 
 
 def _measured(batch: Batch, pair: int, uploads: Sequence[Upload]) -> Measurement:
-    """Some of a batch's uploads, in the sitting of a pair."""
+    """Some of a batch's uploads, in the session of a pair."""
     link = Probe(batch.rtt, GOODPUT, "bbr", 67_108_864)
     stats = LinkStats(late_p99_s=0.0001)
     return Measurement(batch, 1 + pair % 2, 1, 0, 0, tuple(uploads), link, link, stats, busy=0.3)
@@ -87,7 +87,7 @@ DESIGN = Design(
     pairs=10,
     seed=1,
 )
-_SITTING = {
+_SESSION = {
     "machine": "a machine",
     "processors": 2,
     "memory_bytes": 16e9,
@@ -100,6 +100,6 @@ _SITTING = {
 
 def about(**changes: Any) -> About:
     """What there is to say about it."""
-    sittings = [{"sitting": number} | _SITTING for number in (1, 2)]
-    usual = {"sittings": sittings, "interruptions": [], "design": DESIGN, "failed": []}
+    sessions = [{"session": number} | _SESSION for number in (1, 2)]
+    usual = {"sessions": sessions, "interruptions": [], "design": DESIGN, "failed": []}
     return About("simulated", **(usual | changes))

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from podline import settings
 from podline.operators.base import BACKEND_PARAM
@@ -40,14 +40,14 @@ def dag_id_of(combination: Combination) -> str:
     return combination.notebook + suffix
 
 
-def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, Any]:
+def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, object]:
     """What the DAG is triggered with.
 
     Args:
         combination: what is to run.
         sizes: which of the notebook's parameters are its sizes.
     """
-    conf = dict(sizes.fixed)
+    conf: dict[str, object] = dict(sizes.fixed)
     for name, value in ((sizes.data, combination.data), (sizes.model, combination.model)):
         if name and value is not None:
             conf[name] = value
@@ -56,7 +56,7 @@ def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, Any]:
     return conf
 
 
-def run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Ended:
+def run(dag_id: str, run_id: str, conf: Mapping[str, object]) -> Ended:
     """Run a DAG, and wait for its end.
 
     Args:
@@ -70,7 +70,7 @@ def run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Ended:
     return _by_scheduler(dag_id, run_id, conf) if way() == SCHEDULER else _here(dag_id, conf)
 
 
-def _by_scheduler(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Ended:
+def _by_scheduler(dag_id: str, run_id: str, conf: Mapping[str, object]) -> Ended:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     _check_dag(dag_id)
@@ -105,7 +105,7 @@ def _missing(dag_id: str) -> str:
     )
 
 
-def _here(dag_id: str, conf: Mapping[str, Any]) -> Ended:
+def _here(dag_id: str, conf: Mapping[str, object]) -> Ended:
     # Airflow leaves the DAG that it parsed last in the environment; as long as it is there, our DAG
     # files make no other, and the one to run would not be known.
     for name in ("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID"):

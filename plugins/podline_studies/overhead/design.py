@@ -1,9 +1,10 @@
 """What a study measures: combinations of sizes and backends, in an order that a seed makes."""
 
+import itertools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from podline.contract import Json
 from podline_studies.validation import DesignError, one_of, positive, refuse_too_many, some_of
@@ -92,26 +93,28 @@ class Preset:
     repeats: int
 
 
+_CROSSED = itertools.product((10_000, 100_000, 1_500_000), (10_000, 300_000, 10_000_000))
 PRESETS = {
     "quick": Preset(((10_000, 10_000), (1_000_000, 10_000)), 3),
     # Where data is largest, training, which takes a fixed number of steps, is the same again.
-    "full": Preset(
-        (
-            *((data, model) for data in (10_000, 100_000, 1_500_000)
-              for model in (10_000, 300_000, 10_000_000)),
-            (10_000_000, 10_000),
-        ),
-        8,
-    ),
-}  # fmt: skip
+    "full": Preset((*_CROSSED, (10_000_000, 10_000)), 8),
+}
 
 
-def from_params(params: Mapping[str, Any]) -> Design:
+class Params(TypedDict):
+    """What a DAG run is given; `data`, `models` and `repeats`, if any, instead of the preset's."""
+
+    preset: str
+    notebooks: Sequence[str]
+    backends: Sequence[str]
+    seed: int
+    data: NotRequired[Sequence[int] | None]
+    models: NotRequired[Sequence[int] | None]
+    repeats: NotRequired[int | None]
+
+
+def from_params(params: Params) -> Design:
     """Return the design that a DAG run's parameters ask for.
-
-    Args:
-        params: `preset`, `notebooks`, `backends`, `seed`; `data`, `models` and `repeats`, where
-            given, instead of the preset's.
 
     Raises:
         DesignError: a value cannot be used; the message names the parameter.
@@ -124,7 +127,7 @@ def from_params(params: Mapping[str, Any]) -> Design:
         backends=some_of("backends", params["backends"], BACKENDS),
         sizes=_sizes(preset, params.get("data"), params.get("models")),
         repeats=positive("repeats", params.get("repeats") or preset.repeats),
-        seed=int(params["seed"]),
+        seed=params["seed"],
     )
     many = len(design.notebooks) * len(design.backends) * len(design.sizes) * design.repeats
     refuse_too_many(many, "combinations", "fewer sizes, backends or repeats")

@@ -1,93 +1,132 @@
-"""A study's measurements as tables, which `podline_studies.reports` reads."""
+"""The two tables that the overhead study is analysed from: their columns, and a study's rows."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict
+
+import pandas as pd
 
 from podline.compiler.join_stages import JOINED
-from podline.phases import OUTSIDE, PHASES, STAGE_PHASES
+from podline.phases import OUTSIDE
+from podline.phases import PHASES as ALL_PHASES
 from podline_studies.overhead.design import BASELINE, Design, in_words
 from podline_studies.overhead.measurement import COUNTS, PARTS, PIPELINE, Measurement
+from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
 
-if TYPE_CHECKING:
-    import pandas as pd
+# What names a run; `sitting` is the session's number.
+_COMBINATION = ["notebook", "backend", "data", "model"]
+RUN = [*_COMBINATION, "repeat", "index", "attempt", "sitting", "way", "warmup"]
+SECONDS = ["wall_s", *(f"{part}_s" for part in (*PARTS, PIPELINE))]
+PHASES = [name for name in ALL_PHASES if name not in OUTSIDE]
+BYTES = ["bytes_in", "bytes_out", "peak_memory"]
+# A row a measured run. The parts add up to the wall; `stages` are those on the critical path.
+RUNS = [*RUN, "state", "failure", "started", "busy", *SECONDS, "stages", *COUNTS]
+# A row a stage of a run; a column a phase, in seconds.
+STAGES = [*RUN, *["stage", "order", "on_path", "start_s", "gap_s", "duration_s"], *PHASES, *BYTES]
+_OPTIONAL = {"index", "failure", "started", "busy", "start_s", *COUNTS, *PHASES, *BYTES}
+_TEXTS = {"notebook", "backend", "way", "state", "failure", "stage"}
+_FLAGS = {"warmup", "on_path"}
+_WHOLE = {"repeat", "index", "attempt", "sitting"}
 
-_SECONDS = [f"{part}_s" for part in (*PARTS, PIPELINE)]
-_PHASES = [name for name in PHASES if name not in OUTSIDE]
-WHERE = [
-    "notebook", "backend", "data", "model", "repeat", "index", "attempt", "sitting", "way",
-    "warmup",
-]  # fmt: skip
-RUNS = [
-    *WHERE, "state", "failure", "started", "busy", "wall_s", *_SECONDS, "stages", *COUNTS,
-]  # fmt: skip
-STAGES = [
-    *WHERE, "stage", "order", "on_path", "start_s", "gap_s", "duration_s", *_PHASES, "bytes_in",
-    "bytes_out", "peak_memory",
-]  # fmt: skip
-assert set(STAGE_PHASES) <= set(_PHASES)
+
+class JoinMade(TypedDict):
+    """A notebook that is another one, `of`, with two stages joined."""
+
+    notebook: str
+    of: str
+    stages: Sequence[str]
+
+
+class OverheadCircumstances(Circumstances, total=False):
+    """How an overhead study was measured."""
+
+    joined: JoinMade | None
+
+
+def check_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of runs with all of `RUNS`.
+
+    Raises:
+        ValueError: a column is missing, though there are rows.
+    """
+    return _checked(runs, "runs", RUNS)
+
+
+def check_stages(stages: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of stages with all of `STAGES`; a phase that is missing took no time.
+
+    Raises:
+        ValueError: a column is missing, though there are rows.
+    """
+    return _checked(stages, "stages", STAGES).fillna(dict.fromkeys(PHASES, 0.0))
+
+
+def _checked(frame: pd.DataFrame, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    missing = [column for column in columns if column not in frame]
+    lacking = [column for column in missing if column not in _OPTIONAL]
+    if lacking and len(frame):
+        raise ValueError(f"the frame {name} lacks the columns {', '.join(lacking)}")
+    found = frame.assign(**{of: "" if of in _TEXTS else math.nan for of in missing})
+    flags = {column: bool for column in columns if column in _FLAGS}
+    numbers = [column for column in columns if column not in _TEXTS | _FLAGS | _WHOLE]
+    return found.astype(flags).assign(
+        **{column: pd.to_numeric(found[column]).astype(float) for column in numbers}
+    )
 
 
 def tables(
     study: Study[Design, Measurement],
-) -> tuple["pd.DataFrame", "pd.DataFrame", dict[str, Any]]:
-    """Return a study as two tables and what there is to say about it.
+) -> tuple[pd.DataFrame, pd.DataFrame, OverheadCircumstances]:
+    """Return a study's runs, with the columns `RUNS`; their stages, `STAGES`; how it was measured.
 
-    Returns:
-        The runs, a row each with the columns `RUNS`; their stages, with the columns `STAGES`;
-        and the study's name, design, sittings, interruptions, and what failed or was disturbed.
+    Args:
+        study: which.
     """
-    measured, warm_ups, spoilt = study.measurements(), study.warm_ups(), study.spoilt()
+    measured, warm_ups, discarded = study.measurements(), study.warm_ups(), study.discarded()
     design = study.design()
-    about = circumstances(study, measured + warm_ups) | {
+    about: OverheadCircumstances = {
+        **circumstances(study, measured + warm_ups),
         "seed": design.seed,
         "design": asdict(design) | {"sizes": [in_words(pair) for pair in design.sizes]},
         "planned": len(design.items()),
-        "failed": [_spoilt(m) for m in spoilt],
+        "failed": [_discarded(one) for one in discarded],
+        "joined": _joined(measured),
     }
-    if joined := _joined(measured):
-        about["joined"] = joined
-    rows = [(m, False) for m in measured] + [(m, True) for m in warm_ups]
-    rows += [(m, False) for m in spoilt if m.state == "failed"]
-    return _frame(map(_run, rows), RUNS), _frame(_stages(rows), STAGES), about
+    rows = [(one, False) for one in measured] + [(one, True) for one in warm_ups]
+    rows += [(one, False) for one in discarded if one.state == "failed"]
+    runs = pd.DataFrame([_run(*row) for row in rows], columns=pd.Index(RUNS))
+    stages = [stage for row in rows for stage in _stages(*row)]
+    return runs, pd.DataFrame(stages, columns=pd.Index(STAGES)), about
 
 
-def _joined(measured: Iterable[Measurement]) -> dict[str, Any] | None:
+def _joined(measured: Iterable[Measurement]) -> JoinMade | None:
     """Which notebook is another one with two stages joined, as `podline join` makes it."""
     stages: dict[str, list[str]] = {}
     for one in measured:
         if one.combination.backend != BASELINE:
             stages.setdefault(one.combination.notebook, [stage.stage for stage in one.stages])
     for notebook, names in stages.items():
-        of = stages.get(notebook.removesuffix(JOINED), [])
-        gone = [name for name in of if name not in names]
-        if notebook.endswith(JOINED) and len(gone) == 1 and of.index(gone[0]) > 0:
-            pair = [of[of.index(gone[0]) - 1], gone[0]]
-            return {"notebook": notebook, "of": notebook.removesuffix(JOINED), "stages": pair}
+        of = notebook.removesuffix(JOINED)
+        before = stages.get(of, [])
+        gone = [name for name in before if name not in names]
+        if notebook != of and len(gone) == 1 and (place := before.index(gone[0])):
+            return {"notebook": notebook, "of": of, "stages": before[place - 1 : place + 1]}
     return None
 
 
-def _frame(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(list(rows), columns=pd.Index(columns))
-
-
-def _where(measurement: Measurement, warm_up: bool) -> dict[str, Any]:
-    of = asdict(measurement.combination)
-    about = {"attempt": measurement.attempt, "sitting": measurement.sitting}
-    return {**of, **about, "way": measurement.way, "warmup": warm_up}
+def _names(measurement: Measurement, warm_up: bool) -> dict[str, object]:
+    of = {"attempt": measurement.attempt, "sitting": measurement.sitting}
+    return asdict(measurement.combination) | of | {"way": measurement.way, "warmup": warm_up}
 
 
-def _run(row: tuple[Measurement, bool]) -> dict[str, Any]:
-    measurement, warm_up = row
+def _run(measurement: Measurement, warm_up: bool) -> dict[str, object]:
     return {
-        **_where(measurement, warm_up),
-        "state": measurement.state,
-        "failure": measurement.failure,
-        "started": measurement.started,
-        "busy": measurement.busy,
+        **_names(measurement, warm_up),
+        **{name: getattr(measurement, name) for name in ("state", "failure", "started", "busy")},
         "wall_s": measurement.wall,
         **{f"{part}_s": seconds for part, seconds in measurement.parts.items()},
         "stages": sum(stage.on_path for stage in measurement.stages),
@@ -95,14 +134,13 @@ def _run(row: tuple[Measurement, bool]) -> dict[str, Any]:
     }
 
 
-def _stages(rows: Iterable[tuple[Measurement, bool]]) -> Iterable[dict[str, Any]]:
-    for measurement, warm_up in rows:
-        for stage in measurement.stages:
-            times = {"start_s": stage.start, "gap_s": stage.gap, "duration_s": stage.duration}
-            phases = dict.fromkeys(_PHASES, 0.0) | stage.phases
-            yield {**_where(measurement, warm_up), **asdict(stage), **times, **phases}
+def _stages(measurement: Measurement, warm_up: bool) -> Iterator[dict[str, object]]:
+    for stage in measurement.stages:
+        times = {"start_s": stage.start, "gap_s": stage.gap, "duration_s": stage.duration}
+        phases = dict.fromkeys(PHASES, 0.0) | stage.phases
+        yield {**_names(measurement, warm_up), **asdict(stage), **times, **phases}
 
 
-def _spoilt(measurement: Measurement) -> dict[str, Any]:
+def _discarded(measurement: Measurement) -> dict[str, object]:
     about = {"combination": str(measurement.combination), "attempt": measurement.attempt}
     return {**about, "index": measurement.combination.index, "failure": measurement.trouble}

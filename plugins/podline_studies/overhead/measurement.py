@@ -5,16 +5,16 @@ child process's, from spawn to exit. Either is the sum of `PARTS`, along the cri
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from podline import settings
 from podline.contract import Json, StageResult
 from podline.exceptions import PodlineError
 from podline.latency import run_summary, timeline
 from podline.latency.observations import Moments, Observed, PodTimes
-from podline.latency.record import Phase, Record, Skew
+from podline.latency.record import Record, Skew
 from podline.phases import OUTSIDE, phases_of
 from podline.store.keys import LATENCY, RESULT
 from podline.store.run_history import last_objects
@@ -65,8 +65,8 @@ class Measurement(Json):
     """A run of a combination.
 
     Attributes:
-        way: how it ran: ``scheduler`` or ``test`` (`podline_studies.running`).
-        sitting: which one it was measured in.
+        way: how it ran: ``scheduler`` or ``test`` (`podline_studies.dag_tasks.way`).
+        sitting: the number of the session that it was measured in.
         attempt: from 1; more where a run before was disturbed or failed.
         busy: share of the machine's processors that was taken in the second before it; None:
             not known.
@@ -85,13 +85,13 @@ class Measurement(Json):
     dag_id: str
     run_id: str
     state: str
-    failure: str
-    started: float | None
-    wall: float | None
-    parts: dict[str, float]
-    counts: dict[str, float]
-    stages: tuple[StageTimes, ...]
-    tries: int
+    failure: str = ""
+    started: float | None = None
+    wall: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+    stages: tuple[StageTimes, ...] = ()
+    tries: int = 0
 
     @property
     def index(self) -> int:
@@ -190,11 +190,8 @@ def measure(
         raise MeasuringError(
             f"{blank.dag_id} {blank.run_id} left no record. fix: set [podline] latency to all"
         )
-    counts = {
-        name: task.result.metrics[name]
-        for task in tasks.values() if task.result
-        for name in COUNTS if name in task.result.metrics
-    }  # fmt: skip
+    metrics = [task.result.metrics for task in tasks.values() if task.result]
+    counts = {name: of[name] for of in metrics for name in COUNTS if name in of}
     found = replace(blank, counts=counts, tries=tries)
     if blank.combination.backend == BASELINE:
         return _of_baseline(_as_stages_have_it(records[0], stage_cells), found)
@@ -219,12 +216,8 @@ def _of_baseline(record: Record, blank: Measurement) -> Measurement:
         )
     spawned = next(p.start + p.seconds for p in record.phases if p.name == "submit")
     wall = record.gone - record.start - spawned
-    parts = _parts(record.phases)
-    parts[PIPELINE] = wall - sum(parts.values())
-    stages = (_stage(record, 0, record.start, gap=0.0, on_path=True),)
-    return replace(
-        blank, started=record.start, wall=round(wall, 6), parts=_rounded(parts), stages=stages
-    )
+    stages = [_stage(record, 0, record.start, gap=0.0, on_path=True)]
+    return _measured(blank, record.start, wall, [record], stages)
 
 
 def _of_pipeline(records: list[Record], blank: Measurement) -> Measurement:
@@ -239,15 +232,21 @@ def _of_pipeline(records: list[Record], blank: Measurement) -> Measurement:
         for order, record in enumerate(records)
     ]
     wall = max(record.end or 0.0 for record in records) - started
-    parts = dict.fromkeys(PARTS, 0.0)
-    for record in records:
-        if record.task_id in path:
-            for name, seconds in _parts(record.phases).items():
-                parts[name] += seconds
+    on_path = [record for record in records if record.task_id in path]
+    return _measured(blank, started, wall, on_path, stages)
+
+
+def _measured(
+    blank: Measurement,
+    started: float,
+    wall: float,
+    on_path: Sequence[Record],
+    stages: Sequence[StageTimes],
+) -> Measurement:
+    parts = {part: sum(one.seconds(*of) for one in on_path) for part, of in PARTS.items()}
     parts[PIPELINE] = wall - sum(parts.values())
-    return replace(
-        blank, started=started, wall=round(wall, 6), parts=_rounded(parts), stages=tuple(stages)
-    )
+    parts = {part: round(seconds, 6) for part, seconds in parts.items()}
+    return replace(blank, started=started, wall=round(wall, 6), parts=parts, stages=tuple(stages))
 
 
 def _gap(record: Record, records: list[Record]) -> float:
@@ -270,14 +269,3 @@ def _stage(record: Record, order: int, started: float, gap: float, on_path: bool
         bytes_out=record.bytes_out or 0,
         peak_memory=record.peak_memory or 0,
     )
-
-
-def _parts(phases: Iterable[Phase]) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    for phase in phases:
-        seconds[phase.name] = seconds.get(phase.name, 0.0) + phase.seconds
-    return {part: sum(seconds.get(name, 0.0) for name in names) for part, names in PARTS.items()}
-
-
-def _rounded(parts: Mapping[str, float]) -> dict[str, Any]:
-    return {name: round(seconds, 6) for name, seconds in parts.items()}

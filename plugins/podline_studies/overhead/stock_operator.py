@@ -70,7 +70,7 @@ def stock_dag(pipeline: Pipeline) -> DAG:
     return dag
 
 
-def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, Any]:
+def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, object]:
     """Return the manifest of a stage's pod, as our operator would create it.
 
     Args:
@@ -87,7 +87,8 @@ def make_manifest(pipeline: Pipeline, ti: Any) -> dict[str, Any]:
 class _Planner(StageOperator):
     """Plans a stage, and leaves its pod to another."""
 
-    def manifest(self, context: "Context") -> dict[str, Any]:
+    def manifest(self, context: "Context") -> dict[str, object]:
+        """Return the manifest of the stage's pod."""
         from kubernetes.client import ApiClient
 
         from podline.operators.kubernetes.backend import PodBackend
@@ -96,7 +97,7 @@ class _Planner(StageOperator):
         self.store = open_store()
         task = self._make_task(context)
         body = PodBackend(self._try_context(context)).planned(task, self.store.connection)
-        found: dict[str, Any] = ApiClient().sanitize_for_serialization(body)
+        found: dict[str, object] = ApiClient().sanitize_for_serialization(body)
         return found
 
     def _inputs(self, context: "Context") -> list[Input]:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from podline import settings
 from podline.compiler.compiler import compile_notebook
@@ -12,10 +12,17 @@ from podline.compiler.pipeline import Pipeline
 from podline_studies import machine
 from podline_studies.dag_tasks import StudyTasks, way
 from podline_studies.overhead import dag_runs
-from podline_studies.overhead.design import BACKENDS, BASELINE, Combination, Design, from_params
+from podline_studies.overhead.design import (
+    BACKENDS,
+    BASELINE,
+    Combination,
+    Design,
+    Params,
+    from_params,
+)
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.overhead.measurement import Measurement, measure, read_tasks
-from podline_studies.study import Sitting, Study
+from podline_studies.study import Session, Study
 from podline_studies.validation import DesignError
 
 _log = logging.getLogger(__name__)
@@ -35,34 +42,48 @@ class OverheadTasks(StudyTasks[Design, Measurement]):
 
     def design(self, params: Mapping[str, Any]) -> Design:
         """Make the design; each of its notebooks names its sizes."""
-        design = from_params(params)
+        design = from_params(cast(Params, params))
         for name in design.notebooks:
             _check_sizes(_pipeline(name))
         return design
 
     def warm_up(
-        self, study: OverheadStudy, design: Design, item: Combination, sitting: Sitting
+        self, study: OverheadStudy, design: Design, item: Combination, session: Session
     ) -> None:
-        """Run a backend for the first time in a sitting, at the smallest size."""
+        """Run a backend for the first time in a session, at the smallest size.
+
+        Args:
+            study: what the run is kept in.
+            design: of the study.
+            item: the combination that is measured next.
+            session: the one that goes on.
+        """
         data, model = design.warm_up
         small = replace(item, data=data, model=model)
         what = f"{small.notebook}-{small.backend}"
-        if not study.is_warm(what, sitting.number):
-            name = f"warm-up-{sitting.number}-{small.backend}"
-            study.add_warm_up(_run(study, small, sitting, 1, name), what)
+        if not study.is_warm(what, session.number):
+            name = f"warm-up-{session.number}-{small.backend}"
+            study.add_warm_up(_run(study, small, session, 1, name), what)
 
     def measure(
-        self, study: OverheadStudy, item: Combination, sitting: Sitting, attempt: int
+        self, study: OverheadStudy, item: Combination, session: Session, attempt: int
     ) -> Measurement:
-        """Run a combination."""
-        return _run(study, item, sitting, attempt, f"{item.index:04d}__{attempt}")
+        """Run a combination.
+
+        Args:
+            study: for which.
+            item: the combination.
+            session: in which.
+            attempt: at it, from 1.
+        """
+        return _run(study, item, session, attempt, f"{item.index:04d}__{attempt}")
 
 
 TASKS = OverheadTasks()
 
 
 def _run(
-    study: OverheadStudy, combination: Combination, sitting: Sitting, attempt: int, name: str
+    study: OverheadStudy, combination: Combination, session: Session, attempt: int, name: str
 ) -> Measurement:
     pipeline = _pipeline(combination.notebook)
     assert pipeline.settings.sizes is not None
@@ -72,10 +93,8 @@ def _run(
     _log.info("%s: %s with %s", combination, dag_id, conf)
     ended = dag_runs.run(dag_id, f"{study.name}__{name}__{_token()}", conf)
     blank = Measurement(
-        combination=combination, way=way(), sitting=sitting.number, attempt=attempt,
-        busy=busy, dag_id=dag_id, run_id=ended.run_id, state=ended.state, failure="", started=None,
-        wall=None, parts={}, counts={}, stages=(), tries=0,
-    )  # fmt: skip
+        combination, way(), session.number, attempt, busy, dag_id, ended.run_id, ended.state
+    )
     stages = [stage.name for stage in pipeline.stages]
     expected = ["notebook"] if combination.backend == BASELINE else stages
     wanted = expected if ended.state == "success" else []

@@ -3,7 +3,7 @@
 Two one-sided tests (D. J. Schuirmann 1987, "A comparison of the two one-sided tests procedure and
 the power approach for assessing the equivalence of average bioavailability"): equivalent at 5 %
 where the 90 % interval of the ratio lies within the margin. On logarithms, by Student's t, of pairs
-that were measured close together; the sitting is a block.
+that were measured close together; the session is a block.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy import stats
 
 MARGIN = 0.10  # by which the ratio may differ from 1 either way
 ERROR = 0.05  # probability of calling equivalent what is at the margin
@@ -29,7 +29,7 @@ class Equivalence:
         ratio: the geometric mean of the first over the second; NaN without pairs.
         low, high: the ends of its 95 % interval; None: too few pairs.
         inner_low, inner_high: of its 90 % interval, which the test goes by.
-        spread: the standard deviation of the ratio's logarithm within a sitting.
+        spread: the standard deviation of the ratio's logarithm within a session.
         p: of the two one-sided tests; None: too few pairs.
         power: the probability that equal ones, with pairs that spread so, are called equivalent.
         margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
@@ -37,14 +37,14 @@ class Equivalence:
 
     n: int
     ratio: float
-    low: float | None
-    high: float | None
-    inner_low: float | None
-    inner_high: float | None
-    spread: float
-    p: float | None
-    power: float
-    margin: float
+    low: float | None = None
+    high: float | None = None
+    inner_low: float | None = None
+    inner_high: float | None = None
+    spread: float = math.nan
+    p: float | None = None
+    power: float = 0.0
+    margin: float = MARGIN
 
     @property
     def equivalent(self) -> bool:
@@ -62,7 +62,7 @@ class Equivalence:
 def equivalence(
     first: Sequence[float],
     second: Sequence[float],
-    sittings: Sequence[object],
+    sessions: Sequence[object],
     margin: float = MARGIN,
 ) -> Equivalence:
     """Test whether two take as long.
@@ -70,27 +70,25 @@ def equivalence(
     Args:
         first: times in seconds, pair by pair.
         second: of the other.
-        sittings: the sitting of each pair.
+        sessions: the session of each pair.
         margin: by which the ratio may differ.
 
     Raises:
         ValueError: they are not of one length, or a time is not positive.
     """
-    if not len(first) == len(second) == len(sittings):
-        raise ValueError("pairs have two times and a sitting each")
+    if not len(first) == len(second) == len(sessions):
+        raise ValueError("pairs have two times and a session each")
     if any(time <= 0 for time in (*first, *second)):
         raise ValueError("a time is not positive")
     logs = np.log(np.asarray(first, float)) - np.log(np.asarray(second, float))
-    blocks = np.unique(np.asarray(sittings, dtype=str), return_inverse=True)[1]
+    blocks = np.unique(np.asarray(sessions, dtype=str), return_inverse=True)[1]
     free = len(logs) - (int(blocks.max()) + 1 if len(logs) else 0)
+    mean = float(logs.mean()) if len(logs) else math.nan
     if len(logs) < LEAST or free < 1:
-        mean = float(logs.mean()) if len(logs) else math.nan
-        return Equivalence(
-            len(logs), math.exp(mean), None, None, None, None, math.nan, None, 0.0, margin
-        )
-    mean, spread = float(logs.mean()), _spread(logs, blocks, free)
+        return Equivalence(len(logs), math.exp(mean), margin=margin)
+    spread = _spread(logs, blocks, free)
     error = spread / math.sqrt(len(logs))
-    outer, inner = (float(stdtrit(free, level)) * error for level in (0.975, 1 - ERROR))
+    outer, inner = (float(stats.t.ppf(level, free)) * error for level in (0.975, 1 - ERROR))
     return Equivalence(
         n=len(logs),
         ratio=math.exp(mean),
@@ -106,7 +104,7 @@ def equivalence(
 
 
 def _spread(logs: np.ndarray, blocks: np.ndarray, free: int) -> float:
-    """Within sittings: each has a mean of its own."""
+    """Within sessions: each has a mean of its own."""
     means = np.bincount(blocks, logs) / np.bincount(blocks)
     rest = logs - means[blocks]
     return math.sqrt(float(rest @ rest) / free)
@@ -116,9 +114,9 @@ def _p(mean: float, error: float, free: int, margin: float) -> float:
     """The greater of the two tests' p values."""
     if not error:
         return 0.0 if abs(mean) < margin else 1.0
-    above = 1 - float(stdtr(free, (mean + margin) / error))
-    below = float(stdtr(free, (mean - margin) / error))
-    return max(above, below)
+    above = stats.t.sf((mean + margin) / error, free)
+    below = stats.t.cdf((mean - margin) / error, free)
+    return float(max(above, below))
 
 
 def _power(error: float, free: int, margin: float) -> float:
@@ -128,4 +126,5 @@ def _power(error: float, free: int, margin: float) -> float:
     """
     if not error:
         return 1.0
-    return max(0.0, 2 * float(stdtr(free, margin / error - stdtrit(free, 1 - ERROR))) - 1)
+    reached = stats.t.cdf(margin / error - stats.t.ppf(1 - ERROR, free), free)
+    return max(0.0, 2 * float(reached) - 1)

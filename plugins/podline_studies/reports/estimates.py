@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+from scipy import stats
 
 Array = npt.NDArray[np.float64]
 
@@ -38,6 +38,11 @@ class Estimate:
     def n(self) -> int:
         return len(self.values)
 
+    @property
+    def share(self) -> Estimate:
+        """By what share of the whole a ratio is above 1."""
+        return self.map(lambda ratio: ratio - 1)
+
     def map(self, function: Callable[[float], float]) -> Estimate:
         """Return the estimate of an increasing function of what this one estimates."""
         return Estimate(
@@ -60,8 +65,7 @@ def arithmetic(values: Iterable[float]) -> Estimate:
         return Estimate((), math.nan, math.nan, None, None)
     mean, low, high = float(known.mean()), None, None
     if known.size >= LEAST:
-        error = float(known.std(ddof=1)) / math.sqrt(known.size)
-        reach = quantile_t(known.size - 1) * error
+        reach = quantile_t(known.size - 1) * float(stats.sem(known))
         low, high = mean - reach, mean + reach
     return Estimate(tuple(known.tolist()), float(np.median(known)), mean, low, high)
 
@@ -135,4 +139,4 @@ def slope_weights(positions: Array, strata: Array) -> Array:
 
 def quantile_t(df: float) -> float:
     """Return the quantile of Student's t that bounds 95 % on both sides."""
-    return float(stdtrit(df, (1 + LEVEL) / 2))
+    return float(stats.t.ppf((1 + LEVEL) / 2, df))

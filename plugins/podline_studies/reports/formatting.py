@@ -50,25 +50,27 @@ def size(value: float) -> str:
     """A count as it was chosen: ``10 k``, ``1.5 M``; unknown: ``default``."""
     if not math.isfinite(value):
         return "default"
-    value = float(f"{value:.3g}")  # or 999,999 would be 1000 k
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= unit:
-            return f"{value / unit:.3g}{SPACE}{name}"
-    return f"{value:.3g}"
+    return _scaled(float(f"{value:.3g}")).strip(SPACE)  # or 999,999 would be 1000 k
 
 
 def data_bytes(value: float) -> str:
     """``1.2 GB``, by powers of ten; unknown: a dash."""
     if not math.isfinite(value):
         return "–"
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if abs(value) >= unit:
-            return f"{value / unit:.3g}{SPACE}{name}"
-    return f"{value:.0f}{SPACE}B"
+    return f"{_scaled(value)}B"
 
 
-def estimate(found: Estimate, form: Format) -> str:
+def _scaled(value: float) -> str:
+    for power, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= power:
+            return f"{value / power:.3g}{SPACE}{prefix}"
+    return f"{value:.3g}{SPACE}"
+
+
+def estimate(found: Estimate | None, form: Format) -> str:
     """A mean with its interval; with too few values for one, all of them."""
+    if found is None:
+        return "–"
     if not found.n:
         return "not measured"
     if found.low is not None and found.high is not None:
@@ -77,8 +79,10 @@ def estimate(found: Estimate, form: Format) -> str:
     return form(found.mean) if found.n == 1 else f"{form(found.mean)} (each: {listed})"
 
 
-def interval(found: Interval, form: Format) -> str:
+def interval(found: Interval | None, form: Format) -> str:
     """A value with the ends of its interval."""
+    if found is None:
+        return "–"
     return f"{form(found.value)} ({form(found.low)} to {form(found.high)})"
 
 

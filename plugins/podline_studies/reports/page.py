@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from podline_studies.reports.sections import Section
 
+_PACKAGE = "podline_studies.reports"
 # What would be markup in Markdown; an underscore within a word is not.
 _MARKUP = re.compile(r"[\\`*\[\]|~#]|(?<!\w)_|_(?!\w)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -34,7 +35,7 @@ class Report:
     markdown: str
     figures: dict[str, bytes]
     tables: dict[str, pd.DataFrame]
-    last_line: dict[str, Any]
+    last_line: dict[str, object]
 
     def csv(self, name: str) -> str:
         """Return a table as CSV."""
@@ -55,7 +56,7 @@ def to_html(
         figures: SVG by name.
         tables: those that a reader may take along, by name.
     """
-    template = _environment(autoescape=True).get_template("report.html")
+    template = environment(_PACKAGE, autoescape=True).get_template("report.html")
     return template.render(
         title=title,
         sections=sections,
@@ -66,11 +67,11 @@ def to_html(
 
 def to_markdown(title: str, sections: Sequence[Section]) -> str:
     """Return the same as Markdown, in which figures and tables are files beside it."""
-    template = _environment(finalize=escape_markdown).get_template("report.md")
+    template = environment(_PACKAGE, finalize=escape_markdown).get_template("report.md")
     return template.render(title=title, sections=sections)
 
 
-def escape_markdown(text: Any) -> str:
+def escape_markdown(text: object) -> str:
     """Return text that stands for itself in Markdown, on one line."""
     plain = re.sub(r"[&<>]", lambda found: _ENTITIES[found[0]], " ".join(str(text).split("\n")))
     return _MARKUP.sub(lambda found: "\\" + found[0], plain)
@@ -81,9 +82,15 @@ def csv(frame: pd.DataFrame) -> str:
     return frame.to_csv(index=False, float_format="%.9g", lineterminator="\n")
 
 
-def _environment(**options: Any) -> Environment:
+def environment(package: str, **options: Any) -> Environment:
+    """Return Jinja's environment for the templates of a package.
+
+    Args:
+        package: that has them in its folder `templates`.
+        options: of Jinja.
+    """
     return Environment(
-        loader=PackageLoader("podline_studies.reports"),
+        loader=PackageLoader(package),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

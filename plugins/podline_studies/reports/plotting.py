@@ -32,22 +32,27 @@ HATCHES = ("", "/////", "-----", "\\\\\\\\\\", "xxxxx")
 _WIDE, _NARROW = 8.6, 3.7  # inches
 _LN10 = math.log(10)
 # Ticks of shares, those to keep first.
-_SHARES = (
-    0, 1, 10, 100, 0.1, -0.1, 0.5, 5, 2, 0.2, 20, 50, -0.5, 0.05, -0.05, 3, 0.3, 0.7, 30, 7, 0.02,
-    0.01, -0.02, -0.2, 0.15,
-)  # fmt: skip
+_SHARES = """
+    0 1 10 100 0.1 -0.1 0.5 5 2 0.2 20 50 -0.5 0.05 -0.05 3 0.3 0.7 30 7 0.02 0.01 -0.02 -0.2 0.15
+"""
 # Of ratios, the same.
 _RATIOS = (1, 0.5, 2, 0.7, 1.4, 0.25, 4, 0.9, 1.1, 0.8, 1.2, 0.1, 10, 0.05, 20, 0.02, 50)
+_SMALL = "xtick.labelsize ytick.labelsize legend.fontsize legend.title_fontsize"
 _STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "svg.hashsalt": "podline", "axes.titlelocation": "left",
-    "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5, "legend.title_fontsize": 8.5, "legend.frameon": False,
-    "hatch.linewidth": 0.5, "axes.edgecolor": "0.6",
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "svg.hashsalt": "podline",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "axes.edgecolor": "0.6",
+    "legend.frameon": False,
+    "hatch.linewidth": 0.5,
+    **dict.fromkeys(_SMALL.split(), 8.5),
+}
 
 
 def draw(drawing: Drawing, frame: pd.DataFrame, narrow: bool = False, form: str = "svg") -> bytes:
-    """Draw a figure; the same frame gives the same bytes.
+    """Draw a figure; the same frame gives the same bytes, on any machine.
 
     Args:
         drawing: makes the figure of a frame, wide or narrow.
@@ -58,8 +63,14 @@ def draw(drawing: Drawing, frame: pd.DataFrame, narrow: bool = False, form: str 
     with sns.axes_style("whitegrid"), mpl.rc_context(_STYLE):
         file = io.BytesIO()
         metadata = {"Date": None} if form == "svg" else None
-        drawing(frame, narrow).savefig(file, format=form, metadata=metadata, dpi=150)
+        drawing(rounded(frame), narrow).savefig(file, format=form, metadata=metadata, dpi=150)
         return file.getvalue()
+
+
+def rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Round a table to nine digits: what follows is the processor's, and no result."""
+    numbers = frame.select_dtypes("float").map(lambda value: float(f"{value:.9g}"))
+    return frame.assign(**numbers)
 
 
 def panels(
@@ -101,15 +112,31 @@ def panels(
 
 
 def legend(figure: Figure, handles: Sequence[Any], narrow: bool, title: str = "") -> None:
-    """Put one legend below all panels."""
+    """Put one legend below all panels.
+
+    Args:
+        figure: that has the panels.
+        handles: the entries, of `mark` or patches.
+        narrow: for a phone.
+        title: of the legend.
+    """
     figure.legend(
-        handles=handles, title=title or None, loc="outside lower center",
+        handles=handles,
+        title=title or None,
+        loc="outside lower center",
         ncols=min(len(handles), 2 if narrow else 6),
-    )  # fmt: skip
+    )
 
 
 def mark(label: str, colour: Any, marker: str, line: Literal["", "-"] = "") -> Line2D:
-    """Return a legend's entry."""
+    """Return a legend's entry.
+
+    Args:
+        label: its text.
+        colour: of marker and line.
+        marker: one of `MARKERS`.
+        line: whether a line goes through it.
+    """
     return Line2D([], [], color=colour, marker=marker, linestyle=line, label=label)
 
 
@@ -150,7 +177,7 @@ def share_axis(axes: Axes, which: Literal["x", "y"], shares: pd.DataFrame) -> No
     limits = math.exp(low - margin), math.exp(high + margin)
     axes.set(**{f"{which}scale": "log", f"{which}lim": limits})
     axis, least = (axes.yaxis, 0.07) if which == "y" else (axes.xaxis, 0.2)
-    ticks = _apart(map(math.log1p, _SHARES), low, high, least)
+    ticks = _apart(map(math.log1p, map(float, _SHARES.split())), low, high, least)
     _ticks(axis, ticks, lambda ratio: round_percent(ratio - 1))
 
 

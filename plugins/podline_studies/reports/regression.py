@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import fdtrc
+from scipy import stats
 
 from podline_studies.reports.estimates import Array, quantile_t
 
@@ -24,6 +26,15 @@ class Interval:
     value: float
     low: float
     high: float
+
+    @property
+    def share(self) -> Interval:
+        """By what share of the whole a ratio is above 1."""
+        return self.map(lambda ratio: ratio - 1)
+
+    def map(self, function: Callable[[float], float]) -> Interval:
+        """Return the interval of an increasing function of what this one estimates."""
+        return Interval(*map(function, (self.value, self.low, self.high)))
 
 
 @dataclass(frozen=True)
@@ -82,15 +93,19 @@ class Regression:
         product = self._solvers[first] @ self._solvers[second].T
         return float(self.between.matrix[first, second]) * product
 
+    def _variance(self, terms: Array, weights: Array) -> float:
+        """Of a weighted sum of the responses at some terms."""
+        pairs = itertools.product(range(len(weights)), repeat=2)
+        return sum(
+            float(weights[i] * weights[j] * (terms @ self.covariance(i, j) @ terms))
+            for i, j in pairs
+        )
+
     def coefficient(self, term: int, weights: Array) -> Interval:
         """Return a term's coefficient in a weighted sum of the responses."""
         value = float(weights @ self.coefficients[:, term])
-        variance = sum(
-            weights[i] * weights[j] * self.covariance(i, j)[term, term]
-            for i in range(len(weights))
-            for j in range(len(weights))
-        )
-        return _interval(value, variance, self.between.df)
+        unit = np.eye(self.coefficients.shape[1])[term]
+        return _interval(value, self._variance(unit, weights), self.between.df)
 
     def predict(self, terms: Array) -> Prediction:
         """Predict the ratio of the first response to the second.
@@ -109,15 +124,11 @@ class Regression:
         first, second = (float(row @ terms) for row in self.coefficients[:2])
         if min(first, second) <= 0:
             raise ValueError("the regression gives no positive time there")
-        ratio, slope = math.log(first / second), (1 / first, -1 / second)
-        of_fit = sum(
-            slope[i] * slope[j] * float(terms @ self.covariance(i, j) @ terms)
-            for i in range(2)
-            for j in range(2)
-        )
+        ratio, slope = math.log(first / second), np.array([1 / first, -1 / second])
+        of_fit = self._variance(terms, slope)
         mean = _interval(ratio, of_fit, self.between.df)
         single = _interval(ratio, *self._of_a_run(of_fit))
-        return Prediction(_exponential(mean), _exponential(single))
+        return Prediction(mean.map(math.exp), single.map(math.exp))
 
     def _of_a_run(self, of_fit: float) -> tuple[float, float]:
         """The variance of a new run's logarithm of the ratio about the fit, and its df."""
@@ -138,7 +149,7 @@ class Regression:
             return None
         between, within = self.between.of_ratio(), self.within.of_ratio()
         off = math.sqrt(max(0.0, between - within) / self.replicates)
-        return off, float(fdtrc(self.between.df, self.within.df, between / within))
+        return off, float(stats.f.sf(between / within, self.between.df, self.within.df))
 
 
 def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> Regression:
@@ -160,7 +171,7 @@ def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> R
     relative = 1 + np.log(responses / scale)
     designs = [np.column_stack([terms / column[:, None], block]) for column in scale.T]
     if any(np.linalg.matrix_rank(design) < design.shape[1] for design in designs):
-        raise ValueError("sizes and sittings do not tell the parts of the model apart")
+        raise ValueError("sizes and sessions do not tell the parts of the model apart")
     solvers = [np.linalg.pinv(design) for design in designs]
     solutions = [solver @ column for solver, column in zip(solvers, relative.T, strict=True)]
     predicted = np.column_stack([d @ s for d, s in zip(designs, solutions, strict=True)])
@@ -170,9 +181,15 @@ def regress(terms: Array, responses: Array, groups: Labels, blocks: Labels) -> R
     )
     coefficients = np.array(solutions)[:, :number]
     return Regression(
-        coefficients, between, within, pooled, len(runs) / float((1 / runs).sum()),
-        terms @ coefficients.T, residuals, tuple(solver[:number] for solver in solvers),
-    )  # fmt: skip
+        coefficients,
+        between,
+        within,
+        pooled,
+        replicates=len(runs) / float((1 / runs).sum()),
+        fitted=terms @ coefficients.T,
+        residuals=residuals,
+        _solvers=tuple(solver[:number] for solver in solvers),
+    )
 
 
 def _mean_squares(
@@ -205,7 +222,3 @@ def _deviations(labels: Labels) -> Array:
 def _interval(value: float, variance: float, df: float) -> Interval:
     reach = quantile_t(df) * math.sqrt(max(0.0, variance))
     return Interval(value, value - reach, value + reach)
-
-
-def _exponential(interval: Interval) -> Interval:
-    return Interval(math.exp(interval.value), math.exp(interval.low), math.exp(interval.high))

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from podline_studies.reports.provenance import Interruption, MeasuredSession
 from podline_studies.study import Study, circumstances
 from podline_studies.uploads.batch import Measurement, Upload
 from podline_studies.uploads.design import Design
@@ -46,15 +47,15 @@ class About:
 
     Attributes:
         sweep: its name.
-        sittings: number, machine, versions, start and end of each.
+        sessions: number, machine, versions, start and end of each.
         interruptions: after which it was gone on with.
         design: what was planned.
         failed: what failed or was disturbed.
     """
 
     sweep: str
-    sittings: Sequence[dict[str, Any]]
-    interruptions: Sequence[dict[str, Any]]
+    sessions: Sequence[MeasuredSession]
+    interruptions: Sequence[Interruption]
     design: Design
     failed: Sequence[Measurement]
 
@@ -63,7 +64,13 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", About]:
     """Return a study's uploads as a table, and what there is to say about it."""
     measured, warm_ups = study.measurements(), study.warm_ups()
     told = circumstances(study, measured + warm_ups)
-    about = About(**told, design=study.design(), failed=study.spoilt())
+    about = About(
+        sweep=study.name,
+        sessions=told["sessions"],
+        interruptions=told["interruptions"],
+        design=study.design(),
+        failed=study.discarded(),
+    )
     return table(measured, warm_ups), about
 
 

@@ -16,7 +16,7 @@ from podline.models.manifest import Manifest
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys, open_store
 from podline_studies.dag_tasks import StudyTasks
-from podline_studies.study import Sitting, Study
+from podline_studies.study import Session, Study
 from podline_studies.uploads import batch, batch_pods
 from podline_studies.uploads.batch import (
     BatchFailed,
@@ -60,39 +60,39 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             )
         return design
 
-    def warm_up(self, study: UploadStudy, design: Design, item: Batch, sitting: Sitting) -> None:
+    def warm_up(self, study: UploadStudy, design: Design, item: Batch, session: Session) -> None:
         """Make a small batch first: programs and images are read then.
 
         Args:
             study: which takes what was measured.
             design: of the study.
-            item: what comes next; of its client a batch is made, once in a sitting.
-            sitting: which.
+            item: what comes next; of its client a batch is made, once in a session.
+            session: which.
         """
-        if not study.is_warm(item.client, sitting.number):
+        if not study.is_warm(item.client, session.number):
             first = replace(item, size=100_000, model="", rtt=0.0, pairs=1)
-            name = f"warm-up-{sitting.number}-{item.client}"
-            study.add_warm_up(_measure(study, first, sitting, 1, name), item.client)
+            name = f"warm-up-{session.number}-{item.client}"
+            study.add_warm_up(_measure(study, first, session, 1, name), item.client)
 
     def measure(
-        self, study: UploadStudy, item: Batch, sitting: Sitting, attempt: int
+        self, study: UploadStudy, item: Batch, session: Session, attempt: int
     ) -> Measurement:
         """Make a batch.
 
         Args:
             study: which it is of.
             item: the batch.
-            sitting: in which it is made.
+            session: in which it is made.
             attempt: at it, from 1.
         """
-        return _measure(study, item, sitting, attempt, f"{item.index:04d}-{attempt}")
+        return _measure(study, item, session, attempt, f"{item.index:04d}-{attempt}")
 
 
 TASKS = UploadTasks()
 
 
 def _measure(
-    study: UploadStudy, item: Batch, sitting: Sitting, attempt: int, name: str
+    study: UploadStudy, item: Batch, session: Session, attempt: int, name: str
 ) -> Measurement:
     """Make a batch, whose objects have a prefix of this name, and verify what it uploaded."""
     design, network = study.design(), topology.lying()
@@ -103,7 +103,7 @@ def _measure(
     task = _task(study, design, item, name, network)
     stores = {name: _store(name) for name in design.stores}
     began = round(time.time(), 3)
-    blank = Measurement(item, sitting.number, attempt, began, began)
+    blank = Measurement(item, session.number, attempt, began, began)
     try:
         result = _make(study.name, design.place, task, None if network is not None else spec)
         stats = network.link.stats() if network is not None else blank.link

@@ -1,39 +1,38 @@
 """A simulated sweep that the tests share: its truth is known, and it is no result."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from podline_studies.overhead.analysis.run_frames import check_runs, check_stages
 from podline_studies.overhead.analysis.summary import summarise
 from podline_studies.overhead.analysis.tables import make_tables
+from podline_studies.overhead.frames import OverheadCircumstances, check_runs, check_stages
 from tests.support import simulated_sweep
+
+JOINED = "household_power_joined"
 
 
 @dataclass(frozen=True)
 class Sweep:
     runs: pd.DataFrame
     stages: pd.DataFrame
-    about: dict[str, Any]
+    about: OverheadCircumstances
 
 
 @pytest.fixture(scope="session")
 def sweep() -> Sweep:
-    """Four backends, four data and three model sizes, eight repeats in two sittings; and a join."""
+    """Four backends, four data and three model sizes, eight repeats in two sessions; and a join."""
     backends = ("notebook", "process", "kubernetes", "stock")
-    apart = simulated_sweep.simulate(seed=1, backends=backends, sittings=2)
+    apart = simulated_sweep.simulate(seed=1, backends=backends, sessions=2)
+    stages = ("ingest_preprocess", "train", "evaluate", "publish")
     joined = simulated_sweep.simulate(
-        seed=2, notebook="household_power_joined", backends=("notebook", "kubernetes"), sittings=2,
-        stages=("ingest_preprocess", "train", "evaluate", "publish"),
-    )  # fmt: skip
+        2, notebook=JOINED, backends=("notebook", "kubernetes"), stages=stages, sessions=2
+    )
     runs, stages = (pd.concat(both, ignore_index=True) for both in zip(apart, joined, strict=True))
     about = simulated_sweep.about(runs)
-    about["joined"] = {
-        "notebook": "household_power_joined", "of": "household_power",
-        "stages": ["ingest", "preprocess"],
-    }  # fmt: skip
+    of = ["ingest", "preprocess"]
+    about["joined"] = {"notebook": JOINED, "of": "household_power", "stages": of}
     return Sweep(check_runs(runs), check_stages(stages), about)
 
 

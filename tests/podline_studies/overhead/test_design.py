@@ -8,10 +8,9 @@ import pytest
 from podline_studies.overhead.design import BACKENDS, Design, from_params
 from podline_studies.validation import DesignError
 
-PARAMS = {
-    "preset": "quick", "notebooks": ["n"], "backends": ["notebook", "process"], "seed": 1,
-    "data": None, "models": None, "repeats": None,
-}  # fmt: skip
+OWN = dict.fromkeys(["data", "models", "repeats"])
+PARAMS = {"preset": "quick", "notebooks": ["n"], "backends": ["notebook", "process"], "seed": 1}
+PARAMS |= OWN
 
 
 def test_each_repeat_has_each_combination_once() -> None:

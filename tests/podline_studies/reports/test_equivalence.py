@@ -12,12 +12,12 @@ SIMULATIONS = 1000
 
 
 def simulated(rng: np.random.Generator, ratio: float, n: int, spread: float) -> Equivalence:
-    """Pairs in two sittings, each with a pace of its own for both."""
-    sittings = np.arange(n) % 2
-    pace = rng.normal(0, 0.3, 2)[sittings]
+    """Pairs in two sessions, each with a pace of its own for both."""
+    sessions = np.arange(n) % 2
+    pace = rng.normal(0, 0.3, 2)[sessions]
     first = np.exp(pace + math.log(ratio) + rng.normal(0, spread / math.sqrt(2), n))
     second = np.exp(pace + rng.normal(0, spread / math.sqrt(2), n))
-    return equivalence(first.tolist(), second.tolist(), sittings.tolist())
+    return equivalence(first.tolist(), second.tolist(), sessions.tolist())
 
 
 @pytest.mark.parametrize(("n", "spread"), USED)

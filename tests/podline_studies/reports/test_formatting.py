@@ -10,9 +10,17 @@ from podline_studies.reports.estimates import arithmetic
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.01234, "0.012"), (1.2345, "1.23"), (12.345, "12.3"), (123.45, "123"),
-     (12345, "12,345"), (-0.5, "−0.500"), (math.nan, "–")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (0.01234, "0.012"),
+        (1.2345, "1.23"),
+        (12.345, "12.3"),
+        (123.45, "123"),
+        (12345, "12,345"),
+        (-0.5, "−0.500"),
+        (math.nan, "–"),
+    ],
+)
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert formatting.number(value) == text
 

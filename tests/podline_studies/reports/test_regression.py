@@ -10,9 +10,8 @@ from podline_studies.reports.regression import regress
 
 # A design as it is measured: five stages, GB, and millions of weights; eight runs a combination.
 STAGES, N, SIMULATIONS = 5, 8, 1000
-CELLS = np.array([
-    (STAGES, size, weights) for size in (0.001, 0.01, 0.1, 1.0) for weights in (0.01, 1.0, 10.0)
-])  # fmt: skip
+SIZES, WEIGHTS = (0.001, 0.01, 0.1, 1.0), (0.01, 1.0, 10.0)
+CELLS = np.array([(STAGES, size, weights) for size in SIZES for weights in WEIGHTS])
 TERMS = np.repeat(CELLS, N, axis=0)
 GROUPS = np.repeat(np.arange(len(CELLS)), N)
 BLOCKS = np.tile(np.arange(N) // 4, len(CELLS))
@@ -23,7 +22,7 @@ PIPELINE_LESS_BASELINE = np.array([1.0, -1.0])
 
 
 def simulated(seed: int, sd: float, off: float = 0.0, blocks: float = 0.0) -> Array:
-    """Walls of pipeline and baseline; `off`: sd of combinations, `blocks`: of a sitting, on logs."""
+    """Walls of pipeline and baseline; `off`: sd of combinations, `blocks`: of a session, on logs."""
     random = np.random.default_rng(seed)
     noise = sd * random.standard_normal((len(TERMS), 2))
     noise += off * random.standard_normal((len(CELLS), 2))[GROUPS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -41,7 +40,7 @@ class Combination:
     @property
     def share(self) -> Estimate:
         """The overhead as a part of the baseline's wall."""
-        return self.ratio.map(lambda ratio: ratio - 1)
+        return self.ratio.share
 
 
 def combine(pairs: pd.DataFrame) -> list[Combination]:
@@ -62,32 +61,4 @@ def combine(pairs: pd.DataFrame) -> list[Combination]:
             code_ratio=geometric(rows["code_ratio"]),
         )
         for cell, rows in by_cell(pairs)
-    ]  # fmt: skip
-
-
-def table(combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a combination: n, medians, means and the ends of 95 % intervals.
-
-    Columns that end in `_s` are seconds; those of shares and ratios have no unit.
-    """
-    return pd.DataFrame([_row(combination) for combination in combinations])
-
-
-def _row(combination: Combination) -> dict[str, object]:
-    row: dict[str, object] = {**combination.cell._asdict(), "n": combination.n}
-    estimates = {
-        "wall_s": combination.wall, "baseline_s": combination.baseline,
-        "overhead_s": combination.overhead, "beside_code_s": combination.beside_code,
-        "share": combination.share, "code_ratio": combination.code_ratio,
-    }  # fmt: skip
-    for name, estimate in estimates.items():
-        row |= columns(name, estimate)
-    return row | {f"mean_{part}_s": seconds for part, seconds in combination.parts.items()}
-
-
-def columns(name: str, estimate: Estimate) -> dict[str, float | None]:
-    """Return an estimate's numbers as columns of a table."""
-    return {
-        f"{name}_median": estimate.median, f"{name}_mean": estimate.mean,
-        f"{name}_low": estimate.low, f"{name}_high": estimate.high,
-    }  # fmt: skip
+    ]

@@ -57,8 +57,8 @@ class Costs:
         by_parameter: the terms whose size no run tells, so that the parameter stands for it.
         sizes: of each combination: data, model, and its terms.
         regression: of the pipeline's wall and the baseline's, in seconds.
-        residuals: a row a run: its combination, its walls as measured and as fitted, in seconds,
-            and how far off they are, as shares.
+        residuals: a row a run and wall, ``pipeline`` or ``notebook``: the seconds fitted, and how
+            far off it is, as a share.
     """
 
     pipeline: Pipeline
@@ -92,7 +92,7 @@ class Costs:
         """Seconds of the whole notebook, likewise; for ``stages``: its fixed part, as a whole."""
         of_term = self._coefficient(term, _BASELINE)
         times = self.stages if term == "stages" else 1
-        return Interval(of_term.value * times, of_term.low * times, of_term.high * times)
+        return of_term.map(lambda seconds: seconds * times)
 
     def _coefficient(self, term: str, weights: Array) -> Interval:
         responses = len(self.regression.coefficients)
@@ -126,6 +126,16 @@ class Forecast:
 
     cell: Cell
     prediction: Prediction
+
+    @property
+    def share(self) -> Interval:
+        """The overhead as a part of the notebook's wall."""
+        return self.prediction.ratio.share
+
+    @property
+    def single(self) -> Interval:
+        """The same of a single run."""
+        return self.prediction.single.share
 
 
 def forecast(model: Costs) -> Iterator[Forecast]:
@@ -174,11 +184,16 @@ def _fit(pipeline: Pipeline, rows: pd.DataFrame) -> Costs:
         sizes[terms].to_numpy(float), _responses(rows), groups, rows["sitting"].to_numpy()
     )
     return Costs(
-        pipeline, int(rows["stages"].iloc[0]), len(rows), len(np.unique(groups)),
-        tuple(terms), tuple(term for term in terms[1:] if not _is_told(rows, term)),
-        rows[["data", "model"]].join(sizes).drop_duplicates(ignore_index=True), found,
-        _residuals(rows, found),
-    )  # fmt: skip
+        pipeline,
+        stages=int(rows["stages"].iloc[0]),
+        runs=len(rows),
+        combinations=len(np.unique(groups)),
+        terms=tuple(terms),
+        by_parameter=tuple(term for term in terms[1:] if not _is_told(rows, term)),
+        sizes=rows[["data", "model"]].join(sizes).drop_duplicates(ignore_index=True),
+        regression=found,
+        residuals=_residuals(rows, found),
+    )
 
 
 def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -204,10 +219,12 @@ def _responses(rows: pd.DataFrame) -> Array:
 
 
 def _residuals(rows: pd.DataFrame, found: Regression) -> pd.DataFrame:
-    residuals = rows[[*COMBINATION, "repeat", "sitting", "wall_s", "baseline_s"]].copy()
-    residuals["fitted_wall_s"], residuals["fitted_baseline_s"] = found.fitted[:, :2].T
-    residuals["relative_wall"], residuals["relative_baseline"] = found.residuals[:, :2].T
-    return residuals
+    which = rows[[*COMBINATION, "repeat", "sitting"]]
+    walls = zip(("pipeline", "notebook"), found.fitted.T, found.residuals.T, strict=False)
+    return pd.concat(
+        which.assign(wall=wall, fitted_s=fitted, residual=residual)
+        for wall, fitted, residual in walls
+    )
 
 
 def hold_out(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -239,11 +256,8 @@ def _predicted(
         if rest.empty:
             raise ValueError("one combination only was measured")
         costs = _fit(pipeline, rest)
-        single = costs.regression.predict(_terms(held, costs.terms)).single
+        terms = _sizes(held)[list(costs.terms)].iloc[0].to_numpy(float)
+        single = costs.regression.predict(terms).single.share
     except ValueError as error:
         return math.nan, math.nan, math.nan, str(error)
-    return single.value - 1, single.low - 1, single.high - 1, ""
-
-
-def _terms(rows: pd.DataFrame, terms: tuple[str, ...]) -> Array:
-    return _sizes(rows)[list(terms)].iloc[0].to_numpy(float)
+    return single.value, single.low, single.high, ""

@@ -1,7 +1,8 @@
-"""The thesis' claims, each tested for every pipeline.
+"""The thesis' hypotheses, each tested for every pipeline.
 
-A repeat of the design is a block, which gives one value of the effect. A claim is shown where the
-95 % t interval over repeats lies wholly on its side (`podline_studies.reports.estimates.contrast`).
+A repeat of the design is a block, which gives one value of the effect. A hypothesis is shown where
+the 95 % t interval over repeats (`podline_studies.reports.estimates.contrast`) lies wholly on its
+side.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _UNKNOWN = -1.0  # stands for a size that is the notebook's own
 
 
 class Verdict(Enum):
-    """What a test says of a claim."""
+    """What a test says of a hypothesis."""
 
     SHOWN = "shown"
     REFUTED = "refuted"
@@ -39,24 +40,23 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim and what was found.
+class Hypothesis:
+    """A hypothesis of a pipeline, and what was found.
 
     Attributes:
-        claim: ``exists``, ``falls`` or ``training``.
-        pipeline: of which.
-        effect: a ratio, that the claim says to be above 1, or, of ``falls``, below. ``exists``: the
-            pipeline's wall over the baseline's; ``falls``: that ratio at ten times the data, over
-            itself; ``training``: the code's time of the stage that trains over that of all others.
-            Geometric means over all combinations.
+        name: ``exists``, ``falls`` or ``training``.
+        effect: a ratio, which the hypothesis says to be above 1, or, of ``falls``, below.
+            ``exists``: the pipeline's wall over the baseline's; ``falls``: that ratio at ten times
+            the data, over itself; ``training``: the code's time of the stage that trains over that
+            of all others. Geometric means over all combinations.
         verdict: by the effect's interval.
         reason: why it was not tested.
         holding: in how many combinations (of ``falls``: model sizes) the interval lies on the
-            claim's side.
+            hypothesis' side.
         combinations: of how many.
     """
 
-    claim: str
+    name: str
     pipeline: Pipeline
     effect: Estimate
     verdict: Verdict
@@ -65,8 +65,8 @@ class Claim:
     combinations: int
 
 
-def judge(pairs: pd.DataFrame, stages: pd.DataFrame) -> list[Claim]:
-    """Test the claims.
+def judge(pairs: pd.DataFrame, stages: pd.DataFrame) -> list[Hypothesis]:
+    """Test the hypotheses.
 
     Args:
         pairs: of `podline_studies.overhead.analysis.pairs.pair`.
@@ -81,15 +81,15 @@ def judge(pairs: pd.DataFrame, stages: pd.DataFrame) -> list[Claim]:
     return found
 
 
-def _above(claim: str, pipeline: Pipeline, rows: pd.DataFrame) -> Claim:
+def _above(name: str, pipeline: Pipeline, rows: pd.DataFrame) -> Hypothesis:
     """Whether the rows' ratio is above 1 in the mean over combinations."""
     cells = _cells(rows)
     mean = np.full(cells.shape[1], 1 / cells.shape[1])
     each = [geometric(ratios) for _, ratios in rows.groupby(_CELL, dropna=False)["ratio"]]
-    return _judged(claim, pipeline, contrast(cells.to_numpy(), mean).map(math.exp), each)
+    return _judged(name, pipeline, contrast(cells.to_numpy(), mean).map(math.exp), each)
 
 
-def _falls(pipeline: Pipeline, rows: pd.DataFrame) -> Claim:
+def _falls(pipeline: Pipeline, rows: pd.DataFrame) -> Hypothesis:
     """Whether the ratio falls: its logarithm's slope over the decimal logarithm of the data."""
     cells = _cells(rows)
     models = cells.columns.get_level_values("model")
@@ -107,7 +107,7 @@ def _slope(cells: pd.DataFrame) -> Estimate:
     return contrast(cells.to_numpy(), weights).map(math.exp)
 
 
-def _training(pipeline: Pipeline, rows: pd.DataFrame) -> Claim:
+def _training(pipeline: Pipeline, rows: pd.DataFrame) -> Hypothesis:
     """Whether the stage that trains computes for longer than all others together."""
     trains = rows["stage"] == TRAINING
     code = rows[["repeat", *_CELL]].assign(
@@ -126,21 +126,23 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
     return keyed.pivot(index="repeat", columns=_CELL, values="value")
 
 
-def _judged(claim: str, pipeline: Pipeline, effect: Estimate, each: Sequence[Estimate]) -> Claim:
-    verdict, reason = _verdict(claim, effect), ""
+def _judged(
+    name: str, pipeline: Pipeline, effect: Estimate, each: Sequence[Estimate]
+) -> Hypothesis:
+    verdict, reason = _verdict(name, effect), ""
     if verdict is Verdict.UNTESTED:
         reason = f"an interval needs {LEAST} repeats, and there are {effect.n}"
-    holding = sum(_verdict(claim, one) is Verdict.SHOWN for one in each)
-    return Claim(claim, pipeline, effect, verdict, reason, holding, len(each))
+    holding = sum(_verdict(name, one) is Verdict.SHOWN for one in each)
+    return Hypothesis(name, pipeline, effect, verdict, reason, holding, len(each))
 
 
-def _verdict(claim: str, effect: Estimate) -> Verdict:
+def _verdict(name: str, effect: Estimate) -> Verdict:
     if effect.low is None or effect.high is None:
         return Verdict.UNTESTED
     if effect.low <= 1 <= effect.high:
         return Verdict.OPEN
-    return Verdict.SHOWN if (effect.low > 1) == (claim != "falls") else Verdict.REFUTED
+    return Verdict.SHOWN if (effect.low > 1) == (name != "falls") else Verdict.REFUTED
 
 
-def _untested(claim: str, pipeline: Pipeline, reason: str) -> Claim:
-    return Claim(claim, pipeline, arithmetic(()), Verdict.UNTESTED, reason, 0, 0)
+def _untested(name: str, pipeline: Pipeline, reason: str) -> Hypothesis:
+    return Hypothesis(name, pipeline, arithmetic(()), Verdict.UNTESTED, reason, 0, 0)

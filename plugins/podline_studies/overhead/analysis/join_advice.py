@@ -10,20 +10,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from podline.phases import phases_of
 from podline_studies.overhead.analysis.pairs import (
-    BASELINE,
     COMBINATION,
     POINT,
     Cell,
+    Pipeline,
     by_cell,
     successful,
 )
+from podline_studies.overhead.design import BASELINE
+from podline_studies.overhead.frames import JoinMade
 from podline_studies.reports.estimates import Array, Estimate, arithmetic, difference
 
 # What a stage has: the time before it and the phases that it would not need as a part of another,
@@ -103,6 +104,34 @@ def advise(stages: pd.DataFrame) -> list[Join]:
     return found
 
 
+@dataclass(frozen=True)
+class Advice:
+    """Two stages of a pipeline that should be joined.
+
+    Attributes:
+        pipeline, stages: which.
+        savings: seconds, of each combination at which it is advised.
+        tried: at how many combinations it was asked.
+    """
+
+    pipeline: Pipeline
+    stages: tuple[str, str]
+    savings: list[float]
+    tried: int
+
+
+def worth_joining(joins: Sequence[Join]) -> list[Advice]:
+    """Return what to join, of the neighbouring stages of all combinations."""
+    tried: dict[tuple[Pipeline, tuple[str, str]], list[Join]] = {}
+    for join in joins:
+        tried.setdefault((join.cell.pipeline, join.stages), []).append(join)
+    return [
+        Advice(*which, savings, len(of))
+        for which, of in tried.items()
+        if (savings := [join.saving.mean for join in of if join.advised])
+    ]
+
+
 def _in_order(rows: pd.DataFrame) -> list[str]:
     return [str(name) for name in rows.sort_values("order", kind="stable")["stage"].unique()]
 
@@ -113,8 +142,9 @@ def _by_stage(rows: pd.DataFrame) -> dict[tuple[str, str], Array]:
     wide = rows[["stage", *_RUN]].join(fields).pivot(index=_RUN, columns="stage").fillna(0.0)
     return {
         (field, str(stage)): wide[field, stage].to_numpy()
-        for field in _FIELDS for stage in wide[field]
-    }  # fmt: skip
+        for field in _FIELDS
+        for stage in wide[field]
+    }
 
 
 def _saved(
@@ -145,33 +175,32 @@ def _read_later(
     return share
 
 
-def compare(
-    runs: pd.DataFrame, stages: pd.DataFrame, joined: Mapping[str, Any] | None
-) -> list[Joined]:
+def compare(runs: pd.DataFrame, stages: pd.DataFrame, joined: JoinMade | None) -> list[Joined]:
     """Compare a join that was made with what is predicted of it.
 
     Args:
         runs: a row a run.
         stages: of `podline_studies.overhead.analysis.pairs.stages_of`.
-        joined: ``notebook``, the one with ``stages`` joined, and ``of``, the one without; None or
-            empty: none was made.
+        joined: which; None: none was made.
     """
     if not joined:
         return []
     good = successful(runs[runs["backend"] != BASELINE])
     good = good.assign(beside_s=good["wall_s"] - good["code_s"])
-    apart, together = (good[good["notebook"] == joined[name]] for name in ("of", "notebook"))
+    apart, together = (good[good["notebook"] == of] for of in (joined["of"], joined["notebook"]))
     key = [name for name in (*POINT, "backend") if name != "notebook"]
     both = apart.merge(together, on=key, suffixes=("", "_joined"))
     return [
         Joined(
-            cell, joined["notebook"], tuple(joined["stages"]),
-            _predicted(stages, cell, joined["stages"]),
-            arithmetic(rows["wall_s"] - rows["wall_s_joined"]),
-            arithmetic(rows["beside_s"] - rows["beside_s_joined"]),
+            cell,
+            joined["notebook"],
+            tuple(joined["stages"]),
+            predicted=_predicted(stages, cell, joined["stages"]),
+            measured=arithmetic(rows["wall_s"] - rows["wall_s_joined"]),
+            beside_code=arithmetic(rows["beside_s"] - rows["beside_s_joined"]),
         )
         for cell, rows in by_cell(both)
-    ]  # fmt: skip
+    ]
 
 
 def _predicted(stages: pd.DataFrame, cell: Cell, joined: Sequence[str]) -> Estimate | None:

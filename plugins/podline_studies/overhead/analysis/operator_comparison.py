@@ -32,7 +32,7 @@ class Saved:
 
 
 def against_stock(runs: pd.DataFrame) -> list[Saved]:
-    """Compare the two operators run by run, in the same repeat and sitting.
+    """Compare the two operators run by run, in the same repeat and session.
 
     Args:
         runs: a row a run.
@@ -42,9 +42,11 @@ def against_stock(runs: pd.DataFrame) -> list[Saved]:
     both = ours.merge(stock[[*POINT, "wall_s"]], on=POINT, suffixes=("", "_stock"))
     return [
         Saved(
-            cell, geometric(rows["wall_s"]), geometric(rows["wall_s_stock"]),
-            difference(rows["wall_s_stock"] - rows["wall_s"]),
-            geometric(rows["wall_s_stock"] / rows["wall_s"]),
+            cell,
+            ours=geometric(rows["wall_s"]),
+            stock=geometric(rows["wall_s_stock"]),
+            saved=difference(rows["wall_s_stock"] - rows["wall_s"]),
+            ratio=geometric(rows["wall_s_stock"] / rows["wall_s"]),
         )
         for cell, rows in by_cell(both)
-    ]  # fmt: skip
+    ]

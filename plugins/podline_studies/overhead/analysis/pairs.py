@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from podline.phases import OVERHEAD_PARTS, OWN
-
-BASELINE = "notebook"  # the backend
+from podline_studies.overhead.design import BASELINE
+from podline_studies.overhead.frames import SECONDS
+from podline_studies.overhead.measurement import COUNTS
 
 # The parts of an overhead; they add up to it.
 PARTS = (*OVERHEAD_PARTS, "residual")
@@ -21,9 +22,12 @@ POINT = ["notebook", "way", "data", "model", "repeat", "sitting"]
 # Two ways of running are never compared or taken together.
 PIPELINE = ["notebook", "way", "backend"]
 COMBINATION = [*PIPELINE, "data", "model"]
-
-_SECONDS = ["wall_s", "kubernetes_s", "transfer_s", "libraries_s", "pipeline_s", "code_s"]
-_SIZES = ["stages", "rows_train", "rows_read", "bytes_read", "weights"]
+_OVERHEADS = [f"overhead_{part}_s" for part in PARTS]
+_PAIR = [
+    *[*COMBINATION, "repeat", "sitting", "index", "stages", *COUNTS],
+    *["wall_s", "code_s", "baseline_s", "baseline_code_s", "overhead_s", "beside_code_s"],
+    *[*_OVERHEADS, "ratio", "share", "code_ratio"],
+]
 
 
 class Pipeline(NamedTuple):
@@ -32,6 +36,10 @@ class Pipeline(NamedTuple):
     notebook: str
     way: str
     backend: str
+
+    def __str__(self) -> str:
+        way = "" if self.way == "scheduler" else f", by dags {self.way}"
+        return f"{self.notebook} on {self.backend}{way}"
 
 
 class Cell(NamedTuple):
@@ -105,26 +113,22 @@ def pair(runs: pd.DataFrame) -> pd.DataFrame:
         code's own time, which is mostly noise; `code_ratio`, of the code's own time.
     """
     good = successful(runs)
-    base = good.loc[good["backend"] == BASELINE, [*POINT, *_SECONDS]]
-    names = {name: f"baseline_{name.removesuffix('_s')}_s" for name in _SECONDS}
-    base = base.rename(columns=names | {"wall_s": "baseline_s"})
+    base = good.loc[good["backend"] == BASELINE, [*POINT, *SECONDS]]
+    names = {name: f"baseline_{name}" for name in SECONDS} | {"wall_s": "baseline_s"}
+    base = base.rename(columns=names)
     pairs = good[good["backend"] != BASELINE].merge(base, on=POINT, validate="many_to_one")
     pairs["overhead_s"] = pairs["wall_s"] - pairs["baseline_s"]
     for part in ("kubernetes", "transfer", "pipeline"):
         pairs[f"overhead_{part}_s"] = pairs[f"{part}_s"]
     pairs["overhead_libraries_s"] = pairs["libraries_s"] - pairs["baseline_libraries_s"]
-    known = pairs[[f"overhead_{part}_s" for part in PARTS[:-1]]].sum(axis=1)
+    known = pairs[_OVERHEADS[:-1]].sum(axis=1)
     pairs["overhead_residual_s"] = pairs["overhead_s"] - known
     own = pairs["code_s"] - pairs["baseline_code_s"]
     pairs["beside_code_s"] = pairs["overhead_s"] - own
     pairs["ratio"] = pairs["wall_s"] / pairs["baseline_s"]
     pairs["share"] = pairs["ratio"] - 1
     pairs["code_ratio"] = pairs["code_s"] / pairs["baseline_code_s"].replace(0, np.nan)
-    parts = [f"overhead_{part}_s" for part in PARTS]
-    return pairs[
-        [*COMBINATION, "repeat", "sitting", "index", *_SIZES, "wall_s", "code_s", "baseline_s",
-         "baseline_code_s", "overhead_s", "beside_code_s", *parts, "ratio", "share", "code_ratio"]
-    ]  # fmt: skip
+    return pairs[_PAIR]
 
 
 def stages_of(stages: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

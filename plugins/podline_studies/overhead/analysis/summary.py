@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -17,11 +15,13 @@ from podline_studies.overhead.analysis.cost_model import (
     forecast,
     hold_out,
 )
-from podline_studies.overhead.analysis.hypotheses import Claim, judge
+from podline_studies.overhead.analysis.hypotheses import Hypothesis, judge
 from podline_studies.overhead.analysis.join_advice import Join, Joined, advise, compare
 from podline_studies.overhead.analysis.operator_comparison import Saved, against_stock
 from podline_studies.overhead.analysis.pairs import Cell, Counts, by_cell, count, pair, stages_of
-from podline_studies.overhead.analysis.run_frames import check_runs, check_stages
+from podline_studies.overhead.design import BACKENDS
+from podline_studies.overhead.frames import OverheadCircumstances, check_runs, check_stages
+from podline_studies.reports.estimates import LEAST
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,21 @@ class Failure:
     cell: Cell
     runs: int
     reason: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Runs predicted by a model fitted without their combination.
+
+    Attributes:
+        predicted: how many.
+        inside: of these, in the interval for a single run.
+        left: could not be predicted.
+    """
+
+    predicted: int
+    inside: int
+    left: int
 
 
 @dataclass(frozen=True)
@@ -48,13 +63,13 @@ class Summary:
         unfitted: why there is none of the others.
         held_out: of `podline_studies.overhead.analysis.cost_model.hold_out`.
         forecasts: what the models predict, for users.
-        claims: the thesis', tested.
+        hypotheses: the thesis', tested.
         joins: neighbouring stages, and what joining them would save.
         joined: what a join that was made saved.
         operators: podline's operator beside Airflow's own.
     """
 
-    about: Mapping[str, Any]
+    about: OverheadCircumstances
     runs: pd.DataFrame
     pairs: pd.DataFrame
     stages: pd.DataFrame
@@ -64,15 +79,47 @@ class Summary:
     unfitted: list[Unfitted]
     held_out: pd.DataFrame
     forecasts: list[Forecast]
-    claims: list[Claim]
+    hypotheses: list[Hypothesis]
     joins: list[Join]
     joined: list[Joined]
     operators: list[Saved]
 
     @property
-    def backends(self) -> list[str]:
-        """Those that have a baseline."""
-        return sorted(self.pairs["backend"].unique())
+    def notebooks(self) -> list[str]:
+        """Those that were run."""
+        return sorted(self.runs["notebook"].unique())
+
+    @property
+    def missing(self) -> list[str]:
+        """The backends that were not run."""
+        return [name for name in BACKENDS if name not in self.runs["backend"].values]
+
+    @property
+    def machines(self) -> list[str]:
+        """The names of those that it was measured on."""
+        return sorted({str(one.get("machine")) for one in self.about.get("sessions") or ()})
+
+    @property
+    def sizes(self) -> dict[str, list[float]]:
+        """What was compared, by parameter; nothing: the notebook's own size."""
+        return {of: sorted(self.pairs[of].dropna().unique()) for of in ("data", "model")}
+
+    @property
+    def few(self) -> int:
+        """Combinations with too few runs for an interval."""
+        return sum(one.n < LEAST for one in self.combinations)
+
+    @property
+    def checked(self) -> Checked:
+        """How predictions did on what was held out."""
+        if not len(self.held_out):
+            return Checked(0, 0, 0)
+        known = self.held_out.dropna(subset=["predicted"])
+        return Checked(len(known), int(known["inside"].sum()), len(self.held_out) - len(known))
+
+    def runs_in(self, session: int) -> int:
+        """How many were measured in a session."""
+        return int((self.runs["sitting"] == session).sum())
 
     @property
     def failures(self) -> list[Failure]:
@@ -84,12 +131,12 @@ class Summary:
         ]
 
 
-def summarise(runs: pd.DataFrame, stages: pd.DataFrame, about: Mapping[str, Any]) -> Summary:
+def summarise(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircumstances) -> Summary:
     """Make all numbers of the study.
 
     Args:
-        runs: a row a measured run, as `run_frames.check_runs` says.
-        stages: a row a stage of a run, as `run_frames.check_stages` says.
+        runs: a row a measured run, as `frames.check_runs` says.
+        stages: a row a stage of a run, as `frames.check_stages` says.
         about: its circumstances.
 
     Raises:
@@ -110,7 +157,7 @@ def summarise(runs: pd.DataFrame, stages: pd.DataFrame, about: Mapping[str, Any]
         unfitted=[model for model in models if isinstance(model, Unfitted)],
         held_out=hold_out(paired),
         forecasts=[one for model in fitted for one in forecast(model)],
-        claims=judge(paired, counted),
+        hypotheses=judge(paired, counted),
         joins=advise(counted),
         joined=compare(runs, counted, about.get("joined")),
         operators=against_stock(runs),

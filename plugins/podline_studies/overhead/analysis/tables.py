@@ -6,39 +6,41 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from podline.phases import phases_of
-from podline_studies.overhead.analysis.combinations import Combination, columns, table
+from podline_studies.overhead.analysis.combinations import Combination
 from podline_studies.overhead.analysis.cost_model import Costs, Forecast
-from podline_studies.overhead.analysis.hypotheses import Claim
+from podline_studies.overhead.analysis.hypotheses import Hypothesis
 from podline_studies.overhead.analysis.join_advice import Join, Joined
 from podline_studies.overhead.analysis.operator_comparison import OURS, STOCK, Saved
-from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE
+from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE, Cell, Pipeline
 from podline_studies.overhead.analysis.summary import Failure, Summary
+from podline_studies.overhead.frames import BYTES
+from podline_studies.overhead.measurement import PARTS
 from podline_studies.reports.estimates import Estimate
 
-_PHASE_GROUPS = {
-    "between": ("gap_s",),
-    "kubernetes": phases_of("kubernetes"),
-    "transfer": phases_of("transfer"),
-    "libraries": phases_of("libraries"),
-}
+# Where a stage's seconds go, of which the total is the sum.
+STAGE_COLUMNS = ["between", "kubernetes", "transfer", "libraries", "own", "rest", "total"]
 
 
 def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
-    """Return all tables by name; empty ones are left out."""
+    """Return all tables by name; empty ones are left out.
+
+    Args:
+        found: all that the study found.
+    """
+    costs_of = combinations(found.combinations)
     tables = {
         "pairs": found.pairs,
-        "combinations": table(found.combinations),
-        "share": share(found.pairs, found.combinations),
+        "combinations": costs_of,
+        "share": _with_intervals(found.pairs, "share", costs_of),
         "parts": parts(found.combinations),
         "stages": stages(found.stages),
-        "stock": stock(found.pairs, found.combinations),
+        "stock": _with_intervals(_by_both_operators(found.pairs), "overhead_s", costs_of),
         "operators": operators(found.operators),
         "costs": costs(found.costs),
-        "residuals": residuals(found.costs),
+        "residuals": _together([model.residuals for model in found.costs]),
         "held-out": found.held_out,
         "predictions": predictions(found.forecasts),
-        "claims": claims(found.claims),
+        "claims": hypotheses(found.hypotheses),
         "joins": joins(found.joins),
         "joined": joined(found.joined),
         "failures": failures(found.failures),
@@ -46,19 +48,50 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     return {name: frame for name, frame in tables.items() if len(frame)}
 
 
-def share(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a run, with the interval of its combination's share."""
-    return _with_intervals(pairs, "share", [(one, one.share) for one in combinations])
+def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _row(of: Cell | Pipeline, **values: object) -> dict[str, object]:
+    """A row with a column a value; an estimate's numbers have a column each."""
+    row: dict[str, object] = of._asdict()
+    for name, value in values.items():
+        if isinstance(value, Estimate):
+            ends = ("median", "mean", "low", "high")
+            row |= {f"{name}_{end}": getattr(value, end) for end in ends}
+        else:
+            row[name] = value
+    return row
+
+
+def combinations(found: Iterable[Combination]) -> pd.DataFrame:
+    """Return a row a combination: n, medians, means and the ends of 95 % intervals.
+
+    Columns that end in `_s` are seconds; those of shares and ratios have no unit.
+    """
+    return pd.DataFrame(
+        _row(
+            one.cell,
+            n=one.n,
+            wall_s=one.wall,
+            baseline_s=one.baseline,
+            overhead_s=one.overhead,
+            beside_code_s=one.beside_code,
+            share=one.share,
+            code_ratio=one.code_ratio,
+            **{f"mean_{part}_s": seconds for part, seconds in one.parts.items()},
+        )
+        for one in found
+    )
 
 
 def parts(combinations: Iterable[Combination]) -> pd.DataFrame:
     """Return a row a part of a combination's overhead: its mean in seconds."""
-    rows = [
-        {**one.cell._asdict(), "n": one.n, "part": part, "mean_s": seconds}
+    return pd.DataFrame(
+        _row(one.cell, n=one.n, part=part, mean_s=seconds)
         for one in combinations
         for part, seconds in one.parts.items()
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def stages(found: pd.DataFrame) -> pd.DataFrame:
@@ -67,52 +100,39 @@ def stages(found: pd.DataFrame) -> pd.DataFrame:
     Args:
         found: of `podline_studies.overhead.analysis.pairs.stages_of`.
     """
-    seconds = pd.DataFrame(
-        {name: found[list(of)].sum(axis=1) for name, of in _PHASE_GROUPS.items()}
+    parts = ("kubernetes", "transfer", "libraries")
+    seconds = pd.DataFrame({"between": found["gap_s"]}).assign(
+        **{part: found[list(PARTS[part])].sum(axis=1) for part in parts}, own=found["own_s"]
     )
-    seconds["own"] = found["own_s"]
-    seconds["rest"] = found["gap_s"] + found["duration_s"] - seconds.sum(axis=1)
-    seconds["total"] = found["gap_s"] + found["duration_s"]
-    rows = found[[*PIPELINE, "stage", "order", "bytes_in", "bytes_out", "peak_memory"]].join(
-        seconds.add_suffix("_s")
-    )
+    total = found["gap_s"] + found["duration_s"]
+    seconds = seconds.assign(rest=total - seconds.sum(axis=1), total=total)
+    rows = found[[*PIPELINE, "stage", "order", *BYTES]].join(seconds.add_suffix("_s"))
     groups = rows.groupby([*PIPELINE, "stage"], dropna=False, as_index=False)
     return groups.mean().sort_values([*PIPELINE, "order"], kind="stable", ignore_index=True)
 
 
-def stock(pairs: pd.DataFrame, combinations: Iterable[Combination]) -> pd.DataFrame:
-    """Return a row a run of podline's operator or Airflow's, with its combination's interval.
-
-    Notebooks that did not run by both are left out.
-    """
+def _by_both_operators(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of notebooks that ran by podline's operator and by Airflow's."""
     both = pairs[pairs["backend"].isin((OURS, STOCK))]
-    operators = both.groupby(["notebook", "way"])["backend"].transform("nunique")
-    both = both[operators == 2]
-    return _with_intervals(both, "overhead_s", [(one, one.overhead) for one in combinations])
+    return both[both.groupby(["notebook", "way"])["backend"].transform("nunique") == 2]
 
 
-def _with_intervals(
-    pairs: pd.DataFrame, value: str, estimates: Iterable[tuple[Combination, Estimate]]
-) -> pd.DataFrame:
-    rows = [
-        {**one.cell._asdict(), "n": of.n, "mean": of.mean, "low": of.low, "high": of.high}
-        for one, of in estimates
-    ]
-    found = pd.DataFrame(rows, columns=[*COMBINATION, "n", "mean", "low", "high"])
-    found = found.astype({"data": float, "model": float, "low": float, "high": float})
-    return pairs[[*COMBINATION, "repeat", value]].merge(found, on=COMBINATION, how="left")
+def _with_intervals(pairs: pd.DataFrame, value: str, costs_of: pd.DataFrame) -> pd.DataFrame:
+    """A row a run: a value, and its combination's mean and interval."""
+    if pairs.empty:
+        return pairs
+    ends = {f"{value}_{end}": end for end in ("mean", "low", "high")}
+    found = costs_of[[*COMBINATION, "n", *ends]].astype(dict.fromkeys(ends, float))
+    rows = pairs[[*COMBINATION, "repeat", value]]
+    return rows.merge(found.rename(columns=ends), on=COMBINATION, how="left")
 
 
 def operators(found: Iterable[Saved]) -> pd.DataFrame:
     """Return a row a combination: what podline's operator saves, in seconds and as a ratio."""
-    rows = [
-        {
-            **one.cell._asdict(), "n": one.saved.n, **columns("ours_s", one.ours),
-            **columns("stock_s", one.stock), **columns("saved_s", one.saved),
-            **columns("ratio", one.ratio),
-        }
-        for one in found
-    ]  # fmt: skip
+    rows = []
+    for one in found:
+        row = _row(one.cell, n=one.saved.n, ours_s=one.ours, stock_s=one.stock)
+        rows.append(row | _row(one.cell, saved_s=one.saved, ratio=one.ratio))
     return pd.DataFrame(rows)
 
 
@@ -121,73 +141,47 @@ def costs(models: Iterable[Costs]) -> pd.DataFrame:
     rows = []
     for model in models:
         for term in model.terms:
-            of_term = {
-                "overhead": model.overhead(term), "beside_code": model.beside_code(term),
-                "baseline": model.baseline(term),
-            }  # fmt: skip
-            row: dict[str, object] = {**model.pipeline._asdict(), "term": term}
-            for name, interval in of_term.items():
-                if interval is not None:
-                    row |= {f"{name}_s": interval.value, f"{name}_low_s": interval.low,
-                            f"{name}_high_s": interval.high}  # fmt: skip
+            row = _row(model.pipeline, term=term)
+            for name in ("overhead", "beside_code", "baseline"):
+                if (of := getattr(model, name)(term)) is not None:
+                    ends = {f"{name}_low_s": of.low, f"{name}_high_s": of.high}
+                    row |= {f"{name}_s": of.value, **ends}
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-def residuals(models: Iterable[Costs]) -> pd.DataFrame:
-    """Return a row a run and wall: the seconds fitted, and how far off it is, as a share."""
-    names = {"pipeline": "wall", "notebook": "baseline"}
-    tables = [
-        one.residuals[[*COMBINATION, "repeat", "sitting"]].assign(
-            wall=name, fitted_s=one.residuals[f"fitted_{column}_s"],
-            residual=one.residuals[f"relative_{column}"],
-        )
-        for one in models for name, column in names.items()
-    ]  # fmt: skip
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def predictions(found: Iterable[Forecast]) -> pd.DataFrame:
     """Return a row a size: the overhead's share, its interval, and that of a single run."""
     rows = []
     for one in found:
-        share, single = one.prediction.ratio, one.prediction.single
-        rows.append({
-            **one.cell._asdict(), "share": share.value - 1, "low": share.low - 1,
-            "high": share.high - 1, "single_low": single.low - 1, "single_high": single.high - 1,
-        })  # fmt: skip
+        row = _row(one.cell, share=one.share.value, low=one.share.low, high=one.share.high)
+        rows.append(row | {"single_low": one.single.low, "single_high": one.single.high})
     return pd.DataFrame(rows)
 
 
-def failures(found: Iterable[Failure]) -> pd.DataFrame:
-    """Return a row a combination of which runs failed."""
-    rows = [{**one.cell._asdict(), "failed": one.runs, "reason": one.reason} for one in found]
-    return pd.DataFrame(rows)
-
-
-def claims(found: Iterable[Claim]) -> pd.DataFrame:
-    """Return a row a claim and pipeline."""
-    rows = [
-        {
-            **one.pipeline._asdict(), "claim": one.claim, "verdict": one.verdict.value,
-            "n": one.effect.n, **columns("effect", one.effect), "holding": one.holding,
-            "combinations": one.combinations, "reason": one.reason,
-        }
+def hypotheses(found: Iterable[Hypothesis]) -> pd.DataFrame:
+    """Return a row a hypothesis and pipeline."""
+    return pd.DataFrame(
+        _row(
+            one.pipeline,
+            claim=one.name,
+            verdict=one.verdict.value,
+            n=one.effect.n,
+            effect=one.effect,
+            holding=one.holding,
+            combinations=one.combinations,
+            reason=one.reason,
+        )
         for one in found
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
+    )
 
 
 def joins(found: Iterable[Join]) -> pd.DataFrame:
     """Return a row a pair of neighbouring stages and combination."""
-    rows = [
-        {
-            **one.cell._asdict(), "first": one.stages[0], "second": one.stages[1],
-            "n": one.saving.n, **columns("saving_s", one.saving), "own_s": one.own,
-            "advised": one.advised,
-        }
-        for one in found
-    ]  # fmt: skip
+    rows = []
+    for one in found:
+        row = _row(one.cell, first=one.stages[0], second=one.stages[1], n=one.saving.n)
+        rows.append(row | _row(one.cell, saving_s=one.saving, own_s=one.own, advised=one.advised))
     return pd.DataFrame(rows)
 
 
@@ -195,10 +189,13 @@ def joined(found: Iterable[Joined]) -> pd.DataFrame:
     """Return a row a combination of a join that was made."""
     rows = []
     for one in found:
-        predicted = columns("predicted_s", one.predicted) if one.predicted else {}
-        rows.append({
-            **one.cell._asdict(), "joined": one.notebook, "stages": " ".join(one.stages),
-            "n": one.measured.n, **predicted, **columns("measured_s", one.measured),
-            **columns("beside_code_s", one.beside_code),
-        })  # fmt: skip
+        row = _row(one.cell, joined=one.notebook, stages=" ".join(one.stages), n=one.measured.n)
+        if one.predicted:
+            row |= _row(one.cell, predicted_s=one.predicted)
+        rows.append(row | _row(one.cell, measured_s=one.measured, beside_code_s=one.beside_code))
     return pd.DataFrame(rows)
+
+
+def failures(found: Iterable[Failure]) -> pd.DataFrame:
+    """Return a row a combination of which runs failed."""
+    return pd.DataFrame(_row(one.cell, failed=one.runs, reason=one.reason) for one in found)

@@ -17,6 +17,7 @@ from podline_studies.reports.plotting import (
     COLOURS,
     HATCHES,
     MARKERS,
+    Drawing,
     legend,
     mark,
     ordered_looks,
@@ -34,7 +35,7 @@ def share(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw the overhead's share over the data size, a line a model size, a band an interval.
 
     Args:
-        table: of `podline_studies.overhead.analysis.tables.share`.
+        table: ``share`` of `podline_studies.overhead.analysis.tables.make_tables`.
         narrow: for a phone.
     """
     models = list(table["model"].map(size)[table["model"].argsort()].unique())
@@ -92,9 +93,15 @@ def _stack(axes: Axes, seconds: pd.DataFrame) -> None:
     for part, colour, hatch in zip(PARTS, COLOURS, HATCHES, strict=False):
         lengths = seconds[part].fillna(0.0)
         axes.barh(
-            seconds.index, lengths, left=right.where(lengths >= 0, left), height=0.72,
-            color=colour, hatch=hatch, edgecolor="white", linewidth=0.4,
-        )  # fmt: skip
+            seconds.index,
+            lengths,
+            left=right.where(lengths >= 0, left),
+            height=0.72,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0.4,
+        )
         right, left = right + lengths.clip(lower=0), left + lengths.clip(upper=0)
 
 
@@ -102,7 +109,7 @@ def stock(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw the overhead of podline's operator and of Airflow's own, with intervals and all runs.
 
     Args:
-        table: of `podline_studies.overhead.analysis.tables.stock`.
+        table: ``stock`` of `podline_studies.overhead.analysis.tables.make_tables`.
         narrow: for a phone.
     """
     table, cells = _with_cells(table)
@@ -155,7 +162,7 @@ def residuals(table: pd.DataFrame, narrow: bool) -> Figure:
     """Draw how far each wall is from the model's, over the model's.
 
     Args:
-        table: of `podline_studies.overhead.analysis.tables.residuals`.
+        table: ``residuals`` of `podline_studies.overhead.analysis.tables.make_tables`.
         narrow: for a phone.
     """
     labels = ("seconds by the model", "measured above it")
@@ -175,9 +182,16 @@ def residuals(table: pd.DataFrame, narrow: bool) -> Figure:
 
 def _scatter(axes: Axes, x: pd.Series, y: pd.Series, look: int) -> None:
     sns.scatterplot(
-        x=x.array, y=y.array, ax=axes, s=15, linewidth=0.3, color=COLOURS[look],
-        marker=MARKERS[look], alpha=0.8, zorder=3,
-    )  # fmt: skip
+        x=x.array,
+        y=y.array,
+        ax=axes,
+        s=15,
+        linewidth=0.3,
+        color=COLOURS[look],
+        marker=MARKERS[look],
+        alpha=0.8,
+        zorder=3,
+    )
 
 
 def _with_cells(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -185,3 +199,12 @@ def _with_cells(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     cells = table["data"].map(size) + " × " + table["model"].map(size)
     order = table.assign(cell=cells).sort_values(["data", "model"], kind="stable")
     return table.assign(cell=cells), list(order["cell"].unique())
+
+
+FIGURES: dict[str, Drawing] = {
+    "share": share,
+    "parts": parts,
+    "stock": stock,
+    "residuals": residuals,
+    "held-out": held_out,
+}

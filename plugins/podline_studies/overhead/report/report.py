@@ -1,87 +1,76 @@
-"""The overhead study's report, from its two frames."""
+"""The overhead study's report, from its two frames: its words are in templates/overhead.md."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
+from podline_studies.overhead.analysis.join_advice import worth_joining
+from podline_studies.overhead.analysis.pairs import PARTS, by_pipeline
 from podline_studies.overhead.analysis.summary import Summary, summarise
-from podline_studies.overhead.analysis.tables import make_tables
-from podline_studies.overhead.report import (
-    costs_text,
-    figures,
-    hypotheses_text,
-    joins_text,
-    methods_text,
-    model_text,
-)
-from podline_studies.reports.estimates import Estimate
+from podline_studies.overhead.analysis.tables import STAGE_COLUMNS, make_tables
+from podline_studies.overhead.frames import OverheadCircumstances
+from podline_studies.overhead.report.figures import FIGURES
+from podline_studies.reports import prose
+from podline_studies.reports.estimates import LEAST, Estimate
 from podline_studies.reports.page import Report, to_html, to_markdown
-from podline_studies.reports.plotting import Drawing, draw
-from podline_studies.reports.regression import Interval
-from podline_studies.reports.sections import Picture
-
-_SECTIONS = (
-    costs_text.headlines,
-    methods_text.measured,
-    costs_text.overheads,
-    costs_text.parts,
-    costs_text.operators,
-    model_text.model,
-    model_text.predictions,
-    hypotheses_text.claims,
-    joins_text.advice,
-    methods_text.failures,
-    methods_text.limits,
-)
-_FIGURES: dict[str, Drawing] = {
-    "share": figures.share,
-    "parts": figures.parts,
-    "stock": figures.stock,
-    "residuals": figures.residuals,
-    "held-out": figures.held_out,
-}
+from podline_studies.reports.plotting import draw
+from podline_studies.reports.sections import Picture, Section
 
 
-def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: Mapping[str, Any]) -> Report:
+def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircumstances) -> Report:
     """Make the report of an overhead study.
 
     Args:
-        runs: a row a measured run, as `run_frames.check_runs` says.
-        stages: a row a stage of a run, as `run_frames.check_stages` says.
-        about: ``sweep``, ``seed``, ``design``, ``sittings`` (each with ``sitting``, ``machine``,
-            ``processors``, ``memory_bytes``, ``kernel``, ``versions``, ``started``, ``ended``),
-            ``planned``, ``interruptions``, ``failed``, and ``joined`` (``notebook``, ``of``,
-            ``stages``); what is missing is said to be unknown.
+        runs: a row a measured run, as `frames.check_runs` says.
+        stages: a row a stage of a run, as `frames.check_stages` says.
+        about: how it was measured; what is missing is said to be unknown.
 
     Raises:
         ValueError: a column is missing.
     """
     found = summarise(runs, stages, about)
-    parts = [part for make in _SECTIONS if (part := make(found)).blocks]
     tables = make_tables(found)
-    shown = {block.name for part in parts for block in part.blocks if isinstance(block, Picture)}
+    sections = _sections(found, tables)
+    shown = {one.name for part in sections for one in part.blocks if isinstance(one, Picture)}
     drawn = {
-        name + ("-narrow" if narrow else ""): draw(_FIGURES[name], tables[name], narrow)
-        for name in _FIGURES if name in shown for narrow in (False, True)
-    }  # fmt: skip
+        name + ("-narrow" if narrow else ""): draw(drawing, tables[name], narrow)
+        for name, drawing in FIGURES.items()
+        if name in shown
+        for narrow in (False, True)
+    }
     title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
     return Report(
-        html=to_html(title, parts, drawn, tables),
-        markdown=to_markdown(title, parts),
+        html=to_html(title, sections, drawn, tables),
+        markdown=to_markdown(title, sections),
         figures=drawn,
         tables=tables,
         last_line=last_line(found),
     )
 
 
-def last_line(found: Summary) -> dict[str, Any]:
+def _sections(found: Summary, tables: dict[str, pd.DataFrame]) -> list[Section]:
+    stages = [
+        (pipeline, row)
+        for pipeline, rows in by_pipeline(tables.get("stages", found.stages))
+        for _, row in rows.iterrows()
+    ]
+    return prose.read(
+        __package__,
+        "overhead.md",
+        found=found,
+        tables=tables,
+        parts=PARTS,
+        stages=stages,
+        stage_columns=STAGE_COLUMNS,
+        advice=worth_joining(found.joins),
+        least=LEAST,
+    )
+
+
+def last_line(found: Summary) -> dict[str, object]:
     """Return the most important numbers, as JSON can have them: no NaN, times in seconds."""
-    exists = {claim.pipeline: claim for claim in found.claims if claim.claim == "exists"}
-    known = found.held_out.dropna(subset=["predicted"]) if len(found.held_out) else found.held_out
     return {
         "study": found.about.get("sweep"),
         "runs": found.counts.rows,
@@ -89,32 +78,37 @@ def last_line(found: Summary) -> dict[str, Any]:
         "unpaired": found.counts.unpaired,
         "combinations": len(found.combinations),
         "overhead": [
-            {**pipeline._asdict(), "share": _numbers(claim.effect.map(lambda ratio: ratio - 1))}
-            for pipeline, claim in exists.items()
+            {**one.pipeline._asdict(), "share": _numbers(one.effect.share)}
+            for one in found.hypotheses
+            if one.name == "exists"
         ],
         "costs_s": [
-            {**one.pipeline._asdict(), **{term: _ends(one.overhead(term)) for term in one.terms}}
+            {
+                **one.pipeline._asdict(),
+                **{term: _finite(vars(one.overhead(term))) for term in one.terms},
+            }
             for one in found.costs
         ],
         "claims": [
-            {**one.pipeline._asdict(), "claim": one.claim, "verdict": one.verdict.value,
-             "effect": _numbers(one.effect)}
-            for one in found.claims
+            {
+                **one.pipeline._asdict(),
+                "claim": one.name,
+                "verdict": one.verdict.value,
+                "effect": _numbers(one.effect),
+            }
+            for one in found.hypotheses
         ],
-        "held_out": {"runs": len(known), "inside": int(known["inside"].sum()) if len(known) else 0},
+        "held_out": {"runs": found.checked.predicted, "inside": found.checked.inside},
         "joins_advised": sum(join.advised for join in found.joins),
-    }  # fmt: skip
+    }
 
 
-def _numbers(found: Estimate) -> dict[str, float | None]:
-    numbers = {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
-    return {name: _finite(value) for name, value in numbers.items()}
+def _numbers(of: Estimate) -> dict[str, float | None]:
+    return _finite({"n": of.n, "mean": of.mean, "low": of.low, "high": of.high})
 
 
-def _ends(found: Interval) -> dict[str, float | None]:
-    numbers = {"value": found.value, "low": found.low, "high": found.high}
-    return {name: _finite(value) for name, value in numbers.items()}
-
-
-def _finite(value: float | None) -> float | None:
-    return round(value, 6) if value is not None and math.isfinite(value) else None
+def _finite(numbers: dict[str, float | None]) -> dict[str, float | None]:
+    return {
+        name: round(value, 6) if value is not None and math.isfinite(value) else None
+        for name, value in numbers.items()
+    }

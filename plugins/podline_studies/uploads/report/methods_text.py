@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from podline_studies.reports.equivalence import MARGIN
 from podline_studies.reports.formatting import (
@@ -17,7 +16,13 @@ from podline_studies.reports.formatting import (
     percent,
     seconds,
 )
-from podline_studies.reports.provenance import interruptions, plain, versions, when
+from podline_studies.reports.provenance import (
+    MeasuredSession,
+    interruptions,
+    plain,
+    versions,
+    when,
+)
 from podline_studies.reports.sections import Block, Grid, Paragraph, Points, Section
 from podline_studies.uploads.analysis.points import Compared, Summary, Verdict
 from podline_studies.uploads.design import Design
@@ -57,12 +62,12 @@ def _before(design: Design) -> Section:
 
 
 def _measured(found: Summary) -> Section:
-    """The design, each sitting's machine, and the link as it was found."""
+    """The design, each session's machine, and the link as it was found."""
     blocks: list[Block] = [Points(tuple(_circumstances(found)))]
-    if sittings := found.about.sittings:
-        head = ("sitting", "machine", "started", "ended", "processors", "memory", "kernel")
-        rows = tuple(tuple(_sitting(one)) for one in sittings)
-        blocks += [Grid(head, rows, 4), Paragraph(versions(sittings))]
+    if sessions := found.about.sessions:
+        head = ("session", "machine", "started", "ended", "processors", "memory", "kernel")
+        rows = tuple(tuple(_session(one)) for one in sessions)
+        blocks += [Grid(head, rows, 4), Paragraph(versions(sessions))]
     measured = ("round trip asked for", "measured", "goodput", "lateness, p99", "processors busy")
     blocks.append(Grid(measured, tuple(_links(found))))
     return Section("How it was measured", tuple(blocks))
@@ -78,7 +83,7 @@ def _circumstances(found: Summary) -> Iterator[str]:
         f"{count(len(uploads), 'upload')}, each of them read back; {len(about.failed):,} failed or "
         "disturbed."
     )
-    yield from interruptions({"interruptions": about.interruptions})
+    yield from interruptions(about.interruptions)
     windows = [data_bytes(float(size)) for size in sorted(set(uploads["window"].dropna()))]
     yield (
         f"Congestion control: {listed(sorted(set(uploads['congestion'].dropna())))}; send buffers "
@@ -95,9 +100,11 @@ def _design(design: Design) -> str:
     )
 
 
-def _sitting(one: Mapping[str, Any]) -> Iterator[str]:
-    yield from (str(one.get(name, "–")) for name in ("sitting", "machine"))
-    yield from (when(one.get(name)) for name in ("started", "ended"))
+def _session(one: MeasuredSession) -> Iterator[str]:
+    yield str(one.get("session", "–"))
+    yield str(one.get("machine", "–"))
+    yield when(one.get("started"))
+    yield when(one.get("ended"))
     yield str(one.get("processors", "–"))
     yield data_bytes(float(one.get("memory_bytes") or math.nan))
     yield str(one.get("kernel", "–"))
@@ -138,7 +145,7 @@ def _limits(found: Summary) -> Iterator[str]:
         "store on hardware of its own is not measured."
     )
     if found.uploads["sitting"].nunique() > 1:
-        yield "Pairs are of one sitting each; another day may differ as sittings do."
+        yield "Pairs are of one session each; another day may differ as sessions do."
     yield (
         "The link has no other traffic. Where it loses nothing, nothing is known of lossy ones; "
         "congestion control and buffers are this machine's."

@@ -2,7 +2,8 @@
 
 import pytest
 
-from podline_studies.overhead.analysis.combinations import combine, table
+from podline_studies.overhead.analysis import tables
+from podline_studies.overhead.analysis.combinations import combine
 from podline_studies.overhead.analysis.pairs import pair
 from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import Truth, baseline, overhead
@@ -29,8 +30,8 @@ def test_parts_add_up_to_the_mean_overhead(sweep: Sweep) -> None:
 
 
 def test_beside_the_code_the_overhead_is_known_better(sweep: Sweep) -> None:
-    largest = next(one for one in combine(pair(sweep.runs))
-                   if one.cell[2:] == ("kubernetes", 10_000_000, 10_000_000))  # fmt: skip
+    found = {one.cell[2:]: one for one in combine(pair(sweep.runs))}
+    largest = found["kubernetes", 10_000_000, 10_000_000]
     widths = [
         (found.high or 0) - (found.low or 0) for found in (largest.beside_code, largest.overhead)
     ]
@@ -40,6 +41,6 @@ def test_beside_the_code_the_overhead_is_known_better(sweep: Sweep) -> None:
 def test_two_runs_have_no_interval(small: Sweep) -> None:
     found = combine(pair(small.runs))
     assert all(one.overhead.low is None and len(one.overhead.values) == 2 for one in found)
-    rows = table(found)
+    rows = tables.combinations(found)
     assert rows["share_low"].isna().all()
     assert rows["share_mean"].notna().all()

@@ -8,7 +8,7 @@ import pytest
 
 from podline_studies.overhead.analysis.cost_model import Costs, Unfitted, fit, forecast, hold_out
 from podline_studies.overhead.analysis.pairs import pair
-from podline_studies.overhead.analysis.run_frames import check_runs
+from podline_studies.overhead.frames import check_runs
 from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import BYTES_A_ROW, Truth, baseline, overhead, simulate
 
@@ -40,7 +40,7 @@ def test_fixed_part_per_byte_and_per_weight_are_found() -> None:
         assert model.baseline("bytes").value == pytest.approx(20.0, rel=0.02)
 
 
-def test_sittings_of_other_speed_do_not_count_as_noise(sweep: Sweep) -> None:
+def test_sessions_of_other_speed_do_not_count_as_noise(sweep: Sweep) -> None:
     kubernetes = fitted(sweep.runs[sweep.runs["notebook"] == "household_power"])["kubernetes"]
     assert kubernetes.regression.residuals.std() == pytest.approx(0.08, rel=0.15)
     assert kubernetes.regression.lack_of_fit() is not None
@@ -136,7 +136,7 @@ def test_why_there_is_no_model() -> None:
     assert reasons(runs) == {"its runs do not all have the same stages"}
     apart, _ = simulate(models=(10_000,), repeats=2)
     apart["sitting"] = apart["data"].map({10_000: 0, 100_000: 1, 1_000_000: 2, 10_000_000: 3})
-    assert reasons(apart) == {"sizes and sittings do not tell the parts of the model apart"}
+    assert reasons(apart) == {"sizes and sessions do not tell the parts of the model apart"}
 
 
 def test_without_another_combination_nothing_is_held_out() -> None:

@@ -1,25 +1,25 @@
-"""The thesis' claims: found where they are true, and not where they are not."""
+"""The thesis' hypotheses: found where they are true, and not where they are not."""
 
 import pandas as pd
 import pytest
 
-from podline_studies.overhead.analysis.hypotheses import Claim, Verdict, judge
+from podline_studies.overhead.analysis.hypotheses import Hypothesis, Verdict, judge
 from podline_studies.overhead.analysis.pairs import pair, stages_of
-from podline_studies.overhead.analysis.run_frames import check_runs, check_stages
+from podline_studies.overhead.frames import check_runs, check_stages
 from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import Truth, simulate
 
 
-def judged(runs: pd.DataFrame, stages: pd.DataFrame) -> dict[tuple[str, str], Claim]:
+def judged(runs: pd.DataFrame, stages: pd.DataFrame) -> dict[tuple[str, str], Hypothesis]:
     runs, stages = check_runs(runs), check_stages(stages)
     found = judge(pair(runs), stages_of(stages, runs))
-    return {(claim.claim, claim.pipeline.backend): claim for claim in found}
+    return {(one.name, one.pipeline.backend): one for one in found}
 
 
-def test_the_claims_that_are_true_are_shown(sweep: Sweep) -> None:
+def test_the_hypotheses_that_are_true_are_shown(sweep: Sweep) -> None:
     apart = sweep.runs["notebook"] == "household_power"
     found = judged(sweep.runs[apart], sweep.stages)
-    assert {claim.verdict for claim in found.values()} == {Verdict.SHOWN}
+    assert {one.verdict for one in found.values()} == {Verdict.SHOWN}
     exists = found["exists", "kubernetes"]
     assert (exists.effect.n, exists.holding, exists.combinations) == (8, 12, 12)
     falls = found["falls", "kubernetes"]
@@ -65,16 +65,16 @@ def test_a_share_that_is_measured_at_one_size_does_not_fall() -> None:
 
 def test_two_repeats_decide_nothing(small: Sweep) -> None:
     found = judged(small.runs, small.stages)
-    assert {claim.verdict for claim in found.values()} == {Verdict.UNTESTED}
+    assert {one.verdict for one in found.values()} == {Verdict.UNTESTED}
     assert found["exists", "process"].reason == "an interval needs 8 repeats, and there are 2"
     assert found["exists", "process"].effect.n == 2
 
 
 def test_without_a_stage_that_trains_training_is_not_tested(small: Sweep) -> None:
     stages = small.stages.assign(stage=small.stages["stage"].replace("train", "fit"))
-    claim = judged(small.runs, stages)["training", "kubernetes"]
-    assert claim.verdict is Verdict.UNTESTED
-    assert claim.reason == "no stage named train has code of its own"
+    training = judged(small.runs, stages)["training", "kubernetes"]
+    assert training.verdict is Verdict.UNTESTED
+    assert training.reason == "no stage named train has code of its own"
 
 
 def test_runs_that_failed_leave_the_others(sweep: Sweep) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from podline_studies.overhead.analysis.join_advice import Join, advise, compare
 from podline_studies.overhead.analysis.pairs import stages_of
-from podline_studies.overhead.analysis.run_frames import check_runs, check_stages
+from podline_studies.overhead.frames import check_runs, check_stages
 from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import Truth, overhead, simulate
 
@@ -18,22 +18,22 @@ def advised(runs: pd.DataFrame, stages: pd.DataFrame) -> list[Join]:
 
 
 def test_the_saving_predicted_is_what_one_stage_less_costs_less(sweep: Sweep) -> None:
-    joins = [join for join in advised(sweep.runs, sweep.stages)
-             if join.cell.notebook == "household_power"]  # fmt: skip
+    joins = advised(sweep.runs, sweep.stages)
+    joins = [join for join in joins if join.cell.notebook == "household_power"]
     assert len(joins) == 3 * 12 * 4
     for join in joins:
         if join.stages == ("ingest", "preprocess"):
             size = join.cell.backend, int(join.cell.data), int(join.cell.model)
             saved = overhead(Truth(), *size, 5) - overhead(Truth(), *size, 4)
-            # The second sitting is slower by a fifth.
+            # The second session is slower by a fifth.
             assert join.saving.mean == pytest.approx(saved * 1.1, rel=0.15)
 
 
 def test_joining_is_advised_where_the_boundary_costs_more_than_the_shorter_stage(
     sweep: Sweep,
 ) -> None:
-    found = {(join.cell.backend, join.cell.data, join.stages): join
-             for join in advised(sweep.runs, sweep.stages) if join.cell.model == 10_000}  # fmt: skip
+    joins = [join for join in advised(sweep.runs, sweep.stages) if join.cell.model == 10_000]
+    found = {(join.cell.backend, join.cell.data, join.stages): join for join in joins}
     # Some 2 s of start against 0.2 s of evaluation, and against 5 s of preprocessing.
     assert found["kubernetes", 10_000, ("evaluate", "publish")].advised
     assert not found["kubernetes", 10_000_000, ("ingest", "preprocess")].advised
@@ -55,11 +55,9 @@ def test_what_a_later_stage_reads_of_the_first_is_stored_all_the_same(small: Swe
 
 
 def savings(runs: pd.DataFrame, stages: pd.DataFrame) -> dict[tuple[str, str], float]:
-    (first, *_) = {join.cell: None for join in advised(runs, stages)}
-    return {
-        join.stages: sum(join.saving.values) / join.saving.n
-        for join in advised(runs, stages) if join.cell == first
-    }  # fmt: skip
+    joins = advised(runs, stages)
+    first = [join for join in joins if join.cell == joins[0].cell]
+    return {join.stages: sum(join.saving.values) / join.saving.n for join in first}
 
 
 def test_stages_side_by_side_are_not_advised_on(small: Sweep) -> None:

@@ -10,7 +10,7 @@ def test_what_is_saved_is_the_difference_of_walls_run_by_run(sweep: Sweep) -> No
     found = against_stock(sweep.runs)
     assert len(found) == 12
     smallest = found[0]
-    # 5 × 4 s of start, in the mean of a sitting and one that is slower by a fifth.
+    # 5 × 4 s of start, in the mean of a session and one that is slower by a fifth.
     assert smallest.saved.mean == pytest.approx(20 * 1.1, rel=0.15)
     assert smallest.ratio.mean > 2
     assert (smallest.cell.backend, smallest.saved.n) == ("kubernetes", 8)

@@ -3,7 +3,15 @@
 import pandas as pd
 import pytest
 
-from podline_studies.overhead.analysis.pairs import PARTS, count, pair, stages_of, successful
+from podline_studies.overhead.analysis.pairs import (
+    PARTS,
+    Pipeline,
+    count,
+    pair,
+    stages_of,
+    successful,
+)
+from podline_studies.overhead.frames import check_runs
 from tests.podline_studies.overhead.conftest import Sweep
 
 
@@ -29,23 +37,18 @@ def test_its_parts_add_up_exactly(small: Sweep) -> None:
 def test_the_residual_is_the_difference_of_the_code_less_the_baselines_own_start() -> None:
     parts = ["kubernetes_s", "transfer_s", "libraries_s", "pipeline_s", "code_s"]
     seconds = {"notebook": [0, 0, 3, 1, 6], "kubernetes": [4, 2, 5, 6, 7]}
-    key = {
-        "notebook": "n", "data": 1.0, "model": 1.0, "repeat": 0, "attempt": 1, "sitting": 0,
-        "way": "test", "warmup": False, "state": "success", "index": 0, "started": 0.0, "stages": 5,
-        "rows_train": 1.0, "rows_read": 1.0, "bytes_read": 1.0, "weights": 1.0,
-    }  # fmt: skip
-    runs = pd.DataFrame([
-        {**key, "backend": name, "wall_s": sum(of), **dict(zip(parts, of, strict=True))}
-        for name, of in seconds.items()
-    ])  # fmt: skip
-    (row,) = pair(runs).to_dict("records")
+    runs = pd.DataFrame(list(seconds.values()), columns=parts)
+    runs = runs.assign(wall_s=runs.sum(axis=1), backend=list(seconds), data=1.0, model=1.0)
+    key = {"notebook": "n", "way": "test", "repeat": 0, "attempt": 1, "sitting": 0}
+    runs = runs.assign(**key, warmup=False, state="success", stages=5)
+    (row,) = pair(check_runs(runs)).to_dict("records")
     assert [row[f"overhead_{part}_s"] for part in PARTS] == [4, 2, 2, 6, 0]
     assert row["beside_code_s"] == (24 - 7) - (10 - 6)
     assert row["code_ratio"] == pytest.approx(7 / 6)
 
 
 @pytest.mark.parametrize("column", ["sitting", "way", "repeat"])
-def test_nothing_is_compared_across_sittings_ways_or_repeats(small: Sweep, column: str) -> None:
+def test_nothing_is_compared_across_sessions_ways_or_repeats(small: Sweep, column: str) -> None:
     runs = small.runs.copy()
     baseline = runs["backend"] == "notebook"
     runs.loc[baseline, column] = "test" if column == "way" else 7
@@ -79,3 +82,8 @@ def test_stages_are_those_of_runs_that_count(small: Sweep) -> None:
     assert len(stages) == len(small.stages) - 5
     whole = stages["own_s"] + stages["overhead_s"]
     assert whole.to_numpy() == pytest.approx(stages["duration_s"].to_numpy())
+
+
+def test_a_way_that_is_not_a_schedulers_is_named() -> None:
+    assert str(Pipeline("n", "scheduler", "process")) == "n on process"
+    assert str(Pipeline("n", "test", "process")) == "n on process, by dags test"

@@ -12,13 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from podline_studies.overhead.report import figures
+from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import plotting
-from podline_studies.reports.plotting import Drawing, draw
-
-FIGURES: dict[str, Drawing] = {
-    "share": figures.share, "parts": figures.parts, "stock": figures.stock,
-    "residuals": figures.residuals, "held-out": figures.held_out,
-}  # fmt: skip
+from podline_studies.reports.plotting import draw
 
 
 def drawn(name: str, table: pd.DataFrame, narrow: bool) -> Figure:
@@ -30,8 +26,8 @@ def drawn(name: str, table: pd.DataFrame, narrow: bool) -> Figure:
 
 def labels(axis: Axis) -> list[Bbox]:
     low, high = sorted(axis.get_view_interval())
-    return [tick.label1.get_window_extent() for tick in axis.get_major_ticks()
-            if tick.label1.get_visible() and low <= tick.get_loc() <= high]  # fmt: skip
+    ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [tick.label1.get_window_extent() for tick in ticks if tick.label1.get_visible()]
 
 
 def boxes(figure: Figure) -> Iterator[list[Bbox]]:
@@ -74,8 +70,9 @@ def test_there_is_a_panel_for_each_pipeline_below_each_other_on_a_phone(
     tables: dict[str, pd.DataFrame],
 ) -> None:
     wide, narrow = (drawn("share", tables["share"], narrow) for narrow in (False, True))
-    titles = ["kubernetes, household_power", "kubernetes, household_power_joined",
-              "process, household_power", "stock, household_power"]  # fmt: skip
+    pipelines = ["kubernetes", "household_power"], ["kubernetes", "household_power_joined"]
+    pipelines += ["process", "household_power"], ["stock", "household_power"]
+    titles = list(map(", ".join, pipelines))
     for figure in (wide, narrow):
         assert [axes.get_title(loc="left") for axes in figure.axes] == titles
     assert len({axes.get_position().x0 for axes in wide.axes[:3]}) == 3
@@ -104,7 +101,7 @@ def test_points_are_drawn_where_there_are_too_few_for_a_band(few: dict[str, pd.D
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [(0.02, 0.04, ["0 %", "1 %", "2 %"]), (-0.3, 5.0, ["−20 %", "0 %", "100 %", "500 %"])],
-)  # fmt: skip
+)
 def test_an_axis_of_shares_has_ticks_at_any_range(
     low: float, high: float, expected: list[str]
 ) -> None:
