@@ -18,7 +18,10 @@ _LARGEST_FILE = 4_000_000  # bytes; no record that is one is as long
 
 def set_in_state(state: Any, record: Record) -> None:
     """Keep a record in the task_state_store of its task instance."""
-    state.set(f"{PREFIX}{record.try_number}", _short(record).model_dump(**_KNOWN, mode="json"))
+    state.set(
+        f"{PREFIX}{record.try_number}",
+        _short(record).model_dump(mode="json", exclude_defaults=True),
+    )
 
 
 def is_in_state(state: Any, number: int) -> bool:
@@ -75,10 +78,7 @@ def _read(store: "Store", key: str) -> Record | None:
 
 def to_json(record: Record) -> str:
     """The record as JSON, without what is not known."""
-    return record.model_dump_json(**_KNOWN)
-
-
-_KNOWN: dict[str, Any] = {"exclude_defaults": True}
+    return record.model_dump_json(exclude_defaults=True)
 
 
 def _short(record: Record) -> Record:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -17,7 +18,7 @@ from podline.exceptions import StageError
 from podline.latency.observations import Moments, Observed
 from podline.operators import task_spec
 from podline.operators.backend import Log, StageBackend, TryContext, open_backend
-from podline.operators.task_spec import Input, Shipment
+from podline.operators.task_spec import Input, Shipment, Values
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
 
@@ -67,7 +68,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     # The only __init__ of our operators: Airflow copies all parameters once for each.
     def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
         if stage is not None:
-            kwargs = {**task_spec.airflow_settings(stage.settings), **kwargs}
+            kwargs = {**_airflow_settings(stage.settings), **kwargs}
         # What is left to do when the try's end is recorded is no part of its time.
         for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
             mine = [_close, _keep_pages] if "success" in end else [_keep_pages]
@@ -88,7 +89,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         """The references of the results that are needed."""
         return []
 
-    def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+    def _plan(self, parameters: Values, shipment: Shipment) -> StagePlan:
         raise NotImplementedError
 
     def _make_task(self, context: "Context") -> StageTask:
@@ -248,6 +249,23 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             "executed_notebook": result.executed_notebook,
             "adopted_from_try": where.try_number if adopted else None,
         }
+
+
+def _airflow_settings(tags: StageSettings) -> dict[str, Any]:
+    """The parameters of an operator that a stage's tags give: how Airflow handles the task."""
+    retry = tags.retry
+    given = {
+        "execution_timeout": _delta(tags.timeout),
+        "retries": retry and retry.times,
+        "retry_delay": _delta(retry and retry.interval),
+        "retry_exponential_backoff": retry and retry.factor,
+        "max_retry_delay": _delta(retry and retry.max_interval),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _delta(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _backend_name(context: "Context") -> str:

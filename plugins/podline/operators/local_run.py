@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from podline.compiler.pipeline import Pipeline
 from podline.contract import ResultRef, StagePlan, StageResult
@@ -13,7 +12,7 @@ from podline.models import mlflow_tracking
 from podline.operators import task_spec
 from podline.operators.backend import ending
 from podline.operators.process_backend import ProcessBackend
-from podline.operators.task_spec import Shipment
+from podline.operators.task_spec import Shipment, Values
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
 
@@ -29,7 +28,7 @@ class LocalRun:
 
     pipeline: Pipeline
     store: Store
-    parameters: dict[str, Any]
+    parameters: Values
     run_id: str = field(default_factory=lambda: f"local__{datetime.now(UTC).isoformat()}")
     results: dict[str, StageResult] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

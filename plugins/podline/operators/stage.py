@@ -1,14 +1,14 @@
 """Airflow's operators for a notebook: one for a stage, one for the whole notebook in one kernel."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from podline.compiler.pipeline import Stage
 from podline.contract import StagePlan
 from podline.exceptions import StageError
 from podline.operators import task_spec
 from podline.operators.base import BackendOperator
-from podline.operators.task_spec import Input, Shipment
+from podline.operators.task_spec import Input, Shipment, Values
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -19,7 +19,7 @@ class NotebookOperator(BackendOperator):
 
     ui_color = "#e8f0fe"
 
-    def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+    def _plan(self, parameters: Values, shipment: Shipment) -> StagePlan:
         return task_spec.plan_baseline(self.pipeline, parameters, shipment)
 
 
@@ -46,5 +46,5 @@ class StageOperator(BackendOperator):
             inputs.append(value)  # type: ignore[arg-type]
         return inputs
 
-    def _plan(self, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+    def _plan(self, parameters: Values, shipment: Shipment) -> StagePlan:
         return task_spec.plan_stage(self.pipeline, self.stage, parameters, shipment)

@@ -4,20 +4,22 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from podline import settings
 from podline.compiler.attachments import attached_files, digest_of
 from podline.compiler.pipeline import Pipeline, Stage
-from podline.compiler.tags import StageSettings
 from podline.contract import Failure, ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from podline.store import Store
+
+Values = dict[str, "JsonValue"]  # for a notebook's parameters, by name
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def make_task(plan: StagePlan, inputs: Sequence[ResultRef], where: TryKey) -> St
 
 
 def plan_stage(
-    pipeline: Pipeline, stage: Stage, parameters: dict[str, Any], shipment: Shipment
+    pipeline: Pipeline, stage: Stage, parameters: Values, shipment: Shipment
 ) -> StagePlan:
     """Return the plan of a stage, of the version that is shipped.
 
@@ -123,7 +125,7 @@ def plan_stage(
     return replace(plan, notebook_sha256=shipment.sha256)
 
 
-def plan_baseline(pipeline: Pipeline, parameters: dict[str, Any], shipment: Shipment) -> StagePlan:
+def plan_baseline(pipeline: Pipeline, parameters: Values, shipment: Shipment) -> StagePlan:
     """Return the plan of the whole notebook in one kernel.
 
     Args:
@@ -133,23 +135,6 @@ def plan_baseline(pipeline: Pipeline, parameters: dict[str, Any], shipment: Ship
     """
     plan = pipeline.baseline(parameters, shipment.files, settings.files_limit())
     return replace(plan, notebook_sha256=shipment.sha256)
-
-
-def airflow_settings(tags: StageSettings) -> dict[str, Any]:
-    """The parameters of an operator that a stage's tags give: how Airflow handles the task."""
-    retry = tags.retry
-    given = {
-        "execution_timeout": _delta(tags.timeout),
-        "retries": retry and retry.times,
-        "retry_delay": _delta(retry and retry.interval),
-        "retry_exponential_backoff": retry and retry.factor,
-        "max_retry_delay": _delta(retry and retry.max_interval),
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _delta(seconds: float | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def read_result(store: "Store", task: StageTask | TryKey, digest: str) -> StageResult:
@@ -174,7 +159,7 @@ def read_result(store: "Store", task: StageTask | TryKey, digest: str) -> StageR
     return result
 
 
-def check_parameters(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
+def check_parameters(pipeline: Pipeline, given: Values) -> Values:
     """Return the given values, as the types of the notebook's parameters ask for.
 
     Raises:
