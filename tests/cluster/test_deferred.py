@@ -337,7 +337,6 @@ def test_a_lost_trigger_takes_its_pod_along(a_try: Callable[..., Try], client: A
 # --- under the real scheduler and triggerer -----------------------------------------------------
 
 
-UNDER_AIRFLOW = pytest.mark.xdist_group("airflow")
 CHAIN = {
     "step:make": "import time\ntotal = 41\ntime.sleep(3)\nprint('made', total)",
     "step:look": "total += 1\nprint('result', total)",
@@ -393,8 +392,7 @@ def pods_of(client: Any, namespace: str, run_id: str) -> list[str]:
             and keys.quoted(run_id) in p.metadata.annotations["podline/prefix"]]  # fmt: skip
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("chain")
     until(lambda: state_of(airflow, "chain", run_id, "make") == "deferred")
@@ -404,8 +402,7 @@ def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str)
     until(lambda: not pods_of(client, namespace, run_id), 10)
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_run_whose_deferred_stage_fails(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("failing")
     assert airflow.wait("failing", run_id) == "failed"
@@ -413,8 +410,7 @@ def test_a_run_whose_deferred_stage_fails(airflow: Airflow, client: Any, namespa
     assert not pods_of(client, namespace, run_id)
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_deferred_task_that_is_marked_failed(
     airflow: Airflow, client: Any, namespace: str
 ) -> None:
@@ -426,8 +422,7 @@ def test_a_deferred_task_that_is_marked_failed(
     until(lambda: not pods_of(client, namespace, run_id), 20)
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("slow")
     until_watched(airflow, "slow", run_id, "sleep")
@@ -450,8 +445,7 @@ def triggerer(home: Path) -> psutil.Process:
     raise AssertionError("there is no triggerer")
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: str) -> None:
     # The last of these tests: afterwards the server has no triggerer.
     run_id = airflow.trigger("middle")

@@ -84,6 +84,7 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -
     assert "tensorflow" in found["train"].versions
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: Path) -> None:
     run_dag("activity_recognition", _env(home), FEW)
@@ -111,6 +112,7 @@ def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: 
     assert baseline.metrics == metrics
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 @pytest.mark.cluster
 @pytest.mark.timeout(600)
@@ -142,6 +144,7 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
     assert by_pod.metrics == pytest.approx(by_process.metrics, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_two_runs_for_one_date_overwrite_nothing(store: Store, home: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests" / "notebooks" / "alias_changed_in_later_stage.ipynb", tmp_path)
     env = _env(home, AIRFLOW__PODLINE__NOTEBOOKS_FOLDER=str(tmp_path))

@@ -14,10 +14,13 @@ from tests.support.browser import WIDE, log_in, picture
 from tests.support.dags_test import SLICE
 
 pytestmark = [
-    pytest.mark.browser, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400),
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.xdist_group("airflow"),
+    pytest.mark.timeout(400),
     # Playwright's own loop is closed at the end of the session.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]  # fmt: skip
+]
 
 STAGES = ("ingest", "preprocess", "train", "evaluate", "publish")
 

@@ -39,6 +39,7 @@ def sweep(env: dict[str, str], conf: dict[str, Any]) -> str:
     return dags_test("overhead_sweep", env, conf)[1]
 
 
+@pytest.mark.slow
 def test_under_dags_test_a_combination_that_fails_is_reported(
     home: Path, folder: Path, store: Store
 ) -> None:
@@ -64,8 +65,14 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"notebooks": ["nowhere"]}, "notebooks: there is no nowhere.ipynb; there are: sized"),
-        ({"data": [0]}, "data = 0: give a whole number of 1 or more"),
+        pytest.param(
+            {"notebooks": ["nowhere"]},
+            "notebooks: there is no nowhere.ipynb; there are: sized",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"data": [0]}, "data = 0: give a whole number of 1 or more", marks=pytest.mark.slow
+        ),
         ({"name": "two words"}, "'two words' does not match '^[A-Za-z0-9_.~:+-]*$'"),
     ],
 )
@@ -76,6 +83,7 @@ def test_parameters_that_cannot_be_used(
     assert message in sweep(env, SMALL | {"name": "none"} | change)
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_all_backends_on_the_cluster(core: Any, home: Path, folder: Path, store: Store) -> None:
     relay = Relay(core, store.connection.endpoint_url or "")

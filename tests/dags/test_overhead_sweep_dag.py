@@ -16,7 +16,7 @@ from tests.support.airflow_server import Airflow, running
 from tests.support.sweep import SMALL, variables, write_notebook
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,12 @@ from tests.support.notebooks import DEFERRED_DAG, code_cell, notebook_text
 from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("airflow"),
+    pytest.mark.timeout(400),
+]
 
 NOTEBOOKS = {
     "chain": {"step:make": "x = 20", "step:change": "x += 1", "step:look": "result = x\nresult"},

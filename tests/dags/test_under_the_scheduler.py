@@ -165,6 +165,7 @@ def test_a_failing_cell_fails_the_task_and_keeps_the_notebook(
     assert {"boot", "code", "store", "finish"} <= lengths(found).keys()
 
 
+@pytest.mark.slow
 def test_a_try_that_waits_for_its_retry_shows_its_phases(airflow: Airflow) -> None:
     """Airflow keeps nothing of such a try: its record is in the object store, until the next."""
     run_id = airflow.trigger("again")
@@ -190,6 +191,7 @@ def latencies(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> list[
     return sorted(entry["key"] for entry in airflow.call("GET", path)["task_state_store"])
 
 
+@pytest.mark.slow
 def test_a_cleared_task_overwrites_nothing(airflow: Airflow, store: Store) -> None:
     run_id = airflow.trigger("chain")
     assert airflow.wait("chain", run_id) == "success"
@@ -216,6 +218,7 @@ def test_a_killed_process_is_named(airflow: Airflow, store: Store) -> None:
     assert "SIGKILL" in found["failure"]
 
 
+@pytest.mark.slow
 def test_a_task_marked_failed_ends_its_process(airflow: Airflow, store: Store) -> None:
     run_id = airflow.trigger("slow")
     pid = until(lambda: _stage_pid(airflow, run_id))
@@ -226,6 +229,7 @@ def test_a_task_marked_failed_ends_its_process(airflow: Airflow, store: Store) -
     assert "told to stop (SIGTERM) while cell 2 ran" in result.failure.message
 
 
+@pytest.mark.slow
 def test_a_notebook_edited_during_a_run_is_not_mixed(
     airflow: Airflow, store: Store, folder: Path
 ) -> None:

@@ -9,6 +9,7 @@ from podline_studies.uploads.analysis.points import Verdict
 from tests.support.simulated_uploads import USED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", study_pages.known())
 def test_the_page_is_what_its_raw_data_make(store: Store, page: str) -> None:
     made = study_pages.PAGES[page](store)
@@ -17,6 +18,7 @@ def test_the_page_is_what_its_raw_data_make(store: Store, page: str) -> None:
     assert differing == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", study_pages.known())
 def test_nothing_else_is_beside_it(store: Store, page: str) -> None:
     raw = {study_pages.STUDY, study_pages.JOIN, study_pages.MODELS}

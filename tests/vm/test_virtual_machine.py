@@ -19,12 +19,15 @@ from tests.support.virtual_machine import Machine, MachineError
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [
-    pytest.mark.vm, pytest.mark.xdist_group("link"), pytest.mark.timeout(300),
+    pytest.mark.slow,
+    pytest.mark.vm,
+    pytest.mark.xdist_group("link"),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("qemu-system-x86_64") or not shutil.which("mke2fs"),
         reason="a virtual machine needs root, qemu-system-x86 and e2fsprogs",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

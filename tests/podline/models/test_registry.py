@@ -218,6 +218,7 @@ def test_a_publisher_that_is_given_up_cannot_come_to_an_end(
     assert [found.version for found in power.versions()] == [1]
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_told(power: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 

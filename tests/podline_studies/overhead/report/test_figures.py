@@ -15,6 +15,9 @@ from podline_studies.overhead.report import figures
 from podline_studies.reports import plotting
 from podline_studies.reports.plotting import Drawing, draw
 
+# In one process, which draws what they share once.
+pytestmark = pytest.mark.xdist_group("study reports")
+
 FIGURES: dict[str, Drawing] = {
     "share": figures.share, "parts": figures.parts, "stock": figures.stock,
     "residuals": figures.residuals, "held-out": figures.held_out,
