@@ -4,7 +4,9 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import tempfile
+import time
 import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -18,11 +20,30 @@ from tests.support import browser, namespaces
 from tests.support.records import Server, serving
 
 
+# What counts of the environment that the tests are started in: where programs, packages and the
+# cluster are, and what these tests themselves are told. Their variables begin so.
+_KEPT = """
+    PATH HOME USER TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV PYTHONPATH PIP_ UV_ XDG_ SSL_CERT_ REQUESTS_CA_
+    http_proxy https_proxy HTTP_PROXY HTTPS_PROXY KUBECONFIG PYTEST_ PODLINE_CLUSTER_CTL PODLINE_DATA
+    PODLINE_REFUSE_SKIPS PODLINE_SCREENSHOTS PODLINE_UPDATE_GOLDEN
+"""
+
+
+@pytest.hookimpl(trylast=True)  # the colours that pytest itself was told stay
 def pytest_configure() -> None:
     """Before anything imports Airflow: nothing of the developer's own set-up counts."""
     for name in list(os.environ):
-        if name.startswith(("AIRFLOW", "AWS_")):
+        if not name.startswith(tuple(_KEPT.split())):
             del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    os.umask(0o022)
+    if not os.access(os.environ.get("HOME", ""), os.W_OK):
+        os.environ["HOME"] = tempfile.gettempdir()
+    # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="podline-airflow-")
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
