@@ -31,7 +31,8 @@ from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, result_of, stage_times, trigger
 from podline import settings
 from podline.contract import STAGE_PHASES
-from tests.support.airflow_server import ROOT, Airflow, airflow_command, forks_with, running
+from tests.support.airflow_server import Airflow, airflow_command, forks_with, running
+from tests.support.dags_test import ROOT
 from tests.support.notebooks import DEFERRED_DAG, notebook_text
 
 BY_BARE, BY_STOCK = 0.25, 0.12  # the goals for the ratios of the medians

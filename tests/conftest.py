@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from podline.store import Store, StoreConnection, seaweedfs
-from tests.support import browser, namespaces
+from tests.support import browser, dags_test, namespaces
 from tests.support.records import Server, serving
-
 
 # What counts of the environment that the tests are started in: where programs, packages and the
 # cluster are, and what these tests themselves are told. Their variables begin so.
@@ -119,6 +118,39 @@ def store(
         monkeypatch.setenv(name, value)
     yield store
     _delete_bucket(store_folder, store.connection.bucket)
+
+
+@pytest.fixture(scope="session")
+def kept_store(store_server: StoreConnection) -> Store:
+    """A store whose bucket stays for the session, for tests that share an Airflow."""
+    store = Store(store_server)
+    store.ensure_bucket()
+    return store
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of an Airflow for `dags test`, with its database."""
+    return dags_test.migrate(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def namespace(core: Any) -> Iterator[str]:
+    """A namespace of the module's own in the cluster."""
+    with namespaces.own_namespace(core) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def in_pods(core: Any, namespace: str, store_server: StoreConnection) -> Iterator[dict[str, str]]:
+    """What Airflow's environment has for stages to be pods that reach the session's store."""
+    relay = namespaces.Relay(core, store_server.endpoint_url or "")
+    yield {
+        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+        "AIRFLOW__PODLINE__NAMESPACE": namespace,
+        "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
+    }
+    relay.cut()
 
 
 def _delete_bucket(folder: Path, bucket: str) -> None:

@@ -16,7 +16,7 @@ from podline_studies.uploads.delay_link import LinkSpec, topology
 from tests.support import virtual_machine
 from tests.support.virtual_machine import Machine, MachineError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 pytestmark = [
     pytest.mark.slow,
