@@ -129,6 +129,10 @@ test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x"
 test-all: install-dev ## Run all tests: the slow ones take half an hour more
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
+.PHONY: test-product
+test-product: install-dev ## Run podline's tests in a copy without the studies
+	.ci/product
+
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/ruff check
