@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from podline.store import BucketMissing, Store, StoreConnection, in_cluster
-
-from .conftest import BASE, manifests
+from tests.support.image_pods import BASE, manifests
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("object-store")]
 
