@@ -199,13 +199,11 @@ def measure(n: int, chains: int, folder: Path, there: Cluster) -> None:
     }
     pods = PodTimes(there)
     pods.start()
-    samples: dict[str, list[dict[str, float]]] = {
-        name: [] for name in ("bare", "stock", "ours", "deferred")
-    }
+    kinds = ("bare", "stock", "ours", "deferred")
+    samples: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     tests: dict[str, list[float]] = {"stock_chain": [], "ours_chain": []}
-    with running(home, variables) as airflow:
-        for dag_id in ("ours_chain_baseline", "stock_chain", "deferred_baseline"):
-            airflow.wait_for_dag(dag_id)
+    known = ("ours_chain_baseline", "stock_chain", "deferred_baseline")
+    with running(home, variables, *known) as airflow:
         if not forks_with("obstore", home):
             raise SystemExit("the scheduler has not preloaded the operator: see plugins/")
         for number in range(n + 1):

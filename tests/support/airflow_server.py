@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.support.dags_test import environment
+from tests.support.waiting import until
 
 _HEALTHY_SECONDS = 180
 _SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
@@ -121,12 +122,11 @@ class Airflow:
         Raises:
             TimeoutError: it has not.
         """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if dag := self.dags().get(dag_id):
-                return dag
-            time.sleep(0.5)
-        raise TimeoutError(f"Airflow does not know the DAG {dag_id!r} after {seconds} s")
+        try:
+            dag: dict[str, Any] = until(lambda: self.dags().get(dag_id), seconds)
+        except TimeoutError:
+            raise TimeoutError(f"Airflow does not know {dag_id!r} after {seconds} s") from None
+        return dag
 
 
 def task_path(dag_id: str, run_id: str, task_id: str = "") -> str:
