@@ -152,7 +152,7 @@ def running(home: Path, variables: Mapping[str, str], *dags: str) -> Iterator[Ai
     port = free_port()
     env = os.environ | environment(home) | _settings(port) | dict(variables)
     with (home / "serve.log").open("wb") as log:
-        command = [sys.executable, "-c", _SERVE, str(home)]
+        command = [sys.executable, "-u", "-c", _SERVE, str(home)]
         server = subprocess.Popen(
             command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
