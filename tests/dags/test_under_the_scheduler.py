@@ -28,8 +28,10 @@ CHAIN = ROWS | {
     "step:change": "total += 1",
     "step:look": "result = total\nprint('result', result)",
 }
-SLOW = {"step:sleep": "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)"}
-FAILING = {"step:fail": "numbers = [1, 2, 3]\nnumbers[7]"}
+SLOW = ROWS | {
+    "step:sleep": "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)"
+}
+FAILING = ROWS | {"step:fail": "numbers = [1, 2, 3]\nnumbers[7]"}
 PHASES = "scheduled queued prepare submit boot fetch imports load code dump store notice finish"
 # Fails until its file is there, and has then made it.
 AGAIN = """
@@ -39,11 +41,11 @@ was_there = mark.exists()
 mark.touch()
 assert was_there
 """
-PUBLISHING = {
+PUBLISHING = ROWS | {
     "step:train": "from pathlib import Path\nPath('model.tflite').write_bytes(b'weights')",
     "step:publish": "import podline\nversion = podline.publish('model.tflite', 'scheduled', metrics={'rmse': 0.5})",
 }
-EDITED = {
+EDITED = ROWS | {
     "step:first": "first = 1",
     "step:wait": "import time\ntime.sleep(4)\nsecond = first",
     "step:last": "third = second",
@@ -58,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_notebook(folder, "failing", FAILING, retries=0)
     write_notebook(folder, "edited", EDITED)
     write_notebook(folder, "publishing", PUBLISHING)
-    again = {"step:try": AGAIN.format(str(folder / "mark"))}
+    again = ROWS | {"step:try": AGAIN.format(str(folder / "mark"))}
     write_notebook(folder, "again", again, retries=1)
     daily = {"schedule": "@daily", "start_date": "2026-01-01", "catchup": False}
     write_notebook(folder, "every_day", ROWS | {"step:tick": "x = rows"}, **daily)
