@@ -122,8 +122,16 @@ BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),B
 ##@ Work on it
 
 .PHONY: test
-test: install-dev ## Run the tests (PYTEST_ARGS="-k store -x" and the like)
+test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x" and the like)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+
+.PHONY: test-all
+test-all: install-dev ## Run all tests: the slow ones take half an hour more
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+.PHONY: test-product
+test-product: install-dev ## Run podline's tests in a copy without the studies
+	.ci/product
 
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks

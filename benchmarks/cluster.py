@@ -1,13 +1,16 @@
 """A namespace of a benchmark's own on the cluster that KUBECONFIG names, and the store in it."""
 
+import argparse
 import base64
 import json
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
@@ -61,10 +64,8 @@ def opened() -> Iterator[Cluster]:
     """Make a namespace that admits restricted pods only; it goes with all that is in it."""
     core = connect()
     if core is None:
-        raise SystemExit(
-            "This needs a Kubernetes cluster with podline's images and store: set KUBECONFIG to "
-            "the file that names it."
-        )
+        needs = "a Kubernetes cluster with podline's images and store"
+        raise SystemExit(f"This needs {needs}: set KUBECONFIG to the file that names it.")
     connection = _store(core)
     with own_namespace(core, "podline-bench") as name:
         variables = connection.to_env() | {
@@ -72,6 +73,23 @@ def opened() -> Iterator[Cluster]:
             "AIRFLOW__PODLINE__NAMESPACE": name,
         }
         yield Cluster(core, name, Store(connection), variables)
+
+
+def main(measure: Callable[[int, Path, Cluster], None], doc: str | None, n: int, what: str) -> None:
+    """The command of a benchmark that measures in the cluster.
+
+    Args:
+        measure: gets how often, an empty folder and the cluster.
+        doc: what the benchmark measures.
+        n: how often, if nothing else is said.
+        what: is done so often.
+    """
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("-n", type=int, default=n, help=f"{what} ({n})")
+    given = parser.parse_args()
+    os.environ.pop("AIRFLOW_HOME", None)
+    with tempfile.TemporaryDirectory() as name, opened() as there:
+        measure(given.n, Path(name), there)
 
 
 def _store(core: "CoreV1Api") -> StoreConnection:

@@ -5,9 +5,6 @@ executor has room for all fifty; each asks for so little that the node has, too.
 KUBECONFIG, and in that cluster the images and the store.
 """
 
-import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -53,18 +50,15 @@ def measure(n: int, folder: Path, there: Cluster) -> None:
     """Run the notebook `n` times, and print what was found."""
     make_notebook(folder)
     home = folder / "airflow"
-    variables = (
-        there.variables
-        | _SETTINGS
-        | {
-            "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
-            # SQLite takes one writer at a time, and by default lets the others wait for 5 s only.
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=120",
-        }
-    )
+    variables = {
+        **there.variables,
+        **_SETTINGS,
+        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
+        # SQLite takes one writer at a time, and by default lets the others wait for 5 s only.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=120",
+    }
     runs = []
-    with running(home, variables) as airflow:
-        airflow.wait_for_dag(f"{_NAME}_baseline")
+    with running(home, variables, f"{_NAME}_baseline") as airflow:
         for number in range(1, n + 1):
             pods = PodTimes(there)
             pods.start()
@@ -111,15 +105,5 @@ def _report(n: int, runs: list[dict[str, Any]]) -> None:
     )
 
 
-def main() -> None:
-    """Measure, and print the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=3, help="runs (3)")
-    n = parser.parse_args().n
-    os.environ.pop("AIRFLOW_HOME", None)
-    with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
-        measure(n, Path(name), there)
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(measure, __doc__, 3, "runs")

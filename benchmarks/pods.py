@@ -31,7 +31,8 @@ from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, result_of, stage_times, trigger
 from podline import settings
 from podline.phases import STAGE_PHASES
-from tests.support.airflow_server import ROOT, Airflow, airflow_command, forks_with, running
+from tests.support.airflow_server import Airflow, airflow_command, forks_with, running
+from tests.support.dags_test import ROOT
 from tests.support.notebooks import DEFERRED_DAG, notebook_text
 
 BY_BARE, BY_STOCK = 0.25, 0.12  # the goals for the ratios of the medians
@@ -198,13 +199,11 @@ def measure(n: int, chains: int, folder: Path, there: Cluster) -> None:
     }
     pods = PodTimes(there)
     pods.start()
-    samples: dict[str, list[dict[str, float]]] = {
-        name: [] for name in ("bare", "stock", "ours", "deferred")
-    }
+    kinds = ("bare", "stock", "ours", "deferred")
+    samples: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     tests: dict[str, list[float]] = {"stock_chain": [], "ours_chain": []}
-    with running(home, variables) as airflow:
-        for dag_id in ("ours_chain_baseline", "stock_chain", "deferred_baseline"):
-            airflow.wait_for_dag(dag_id)
+    known = ("ours_chain_baseline", "stock_chain", "deferred_baseline")
+    with running(home, variables, *known) as airflow:
         if not forks_with("obstore", home):
             raise SystemExit("the scheduler has not preloaded the operator: see plugins/")
         for number in range(n + 1):

@@ -26,6 +26,7 @@ from podline.store import StoreConnection, seaweedfs
 from tests.support.airflow_server import Airflow, running
 from tests.support.notebooks import code_cell, notebook_text
 from tests.support.records import MANY, Server, serving
+from tests.support.waiting import until
 
 BEGIN, END, API, PAINTED = 0.001, 0.040, 0.100, 0.200  # seconds, the goals
 POD = "pod"
@@ -102,9 +103,7 @@ def recorder_seconds(
     (dags / "stage.ipynb").write_text(notebook_text([code_cell("x = 1", "step:one")]))
     given = {**variables, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
     found: dict[str, list[float]] = {}
-    with running(folder / "airflow", given) as airflow:
-        for dag_id in ("plain", "stage"):
-            airflow.wait_for_dag(dag_id)
+    with running(folder / "airflow", given, "plain", "stage") as airflow:
         for number in range(n + 1):
             for kind in kinds:
                 dag_id, task_id, conf = _KINDS[kind]
@@ -116,14 +115,13 @@ def recorder_seconds(
 
 
 def _logged(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> dict[str, float]:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+    def told() -> dict[str, float] | None:
         lines = [str(line.get("event")) for line in airflow.log(dag_id, run_id, task_id)]
         found = [m for line in lines if (m := re.fullmatch(r"recorder (\w+) ([\d.]+)", line))]
-        if len(found) == 2:
-            return {match[1]: float(match[2]) for match in found}
-        time.sleep(0.5)
-    raise SystemExit(f"the log of {dag_id} {task_id} does not tell of the recorder")
+        return {match[1]: float(match[2]) for match in found} if len(found) == 2 else None
+
+    taken: dict[str, float] = until(told, 30)
+    return taken
 
 
 def api_seconds(server: Server, n: int) -> list[float]:

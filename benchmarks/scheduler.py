@@ -5,9 +5,6 @@ last one's end, less their own cells, by five. It needs KUBECONFIG, and in that 
 and the store.
 """
 
-import argparse
-import os
-import tempfile
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -31,8 +28,7 @@ def measure(n: int, folder: Path, there: Cluster) -> None:
     (folder / f"{_NAME}.ipynb").write_text(notebook_text(array_chain(*STAGES)))
     variables = there.variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
     runs = []
-    with running(folder / "airflow", variables) as airflow:
-        airflow.wait_for_dag(f"{_NAME}_baseline")
+    with running(folder / "airflow", variables, f"{_NAME}_baseline") as airflow:
         for number in range(n + 1):
             run = one_run(airflow, there.store, _NAME)
             if number:  # the first warms up
@@ -73,15 +69,5 @@ def _report(n: int, runs: list[dict[str, Any]]) -> None:
     )
 
 
-def main() -> None:
-    """Measure, and print the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=12, help="runs (12)")
-    n = parser.parse_args().n
-    os.environ.pop("AIRFLOW_HOME", None)
-    with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
-        measure(n, Path(name), there)
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(measure, __doc__, 12, "runs")

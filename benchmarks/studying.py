@@ -33,9 +33,7 @@ def run(
         others: DAGs that it triggers, and that must be known before.
     """
     os.environ.pop("AIRFLOW_HOME", None)
-    with running(folder / "airflow", variables) as airflow:
-        for name in (dag_id, *others):
-            airflow.wait_for_dag(name)
+    with running(folder / "airflow", variables, dag_id, *others) as airflow:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
         _follow(airflow, dag_id, airflow.trigger(dag_id, conf), hours)
 

@@ -4,7 +4,9 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import tempfile
+import time
 import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -14,15 +16,33 @@ from typing import Any
 import pytest
 
 from podline.store import Store, StoreConnection, seaweedfs
-from tests.support import browser, namespaces
+from tests.support import browser, dags_test, namespaces
 from tests.support.records import Server, serving
 
+# What counts of the environment that the tests are started in: where programs, packages and the
+# cluster are, and what these tests themselves are told. Their variables begin so.
+_KEPT = """
+    PATH HOME USER TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV PYTHONPATH PIP_ UV_ XDG_ SSL_CERT_ REQUESTS_CA_
+    http_proxy https_proxy HTTP_PROXY HTTPS_PROXY KUBECONFIG PYTEST_ PODLINE_CLUSTER_CTL PODLINE_DATA
+    PODLINE_REFUSE_SKIPS PODLINE_SCREENSHOTS PODLINE_UPDATE_GOLDEN
+"""
 
+
+@pytest.hookimpl(trylast=True)  # the colours that pytest itself was told stay
 def pytest_configure() -> None:
     """Before anything imports Airflow: nothing of the developer's own set-up counts."""
     for name in list(os.environ):
-        if name.startswith(("AIRFLOW", "AWS_")):
+        if not name.startswith(tuple(_KEPT.split())):
             del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    os.umask(0o022)
+    if not os.access(os.environ.get("HOME", ""), os.W_OK):
+        os.environ["HOME"] = tempfile.gettempdir()
+    # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="podline-airflow-")
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
@@ -98,6 +118,39 @@ def store(
         monkeypatch.setenv(name, value)
     yield store
     _delete_bucket(store_folder, store.connection.bucket)
+
+
+@pytest.fixture(scope="session")
+def kept_store(store_server: StoreConnection) -> Store:
+    """A store whose bucket stays for the session, for tests that share an Airflow."""
+    store = Store(store_server)
+    store.ensure_bucket()
+    return store
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of an Airflow for `dags test`, with its database."""
+    return dags_test.migrate(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def namespace(core: Any) -> Iterator[str]:
+    """A namespace of the module's own in the cluster."""
+    with namespaces.own_namespace(core) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def in_pods(core: Any, namespace: str, store_server: StoreConnection) -> Iterator[dict[str, str]]:
+    """What Airflow's environment has for stages to be pods that reach the session's store."""
+    relay = namespaces.Relay(core, store_server.endpoint_url or "")
+    yield {
+        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+        "AIRFLOW__PODLINE__NAMESPACE": namespace,
+        "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
+    }
+    relay.cut()
 
 
 def _delete_bucket(folder: Path, bucket: str) -> None:

@@ -17,10 +17,9 @@ import psutil
 import pytest
 
 from podline.exceptions import StageError
-from podline.store import Store, StoreConnection, keys
+from podline.store import Store, keys
 from tests.support.airflow_server import Airflow, running
-from tests.support.namespaces import Relay, own_namespace
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import code_cell, notebook_text, write_notebook
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
@@ -40,28 +39,9 @@ def disconnect(client: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def connection(store_server: StoreConnection) -> StoreConnection:
-    Store(store_server).ensure_bucket()
-    return store_server
-
-
-@pytest.fixture(scope="module")
-def namespace(core: Any) -> Iterator[str]:
-    with own_namespace(core) as name:
-        yield name
-
-
-@pytest.fixture(scope="module")
-def variables(core: Any, namespace: str, connection: StoreConnection) -> Iterator[dict[str, str]]:
-    relay = Relay(core, connection.endpoint_url or "")
-    yield connection.to_env() | {
-        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
-        "AIRFLOW__PODLINE__DEFERRABLE": "True",
-        "AIRFLOW__PODLINE__NAMESPACE": namespace,
-        "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
-        "AIRFLOW__PODLINE__HTML": "never",
-    }
-    relay.cut()
+def variables(kept_store: Store, in_pods: dict[str, str]) -> dict[str, str]:
+    deferred = {"AIRFLOW__PODLINE__DEFERRABLE": "True", "AIRFLOW__PODLINE__HTML": "never"}
+    return in_pods | kept_store.connection.to_env() | deferred
 
 
 class Try:
@@ -76,10 +56,9 @@ class Try:
         pipeline = compile_notebook(path)
         (stage,) = pipeline.stages
         self.operator = StageOperator(task_id="only", pipeline=pipeline, stage=stage, **parameters)
-        ti = SimpleNamespace(
-            dag_id="deferred", run_id=f"test__{secrets.token_hex(4)}", task_id="only",
-            map_index=-1, try_number=1, max_tries=0, start_date=datetime.now(UTC),
-        )  # fmt: skip
+        ti = SimpleNamespace(dag_id="deferred", task_id="only", map_index=-1)
+        ti.run_id, ti.start_date = f"test__{secrets.token_hex(4)}", datetime.now(UTC)
+        ti.try_number, ti.max_tries = 1, 0
         self.context: Any = {"params": {}, "ti": ti, "run_id": ti.run_id, "dag": None}
 
     def defer(self) -> Any:
@@ -100,10 +79,13 @@ class Try:
         return result
 
 
+Make = Callable[..., Try]
+
+
 @pytest.fixture
 def a_try(
     tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Try]]:
+) -> Iterator[Make]:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     tries: list[Try] = []
@@ -168,9 +150,8 @@ def until_running(client: Any, trigger: Any) -> None:
 
 
 def test_a_stage_succeeds(
-    a_try: Callable[..., Try], client: Any, connection: StoreConnection,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    a_try: Make, client: Any, kept_store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
     stage = a_try("x = 41 + 1\nprint('x is', x)")
     trigger = stage.defer()
     assert len(json.dumps(trigger.serialize())) < 1000
@@ -182,12 +163,12 @@ def test_a_stage_succeeds(
     assert "podline-result" not in log
     assert result["stage"] == "only"
     assert result["sha256"] == event["stored"][0]
-    assert Store(connection).get(result["key"])
+    assert kept_store.get(result["key"])
     assert result["key"].startswith(trigger.prefix)
     assert not exists(client, trigger)
 
 
-def test_a_cell_fails(a_try: Callable[..., Try], client: Any) -> None:
+def test_a_cell_fails(a_try: Make, client: Any) -> None:
     stage = a_try("numbers = [1]\nnumbers[7]")
     trigger = stage.defer()
     event = wait_for(trigger)
@@ -197,7 +178,7 @@ def test_a_cell_fails(a_try: Callable[..., Try], client: Any) -> None:
 
 
 def test_a_failed_pod_is_kept_where_that_is_set(
-    a_try: Callable[..., Try], client: Any, monkeypatch: pytest.MonkeyPatch
+    a_try: Make, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__KEEP_FAILED_PODS", "True")
     stage = a_try("1 / 0")
@@ -207,13 +188,13 @@ def test_a_failed_pod_is_kept_where_that_is_set(
     assert exists(client, trigger)
 
 
-def test_a_process_dies(a_try: Callable[..., Try]) -> None:
+def test_a_process_dies(a_try: Make) -> None:
     stage = a_try("import os\nprint('bye', flush=True)\nos._exit(3)")
     with pytest.raises(StageError, match="ended with exit code 3 and left no result: bye"):
         stage.resume(wait_for(stage.defer()))
 
 
-def test_memory_runs_out(a_try: Callable[..., Try]) -> None:
+def test_memory_runs_out(a_try: Make) -> None:
     from kubernetes.client import V1ResourceRequirements
 
     small = V1ResourceRequirements(limits={"memory": "128Mi"}, requests={"memory": "128Mi"})
@@ -222,7 +203,7 @@ def test_memory_runs_out(a_try: Callable[..., Try]) -> None:
         stage.resume(wait_for(stage.defer()))
 
 
-def test_an_image_does_not_exist(a_try: Callable[..., Try], client: Any) -> None:
+def test_an_image_does_not_exist(a_try: Make, client: Any) -> None:
     stage = a_try("x = 1", image="127.0.0.1:5050/no-such-image:1")
     trigger = stage.defer()
     start = time.monotonic()
@@ -235,7 +216,7 @@ def test_an_image_does_not_exist(a_try: Callable[..., Try], client: Any) -> None
 
 
 def test_a_pod_does_not_start_in_time(
-    a_try: Callable[..., Try], client: Any, monkeypatch: pytest.MonkeyPatch
+    a_try: Make, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "3")
     stage = a_try("x = 1", node_selector={"no": "such-node"})
@@ -245,7 +226,7 @@ def test_a_pod_does_not_start_in_time(
     assert not exists(client, trigger)
 
 
-def test_the_timeout_of_a_task_holds(a_try: Callable[..., Try], client: Any) -> None:
+def test_the_timeout_of_a_task_holds(a_try: Make, client: Any) -> None:
     stage = a_try(
         "import time\nprint('began', flush=True)\ntime.sleep(60)",
         execution_timeout=timedelta(seconds=6),
@@ -260,7 +241,7 @@ def test_the_timeout_of_a_task_holds(a_try: Callable[..., Try], client: Any) -> 
     assert not exists(client, trigger)
 
 
-def test_a_pod_is_deleted_while_it_runs(a_try: Callable[..., Try], client: Any) -> None:
+def test_a_pod_is_deleted_while_it_runs(a_try: Make, client: Any) -> None:
     stage = a_try("import time\ntime.sleep(60)")
     trigger = stage.defer()
 
@@ -275,7 +256,7 @@ def test_a_pod_is_deleted_while_it_runs(a_try: Callable[..., Try], client: Any) 
         stage.resume(event)
 
 
-def test_a_pod_is_deleted_before_its_trigger_begins(a_try: Callable[..., Try], client: Any) -> None:
+def test_a_pod_is_deleted_before_its_trigger_begins(a_try: Make, client: Any) -> None:
     gone, stays = a_try("import time\ntime.sleep(60)"), a_try("import time\ntime.sleep(5)")
     absent, other = gone.defer(), stays.defer()
     client.delete_namespaced_pod(absent.pod, absent.namespace, grace_period_seconds=0)
@@ -290,7 +271,7 @@ def test_a_pod_is_deleted_before_its_trigger_begins(a_try: Callable[..., Try], c
     assert stays.resume(fine)["stage"] == "only"
 
 
-def test_a_triggerer_is_restarted(a_try: Callable[..., Try], client: Any) -> None:
+def test_a_triggerer_is_restarted(a_try: Make, client: Any) -> None:
     stage = a_try("import time\ntime.sleep(5)\nprint('slept')")
     trigger = stage.defer()
 
@@ -308,7 +289,7 @@ def test_a_triggerer_is_restarted(a_try: Callable[..., Try], client: Any) -> Non
     assert stage.resume(wait_for(remade(trigger)))["stage"] == "only"
 
 
-def test_a_killed_task_takes_its_pod_along(a_try: Callable[..., Try], client: Any) -> None:
+def test_a_killed_task_takes_its_pod_along(a_try: Make, client: Any) -> None:
     stage = a_try("import time\ntime.sleep(60)")
     trigger = stage.defer()
 
@@ -324,7 +305,7 @@ def test_a_killed_task_takes_its_pod_along(a_try: Callable[..., Try], client: An
     assert not exists(client, trigger)
 
 
-def test_a_lost_trigger_takes_its_pod_along(a_try: Callable[..., Try], client: Any) -> None:
+def test_a_lost_trigger_takes_its_pod_along(a_try: Make, client: Any) -> None:
     from airflow.sdk.exceptions import TaskDeferralError
 
     stage = a_try("import time\ntime.sleep(60)")
@@ -337,18 +318,15 @@ def test_a_lost_trigger_takes_its_pod_along(a_try: Callable[..., Try], client: A
 # --- under the real scheduler and triggerer -----------------------------------------------------
 
 
-UNDER_AIRFLOW = pytest.mark.xdist_group("airflow")
-CHAIN = {
-    "step:make": "import time\ntotal = 41\ntime.sleep(3)\nprint('made', total)",
-    "step:look": "total += 1\nprint('result', total)",
+NOTEBOOKS = {
+    "chain": {
+        "step:make": "import time\ntotal = 41\ntime.sleep(3)\nprint('made', total)",
+        "step:look": "total += 1\nprint('result', total)",
+    },
+    "slow": {"step:sleep": "import time\ntime.sleep(120)"},
+    "middle": {"step:nap": "import time\nprint('naps', flush=True)\ntime.sleep(12)"},
+    "failing": {"step:fail": "numbers = [1]\nnumbers[7]"},
 }
-SLOW = {"step:sleep": "import time\ntime.sleep(120)"}
-MIDDLE = {"step:nap": "import time\nprint('naps', flush=True)\ntime.sleep(12)"}
-
-
-def write(folder: Path, name: str, cells: dict[str, str]) -> None:
-    listed = [code_cell(source, tag) for tag, source in cells.items()]
-    (folder / f"{name}.ipynb").write_text(notebook_text(listed, {"podline": {"retries": 0}}))
 
 
 @pytest.fixture(scope="module")
@@ -356,15 +334,10 @@ def airflow(
     variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
     folder = tmp_path_factory.mktemp("notebooks")
-    write(folder, "chain", CHAIN)
-    write(folder, "slow", SLOW)
-    write(folder, "middle", MIDDLE)
-    write(folder, "failing", {"step:fail": "numbers = [1]\nnumbers[7]"})
+    for name, cells in NOTEBOOKS.items():
+        write_notebook(folder, name, cells, retries=0)
     given = variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
-    home = tmp_path_factory.mktemp("airflow")
-    with running(home, given) as airflow:
-        airflow.home = home
-        airflow.wait_for_dag("slow")
+    with running(tmp_path_factory.mktemp("airflow"), given, "slow") as airflow:
         yield airflow
 
 
@@ -372,68 +345,56 @@ def state_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
     return str(airflow.tasks(dag_id, run_id)[task_id]["state"])
 
 
-def log_of(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> str:
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
-    return json.dumps(airflow.call("GET", path))
-
-
 def until_watched(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> None:
     """Wait until a task's trigger runs: one that is killed before has nobody to tell."""
     until(lambda: state_of(airflow, dag_id, run_id, task_id) == "deferred")
     started = f"{dag_id}/{run_id}/{task_id}/-1/1 (ID"
-    until(lambda: started in log_of(airflow, dag_id, run_id, task_id))
+    until(lambda: started in airflow.log_text(dag_id, run_id, task_id))
     time.sleep(1)
 
 
 def pods_of(client: Any, namespace: str, run_id: str) -> list[str]:
     """The pods of a run, but for those that are about to go."""
     pods = client.list_namespaced_pod(namespace).items
-    return [p.metadata.name for p in pods
-            if p.metadata.deletion_timestamp is None
-            and keys.quoted(run_id) in p.metadata.annotations["podline/prefix"]]  # fmt: skip
+    here = [pod.metadata for pod in pods if pod.metadata.deletion_timestamp is None]
+    return [m.name for m in here if keys.quoted(run_id) in m.annotations["podline/prefix"]]
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("chain")
     until(lambda: state_of(airflow, "chain", run_id, "make") == "deferred")
     assert airflow.wait("chain", run_id) == "success"
-    assert "made 41" in log_of(airflow, "chain", run_id, "make")
-    assert "result 42" in log_of(airflow, "chain", run_id, "look")
+    assert "made 41" in airflow.log_text("chain", run_id, "make")
+    assert "result 42" in airflow.log_text("chain", run_id, "look")
     until(lambda: not pods_of(client, namespace, run_id), 10)
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_run_whose_deferred_stage_fails(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("failing")
     assert airflow.wait("failing", run_id) == "failed"
-    assert "cell 1, line 2: IndexError" in log_of(airflow, "failing", run_id, "fail")
+    assert "cell 1, line 2: IndexError" in airflow.log_text("failing", run_id, "fail")
     assert not pods_of(client, namespace, run_id)
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_deferred_task_that_is_marked_failed(
     airflow: Airflow, client: Any, namespace: str
 ) -> None:
     run_id = airflow.trigger("slow")
     until_watched(airflow, "slow", run_id, "sleep")
-    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep"
-    airflow.call("PATCH", path, {"new_state": "failed"})
+    airflow.mark_failed("slow", run_id, "sleep")
     # The triggerer looks for such tasks each second, and tells the trigger a second later.
     until(lambda: not pods_of(client, namespace, run_id), 20)
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespace: str) -> None:
     run_id = airflow.trigger("slow")
     until_watched(airflow, "slow", run_id, "sleep")
     (first,) = pods_of(client, namespace, run_id)
-    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["sleep"], "only_failed": False}
-    airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", body)
+    airflow.clear("slow", run_id, "sleep")
     until(lambda: first not in pods_of(client, namespace, run_id), 20)
     (second,) = until(lambda: pods_of(client, namespace, run_id))
     assert second != first
@@ -450,8 +411,7 @@ def triggerer(home: Path) -> psutil.Process:
     raise AssertionError("there is no triggerer")
 
 
-@UNDER_AIRFLOW
-@pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: str) -> None:
     # The last of these tests: afterwards the server has no triggerer.
     run_id = airflow.trigger("middle")
@@ -466,7 +426,7 @@ def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: 
     )
     try:
         assert airflow.wait("middle", run_id) == "success"
-        assert "naps" in log_of(airflow, "middle", run_id, "nap")
+        assert "naps" in airflow.log_text("middle", run_id, "nap")
     finally:
         second.send_signal(signal.SIGINT)
         second.wait(30)

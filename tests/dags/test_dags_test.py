@@ -11,7 +11,7 @@ from podline import datasets
 from podline.contract import StageResult
 from podline.phases import STAGE_PHASES
 from podline.store import Store, keys
-from tests.support.dags_test import ROOT, SLICE, dags_test, environment, migrate
+from tests.support.dags_test import ROOT, SLICE, dags_test, environment
 from tests.support.namespaces import Relay, own_namespace
 
 pytestmark = pytest.mark.xdist_group("dags test")
@@ -20,11 +20,6 @@ DATE = "2026-01-01T00:00:00+00:00"
 
 # Few windows, few trees, one pass; the held-out subjects are others.
 FEW = {"held_out": [1, 6, 7], "overlap": 0.0, "trees": 10, "epochs": 1, "seed": 1}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrate(tmp_path_factory.mktemp("airflow"))
 
 
 def _env(home: Path, **more: str) -> dict[str, str]:
@@ -50,8 +45,8 @@ def results(store: Store, dag_id: str) -> dict[str, list[StageResult]]:
 
 
 @pytest.mark.timeout(400)
-def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -> None:
-    output = run_dag("household_power", _env(home), SLICE)
+def test_household_power_on_a_slice_of_the_real_data(store: Store, airflow_home: Path) -> None:
+    output = run_dag("household_power", _env(airflow_home), SLICE)
     found = {stage: tries[0] for stage, tries in results(store, "household_power").items()}
     assert set(found) == {"ingest", "preprocess", "train", "evaluate", "publish"}
     assert all(result.succeeded for result in found.values())
@@ -85,13 +80,21 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, home: Path) -
     assert "tensorflow" in found["train"].versions
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: Path) -> None:
-    run_dag("activity_recognition", _env(home), FEW)
+def test_activity_recognition_gives_what_its_notebook_gives(
+    store: Store, airflow_home: Path
+) -> None:
+    run_dag("activity_recognition", _env(airflow_home), FEW)
     found = {stage: tries[0] for stage, tries in results(store, "activity_recognition").items()}
     assert set(found) == {
-        "ingest", "preprocess", "train_forest", "train_cnn", "evaluate", "publish",
-    }  # fmt: skip
+        "ingest",
+        "preprocess",
+        "train_forest",
+        "train_cnn",
+        "evaluate",
+        "publish",
+    }
     assert all(result.succeeded for result in found.values())
     metrics = found["evaluate"].metrics
     assert metrics["accuracy_majority"] < 0.25
@@ -107,11 +110,12 @@ def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: 
     assert "tensorflow" not in found["train_forest"].versions
     assert "tensorflow" in found["train_cnn"].versions
 
-    run_dag("activity_recognition_baseline", _env(home), FEW)
+    run_dag("activity_recognition_baseline", _env(airflow_home), FEW)
     ((baseline,),) = results(store, "activity_recognition_baseline").values()
     assert baseline.metrics == metrics
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 @pytest.mark.cluster
 @pytest.mark.timeout(600)
@@ -123,10 +127,10 @@ def test_activity_recognition_gives_what_its_notebook_gives(store: Store, home: 
     ],
 )
 def test_as_pods_the_applications_give_what_they_give_as_processes(
-    core: Any, store: Store, home: Path, dag_id: str, data: str, conf: dict[str, Any]
+    core: Any, store: Store, airflow_home: Path, dag_id: str, data: str, conf: dict[str, Any]
 ) -> None:
     store.put(datasets.store_key(data), datasets.fetch(data))
-    run_dag(dag_id, _env(home, AIRFLOW__PODLINE__BACKEND="process"), conf)
+    run_dag(dag_id, _env(airflow_home, AIRFLOW__PODLINE__BACKEND="process"), conf)
     relay = Relay(core, store.connection.endpoint_url or "")
     with own_namespace(core) as namespace:
         pods = {
@@ -134,7 +138,7 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
             "AIRFLOW__PODLINE__NAMESPACE": namespace,
             "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
         }
-        run_dag(dag_id, _env(home, **pods), conf)
+        run_dag(dag_id, _env(airflow_home, **pods), conf)
     relay.cut()
     found = sorted(results(store, dag_id)["evaluate"], key=lambda result: result.started)
     by_process, by_pod = found
@@ -143,9 +147,12 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
     assert by_pod.metrics == pytest.approx(by_process.metrics, rel=1e-3)
 
 
-def test_two_runs_for_one_date_overwrite_nothing(store: Store, home: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_two_runs_for_one_date_overwrite_nothing(
+    store: Store, airflow_home: Path, tmp_path: Path
+) -> None:
     shutil.copy(ROOT / "tests" / "notebooks" / "alias_changed_in_later_stage.ipynb", tmp_path)
-    env = _env(home, AIRFLOW__PODLINE__NOTEBOOKS_FOLDER=str(tmp_path))
+    env = _env(airflow_home, AIRFLOW__PODLINE__NOTEBOOKS_FOLDER=str(tmp_path))
     dag_id = "alias_changed_in_later_stage"
     run_dag(dag_id, env)
     before = {item.key: item.etag for item in store.list(keys.RUNS)}

@@ -1,8 +1,6 @@
 """The page of a run that is going on: household_power's waterfall fills while it is looked at."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +12,13 @@ from tests.support.browser import WIDE, log_in, picture
 from tests.support.dags_test import SLICE
 
 pytestmark = [
-    pytest.mark.browser, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400),
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.xdist_group("airflow"),
+    pytest.mark.timeout(400),
     # Playwright's own loop is closed at the end of the session.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]  # fmt: skip
+]
 
 STAGES = ("ingest", "preprocess", "train", "evaluate", "publish")
 
@@ -27,18 +28,15 @@ def airflow(
     store_server: StoreConnection, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
     home = tmp_path_factory.mktemp("airflow")
-    with running(home, store_server.to_env()) as airflow:
-        airflow.wait_for_dag("household_power")
+    with running(home, store_server.to_env(), "household_power") as airflow:
         yield airflow
 
 
 def test_a_waterfall_fills(airflow: Airflow, chromium: Any) -> None:
-    home = Path(airflow.environment["AIRFLOW_HOME"])
-    password = json.loads((home / "passwords.json").read_text())["admin"]
     run_id = airflow.trigger("household_power", SLICE)
     path = f"/dags/household_power/runs/{quote(run_id, safe='')}/plugin/podline-run"
     context = chromium.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
-    page = log_in(context, airflow.url, path, "admin", password)
+    page = log_in(context, airflow.url, path, "admin", airflow.password)
     page.get_by_text("live", exact=True).wait_for()
     waterfall = page.get_by_role("region", name="Waterfall of the run")
     waterfall.get_by_role("link", name="preprocess").wait_for(timeout=90_000)

@@ -1,47 +1,19 @@
 """The DAG file: every DAG loads, says what it is, and runs."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.dags_test import ROOT, load_dags
 from tests.support.notebooks import code_cell, notebook_text
 
-ROOT = Path(__file__).parents[2]
+# Where the studies are; their own tests see that these load.
+OF_STUDIES = {"overhead_sweep", "upload_benchmark", "household_power_stock"}
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
-
-_LOAD = """
-import json, sys, warnings
-warnings.simplefilter("error")
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
-print(json.dumps({"errors": bag.import_errors, "dags": {
-    dag_id: {
-        "tasks": {t.task_id: sorted(t.upstream_task_ids) for t in dag.tasks},
-        "params": {name: dag.params.get_param(name).serialize() for name in dag.params},
-        "doc": dag.doc_md, "tags": sorted(dag.tags),
-        "schedule": str(getattr(dag, "schedule", None)), "retries": dag.default_args["retries"],
-        "owner": dag.owner, "max_active_runs": dag.max_active_runs, "catchup": dag.catchup,
-    } for dag_id, dag in bag.dags.items()}}))
-"""
-
-
-def load_dags(tmp_path: Path, notebooks: Path | None = None) -> dict[str, Any]:
-    """Load the DAG files as Airflow does, in a process of its own, with warnings as errors."""
-    env = os.environ | {"AIRFLOW_HOME": str(tmp_path / "airflow")}
-    if notebooks:
-        env["AIRFLOW__PODLINE__NOTEBOOKS_FOLDER"] = str(notebooks)
-    env |= {"PYTHONPATH": str(ROOT / "plugins")}
-    command = [sys.executable, "-c", _LOAD, str(ROOT / "dags")]
-    run = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr[-3000:]
-    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return found
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.name)
@@ -57,11 +29,8 @@ def test_every_notebook_gives_a_dag_and_its_baseline(tmp_path: Path) -> None:
     found = load_dags(tmp_path)
     assert found["errors"] == {}
     names = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    expected = names | {f"{name}_baseline" for name in names} | {
-        "pod_sweep", "overhead_sweep", "upload_benchmark",
-    }  # fmt: skip
-    expected.add("household_power_stock")  # it names its sizes
-    assert set(found["dags"]) == expected
+    notebooks = names | {f"{name}_baseline" for name in names}
+    assert set(found["dags"]) - OF_STUDIES == notebooks | {"pod_sweep"}
     assert all(dag["doc"] and "podline" in dag["tags"] for dag in found["dags"].values())
 
 

@@ -1,7 +1,6 @@
 """Stages as pods under Airflow's real scheduler: lost workers, stops, sweeps."""
 
 import itertools
-import json
 import os
 import signal
 import time
@@ -12,18 +11,29 @@ from urllib.parse import quote
 
 import pytest
 
-from podline.store import Store, StoreConnection
-from tests.support.airflow_server import ROOT, Airflow, running
+from podline.store import Store
+from tests.support.airflow_server import Airflow, running, task_path
 from tests.support.browser import PHONE, WIDE, log_in, picture
+from tests.support.dags_test import ROOT
 from tests.support.latency import lengths, one_try
-from tests.support.namespaces import Relay, own_namespace
-from tests.support.notebooks import DEFERRED_DAG, code_cell, notebook_text
+from tests.support.notebooks import DEFERRED_DAG, write_notebook
 from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("airflow"),
+    pytest.mark.timeout(400),
+]
 
+PHASES = (
+    "scheduled queued prepare submit schedule pull start boot fetch imports load code dump store "
+    "notice finish cleanup"
+)
+STOCK_PHASES = "scheduled queued prepare submit schedule start run notice"
 NOTEBOOKS = {
+    "two": {"step:one": "x = 1", "step:two": "x + 1"},
     "chain": {"step:make": "x = 20", "step:change": "x += 1", "step:look": "result = x\nresult"},
     "slow": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(12)\nx = 1"},
     "endless": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(600)"},
@@ -73,7 +83,7 @@ with DAG("stock", schedule=None):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
-        write(folder, name, cells)
+        write_notebook(folder, name, cells, retries=1)
     dags = folder / "dags"
     for name in ("deferred", "adopting"):
         (dags / name).mkdir(parents=True)
@@ -81,64 +91,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "deferred.py").write_text(DEFERRED_DAG)
     (dags / "adopting.py").write_text(ADOPTING)
     (dags / "stock.py").write_text(STOCK)
-    write(dags / "deferred", "deferred", {"step:one": "x = 1", "step:two": "x + 1"})
-    write(dags / "deferred", "deferred_failing", NOTEBOOKS["failing"])
-    write(dags / "adopting", "adopting", NOTEBOOKS["slow"])
+    write_notebook(dags / "deferred", "deferred", NOTEBOOKS["two"], retries=1)
+    write_notebook(dags / "deferred", "deferred_failing", NOTEBOOKS["failing"], retries=1)
+    write_notebook(dags / "adopting", "adopting", NOTEBOOKS["slow"], retries=1)
     return folder
-
-
-def write(folder: Path, name: str, cells: dict[str, str]) -> None:
-    listed = [code_cell(source, tag) for tag, source in cells.items()]
-    (folder / f"{name}.ipynb").write_text(notebook_text(listed, {"podline": {"retries": 1}}))
-
-
-@pytest.fixture(scope="module")
-def store(store_server: StoreConnection) -> Store:
-    store = Store(store_server)
-    store.ensure_bucket()
-    return store
-
-
-@pytest.fixture(scope="module")
-def namespace(core: Any) -> Iterator[str]:
-    with own_namespace(core) as name:
-        yield name
 
 
 @pytest.fixture(scope="module")
 def airflow(
-    core: Any, folder: Path, store: Store, namespace: str, tmp_path_factory: pytest.TempPathFactory
+    folder: Path,
+    kept_store: Store,
+    in_pods: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
-    relay = Relay(core, store.connection.endpoint_url or "")
-    variables = store.connection.to_env() | {
+    variables = {
+        **in_pods,
+        **kept_store.connection.to_env(),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
-        "AIRFLOW__PODLINE__BACKEND": "kubernetes",
-        "AIRFLOW__PODLINE__NAMESPACE": namespace,
-        "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
-    with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
-        for dag_id in ("slow", "deferred_failing", "adopting", "stock"):
-            airflow.wait_for_dag(dag_id)
+    home = tmp_path_factory.mktemp("airflow")
+    with running(home, variables, "slow", "deferred_failing", "adopting", "stock") as airflow:
         airflow.wait("chain", airflow.trigger("chain"))  # a first task waits for the server itself
         yield airflow
-    relay.cut()
-
-
-def path(dag_id: str, run_id: str, task_id: str) -> str:
-    return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-
-
-def log(airflow: Airflow, dag_id: str, run_id: str, task_id: str, number: int) -> str:
-    try:
-        text = airflow.call("GET", f"{path(dag_id, run_id, task_id)}/logs/{number}")
-    except RuntimeError:
-        return ""  # not there yet
-    return json.dumps(text)
 
 
 def names(core: Any, namespace: str) -> list[str]:
@@ -148,7 +127,7 @@ def names(core: Any, namespace: str) -> list[str]:
 def worker(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> int | None:
     """The process of a running task."""
     # The supervisor's title has the id as well.
-    title = f"airflow worker -- {airflow.call('GET', path(dag_id, run_id, task_id))['id']}"
+    title = f"airflow worker -- {airflow.call('GET', task_path(dag_id, run_id, task_id))['id']}"
     for process in Path("/proc").iterdir():
         try:
             if process.name.isdigit() and title in (process / "cmdline").read_text():
@@ -160,7 +139,7 @@ def worker(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> int | No
 
 def scheduler(airflow: Airflow) -> int:
     """The process of this Airflow's scheduler."""
-    home = f"AIRFLOW_HOME={airflow.environment['AIRFLOW_HOME']}\0".encode()
+    home = f"AIRFLOW_HOME={airflow.home}\0".encode()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")
@@ -178,14 +157,11 @@ def parent(pid: int) -> int:
 def test_a_pipeline_of_pods(airflow: Airflow, core: Any, namespace: str) -> None:
     run_id = airflow.trigger("chain")
     assert airflow.wait("chain", run_id) == "success"
-    assert '"21"' in log(airflow, "chain", run_id, "look", 1)
+    assert '"21"' in airflow.log_text("chain", run_id, "look", 1)
     until(lambda: not names(core, namespace), 10)
     for task_id in ("make", "change", "look"):
         found = one_try(airflow, "chain", run_id, task_id)
-        assert [*lengths(found)] == [
-            "scheduled", "queued", "prepare", "submit", "schedule", "pull", "start", "boot",
-            "fetch", "imports", "load", "code", "dump", "store", "notice", "finish", "cleanup",
-        ]  # fmt: skip
+        assert [*lengths(found)] == PHASES.split()
         reasons = [event["reason"] for event in found["events"]]
         assert reasons[:4] == ["Scheduled", "Pulled", "Created", "Started"]
         assert found["skew"]["low"] <= 0 <= found["skew"]["high"]
@@ -203,7 +179,7 @@ def test_a_delay_shows_in_its_phase_and_no_other(airflow: Airflow) -> None:
 
 def test_a_scheduler_that_is_busy_shows_before_the_try(airflow: Airflow) -> None:
     run_id = airflow.trigger("waits")
-    until(lambda: '"up"' in log(airflow, "waits", run_id, "first", 1))
+    until(lambda: '"up"' in airflow.log_text("waits", run_id, "first", 1))
     pid = scheduler(airflow)
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -228,9 +204,7 @@ def test_a_stock_operators_pod(airflow: Airflow, core: Any, namespace: str) -> N
     found = one_try(airflow, "stock", run_id, "sleep")
     phases = lengths(found)
     assert (found["kind"], found["namespace"]) == ("pod", namespace)
-    assert [*phases] == [
-        "scheduled", "queued", "prepare", "submit", "schedule", "start", "run", "notice",
-    ]  # fmt: skip
+    assert [*phases] == STOCK_PHASES.split()
     assert phases["run"] == pytest.approx(3, abs=1.1)  # its pod's status is in whole seconds
     assert {p["precision"] for p in found["phases"] if p["source"] == "status"} == {1.0}
 
@@ -268,14 +242,14 @@ def _whole(found: dict[str, Any]) -> dict[str, Any] | None:
 )
 def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, dag_id: str, who: str) -> None:
     run_id = airflow.trigger(dag_id)
-    until(lambda: '"up"' in log(airflow, dag_id, run_id, "sleep", 1))
+    until(lambda: '"up"' in airflow.log_text(dag_id, run_id, "sleep", 1))
     pid = until(lambda: worker(airflow, dag_id, run_id, "sleep"))
     os.kill(pid if who == "the task's process" else parent(pid), signal.SIGKILL)
     assert airflow.wait(dag_id, run_id) == "success"
-    said = log(airflow, dag_id, run_id, "sleep", 2)
+    said = airflow.log_text(dag_id, run_id, "sleep", 2)
     assert "adopted from try 1: its worker was lost" in said
     assert '"up"' in said
-    xcom = airflow.call("GET", f"{path(dag_id, run_id, 'sleep')}/xcomEntries/return_value")
+    xcom = airflow.call("GET", f"{task_path(dag_id, run_id, 'sleep')}/xcomEntries/return_value")
     assert "'adopted_from_try': 1" in str(xcom["value"]) or xcom["value"]["adopted_from_try"] == 1
     second = until(lambda: _whole(one_try(airflow, dag_id, run_id, "sleep", 2)), 20)
     phases = lengths(second)
@@ -292,9 +266,9 @@ def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, dag_id: str,
 @pytest.mark.parametrize("what", ["marked failed", "its run deleted"])
 def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what: str) -> None:
     run_id = airflow.trigger("endless")
-    until(lambda: '"up"' in log(airflow, "endless", run_id, "sleep", 1))
+    until(lambda: '"up"' in airflow.log_text("endless", run_id, "sleep", 1))
     if what == "marked failed":
-        airflow.call("PATCH", path("endless", run_id, "sleep"), {"new_state": "failed"})
+        airflow.mark_failed("endless", run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/endless/dagRuns/{run_id}", {"state": "failed"})
     until(lambda: not names(core, namespace), 5 + 6)  # a heartbeat tells the task
@@ -304,14 +278,12 @@ def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what:
 
 def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str) -> None:
     run_id = airflow.trigger("slow")
-    until(lambda: '"up"' in log(airflow, "slow", run_id, "sleep", 1))
+    until(lambda: '"up"' in airflow.log_text("slow", run_id, "sleep", 1))
     (first,) = names(core, namespace)
-    airflow.call("POST", "/api/v2/dags/slow/clearTaskInstances", {
-        "dry_run": False, "dag_run_id": run_id, "task_ids": ["sleep"], "only_failed": False,
-    })  # fmt: skip
+    airflow.clear("slow", run_id, "sleep")
     until(lambda: (found := names(core, namespace)) and first not in found, 60)
     assert airflow.wait("slow", run_id) == "success"
-    xcom = airflow.call("GET", f"{path('slow', run_id, 'sleep')}/xcomEntries/return_value")
+    xcom = airflow.call("GET", f"{task_path('slow', run_id, 'sleep')}/xcomEntries/return_value")
     assert "adopted_from_try': 1" not in str(xcom["value"])
 
 
@@ -322,8 +294,7 @@ def test_the_page_of_a_pod(airflow: Airflow, chromium: Any) -> None:
     assert airflow.wait("chain", run_id) == "success"
     lengths(one_try(airflow, "chain", run_id, "make"))  # its record is there
     tab = f"/dags/chain/runs/{quote(run_id, safe='')}/tasks/make/plugin/podline-task"
-    password = json.loads(Path(airflow.environment["AIRFLOW_HOME"], "passwords.json").read_text())
-    page = log_in(chromium.new_context(), airflow.url, tab, "admin", password["admin"])
+    page = log_in(chromium.new_context(), airflow.url, tab, "admin", airflow.password)
     events = page.get_by_role("region", name="Events of the pod")
     for (width, height), theme in itertools.product((WIDE, PHONE), ("light", "dark")):
         page.set_viewport_size({"width": width, "height": height})

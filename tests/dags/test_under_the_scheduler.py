@@ -1,6 +1,5 @@
 """Notebooks under Airflow's real scheduler: triggered over REST, cleared, killed, edited."""
 
-import json
 import os
 import re
 import signal
@@ -12,10 +11,10 @@ import pytest
 
 from podline.contract import StageResult
 from podline.models.registry import Model
-from podline.store import Store, StoreConnection, keys
-from tests.support.airflow_server import Airflow, running
+from podline.store import Store, keys
+from tests.support.airflow_server import Airflow, running, task_path
 from tests.support.latency import lengths, one_try
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import write_notebook
 from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
@@ -23,13 +22,17 @@ pytestmark = pytest.mark.xdist_group("airflow")
 
 TESTS = Path(__file__).parents[1]
 
-CHAIN = {
+ROWS = {"parameters": "rows = 10  # how many"}
+CHAIN = ROWS | {
     "step:make": "total = sum(range(rows))\nprint('made', total)",
     "step:change": "total += 1",
     "step:look": "result = total\nprint('result', result)",
 }
-SLOW = {"step:sleep": "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)"}
-FAILING = {"step:fail": "numbers = [1, 2, 3]\nnumbers[7]"}
+SLOW = ROWS | {
+    "step:sleep": "import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(60)"
+}
+FAILING = ROWS | {"step:fail": "numbers = [1, 2, 3]\nnumbers[7]"}
+PHASES = "scheduled queued prepare submit boot fetch imports load code dump store notice finish"
 # Fails until its file is there, and has then made it.
 AGAIN = """
 from pathlib import Path
@@ -38,62 +41,44 @@ was_there = mark.exists()
 mark.touch()
 assert was_there
 """
-PUBLISHING = {
+PUBLISHING = ROWS | {
     "step:train": "from pathlib import Path\nPath('model.tflite').write_bytes(b'weights')",
     "step:publish": "import podline\nversion = podline.publish('model.tflite', 'scheduled', metrics={'rmse': 0.5})",
 }
-EDITED = {
+EDITED = ROWS | {
     "step:first": "first = 1",
     "step:wait": "import time\ntime.sleep(4)\nsecond = first",
     "step:last": "third = second",
 }
 
 
-def write(
-    folder: Path, name: str, cells: dict[str, str], about: dict[str, Any] | None = None
-) -> None:
-    listed = [code_cell("rows = 10  # how many", "parameters")]
-    listed += [code_cell(source, tag) for tag, source in cells.items()]
-    metadata = {"podline": about} if about else {}
-    part = folder / f"{name}.part"
-    part.write_text(notebook_text(listed, metadata))
-    part.rename(folder / f"{name}.ipynb")
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
-    write(folder, "chain", CHAIN)
-    write(folder, "slow", SLOW)
-    write(folder, "failing", FAILING, {"retries": 0})
-    write(folder, "edited", EDITED)
-    write(folder, "publishing", PUBLISHING)
-    write(folder, "again", {"step:try": AGAIN.format(str(folder / "mark"))}, {"retries": 1})
-    write(folder, "every_day", {"step:tick": "x = rows"}, {
-        "schedule": "@daily", "start_date": "2026-01-01", "catchup": False,
-    })  # fmt: skip
+    write_notebook(folder, "chain", CHAIN)
+    write_notebook(folder, "slow", SLOW)
+    write_notebook(folder, "failing", FAILING, retries=0)
+    write_notebook(folder, "edited", EDITED)
+    write_notebook(folder, "publishing", PUBLISHING)
+    again = ROWS | {"step:try": AGAIN.format(str(folder / "mark"))}
+    write_notebook(folder, "again", again, retries=1)
+    daily = {"schedule": "@daily", "start_date": "2026-01-01", "catchup": False}
+    write_notebook(folder, "every_day", ROWS | {"step:tick": "x = rows"}, **daily)
     invalid = TESTS / "notebooks" / "invalid" / "two_errors_at_once.ipynb"
     (folder / invalid.name).write_bytes(invalid.read_bytes())
     return folder
 
 
 @pytest.fixture(scope="module")
-def store(store_server: StoreConnection) -> Store:
-    store = Store(store_server)
-    store.ensure_bucket()
-    return store
-
-
-@pytest.fixture(scope="module")
 def airflow(
-    folder: Path, store: Store, tmp_path_factory: pytest.TempPathFactory
+    folder: Path, kept_store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
-    variables = store.connection.to_env() | {
+    variables = kept_store.connection.to_env() | {
         "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
     }
-    with running(tmp_path_factory.mktemp("airflow"), variables) as airflow:
-        airflow.wait_for_dag("two_errors_at_once")
+    home = tmp_path_factory.mktemp("airflow")
+    with running(home, variables, "two_errors_at_once") as airflow:
         yield airflow
 
 
@@ -113,21 +98,18 @@ def executed(store: Store, dag_id: str, run_id: str, task_id: str) -> str:
 
 
 @pytest.mark.timeout(400)
-def test_a_triggered_run_takes_its_parameters(airflow: Airflow, store: Store) -> None:
+def test_a_triggered_run_takes_its_parameters(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("chain", {"rows": 5})
     assert airflow.wait("chain", run_id) == "success"
-    assert "result 11" in executed(store, "chain", run_id, "look")
+    assert "result 11" in executed(kept_store, "chain", run_id, "look")
     for task_id in ("make", "change", "look"):
-        assert [*lengths(one_try(airflow, "chain", run_id, task_id))] == [
-            "scheduled", "queued", "prepare", "submit", "boot", "fetch", "imports", "load", "code",
-            "dump", "store", "notice", "finish",
-        ]  # fmt: skip
+        assert [*lengths(one_try(airflow, "chain", run_id, task_id))] == PHASES.split()
 
 
-def test_the_baseline_gives_the_same(airflow: Airflow, store: Store) -> None:
+def test_the_baseline_gives_the_same(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("chain_baseline", {"rows": 5})
     assert airflow.wait("chain_baseline", run_id) == "success"
-    assert "result 11" in executed(store, "chain_baseline", run_id, "notebook")
+    assert "result 11" in executed(kept_store, "chain_baseline", run_id, "notebook")
 
 
 def test_an_invalid_notebook_leaves_the_others_active(airflow: Airflow) -> None:
@@ -152,19 +134,20 @@ def test_a_schedule_makes_a_run(airflow: Airflow) -> None:
 
 
 def test_a_failing_cell_fails_the_task_and_keeps_the_notebook(
-    airflow: Airflow, store: Store
+    airflow: Airflow, kept_store: Store
 ) -> None:
     run_id = airflow.trigger("failing")
     assert airflow.wait("failing", run_id) == "failed"
-    (result,) = results(store, "failing", run_id, "fail")
+    (result,) = results(kept_store, "failing", run_id, "fail")
     assert result.failure is not None
     assert "cell 2, line 2: IndexError" in result.failure.message
     assert "-->   2 numbers[7]" in result.failure.message
-    assert "IndexError" in bytes(store.get(result.executed_notebook)).decode()
+    assert "IndexError" in bytes(kept_store.get(result.executed_notebook)).decode()
     found = one_try(airflow, "failing", run_id, "fail")
     assert {"boot", "code", "store", "finish"} <= lengths(found).keys()
 
 
+@pytest.mark.slow
 def test_a_try_that_waits_for_its_retry_shows_its_phases(airflow: Airflow) -> None:
     """Airflow keeps nothing of such a try: its record is in the object store, until the next."""
     run_id = airflow.trigger("again")
@@ -174,8 +157,7 @@ def test_a_try_that_waits_for_its_retry_shows_its_phases(airflow: Airflow) -> No
     assert {"boot", "code", "store", "finish"} <= lengths(first).keys()
     assert "AssertionError" in first["failure"]
     assert latencies(airflow, "again", run_id, "try") == []
-    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["try"], "only_failed": False}
-    airflow.call("POST", "/api/v2/dags/again/clearTaskInstances", body)  # it need not wait
+    airflow.clear("again", run_id, "try")  # it need not wait
     assert airflow.wait("again", run_id) == "success"
     second = one_try(airflow, "again", run_id, "try", 2)
     assert lengths(second)["code"] > 0
@@ -186,79 +168,72 @@ def test_a_try_that_waits_for_its_retry_shows_its_phases(airflow: Airflow) -> No
 
 def latencies(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> list[str]:
     """The keys of the records that Airflow has of a task instance."""
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store"
+    path = f"{task_path(dag_id, run_id, task_id)}/state-store"
     return sorted(entry["key"] for entry in airflow.call("GET", path)["task_state_store"])
 
 
-def test_a_cleared_task_overwrites_nothing(airflow: Airflow, store: Store) -> None:
+@pytest.mark.slow
+def test_a_cleared_task_overwrites_nothing(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("chain")
     assert airflow.wait("chain", run_id) == "success"
-    (before,) = results(store, "chain", run_id, "change")
-    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["change"],
-            "include_downstream": True, "only_failed": False}  # fmt: skip
-    airflow.call("POST", "/api/v2/dags/chain/clearTaskInstances", body)
-    until(lambda: len(results(store, "chain", run_id, "look")) == 2)
+    (before,) = results(kept_store, "chain", run_id, "change")
+    airflow.clear("chain", run_id, "change", downstream=True)
+    until(lambda: len(results(kept_store, "chain", run_id, "look")) == 2)
     assert airflow.wait("chain", run_id) == "success"
-    first, second = results(store, "chain", run_id, "change")
+    first, second = results(kept_store, "chain", run_id, "change")
     assert first == before
     assert second.nonce != first.nonce
 
 
-def test_a_killed_process_is_named(airflow: Airflow, store: Store) -> None:
+def test_a_killed_process_is_named(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("slow")
     pid = until(lambda: _stage_pid(airflow, run_id))
     os.kill(pid, signal.SIGKILL)
     assert airflow.wait("slow", run_id) == "failed"
-    log = airflow.call("GET", f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep/logs/1")
-    assert "was killed by the signal SIGKILL" in json.dumps(log)
+    assert "was killed by the signal SIGKILL" in airflow.log_text("slow", run_id, "sleep")
     found = one_try(airflow, "slow", run_id, "sleep")
     assert lengths(found)["run"] > 0  # what the process did it did not live to tell
     assert "SIGKILL" in found["failure"]
 
 
-def test_a_task_marked_failed_ends_its_process(airflow: Airflow, store: Store) -> None:
+@pytest.mark.slow
+def test_a_task_marked_failed_ends_its_process(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("slow")
     pid = until(lambda: _stage_pid(airflow, run_id))
-    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep"
-    airflow.call("PATCH", path, {"new_state": "failed"})
+    airflow.mark_failed("slow", run_id, "sleep")
     until(lambda: not Path(f"/proc/{pid}").exists(), 30)
-    (result,) = until(lambda: results(store, "slow", run_id, "sleep"))
+    (result,) = until(lambda: results(kept_store, "slow", run_id, "sleep"))
     assert "told to stop (SIGTERM) while cell 2 ran" in result.failure.message
 
 
+@pytest.mark.slow
 def test_a_notebook_edited_during_a_run_is_not_mixed(
-    airflow: Airflow, store: Store, folder: Path
+    airflow: Airflow, kept_store: Store, folder: Path
 ) -> None:
     run_id = airflow.trigger("edited")
-    until(lambda: results(store, "edited", run_id, "first"))
-    write(folder, "edited", EDITED | {"step:last": "third = second + 1"})
+    until(lambda: results(kept_store, "edited", run_id, "first"))
+    write_notebook(folder, "edited", EDITED | {"step:last": "third = second + 1"})
     assert airflow.wait("edited", run_id) == "failed"
     assert airflow.tasks("edited", run_id)["last"]["state"] != "success"
-    assert results(store, "edited", run_id, "last") == []
+    assert results(kept_store, "edited", run_id, "last") == []
     tasks = airflow.tasks("edited", run_id)
     failed = next(name for name in ("wait", "last") if tasks[name]["state"] == "failed")
-    log = airflow.call("GET", f"/api/v2/dags/edited/dagRuns/{run_id}/taskInstances/{failed}/logs/1")
-    assert "was edited during this run" in json.dumps(log)
+    assert "was edited during this run" in airflow.log_text("edited", run_id, failed)
 
 
 def _stage_pid(airflow: Airflow, run_id: str) -> int | None:
     """The process of the stage that sleeps, which its cell has printed."""
-    path = f"/api/v2/dags/slow/dagRuns/{run_id}/taskInstances/sleep/logs/1"
-    try:
-        log = json.dumps(airflow.call("GET", path))
-    except RuntimeError:
-        return None  # no log yet
-    found = re.search(r'"pid (\d+)"', log)
+    found = re.search(r'"pid (\d+)"', airflow.log_text("slow", run_id, "sleep"))
     return int(found[1]) if found else None
 
 
-def test_a_published_version_is_an_event_of_its_asset(airflow: Airflow, store: Store) -> None:
+def test_a_published_version_is_an_event_of_its_asset(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("publishing")
     assert airflow.wait("publishing", run_id) == "success"
     events = airflow.call("GET", "/api/v2/assets/events?source_dag_id=publishing")["asset_events"]
     (event,) = [event for event in events if event["source_run_id"] == run_id]
     assert (event["uri"], event["source_task_id"]) == ("x-podline://models/scheduled", "publish")
-    found = Model(store, "scheduled").version("latest")
+    found = Model(kept_store, "scheduled").version("latest")
     assert event["extra"] == {
         "model": "scheduled",
         "version": found.version,

@@ -15,6 +15,7 @@ NUMBER = re.compile(r"([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 SVG_ID = re.compile(r"\b(?:[hmp]|C\w+_)[0-9a-f]{10}\b")  # a hash of what is drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", study_pages.known())
 def test_the_page_is_what_its_raw_data_make_and_nothing_else_is_beside_it(
     store: Store, page: str

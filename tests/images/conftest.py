@@ -4,24 +4,11 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from podline import __version__
-
-ROOT = Path(__file__).parents[2]
-VALUES = ROOT / "helm-values"
-BASE = f"podline-stage:{__version__}"
-TENSORFLOW = f"podline-stage-tensorflow:{__version__}"
-UPLOADS = f"podline-uploads:{__version__}"
-
-
-def manifests(name: str) -> list[dict[str, Any]]:
-    """The documents of a file of helm-values."""
-    return list(yaml.safe_load_all((VALUES / name).read_text()))
+from tests.support.image_pods import manifests, pod, read_log
 
 
 @pytest.fixture(scope="session")
@@ -38,29 +25,6 @@ def namespace(core: Any) -> Iterator[str]:
     core.create_namespace(body | {"metadata": body["metadata"] | {"name": name}})
     yield name
     core.delete_namespace(name)
-
-
-def pod(image: str, *command: str, **spec: Any) -> dict[str, Any]:
-    """A pod as stages have it; `container` in `spec` adds to its container."""
-    container = {
-        "name": "stage",
-        "image": image,
-        "imagePullPolicy": "Never",
-        "command": list(command),
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    return {
-        "metadata": {"name": f"pod-{secrets.token_hex(4)}"},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container | spec.pop("container", {})],
-            **spec,
-        },
-    }
 
 
 Run = Callable[..., str]
@@ -94,13 +58,6 @@ def python(run: Run) -> Callable[..., Any]:
         return json.loads(output.splitlines()[-1])  # TensorFlow has words of its own before
 
     return call
-
-
-def read_log(core: Any, namespace: str, name: str) -> str:
-    """The output of a pod; the client's own way gives the repr of bytes."""
-    response = core.read_namespaced_pod_log(name, namespace, _preload_content=False)
-    text: str = response.data.decode()
-    return text
 
 
 def _end(core: Any, namespace: str, name: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import manifests
+from tests.support.image_pods import manifests
 
 pytestmark = pytest.mark.cluster
 

@@ -3,15 +3,14 @@
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from podline.store import BucketMissing, Store, StoreConnection, in_cluster
-
-from .conftest import BASE, manifests
+from tests.support.image_pods import BASE, manifests
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("object-store")]
 
@@ -31,14 +30,15 @@ def connection(kubernetes_client: Any, core: Any, namespace: str) -> StoreConnec
 
 def wait_ready(core: Any, namespace: str, other_than: str = "") -> str:
     """Wait until the store's pod is ready; returns its uid."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
+
+    def ready() -> str | None:
         for item in core.list_namespaced_pod(namespace, label_selector="app=object-store").items:
-            ready = {c.type: c.status for c in item.status.conditions or ()}.get("Ready")
-            if ready == "True" and item.metadata.uid != other_than:
+            conditions = {c.type: c.status for c in item.status.conditions or ()}
+            if conditions.get("Ready") == "True" and item.metadata.uid != other_than:
                 return str(item.metadata.uid)
-        time.sleep(0.1)
-    raise TimeoutError("the store is not ready")
+        return None
+
+    return str(until(ready, 90))
 
 
 def test_ready_means_that_a_write_succeeds(connection: StoreConnection) -> None:
@@ -66,9 +66,7 @@ def test_data_outlives_the_pod(connection: StoreConnection, core: Any, namespace
     core.delete_namespaced_pod("object-store-0", namespace, grace_period_seconds=1)
     wait_ready(core, namespace, other_than=before)
     # For a moment after its restart the server finds no bucket.
-    deadline = time.monotonic() + 10
-    while not Store(connection).exists("kept") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: Store(connection).exists("kept"), 10)
     assert bytes(Store(connection).get("kept")) == data
 
 

@@ -38,6 +38,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     return number
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_airflow_from_start_to_ctrl_c(port: int, tmp_path: Path) -> None:
     home = tmp_path / "airflow"
@@ -91,6 +92,7 @@ print(Client(base_url="http://127.0.0.1:{}/", token="").get("late").status_code)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_task_waits_for_an_api_server_that_is_late(port: int) -> None:
     """All parts start at once; by Airflow's own settings a task may give up after 10 s."""

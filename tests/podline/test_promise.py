@@ -23,6 +23,10 @@ from tests.support.notebooks import code_cell
 TESTS = Path(__file__).parents[1]
 FOLDER = TESTS / "notebooks"
 NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if "invalid" not in p.parts)
+# What they show, quicker ones show too.
+SLOW = (
+    "keras_own_code keras_seeded keras_dropout keras_layer_shared keras_not_built model_selection"
+)
 INVALID = sorted((FOLDER / "invalid").glob("*.ipynb"))
 
 
@@ -82,7 +86,14 @@ def _run(notebook: Path, about: dict[str, Any], store: Store) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem in SLOW.split() else [])
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_equal_or_refused(notebook: Path, store: Store, tmp_path: Path) -> None:
     about = _about(notebook)
     if (library := about.get("requires")) and importlib.util.find_spec(library) is None:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-ROOT = Path(__file__).parents[2]
+from tests.support.dags_test import environment
+from tests.support.waiting import until
+
 _HEALTHY_SECONDS = 180
 _SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
 _SERVE += "sys.exit(serve(Path(sys.argv[1])))"
@@ -27,12 +29,19 @@ class Airflow:
 
     Attributes:
         environment: that of Airflow's processes.
+        password: of the user admin.
     """
 
     def __init__(self, url: str, password: str, environment: Mapping[str, str]) -> None:
         self.url, self.environment = url, environment
+        self.password = password
         answer = self.call("POST", "/auth/token", {"username": "admin", "password": password})
         self.token = answer["access_token"]
+
+    @property
+    def home(self) -> Path:
+        """AIRFLOW_HOME."""
+        return Path(self.environment["AIRFLOW_HOME"])
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call an endpoint; returns its JSON.
@@ -80,14 +89,32 @@ class Airflow:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
         """The task instances of a run, by task id."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances?limit=100"
+        path = f"{task_path(dag_id, run_id)}?limit=100"
         return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
 
     def log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
         """The lines of a task's first try, each with its timestamp and event."""
-        task = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
-        lines: list[dict[str, Any]] = self.call("GET", f"{task}/logs/1")["content"]
+        path = f"{task_path(dag_id, run_id, task_id)}/logs/1"
+        lines: list[dict[str, Any]] = self.call("GET", path)["content"]
         return lines
+
+    def log_text(self, dag_id: str, run_id: str, task_id: str, number: int = 1) -> str:
+        """What Airflow answers for the log of a try, as JSON text; empty while there is none."""
+        try:
+            path = f"{task_path(dag_id, run_id, task_id)}/logs/{number}"
+            return json.dumps(self.call("GET", path))
+        except RuntimeError:
+            return ""
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Mark a task as failed, which ends it."""
+        self.call("PATCH", task_path(dag_id, run_id, task_id), {"new_state": "failed"})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str, downstream: bool = False) -> None:
+        """Clear a task, which runs anew; with `downstream` those that follow it, too."""
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id]}
+        body |= {"include_downstream": downstream, "only_failed": False}
+        self.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
     def wait_for_dag(self, dag_id: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until Airflow has parsed a DAG; returns what it says of it.
@@ -95,37 +122,47 @@ class Airflow:
         Raises:
             TimeoutError: it has not.
         """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if dag := self.dags().get(dag_id):
-                return dag
-            time.sleep(0.5)
-        raise TimeoutError(f"Airflow does not know the DAG {dag_id!r} after {seconds} s")
+        try:
+            dag: dict[str, Any] = until(lambda: self.dags().get(dag_id), seconds)
+        except TimeoutError:
+            raise TimeoutError(f"Airflow does not know {dag_id!r} after {seconds} s") from None
+        return dag
+
+
+def task_path(dag_id: str, run_id: str, task_id: str = "") -> str:
+    """The path of a task instance in Airflow's API; of all of the run's without `task_id`."""
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
+    return f"{path}/{task_id}" if task_id else path
 
 
 @contextmanager
-def running(home: Path, variables: Mapping[str, str]) -> Iterator[Airflow]:
+def running(home: Path, variables: Mapping[str, str], *dags: str) -> Iterator[Airflow]:
     """Run Airflow in a folder of its own, on a free port, as `make up` does.
 
     Args:
         home: AIRFLOW_HOME.
         variables: what the environment has beyond the defaults here.
+        dags: DAGs that it must have parsed.
 
     Raises:
         RuntimeError: it is not healthy in time.
+        TimeoutError: it does not know a DAG in time.
     """
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    environment = os.environ | _settings(home, port) | dict(variables)
+    env = os.environ | environment(home) | _settings(port) | dict(variables)
     with (home / "serve.log").open("wb") as log:
+        command = [sys.executable, "-u", "-c", _SERVE, str(home)]
         server = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(home)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+            command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     try:
         _wait_until_healthy(server, port, home)
         passwords = json.loads(next(home.glob("*passwords*.json*")).read_text())
-        yield Airflow(f"http://127.0.0.1:{port}", passwords["admin"], environment)
+        airflow = Airflow(f"http://127.0.0.1:{port}", passwords["admin"], env)
+        for dag_id in dags:
+            airflow.wait_for_dag(dag_id)
+        yield airflow
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(90)
@@ -159,14 +196,8 @@ def forks_with(library: str, home: Path) -> bool:
     return False
 
 
-def _settings(home: Path, port: int) -> dict[str, str]:
-    plugins = ROOT / "plugins"
+def _settings(port: int) -> dict[str, str]:
     return {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
@@ -175,7 +206,6 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-        "PYTHONPATH": os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]),
     }
 
 

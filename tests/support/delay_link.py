@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 MARKS = [
+    pytest.mark.slow,
     pytest.mark.xdist_group("link"),  # its devices and namespace have fixed names
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("iptables") or not Path("/dev/net/tun").exists(),

@@ -17,11 +17,9 @@ def serving(folder: Path) -> Iterator[str]:
     """The address of a server whose data is in `folder`; it is stopped at the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [
-        _SERVER, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
-        "--artifacts-destination", str(folder / "artifacts"),
-    ]  # fmt: skip
+    command = [_SERVER, *f"server --host 127.0.0.1 --port {port} --workers 1".split()]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:

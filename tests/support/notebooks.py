@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 # A DAG file whose tasks, those of the notebooks in the folder `deferred` beside it, are deferred.
@@ -36,3 +37,18 @@ def notebook_text(
     listed = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, start=1)]
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata or {}, "cells": listed}
     return json.dumps(notebook)
+
+
+def write_notebook(folder: Path, name: str, cells: Mapping[str, str], **about: Any) -> None:
+    """Write a notebook whole, also where Airflow may be reading it.
+
+    Args:
+        folder: where.
+        name: the DAG's.
+        cells: the source of each by its tag.
+        about: what the notebook's metadata say to podline.
+    """
+    listed = [code_cell(source, tag) for tag, source in cells.items()]
+    part = folder / f"{name}.part"
+    part.write_text(notebook_text(listed, {"podline": about} if about else None))
+    part.rename(folder / f"{name}.ipynb")

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.support.airflow_server import ROOT, airflow_command, free_port
+from tests.support.airflow_server import airflow_command, free_port
+from tests.support.dags_test import ROOT
 from tests.support.notebooks import code_cell, notebook_text
 
 # Who may read which DAG; admin may read all.

@@ -3,22 +3,22 @@
 from pathlib import Path
 
 from podline.store import Store
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support import notebooks
 
-CELLS = [
-    code_cell("rows = 10\nwidth = 1", "parameters"),
-    code_cell("import time", "imports"),
-    code_cell("assert rows != 13, 'bad luck'\ntime.sleep(0.3)\nx = list(range(rows))", "step:make"),
-    code_cell("time.sleep(0.3)\nrows_train = len(x)\nweights = width", "step:train"),
-    code_cell("rows_train = rows_train", "pipeline-metrics"),
-]
-SIZES = {"podline": {"sizes": {"data": "rows", "model": "width"}}}
+CELLS = {
+    "parameters": "rows = 10\nwidth = 1",
+    "imports": "import time",
+    "step:make": "assert rows != 13, 'bad luck'\ntime.sleep(0.3)\nx = list(range(rows))",
+    "step:train": "time.sleep(0.3)\nrows_train = len(x)\nweights = width",
+    "pipeline-metrics": "rows_train = rows_train",
+}
+SIZES = {"data": "rows", "model": "width"}
 SMALL = {"notebooks": ["sized"], "models": [1], "seed": 3}  # of a sweep's conf
 
 
 def write_notebook(folder: Path) -> None:
     """Write the notebook `sized`; it fails where there are 13 rows."""
-    (folder / "sized.ipynb").write_text(notebook_text(CELLS, SIZES))
+    notebooks.write_notebook(folder, "sized", CELLS, sizes=SIZES)
 
 
 def variables(folder: Path, store: Store) -> dict[str, str]:

@@ -45,6 +45,15 @@ def test_the_version(podline: Podline) -> None:
     assert podline("--version").stdout == f"podline {__version__}\n"
 
 
+def test_this_machine_is_not_reached_through_a_proxy(
+    podline: Podline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "example.com")
+    podline("lint", "no-such-notebook.ipynb")
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "127.0.0.1,localhost,example.com"
+
+
 def raising(error: BaseException) -> object:
     def fail(path: Path) -> Pipeline:
         raise error

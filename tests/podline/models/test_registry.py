@@ -217,6 +217,7 @@ def test_a_publisher_that_is_given_up_cannot_come_to_an_end(
     assert [found.version for found in power.versions()] == [1]
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_told(power: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     away = replace(power.store.connection, endpoint_url="http://127.0.0.1:9")
     monkeypatch.setattr(power.store, "connection", away)

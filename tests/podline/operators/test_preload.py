@@ -37,18 +37,29 @@ def loaded(env: dict[str, str], argv: str, code: str = PLUGINS) -> list[str]:
     return run.stdout.split()[-2:]
 
 
-@pytest.mark.parametrize("command", ["airflow scheduler", "airflow celery worker"])
+@pytest.mark.parametrize(
+    "command",
+    ["airflow scheduler", pytest.param("airflow celery worker", marks=pytest.mark.slow)],
+)
 def test_where_tasks_are_forked(env: dict[str, str], command: str) -> None:
     assert loaded(env, command) == ["True", "True"]
 
 
 @pytest.mark.parametrize(
-    "command", ["airflow api-server", "airflow triggerer", "airflow dag-processor", "task"]
+    "command",
+    [
+        *(
+            pytest.param(f"airflow {part}", marks=pytest.mark.slow)
+            for part in ("api-server", "triggerer", "dag-processor")
+        ),
+        "task",
+    ],
 )
 def test_elsewhere(env: dict[str, str], command: str) -> None:
     assert loaded(env, command) == ["False", "False"]
 
 
+@pytest.mark.slow
 def test_a_dag_file_without_stages_needs_none(env: dict[str, str]) -> None:
     """As a task's process that was started afresh reads it."""
     code = (
@@ -59,6 +70,7 @@ def test_a_dag_file_without_stages_needs_none(env: dict[str, str]) -> None:
     assert loaded(env, "task", PLUGINS + code)[0] == "False"
 
 
+@pytest.mark.slow
 def test_a_listing_of_the_dags_needs_none(env: dict[str, str]) -> None:
     env = env | {"PYTHONPROFILEIMPORTTIME": "1"}
     command = ["airflow", "dags", "list"]

@@ -498,6 +498,7 @@ def test_the_notebook_is_saved_after_a_slow_cell(store: Store) -> None:
 # --- the store ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_store_that_goes_away_in_the_middle(server_folder: Path) -> None:
     with seaweedfs.running(server_folder) as connection:
         stages = Stages(Store(connection))

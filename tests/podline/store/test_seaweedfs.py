@@ -56,6 +56,7 @@ def test_ports_of_programs_with_the_same_seed_differ() -> None:
     assert random.getstate() == state, "the program's own numbers went on"
 
 
+@pytest.mark.slow
 def test_another_program_on_a_port_moves_the_server(server_folder: Path) -> None:
     with seaweedfs.running(server_folder) as first:
         Store(first).put("a", b"1")
@@ -191,6 +192,7 @@ def test_a_pid_that_now_is_another_program_is_left_alone(server_folder: Path) ->
         innocent.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_killed_while_it_receives(server_folder: Path) -> None:
     size = 256 * MIB
@@ -225,6 +227,7 @@ def test_restarted_while_it_is_asked(server_folder: Path) -> None:
     starting.join()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_damaged_data_is_an_error(server_folder: Path, tmp_path: Path) -> None:
     text = secrets.token_bytes(2048)  # which the server does not compress

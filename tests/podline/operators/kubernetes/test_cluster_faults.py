@@ -16,7 +16,7 @@ from podline import __version__
 
 from .conftest import Pods, template_file
 
-pytestmark = [pytest.mark.cluster_faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster_faults, pytest.mark.timeout(300)]
 
 STAGE = (
     "import time\nfor i in range({seconds}):\n    print(i, flush=True)\n    time.sleep(1)\nx = 1"

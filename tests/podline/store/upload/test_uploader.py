@@ -195,6 +195,7 @@ def test_a_bucket_that_is_not_there(store: Store) -> None:
         uploader.put("a", LARGE)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_not_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("podline.store.upload.uploader._PATIENCE", 0.5)
     away = replace(store.connection, endpoint_url="http://127.0.0.1:9")
@@ -309,6 +310,7 @@ def test_a_store_that_is_killed_and_comes_back(server_folder: Path, how: Plan | 
     assert bytes(Store(connection).get("a")) == LARGE
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server on a small file system: what is stored is whole, and the error says so."""
     folder = tmp_path / "small"

@@ -16,6 +16,9 @@ from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import plotting
 from podline_studies.reports.plotting import draw
 
+# In one process, which draws what they share once.
+pytestmark = pytest.mark.xdist_group("study reports")
+
 
 def drawn(name: str, table: pd.DataFrame, narrow: bool) -> Figure:
     with mpl.rc_context(plotting._STYLE):

@@ -14,6 +14,9 @@ from podline_studies.reports.page import Report
 from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import about, simulate
 
+# In one process, which draws what they share once.
+pytestmark = pytest.mark.xdist_group("study reports")
+
 NOTHING = pd.DataFrame()
 BOTH = ("notebook", "kubernetes")
 

@@ -12,6 +12,9 @@ from podline_studies.uploads.design import Batch, Point
 from podline_studies.uploads.report.report import make_report
 from tests.support.simulated_uploads import DESIGN, about, uploads
 
+# In one process, which draws what they share once.
+pytestmark = pytest.mark.xdist_group("study reports")
+
 
 @pytest.fixture(scope="module")
 def report() -> Report:
@@ -40,6 +43,7 @@ def test_figures_and_tables_are_there(report: Report) -> None:
     assert report.csv("ratios").startswith("what,size,rtt,client,warm,kind,n,ratio")
 
 
+@pytest.mark.slow
 def test_points_are_in_the_order_of_their_bytes() -> None:
     text = make_report(uploads(sizes=(1_000_000, 64_000_000, 8_000_000)), about()).markdown
     sizes = re.findall(r"^\| (\d+ MB) \|", text, re.MULTILINE)
@@ -57,12 +61,14 @@ def test_what_cannot_be_claimed_is_said() -> None:
     assert "what is seen there is its processor, not the link" in limited
 
 
+@pytest.mark.slow
 def test_what_noise_hides_is_not_taken_for_a_difference(report: Report) -> None:
     assert "hardly could have been" not in report.markdown
     text = make_report(uploads(pairs=5, spread=0.15), about()).markdown
     assert "equivalence is not shown, and hardly could have been: pairs spread so much" in text
 
 
+@pytest.mark.slow
 def test_a_slow_machine_may_be_the_cause_of_a_difference(report: Report) -> None:
     assert "its processor may be the cause, not where the store is" in report.markdown
     assert "the whole differs and the transfer does not" not in report.markdown
@@ -70,6 +76,7 @@ def test_a_slow_machine_may_be_the_cause_of_a_difference(report: Report) -> None
     assert "may be the cause" not in as_fast
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_late_is_not_the_way_there() -> None:
     text = make_report(uploads(answer=0.5), about()).markdown
     assert "At 16 points (1 MB and 8 MB) the whole differs and the transfer does not" in text

@@ -16,15 +16,18 @@ from podline_studies.uploads.delay_link import LinkSpec, topology
 from tests.support import virtual_machine
 from tests.support.virtual_machine import Machine, MachineError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 pytestmark = [
-    pytest.mark.vm, pytest.mark.xdist_group("link"), pytest.mark.timeout(300),
+    pytest.mark.slow,
+    pytest.mark.vm,
+    pytest.mark.xdist_group("link"),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("qemu-system-x86_64") or not shutil.which("mke2fs"),
         reason="a virtual machine needs root, qemu-system-x86 and e2fsprogs",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

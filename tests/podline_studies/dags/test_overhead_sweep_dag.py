@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from podline.store import Store, StoreConnection
+from podline.store import Store
 from podline_studies.overhead.frames import tables
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.study import Study
@@ -16,7 +16,7 @@ from tests.support.airflow_server import Airflow, running
 from tests.support.sweep import SMALL, variables, write_notebook
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     write_notebook(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def store(store_server: StoreConnection) -> Store:
-    store = Store(store_server)
-    store.ensure_bucket()
-    return store
 
 
 # A worker or scheduler that was killed is missed soon.
@@ -45,9 +38,8 @@ ALERT = {
 
 @contextlib.contextmanager
 def sweeping(home: Path, folder: Path, store: Store) -> Iterator[Airflow]:
-    with running(home, variables(folder, store) | ALERT) as airflow:
-        for dag in ("overhead_sweep", "sized_baseline"):
-            airflow.wait_for_dag(dag)
+    given = variables(folder, store) | ALERT
+    with running(home, given, "overhead_sweep", "sized_baseline") as airflow:
         airflow.call("PATCH", "/api/v2/dags/overhead_sweep", {"is_paused": False})
         yield airflow
 
@@ -70,23 +62,23 @@ def _is_store(process: psutil.Process) -> bool:
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same Airflow", "another Airflow"])
 def test_a_kill_in_the_middle_loses_and_repeats_nothing(
-    tmp_path: Path, folder: Path, store: Store, elsewhere: bool
+    tmp_path: Path, folder: Path, kept_store: Store, elsewhere: bool
 ) -> None:
     conf = SMALL | {"data": [10, 20], "repeats": 2, "backends": ["notebook", "process"]}
     conf |= {"name": "killed-elsewhere" if elsewhere else "killed"}
-    study, home = Study(store, OVERHEAD, conf["name"]), tmp_path / "airflow"
-    with sweeping(home, folder, store) as airflow:
+    study, home = Study(kept_store, OVERHEAD, conf["name"]), tmp_path / "airflow"
+    with sweeping(home, folder, kept_store) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)
         until(lambda: _measured(study) >= 3, 120)
         time.sleep(0.7)
         kill_all()
-    before = {item.key: item.etag for item in store.list(study.key("measurements"))}
+    before = {item.key: item.etag for item in kept_store.list(study.key("measurements"))}
     assert 3 <= len(before) < 8
-    with sweeping(tmp_path / "other" if elsewhere else home, folder, store) as airflow:
+    with sweeping(tmp_path / "other" if elsewhere else home, folder, kept_store) as airflow:
         if elsewhere:  # which has no run, while the store has what was left of one
             run_id = airflow.trigger("overhead_sweep", conf)
         assert airflow.wait("overhead_sweep", run_id, 300) == "success"
-    after = {item.key: item.etag for item in store.list(study.key("measurements"))}
+    after = {item.key: item.etag for item in kept_store.list(study.key("measurements"))}
     assert before.items() <= after.items()
     assert len(after) == 8
     runs, _, about = tables(study)
@@ -101,18 +93,18 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     assert len(runs[runs["warmup"]]) == 4  # each backend in each session
     # No stage began before what it waits for had ended: its records are of one run.
     assert all(stage.gap > -0.1 for one in study.measurements() for stage in one.stages)
-    assert store.exists(study.key("report", "report.html"))
+    assert kept_store.exists(study.key("report", "report.html"))
 
 
 def _measured(study: Study) -> int:
     return len(list(study.store.list(study.key("measurements"))))
 
 
-def test_a_run_leaves_the_rest_to_the_next(tmp_path: Path, folder: Path, store: Store) -> None:
+def test_a_run_leaves_the_rest_to_the_next(tmp_path: Path, folder: Path, kept_store: Store) -> None:
     """So that few task instances wait while others are measured; it stays one session."""
     conf = SMALL | {"data": [10], "repeats": 2, "backends": ["notebook", "process"]}
-    study = Study(store, OVERHEAD, "chained")
-    with sweeping(tmp_path / "airflow", folder, store) as airflow:
+    study = Study(kept_store, OVERHEAD, "chained")
+    with sweeping(tmp_path / "airflow", folder, kept_store) as airflow:
         first = airflow.trigger("overhead_sweep", conf | {"name": "chained", "most": 3})
         assert airflow.wait("overhead_sweep", first, 300) == "success"
         assert _measured(study) == 3

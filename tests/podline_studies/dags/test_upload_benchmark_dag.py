@@ -15,13 +15,12 @@ from podline_studies.uploads.delay_link.probe import sinking
 from podline_studies.uploads.frames import tables
 from podline_studies.uploads.kind import UPLOADS
 from tests.support import delay_link, far_store
-from tests.support.dags_test import dags_test, environment, migrate
+from tests.support.dags_test import dags_test, environment
 
 pytestmark = [*delay_link.MARKS, pytest.mark.timeout(400)]
 
-SMALL: dict[str, Any] = {
-    "sizes": [200_000], "rtts_ms": [20], "repeats": 2, "pairs": 1, "clients": ["podline"], "seed": 3,
-}  # fmt: skip
+SMALL: dict[str, Any] = {"sizes": [200_000], "rtts_ms": [20], "clients": ["podline"]}
+SMALL |= {"repeats": 2, "pairs": 1, "seed": 3}
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +37,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreConn
 
 
 @pytest.fixture(scope="module")
-def env(
-    stores: tuple[StoreConnection, ...], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    home = migrate(tmp_path_factory.mktemp("airflow"))
-    found = environment(home) | {"AIRFLOW__PODLINE__STORES": '["vm_store"]'}
+def env(stores: tuple[StoreConnection, ...], airflow_home: Path) -> dict[str, str]:
+    found = environment(airflow_home) | {"AIRFLOW__PODLINE__STORES": '["vm_store"]'}
     for store in stores:
         found |= store.to_env()
     return found

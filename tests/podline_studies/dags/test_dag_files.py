@@ -1,0 +1,12 @@
+"""The studies' DAG files: each loads, beside the product's."""
+
+from pathlib import Path
+
+from tests.support.dags_test import load_dags
+
+
+def test_the_studies_add_their_dags(tmp_path: Path) -> None:
+    found = load_dags(tmp_path)
+    assert found["errors"] == {}
+    # Of the notebooks, one names its sizes.
+    assert {"overhead_sweep", "upload_benchmark", "household_power_stock"} <= found["dags"].keys()
