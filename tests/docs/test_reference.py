@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from podline import settings
 from podline.cli import app
-from podline.compiler import tags
+from podline.compiler import tag_words, tags
 from podline.compiler.metadata import DagSettings
 
 ROOT = Path(__file__).parents[2]
@@ -117,8 +117,8 @@ def test_every_setting_is_told() -> None:
 def test_every_tag_is_told() -> None:
     told = {text.partition(":")[0] for row in rows("Tags") for text in quoted(row[0])}
     told |= {text.partition(":")[0] for text in quoted(rows("Tags")[0][1])}
-    words = {name for name in told if name in tags._WORDS or name in tags._KINDS}
-    assert words == tags._WORDS.keys() | tags._KINDS.keys()
+    words = {name for name in told if name in tag_words.WORDS or name in tags._KINDS}
+    assert words == tag_words.WORDS.keys() | tags._KINDS.keys()
     assert told - words == {field.name for field in fields(DagSettings)}
 
 
