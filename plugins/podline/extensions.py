@@ -10,7 +10,7 @@ A package names them in its pyproject.toml::
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
@@ -33,11 +33,20 @@ def extensions(group: str) -> Iterator[tuple[str, Any]]:
     for point in entry_points(group=group):
         if not find_spec(point.module.partition(".")[0]):
             continue
-        try:
-            found = point.load()
-        except Exception as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            said = f"podline: the extension {point.name} ({point.value}) does not load: {why}"
-            print(said, file=sys.stderr)
-        else:
+        if found := guarded(f"{point.name} ({point.value})", point.load):
             yield point.name, found
+
+
+def guarded(name: str, load: Callable[[], Any]) -> Any:
+    """What an extension's own code returns; None, and a line on standard error, where it fails.
+
+    Args:
+        name: the extension's.
+        load: calls its code.
+    """
+    try:
+        return load()
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"podline: the extension {name} does not load: {why}", file=sys.stderr)
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from podline import settings
-from podline.exceptions import PodlineError
+from podline.exceptions import PodlineError, SettingError
 
 Query = Mapping[str, str | int]
 _Answer = TypeVar("_Answer")
@@ -64,7 +65,14 @@ class Api:
         Raises:
             ApiError: Airflow does not answer, or refuses.
         """
-        return TypeAdapter(kind).validate_json(self.text(path, query))
+        text = self.text(path, query)
+        try:
+            return TypeAdapter(kind).validate_json(text)
+        except ValidationError:
+            raise ApiError(
+                f"the podline of Airflow at {self.url} is of another version, and answers "
+                "otherwise. fix: use the same version here as there"
+            ) from None
 
     def text(self, path: Sequence[str], query: Query) -> str:
         """Return podline's answer as it came; the parts of `path` are escaped.
@@ -90,14 +98,17 @@ class Api:
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            with httpx.Client(headers=headers, timeout=_SECONDS, follow_redirects=True) as client:
-                answer = client.request(method, self.url + path, **sent)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+            # The system's certificates hold. A password goes to no other address than was given.
+            trusted = ssl.create_default_context()
+            with httpx.Client(headers=headers, verify=trusted, timeout=_SECONDS) as client:
+                where = self.url + path
+                answer = client.request(method, where, **sent, follow_redirects=method == "GET")
+        except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError) as error:
             raise ApiError(
                 f"Airflow does not answer at {self.url}: {error}. fix: start it (`make up`), or "
                 "give its address with --url or PODLINE_API_URL"
             ) from None
-        if answer.is_error:
+        if not answer.is_success:
             raise ApiError(self._refused(answer, path))
         return answer
 
@@ -120,8 +131,8 @@ class Api:
 
 def _local_password(user: str) -> str:
     """The password that `make up` made, if there is one."""
-    home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
     try:
+        home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
         return str(json.loads((home / "passwords.json").read_text())[user])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, SettingError):
         return ""

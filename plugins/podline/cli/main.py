@@ -103,10 +103,10 @@ def _start(
 ) -> None:
     """Run a notebook as an Airflow pipeline of pods, and know where every second went."""
     # The store and Airflow of this machine are not reached through a proxy.
-    direct = os.environ.get("NO_PROXY") or os.environ.get("no_proxy", "")
-    if "127.0.0.1" not in direct:
-        direct = f"127.0.0.1,localhost,{direct}".rstrip(",")
-        os.environ |= {"NO_PROXY": direct, "no_proxy": direct}
+    for name in ("NO_PROXY", "no_proxy"):
+        direct = os.environ.get(name, "")
+        if direct != "*" and "127.0.0.1" not in direct:
+            os.environ[name] = f"127.0.0.1,localhost,{direct}".rstrip(",")
     if os.environ.get("NO_COLOR"):
         context.color = False
     for stream in (sys.stdout, sys.stderr):

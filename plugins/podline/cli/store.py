@@ -42,7 +42,7 @@ def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
         StoreConnectionError: the environment's connection cannot be used.
         EmbeddedStoreError: the embedded store does not start.
     """
-    with handled(unwind, SIGTERM), environment.environment(embedded_folder()) as variables:
+    with handled(unwind, SIGTERM), environment.environment(embedded_folder) as variables:
         os.environ.update(variables)
         try:
             store = open_store()
@@ -97,13 +97,13 @@ def env(
 
     Use it as: eval "$(podline store env)"
     """
-    folder = embedded_folder()
-    connection = (
-        in_cluster.connection(namespace, endpoint) if cluster else seaweedfs.connection(folder)
-    )
+    if cluster:
+        connection = in_cluster.connection(namespace, endpoint)
+    else:
+        connection = seaweedfs.connection(embedded_folder())
     for name, value in connection.to_env().items():
         typer.echo(f"export {name}={shlex.quote(value)}")
-    if not (cluster or seaweedfs.is_running(folder)):
+    if not (cluster or seaweedfs.is_running(embedded_folder())):
         typer.echo("podline: the store does not run: podline store start", err=True)
 
 
@@ -134,7 +134,7 @@ def execute(
     It is the environment's own, or else the embedded one, which is up meanwhile.
     """
     try:
-        code = environment.run(program, embedded_folder())
+        code = environment.run(program, embedded_folder)
     except (FileNotFoundError, PermissionError) as error:
         typer.echo(f"podline: error: {program[0]}: {error.strerror}", err=True)
         code = 127 if isinstance(error, FileNotFoundError) else 126

@@ -13,7 +13,7 @@ from podline.store import environment
 def command() -> None:
     """Run Airflow and the store on this machine, until Ctrl-C."""
     home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
-    with environment.environment(embedded_folder()) as variables:
+    with environment.environment(embedded_folder) as variables:
         code = local_airflow.serve(home.absolute(), {**_defaults(), **variables}, typer.echo)
     raise typer.Exit(code)
 

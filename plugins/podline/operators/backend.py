@@ -65,9 +65,11 @@ class StageBackend:
 
     Attributes:
         not_applied: tags' settings that it cannot apply, by their field in `StageSettings`.
+        can_leave: whether a stage goes on without its worker; see `leave`.
     """
 
     not_applied: tuple[str, ...] = ()
+    can_leave = False
 
     def prepare(self, connection: "StoreConnection") -> None:
         """Begin with what a stage needs whichever it is, while its inputs are asked for."""
@@ -106,7 +108,7 @@ class StageBackend:
 
     def leave(
         self, task: StageTask, connection: "StoreConnection", until: float | None
-    ) -> Deferral | None:
+    ) -> Deferral:
         """Start a stage, unless one was adopted, and leave it to a trigger.
 
         Args:
@@ -115,12 +117,12 @@ class StageBackend:
             until: when the task's timeout is over (epoch).
 
         Returns:
-            What waits for its end; None: here a stage needs its worker.
+            What waits for its end.
 
         Raises:
             StageError: it cannot be started.
         """
-        return None
+        raise NotImplementedError
 
     def finish(self, event: Any, log: Log) -> str:
         """Go on where a trigger ended; see `run`.

@@ -157,7 +157,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         if context["ti"].try_number > 1:
             task = self._adopt(backend, task, context)
         self.prefix = task.prefix
-        if settings.deferrable() if self.deferrable is None else self.deferrable:
+        if backend.can_leave and self._is_deferrable():
             self._leave(backend, task, context)
         return self._end(context, partial(backend.run, task, store.connection))
 
@@ -209,14 +209,16 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         return adopted
 
     def _leave(self, backend: StageBackend, task: StageTask, context: "Context") -> None:
-        """Leave the worker until the stage has ended, where the backend can do without one."""
+        """Leave the worker until the stage has ended."""
         start, timeout = context["ti"].start_date, self.execution_timeout
         until = (start + timeout).timestamp() if start is not None and timeout is not None else None
-        if deferral := backend.leave(task, self.store.connection, until):
-            self.observed.deferred = True
-            given = {"noted": self.observed.to_json(), "prefix": task.prefix}
-            trigger, limit = deferral
-            self.defer(trigger=trigger, method_name="resume", kwargs=given, timeout=limit)
+        trigger, limit = backend.leave(task, self.store.connection, until)
+        self.observed.deferred = True
+        given = {"noted": self.observed.to_json(), "prefix": task.prefix}
+        self.defer(trigger=trigger, method_name="resume", kwargs=given, timeout=limit)
+
+    def _is_deferrable(self) -> bool:
+        return settings.deferrable() if self.deferrable is None else bool(self.deferrable)
 
     def _end(self, context: "Context", run: Callable[[Log], str]) -> Reference:
         """Have the stage run to its end; `run` takes its output, and returns its result's hash."""

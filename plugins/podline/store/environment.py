@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -13,11 +13,11 @@ from podline.store import seaweedfs
 from podline.store.connection import variable
 
 
-def run(command: Sequence[str], folder: Path) -> int:
+def run(command: Sequence[str], folder: Callable[[], Path]) -> int:
     """Run `command` with a store that it finds in its environment; returns its exit code.
 
     Where the connection's environment variable is set already, that store is used; otherwise the
-    embedded one of `folder` runs for as long as the command does.
+    embedded one runs for as long as the command does, in what `folder` returns.
 
     Raises:
         EmbeddedStoreError: the embedded store does not start.
@@ -43,8 +43,11 @@ def run(command: Sequence[str], folder: Path) -> int:
 
 
 @contextmanager
-def environment(folder: Path) -> Iterator[dict[str, str]]:
+def environment(folder: Callable[[], Path]) -> Iterator[dict[str, str]]:
     """The variables that name the store to a child process, with the store up meanwhile.
+
+    Args:
+        folder: where the embedded one is; asked only if the environment names no other.
 
     Raises:
         EmbeddedStoreError: the embedded store does not start.
@@ -52,5 +55,5 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
     if os.environ.get(variable(settings.store_conn_id())):
         yield {}
         return
-    with seaweedfs.running(folder) as connection:
+    with seaweedfs.running(folder()) as connection:
         yield connection.to_env()

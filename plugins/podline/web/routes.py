@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Req
 from fastapi.responses import JSONResponse
 
 from podline.exceptions import PodlineError
-from podline.extensions import PAGES, extensions
+from podline.extensions import PAGES, extensions, guarded
 from podline.latency import answers
 from podline.web import models, queries, static_files, stored
 from podline.web.access import OF_DAG, may_read
@@ -47,8 +47,8 @@ def make_app() -> FastAPI:
         redoc_url=None,
         dependencies=[Depends(requires_authenticated())],
     )
-    for _, add_pages in extensions(PAGES):
-        add_pages(_of_dag, _of_all)
+    for name, add_pages in extensions(PAGES):
+        guarded(name, partial(add_pages, _of_dag, _of_all))
     app.include_router(_of_dag)
     app.include_router(_of_all)
     app.include_router(_of_models)

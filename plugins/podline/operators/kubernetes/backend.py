@@ -48,6 +48,7 @@ class PodBackend(StageBackend):
     """
 
     not_applied = ("cache",)
+    can_leave = True
 
     def __init__(self, wanted: TryContext) -> None:
         self.client = wanted.operator.client
@@ -261,8 +262,10 @@ class PodBackend(StageBackend):
         found: list[tuple[int, Pod]] = []
         for pod in pods.list_pods(self.client, self.namespace):
             notes = pod["metadata"]["annotations"]
-            number, same = int(notes[pods.TRY]), notes[pods.PREFIX].rpartition("/")[0] == folder
-            if same and number < before and not pods.is_over(pod):
+            if notes[pods.PREFIX].rpartition("/")[0] != folder:
+                continue  # another may have no number
+            number = int(notes[pods.TRY])
+            if number < before and not pods.is_over(pod):
                 found.append((number, pod))
         return [pod for _, pod in sorted(found, key=itemgetter(0), reverse=True)]
 

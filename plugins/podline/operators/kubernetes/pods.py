@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 2
 KEPT_LABEL = "podline-kept"  # of those of failed stages that are kept
 CONNECT_SECONDS = 5
+_LOG_SECONDS = 60  # in which a log must go on
 REQUEST: dict[str, Any] = {  # of a request that is answered at once, with its answer's bytes
     "_preload_content": False,
     "_request_timeout": (CONNECT_SECONDS, 30),
@@ -91,7 +92,10 @@ def whole_log(client: "CoreV1Api", pod: Pod) -> Iterator[str]:
         ApiException: the pod is not there, or its container never ran.
     """
     response = client.read_namespaced_pod_log(
-        *_place(pod), container=pod_status.CONTAINER, **REQUEST
+        *_place(pod),
+        container=pod_status.CONTAINER,
+        _preload_content=False,
+        _request_timeout=(CONNECT_SECONDS, _LOG_SECONDS),
     )
     for line in lines(response.stream(amt=None, decode_content=False)):
         yield last_state(line.decode(errors="replace"))

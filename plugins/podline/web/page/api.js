@@ -58,7 +58,9 @@ export function useAnswer(path, query, isLive = () => false) {
         setState({ answer, error: null, key });
         if (live.current(answer)) again();
       } catch (error) {
-        if (error.name !== "AbortError") setState((old) => ({ ...old, error, key }));
+        if (error.name === "AbortError") return;
+        // What was known stays, but never under another question.
+        setState((old) => ({ answer: old.key === key ? old.answer : null, error, key }));
       }
     };
     read();

@@ -8,20 +8,24 @@ import { seconds } from "./words.js";
 const HUES = { worker: "orange", cluster: "purple", stage: "blue", trigger: "pink" };
 const KINDS = new Map();
 const used = { cyan: 400 };
-for (const kind of PHASES) {
-  const hue = HUES[kind.where] ?? "gray";
-  const own = kind.part === "code";
+for (const known of PHASES) {
+  const hue = HUES[known.where] ?? "gray";
+  const own = known.part === "code";
   if (own) HUES.stage = "cyan";
   else used[hue] = (used[hue] ?? 200) + 100;
   const shade = own ? "green-500" : `${hue}-${used[hue]}`;
-  KINDS.set(kind.name, { ...kind, colour: `var(--chakra-colors-${shade})` });
+  KINDS.set(known.name, { ...known, colour: `var(--chakra-colors-${shade})` });
 }
 
-export const isInside = (phase) => KINDS.get(phase).part !== null; // of the try's duration
-export const isOwn = (phase) => KINDS.get(phase).part === "code";
-export const placeOf = (phase) => KINDS.get(phase).where;
-export const meaningOf = (phase) => KINDS.get(phase).meaning;
-export const colourOf = (phase) => KINDS.get(phase).colour;
+// A page that was opened before an upgrade may not know a phase yet.
+const UNKNOWN = { part: "", where: "", meaning: "", colour: "var(--chakra-colors-gray-400)" };
+const kind = (phase) => KINDS.get(phase) ?? UNKNOWN;
+
+export const isInside = (phase) => kind(phase).part !== null; // of the try's duration
+export const isOwn = (phase) => kind(phase).part === "code";
+export const placeOf = (phase) => kind(phase).where;
+export const meaningOf = (phase) => kind(phase).meaning;
+export const colourOf = (phase) => kind(phase).colour;
 
 // One bar of phases, as wide as there is room.
 export function Bar({ parts, label, height = 22 }) {
