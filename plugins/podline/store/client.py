@@ -121,7 +121,7 @@ class Store:
                 # One request, not parts: S3 checks If-None-Match in it, and it is as fast.
                 obstore.put(client, key, view, mode="create", use_multipart=False)
             except FileNotFoundError:  # of a write, only the bucket can be missing
-                raise BucketMissing.of(self.connection) from None
+                raise self._no_bucket() from None
         if progress:
             progress(view.nbytes)
 
@@ -330,28 +330,29 @@ class Store:
         _refuse_fork()
         try:
             yield
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise BucketMissing.of(self.connection) from None
-            raise ObjectMissing(key) from None
-        except exceptions.AlreadyExistsError:
-            raise AlreadyExists(key) from None
-        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise AccessDenied.by(self.connection, _reason(error)) from None
-        except exceptions.BaseError as error:
-            raise self._other(error) from None
+        except (FileNotFoundError, exceptions.BaseError) as error:
+            raise self._explanation(key, error) from None
 
-    def _other(self, error: exceptions.BaseError) -> StoreError:
-        text = str(error)
+    def _explanation(self, key: str, error: Exception) -> StoreError:
+        text, store = str(error), str(self.connection)
+        if isinstance(error, exceptions.AlreadyExistsError):
+            return AlreadyExists(key)
+        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+            return AccessDenied.by(store, _reason(error))
         if "NoSuchBucket" in text:
-            return BucketMissing.of(self.connection)
+            return self._no_bucket()
+        if isinstance(error, FileNotFoundError):
+            return ObjectMissing(key)
         if any(code in text for code in DENIALS):
-            return AccessDenied.by(self.connection, _reason(error))
+            return AccessDenied.by(store, _reason(error))
         if "Server returned non-2xx status code: 5" in text:
-            return StoreUnavailable.failing(self.connection, _reason(error))
+            return StoreUnavailable.failing(store, _reason(error))
         if "HTTP error" in text:
-            return StoreUnavailable.silent(self.connection, _cause(error))
-        return StoreError(f"The store at {self.connection} failed: {_reason(error)}")
+            return StoreUnavailable.silent(store, _cause(error))
+        return StoreError(f"The store at {store} failed: {_reason(error)}")
+
+    def _no_bucket(self) -> BucketMissing:
+        return BucketMissing.of(self.connection.bucket, str(self.connection))
 
 
 def open_store(connection: StoreConnection | None = None) -> Store:

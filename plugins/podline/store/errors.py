@@ -1,13 +1,11 @@
-"""What can go wrong with the store, each named so that a caller can tell it from the others."""
+"""What can go wrong with the store, each named so that a caller can tell it from the others.
 
-from __future__ import annotations
+A store is named as `str` gives its connection.
+"""
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from podline.exceptions import PodlineError
-
-if TYPE_CHECKING:
-    from podline.store.connection import StoreConnection
 
 # What S3 calls a refusal of who asks, and what helps.
 DENIALS = {
@@ -28,7 +26,7 @@ class StoreUnavailable(StoreError):
     """Nothing answers at the store's address, or only that the store itself fails."""
 
     @classmethod
-    def silent(cls, store: StoreConnection, why: str) -> Self:
+    def silent(cls, store: str, why: str) -> Self:
         """Nothing answers."""
         return cls(
             f"The store at {store} does not answer: {why}. Start it (`podline store start` for the "
@@ -36,7 +34,7 @@ class StoreUnavailable(StoreError):
         )
 
     @classmethod
-    def failing(cls, store: StoreConnection, why: str) -> Self:
+    def failing(cls, store: str, why: str) -> Self:
         """It answers that it cannot do what is asked, with a status of 500 or more."""
         return cls(
             f"The store at {store} fails: {why}. Look into its log, and whether its disk is full, "
@@ -48,10 +46,10 @@ class BucketMissing(StoreError):
     """The bucket does not exist."""
 
     @classmethod
-    def of(cls, store: StoreConnection) -> Self:
-        """The bucket of this connection."""
+    def of(cls, bucket: str, store: str) -> Self:
+        """The bucket of that name."""
         return cls(
-            f"The bucket {store.bucket!r} does not exist at {store}: make it, or name another in "
+            f"The bucket {bucket!r} does not exist at {store}: make it, or name another in "
             "the connection's extra service_config.s3.bucket_name."
         )
 
@@ -60,7 +58,7 @@ class AccessDenied(StoreError):
     """The store does not accept the credentials, or they do not allow this."""
 
     @classmethod
-    def by(cls, store: StoreConnection, why: str) -> Self:
+    def by(cls, store: str, why: str) -> Self:
         """It was refused for `why`, in the store's words."""
         keys = "Check the connection's login (access key) and password (secret key)"
         fix = next((fix for code, fix in DENIALS.items() if code in why), keys)

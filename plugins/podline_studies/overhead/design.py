@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
 from podline.contract import Json
+from podline.settings import Backend
 from podline_studies.validation import DesignError, one_of, positive, refuse_too_many, some_of
 
 BASELINE = "notebook"  # the whole notebook in one process: what the others are compared with
-BACKENDS = (BASELINE, "process", "kubernetes", "stock")
+BACKENDS = (BASELINE, *(backend.value for backend in Backend), "stock")
 
 
 @dataclass(frozen=True)

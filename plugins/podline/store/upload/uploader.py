@@ -298,9 +298,9 @@ def _refusal(store: StoreConnection, key: str, answer: Answer) -> StoreError:
     if answer.status == 412:
         return AlreadyExists(key)
     if code == "NoSuchBucket":
-        return BucketMissing.of(store)
+        return BucketMissing.of(store.bucket, str(store))
     if answer.status in (401, 403) or code in DENIALS:
-        return AccessDenied.by(store, code or str(answer.status))
+        return AccessDenied.by(str(store), code or str(answer.status))
     if answer.status == 404 and not code:  # of a HEAD, which has no words
         return ObjectMissing(key)
     words = " ".join(filter(None, [str(answer.status), code, said])).rstrip(".")
@@ -329,7 +329,7 @@ class _Tries:
         self,
         why: str,
         moved: bool,
-        error: Callable[[StoreConnection, str], StoreUnavailable] = StoreUnavailable.silent,
+        error: Callable[[str, str], StoreUnavailable] = StoreUnavailable.silent,
     ) -> None:
         """Wait before the next attempt.
 
@@ -347,7 +347,7 @@ class _Tries:
             self.failing = self.failing or now
             self.patience = max(self.patience, _PATIENCE_LATER if moved else 0)
             if (passed := now - self.failing) > self.patience:
-                raise error(self.store, f"{why}, for {passed:.0f} s")
+                raise error(str(self.store), f"{why}, for {passed:.0f} s")
             first, longest = _BACKOFF
             wait = min(longest, first * 2**self.failures)
             self.failures += 1
