@@ -50,7 +50,11 @@ class LostTriggerMixin:
     """An operator that is told when a deferral failed: Airflow only raises, and calls nothing."""
 
     def trigger_lost(self, context: "Context") -> None:
-        """See to what the trigger should have seen to."""
+        """See to what the trigger should have seen to.
+
+        Raises:
+            NotImplementedError: the operator does not say how.
+        """
         raise NotImplementedError
 
     def resume_execution(

@@ -131,6 +131,9 @@ class StageBackend:
             event: the trigger's.
             log: takes the stage's output.
         """
+
+        Raises:
+            StageError: the stage ended without a result, could not start, or was not followed.
         raise NotImplementedError
 
     def abandon(self, where: "TryKey") -> None:
@@ -144,7 +147,11 @@ class StageBackend:
         """Note what can be known of the stage only when it has ended, for the record of its try."""
 
     def stop(self) -> None:
-        """End the stage, if it still runs."""
+        """End the stage, if it still runs.
+
+        Raises:
+            NotImplementedError: the backend does not say how.
+        """
         raise NotImplementedError
 
     def fail(self) -> None:
@@ -152,7 +159,11 @@ class StageBackend:
         self.stop()
 
     def close(self) -> None:
-        """See to the end of a stage that has nothing left to do."""
+        """See to the end of a stage that has nothing left to do.
+
+        Raises:
+            NotImplementedError: the backend does not say how.
+        """
         raise NotImplementedError
 
 

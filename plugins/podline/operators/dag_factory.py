@@ -174,4 +174,9 @@ class _Refuse(BaseOperator):
         self.text = text
 
     def execute(self, context: Any) -> None:
+        """Say what is wrong.
+
+        Raises:
+            NotebookError: always.
+        """
         raise NotebookError(self.text)

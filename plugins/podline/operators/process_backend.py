@@ -42,6 +42,16 @@ class ProcessBackend(StageBackend):
         self.moments = moments or Moments()
 
     def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:
+        """Run a stage in a process; see `StageBackend.run`.
+
+        Args:
+            task: what it is to do.
+            connection: of the store, for the process's environment.
+            log: takes its output, line by line.
+
+        Raises:
+            StageError: the process ended without a result.
+        """
         kills = _memory_kills()
         command = [sys.executable, "-m", "podline.runner"]
         self.moments.created = time.time()

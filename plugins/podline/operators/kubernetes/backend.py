@@ -66,6 +66,16 @@ class PodBackend(StageBackend):
         self._secret = ThreadPoolExecutor(1).submit(self._have_secret, connection)
 
     def run(self, task: StageTask, connection: "StoreConnection", log: Log) -> str:
+        """Run a stage in a pod, or follow the adopted one; see `StageBackend.run`.
+
+        Args:
+            task: what it is to do.
+            connection: of the store, for the pod's Secret.
+            log: takes its output, line by line.
+
+        Raises:
+            StageError: the pod cannot be made, cannot start, or ended without a result.
+        """
         if self.pod is None:
             self.create(task, connection)
         return self._follow(task, log)
@@ -174,6 +184,16 @@ class PodBackend(StageBackend):
     def leave(
         self, task: StageTask, connection: "StoreConnection", until: float | None
     ) -> Deferral:
+        """Make the pod, unless one was adopted, and leave it to a trigger.
+
+        Args:
+            task: what it is to do.
+            connection: of the store, for the pod's Secret.
+            until: when the task's timeout is over (epoch).
+
+        Raises:
+            StageError: the pod cannot be made.
+        """
         from podline.operators.kubernetes.triggers import StageTrigger
 
         if self.pod is None:
@@ -198,6 +218,11 @@ class PodBackend(StageBackend):
         return Deferral(trigger, limit)
 
     def finish(self, event: "PodEnd", log: Log) -> str:
+        """Go on where the trigger ended: read the pod's log, and find the result in it.
+
+        Raises:
+            StageError: there is none; the error says how the pod ended.
+        """
         self.pod = pod = {"metadata": {"name": event["pod"], "namespace": event["namespace"]}}
         seen = self.seen
         seen.moments = replace(seen.moments, **event["moments"])
@@ -229,7 +254,18 @@ class PodBackend(StageBackend):
     # --- the try before
 
     def adopt(self, task: StageTask, number: int, tries: int) -> StageTask | None:
-        # The pods of other earlier tries are deleted: nobody follows them any more.
+        """Take over the latest pod of an earlier try that does the same work.
+
+        The pods of other earlier tries are deleted: nobody follows them any more.
+
+        Args:
+            task: what this try would do.
+            number: of this try.
+            tries: how many Airflow allows.
+
+        Raises:
+            StageError: the cluster does not say which pods there are.
+        """
         try:
             earlier = self._pods_of(task.prefix, number)
         except failures() as error:
