@@ -126,11 +126,9 @@ class Aliases:
 
     def _read(self, name: str) -> tuple[Alias | None, str | None]:
         try:
-            found = self.store.get_version(keys.alias_key(self.model, name))
+            data, etag = self.store.get_version(keys.alias_key(self.model, name))
         except ObjectMissing:
             return None, None
-        assert found is not None  # no ETag was excluded
-        data, etag = found
         alias = Alias.from_json(bytes(data))
         return (alias if alias.version else None), etag
 

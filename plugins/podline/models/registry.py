@@ -320,11 +320,9 @@ class Model:
         """What stands in a manifest's place, and its ETag."""
         key = keys.manifest_key(self.name, number)
         try:
-            found = self.store.get_version(key)
+            data, etag = self.store.get_version(key)
         except ObjectMissing:
             return None, ""
-        assert found is not None
-        data, etag = found
         return manifests.read(key, bytes(data)), etag
 
     def _put(self, number: int, what: Manifest | Tombstone) -> None:

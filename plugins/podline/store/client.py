@@ -39,10 +39,11 @@ from podline.store.errors import (
 )
 
 if TYPE_CHECKING:  # obstore has these names for type checkers only
-    from obstore import GetOptions, ObjectMeta, PutMode
+    from obstore import ObjectMeta, PutMode
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
-    from podline.store.upload import Progress, Uploads
+    from podline.store.upload import Progress
+    from podline.store.upload.uploader import Uploader
 
 _MIB = 1024 * 1024
 _LARGE = 1 * _MIB
@@ -219,19 +220,15 @@ class Store:
         with self._explained(key):
             return memoryview(obstore.get(self._client, key).bytes())
 
-    def get_version(self, key: str, unless: str | None = None) -> tuple[memoryview, str] | None:
-        """The object's bytes and ETag; None where its ETag is still `unless`.
+    def get_version(self, key: str) -> tuple[memoryview, str]:
+        """The object's bytes and ETag.
 
         Raises:
             ObjectMissing: there is no such object.
         """
         with self._explained(key):
-            try:
-                options: GetOptions = {"if_none_match": unless} if unless else {}
-                result = obstore.get(self._client, key, options=options)
-                return memoryview(result.bytes()), result.meta["e_tag"] or ""
-            except exceptions.NotModifiedError:
-                return None
+            result = obstore.get(self._client, key)
+            return memoryview(result.bytes()), result.meta["e_tag"] or ""
 
     def download(self, key: str, path: Path) -> str:
         """Write the object to the file `path`, whole or not at all; returns its sha256 (hex).
@@ -292,7 +289,7 @@ class Store:
     # --- the clients -------------------------------------------------------------------------
 
     @cached_property
-    def _uploader(self) -> Uploads:
+    def _uploader(self) -> Uploader:
         """For large writes, where a connection's keys can sign them."""
         from podline.store.upload.uploader import Uploader
 

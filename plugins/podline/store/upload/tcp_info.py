@@ -14,7 +14,7 @@ from dataclasses import dataclass
 # struct tcp_info: 8 bytes of state, 24 numbers of 32 bits, 4 of 64, 6 of 32, 4 of 64, delivered.
 _INFO = struct.Struct("=8x24I4Q6I4QI")
 # Which of them.
-_MSS, _RTT, _CWND, _RETRANSMITTED = 2, 15, 18, 23
+_MSS, _RTT, _RETRANSMITTED = 2, 15, 23
 _MIN_RTT, _SENT, _DELIVERY, _DELIVERED = 31, 33, 34, 38
 _MAX_RATE = 47  # SO_MAX_PACING_RATE, which Python's socket does not name
 _POLL = 0.0005  # seconds
@@ -30,7 +30,7 @@ class TcpInfo:
     Attributes:
         rtt: the shortest round trip, in seconds; `rtt_now`: the latest, smoothed.
         sent: segments with data that were sent; `retransmitted`: of them, again.
-        cwnd: congestion window, in segments of `mss` bytes.
+        mss: bytes a segment.
         delivered: segments that arrived, as far as is known.
         delivery_rate: the latest, in bytes a second; 0: none is known.
         congestion: the algorithm's name.
@@ -40,7 +40,6 @@ class TcpInfo:
     rtt_now: float
     sent: int
     retransmitted: int
-    cwnd: int
     mss: int
     delivered: int
     delivery_rate: int
@@ -67,7 +66,6 @@ def read(connection: socket.socket) -> TcpInfo | None:
         rtt_now=numbers[_RTT] / 1e6,
         sent=numbers[_SENT],
         retransmitted=numbers[_RETRANSMITTED],
-        cwnd=numbers[_CWND],
         mss=numbers[_MSS],
         delivered=numbers[_DELIVERED],
         delivery_rate=numbers[_DELIVERY],

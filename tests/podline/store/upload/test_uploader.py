@@ -37,10 +37,11 @@ LARGE = random.Random(1).randbytes(18 * MIB)
 
 
 Handler = Callable[[http_connection.Wire, Callable[[], http_connection.Answer], Any], Any]
+Handle = Callable[[Handler], None]
 
 
 @pytest.fixture
-def handle(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler], None]:
+def handle(monkeypatch: pytest.MonkeyPatch) -> Handle:
     """Takes what handles requests: it gets the connection, what sends the request, and that."""
     real = http_connection.Wire.request
 
@@ -217,9 +218,7 @@ def test_a_connection_that_the_server_closed_is_made_anew(uploader: Uploader, st
     assert bytes(store.get("b")) == LARGE
 
 
-def test_an_answer_that_is_lost(
-    store: Store, uploader: Uploader, handle: Callable[[Handler], None]
-) -> None:
+def test_an_answer_that_is_lost(store: Store, uploader: Uploader, handle: Handle) -> None:
     """The request that is sent again finds the object that the first one made."""
     lost: list[int] = []
 
@@ -238,7 +237,7 @@ def test_an_answer_that_is_lost(
 
 @pytest.mark.parametrize("rival", [False, True], ids=["ours", "a rival's"])
 def test_an_answer_that_is_lost_after_the_parts(
-    store: Store, uploader: Uploader, handle: Callable[[Handler], None], rival: bool
+    store: Store, uploader: Uploader, handle: Handle, rival: bool
 ) -> None:
     """What is there is ours only if it is made of our parts; a rival's may have as many."""
     asked: list[str] = []
@@ -264,9 +263,7 @@ def test_an_answer_that_is_lost_after_the_parts(
     assert bytes(store.get("a")) == (LARGE[::-1] if rival else LARGE)
 
 
-def test_parts_that_are_cleaned_away(
-    store: Store, uploader: Uploader, handle: Callable[[Handler], None]
-) -> None:
+def test_parts_that_are_cleaned_away(store: Store, uploader: Uploader, handle: Handle) -> None:
     """The error is what the store said at last, not that there is no object of ours."""
     ends: list[str] = []
 
