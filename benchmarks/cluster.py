@@ -1,7 +1,5 @@
 """A namespace of a benchmark's own on the cluster that KUBECONFIG names, and the store in it."""
 
-import argparse
-import base64
 import json
 import os
 import tempfile
@@ -9,19 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.report import asked
 from podline import settings
-from podline.store import Store, StoreConnection
+from podline.operators.kubernetes.pods import CONNECT_SECONDS, lines
+from podline.store import Store, StoreConnectionError, in_cluster
 from tests.support.namespaces import connect, own_namespace
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
-
-_CONNECT_SECONDS = 5
-_STORE = "object-store"  # the store's Service; its connection is in the Secret of that name
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,11 @@ class Cluster:
             resource_version=version,
             watch=True,
             _preload_content=False,
-            _request_timeout=(_CONNECT_SECONDS, None),
+            _request_timeout=(CONNECT_SECONDS, None),
         )
-        rest = b""
-        for chunk in response.stream(amt=None, decode_content=False):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                event = json.loads(line)
-                yield event["type"], event["object"]
+        for line in lines(response.stream(amt=None, decode_content=False)):
+            event = json.loads(line)
+            yield event["type"], event["object"]
 
     def pods(self) -> list[str]:
         """The names of the pods that are there."""
@@ -66,7 +60,11 @@ def opened() -> Iterator[Cluster]:
     if core is None:
         needs = "a Kubernetes cluster with podline's images and store"
         raise SystemExit(f"This needs {needs}: set KUBECONFIG to the file that names it.")
-    connection = _store(core)
+    try:  # by the service's address: on the clock no name is looked up
+        connection = in_cluster.connection(settings.namespace())
+    except StoreConnectionError as error:
+        raise SystemExit(str(error)) from None
+    os.environ.update(connection.to_env())
     with own_namespace(core, "podline-bench") as name:
         variables = connection.to_env() | {
             "AIRFLOW__PODLINE__BACKEND": "kubernetes",
@@ -84,33 +82,10 @@ def main(measure: Callable[[int, Path, Cluster], None], doc: str | None, n: int,
         n: how often, if nothing else is said.
         what: is done so often.
     """
-    parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("-n", type=int, default=n, help=f"{what} ({n})")
-    given = parser.parse_args()
+    times = asked(doc, n, what)
     os.environ.pop("AIRFLOW_HOME", None)
     with tempfile.TemporaryDirectory() as name, opened() as there:
-        measure(given.n, Path(name), there)
-
-
-def _store(core: "CoreV1Api") -> StoreConnection:
-    """The connection of the cluster's store, by its service's address.
-
-    It is the same for pods and for this machine, and no name is looked up on the clock.
-    """
-    from kubernetes.client.exceptions import ApiException
-
-    home = settings.namespace()
-    try:
-        secret = core.read_namespaced_secret(f"{_STORE}-connection", home)
-        service = core.read_namespaced_service(_STORE, home)
-    except ApiException as error:
-        raise SystemExit(f"The cluster's namespace {home!r} has no store: {error.reason}") from None
-    for key, value in secret.data.items():
-        os.environ[key] = base64.b64decode(value).decode()
-    address = f"http://{service.spec.cluster_ip}:{service.spec.ports[0].port}"
-    connection = replace(StoreConnection.from_env(settings.store_conn_id()), endpoint_url=address)
-    os.environ.update(connection.to_env())  # the service's name is none here
-    return connection
+        measure(times, Path(name), there)
 
 
 class PodTimes(threading.Thread):

@@ -4,7 +4,6 @@ A process imports airflow.sdk and the pod operator first, as Airflow's DAG proce
 runs dags/notebook_pipelines_dag.py. One of the notebooks has 10 MB of outputs.
 """
 
-import argparse
 import base64
 import json
 import os
@@ -15,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import goal, print_last_line, summary
+from benchmarks.report import asked, goal, print_last_line, summary
 from tests.support.notebooks import code_cell, notebook_text
 
 ROOT = Path(__file__).parents[1]
@@ -118,9 +117,7 @@ def measure(folder: Path, home: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and print the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=12, help="processes (12)")
-    n = parser.parse_args().n
+    n = asked(__doc__, 12, "processes")
     with tempfile.TemporaryDirectory() as name:
         folder, home = Path(name) / "notebooks", Path(name) / "airflow"
         folder.mkdir()

@@ -5,7 +5,6 @@ The change is made in a copy of what the images are built from. The start is tha
 It needs a builder, and the cluster of KUBECONFIG with the images of `make images`.
 """
 
-import argparse
 import json
 import secrets
 import shutil
@@ -16,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import goal, print_last_line, summary
+from benchmarks.report import asked, goal, print_last_line, summary
 from podline import __version__
+from tests.support.namespaces import connect
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("podline-stage", "podline-stage-tensorflow")
@@ -60,10 +60,9 @@ def rebuilds(n: int) -> list[float]:
 
 def starts(image: str, n: int) -> list[float]:
     """Start the runner `n` times in a pod; returns the seconds of each."""
-    from kubernetes import client, config
-
-    config.load_kube_config()
-    core = client.CoreV1Api()
+    core = connect()
+    if core is None:
+        sys.exit("This needs a Kubernetes cluster: set KUBECONFIG to the file that names it.")
     container = {
         "name": "stage",
         "image": image,
@@ -90,9 +89,7 @@ def starts(image: str, n: int) -> list[float]:
 
 def main() -> None:
     """Measure, and print the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=10, help="rebuilds (10), twice as many starts")
-    n = parser.parse_args().n
+    n = asked(__doc__, 10, "rebuilds, twice as many starts")
     started: dict[str, Any] = {name: starts(f"{name}:{__version__}", 2 * n) for name in NAMES}
     built = rebuilds(n)
     for name, seconds in started.items():

@@ -9,7 +9,6 @@ cached file. A round runs both at both sizes, and every other round the plain pr
 - *memory*: the peak of a stage's process at 10× over that at 1×.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.report import goal, print_last_line, summary
+from benchmarks.report import asked, goal, print_last_line, summary
 from podline.compiler.compiler import check_notebook
 from podline.compiler.pipeline import Pipeline
 from podline.datasets import fetch
@@ -219,9 +218,7 @@ def _details(
 
 def main() -> None:
     """Measure, and print the last line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("-n", type=int, default=7, help="rounds (7)")
-    n = parser.parse_args().n
+    n = asked(__doc__, 7, "rounds")
     with tempfile.TemporaryDirectory() as name:
         report(n, measure(n, Path(name)))
 

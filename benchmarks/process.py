@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import goal, print_last_line, summary
-from benchmarks.runs import one_run
-from podline.phases import STAGE_PHASES
+from benchmarks.runs import one_run, process_times
 from podline.store import Store, seaweedfs
 from tests.support.airflow_server import running
 from tests.support.notebooks import code_cell, notebook_text
@@ -48,8 +47,7 @@ def measure(n: int, folder: Path, pages: bool) -> None:
         variables = connection.to_env() | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
         if not pages:
             variables["AIRFLOW__PODLINE__HTML"] = "never"
-        with running(folder / "airflow", variables) as airflow:
-            airflow.wait_for_dag(_NAME + "_baseline")
+        with running(folder / "airflow", variables, f"{_NAME}_baseline") as airflow:
             chains, baselines = [], []
             for number in range(n + 1):
                 chain = one_run(airflow, store, _NAME)
@@ -77,20 +75,13 @@ def _report(n: int, chains: list[dict[str, Any]], baselines: list[dict[str, Any]
     overheads = [_overhead(stage) for stage in stages]
     whole = [chain[f"stage_{STAGES}"]["end"] - chain["stage_1"]["start"] for chain in chains]
     found = summary(overheads)
-    phases = {
-        name: summary([stage["phases"].get(name, 0.0) for stage in stages])["median"]
-        for name in STAGE_PHASES
-    }
-    inside = [sum(stage["phases"].values()) for stage in stages]
-    around = [stage["duration"] - seconds for stage, seconds in zip(stages, inside, strict=True)]
     print(f"a stage's overhead: {found['median']:.3f} s in the median of {len(overheads)} stages")
     print_last_line(
         "process",
         n,
         {"stage_overhead_s": goal(found["median"], LIMIT)},
         stage_overhead_s=found,
-        stage_phases_s=phases,
-        around_the_process_s=summary(around),
+        **process_times(stages),
         five_stages_s=summary(whole),
         baseline_s=summary([run["notebook"]["duration"] for run in baselines]),
         samples=[round(value, 4) for value in overheads],

@@ -7,7 +7,6 @@
 - *painted*: in Chromium, from that answer to the painted waterfall.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks import cluster
-from benchmarks.report import goal, print_last_line, summary
+from benchmarks.report import asked, goal, print_last_line, summary
 from benchmarks.runs import trigger
 from podline.store import StoreConnection, seaweedfs
 from tests.support.airflow_server import Airflow, running
@@ -176,9 +175,7 @@ def _kinds(store: StoreConnection) -> Iterator[tuple[list[str], dict[str, str]]]
 
 def main() -> None:
     """Measure, and print the last line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("-n", type=int, default=12, help="samples of each (12)")
-    n = parser.parse_args().n
+    n = asked(__doc__, 12, "samples of each")
     os.environ.pop("AIRFLOW_HOME", None)
     with tempfile.TemporaryDirectory() as name, seaweedfs.running(Path(name) / "store") as store:
         found = _all(n, Path(name), store)

@@ -1,9 +1,24 @@
 """What the benchmarks share: summaries, goals and the last line."""
 
+import argparse
 import json
 import statistics
 from collections.abc import Sequence
 from typing import Any
+
+
+def asked(doc: str | None, n: int, what: str) -> int:
+    """How often the command line asks for.
+
+    Args:
+        doc: what the benchmark measures.
+        n: how often, if nothing is asked for.
+        what: is done so often.
+    """
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("-n", type=int, default=n, help=f"{what} ({n})")
+    times: int = parser.parse_args().n
+    return times
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:

@@ -1,10 +1,12 @@
 """Runs of a notebook's DAG, as its tasks and the stages' own results tell of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from benchmarks.report import summary
 from podline.contract import StageResult
+from podline.phases import STAGE_PHASES
 from podline.store import Store, keys
 from tests.support.airflow_server import Airflow
 from tests.support.notebooks import code_cell
@@ -43,16 +45,15 @@ def _why(airflow: Airflow, dag_id: str, run_id: str) -> str:
 
 
 def one_run(airflow: Airflow, store: Store, dag_id: str, seconds: float = 120) -> dict[str, Any]:
-    """Trigger a run; returns what `stage_times` says of each task, and the run's id as `run_id`."""
+    """Trigger a run; returns what `stage_times` says of each task."""
     run_id = trigger(airflow, dag_id, seconds)
     tasks = airflow.tasks(dag_id, run_id)
-    found: dict[str, Any] = {
+    return {
         name: stage_times(
             result_of(store, dag_id, run_id, name), task["start_date"], task["end_date"]
         )
         for name, task in tasks.items()
     }
-    return found | {"run_id": run_id}
 
 
 def stage_times(result: StageResult, start: str, end: str) -> dict[str, Any]:
@@ -64,9 +65,21 @@ def stage_times(result: StageResult, start: str, end: str) -> dict[str, Any]:
         "duration": last - first,
         "code": sum(cell.seconds for cell in result.cells),
         "phases": {phase.name: phase.seconds for phase in result.phases},
-        "process_start": result.started,
-        "nonce": result.nonce,
     }
+
+
+def process_times(stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The stages' phases in the median, and what is around their processes, for the last line.
+
+    Args:
+        stages: as `stage_times` tells of them.
+    """
+    around = [stage["duration"] - sum(stage["phases"].values()) for stage in stages]
+    phases = {
+        name: summary([stage["phases"].get(name, 0.0) for stage in stages])["median"]
+        for name in STAGE_PHASES
+    }
+    return {"stage_phases_s": phases, "around_the_process_s": summary(around)}
 
 
 def result_of(store: Store, dag_id: str, run_id: str, task_id: str) -> StageResult:

@@ -7,14 +7,12 @@ and the store.
 
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks import cluster
 from benchmarks.cluster import Cluster
 from benchmarks.report import goal, print_last_line, summary
-from benchmarks.runs import array_chain, one_run
-from podline.phases import STAGE_PHASES
+from benchmarks.runs import array_chain, one_run, process_times
 from tests.support.airflow_server import running
 from tests.support.notebooks import notebook_text
 
@@ -50,11 +48,6 @@ def _report(n: int, runs: list[dict[str, Any]]) -> None:
         for run in runs
         for before, after in pairwise(STAGES)
     ]
-    phases = {
-        name: round(median(stage["phases"].get(name, 0.0) for stage in stages), 4)
-        for name in STAGE_PHASES
-    }
-    around = [stage["duration"] - sum(stage["phases"].values()) for stage in stages]
     found = summary(seconds)
     print(f"{found['median']:.3f} s a stage in the median of {n} runs")
     print_last_line(
@@ -63,8 +56,7 @@ def _report(n: int, runs: list[dict[str, Any]]) -> None:
         {"stage_s": goal(found["median"], LIMIT)},
         stage_s=found,
         between_stages_s=summary(between),
-        around_the_process_s=summary(around),
-        stage_phases_s=phases,
+        **process_times(stages),
         samples=[round(value, 4) for value in seconds],
     )
 

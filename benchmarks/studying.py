@@ -1,5 +1,6 @@
 """A study's DAG under a real scheduler, followed until its end."""
 
+import argparse
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,22 @@ from tests.support.airflow_server import Airflow, running
 
 _PAGE = 100
 _OVER = ("success", "failed")
+
+
+def study_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options that every study has."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("preset", choices=["quick", "full"])
+    parser.add_argument("--name", help="of the study (a new one)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
+    return parser
+
+
+def new_name(preset: str) -> str:
+    """The name of a study that begins now."""
+    return f"{preset}-{time.strftime('%Y%m%dT%H%M%S')}"
 
 
 def run(

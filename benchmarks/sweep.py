@@ -3,7 +3,6 @@
 It goes on with a study of the same name. Its last line has the report's headline numbers.
 """
 
-import argparse
 import shutil
 import tempfile
 import time
@@ -22,19 +21,14 @@ _MINUTES = {"quick": 20.0}  # the issue's goal for a preset as it is
 
 def main() -> None:
     """Sweep, and print the report and the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("preset", choices=["quick", "full"])
-    parser.add_argument("--name", help="of the study (a new one)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = studying.study_parser(__doc__)
     parser.add_argument("--notebook", action="append", help="(household_power)")
     parser.add_argument("--data", type=int, action="append", help="a data size of one's own")
     parser.add_argument("--model", type=int, action="append", help="a model size of one's own")
-    parser.add_argument("--repeats", type=int)
     parser.add_argument("--backend", action="append", help="(all four)")
     parser.add_argument(
         "--join", nargs=2, metavar="STAGE", help="compare with a notebook that has these joined"
     )
-    parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     arguments = parser.parse_args()
     given = {
         "data": arguments.data,
@@ -45,7 +39,7 @@ def main() -> None:
     conf = {
         "preset": arguments.preset,
         "seed": arguments.seed,
-        "name": arguments.name or f"{arguments.preset}-{time.strftime('%Y%m%dT%H%M%S')}",
+        "name": arguments.name or studying.new_name(arguments.preset),
         "notebooks": arguments.notebook or ["household_power"],
         **{name: value for name, value in given.items() if value},
     }

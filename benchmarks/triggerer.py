@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.report import goal, print_last_line
 from podline.contract import RESULT_MARK
 from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
+from podline.operators.kubernetes.pods import lines
+from tests.support.namespaces import connect, own_namespace
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -43,15 +45,6 @@ _CLASSES = {
 _PODS_OF_A_NODE = 100
 _SLACK = 300.0  # seconds that events may take after the pods' ends
 _ROOT = Path(__file__).parents[1]
-
-
-def client() -> Any:
-    """A client of the cluster that KUBECONFIG names."""
-    from kubernetes import config
-    from kubernetes.client import CoreV1Api
-
-    config.load_kube_config()
-    return CoreV1Api()
 
 
 def need_nodes(api: Any, pods: int) -> list[str]:
@@ -78,17 +71,6 @@ def need_nodes(api: Any, pods: int) -> list[str]:
 
 def _nodes(api: Any) -> list[str]:
     return [node.metadata.name for node in api.list_node(label_selector="type=fake").items]
-
-
-@contextmanager
-def namespace(api: Any) -> Iterator[str]:
-    """A namespace of our own, which goes with all its pods."""
-    name = f"podline-triggerer-{secrets.token_hex(4)}"
-    api.create_namespace({"metadata": {"name": name}})
-    try:
-        yield name
-    finally:
-        api.delete_namespace(name)
 
 
 def pod(name: str, nonce: str, node: str, end: float) -> dict[str, Any]:
@@ -137,20 +119,18 @@ def watch_ends(space: str, version: str, names: set[str], result: "Connection") 
         names: the pods'.
         result: takes the times (epoch), by name.
     """
-    response = client().list_namespaced_pod(
+    api = connect()
+    assert api is not None
+    response = api.list_namespaced_pod(
         space, watch=True, resource_version=version, _preload_content=False
     )
     ends: dict[str, float] = {}
-    rest = b""
-    for chunk in response.stream(amt=None, decode_content=False):
-        now = time.time()
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if b'"phase":"Succeeded"' not in line:  # quicker than reading it as JSON
-                continue
-            found = re.search(rb'"name":"(stage-[0-9a-f]+)"', line)
-            if found and (name := found[1].decode()) in names:
-                ends.setdefault(name, now)
+    for line in lines(response.stream(amt=None, decode_content=False)):
+        if b'"phase":"Succeeded"' not in line:  # quicker than reading it as JSON
+            continue
+        found = re.search(rb'"name":"(stage-[0-9a-f]+)"', line)
+        if found and (name := found[1].decode()) in names:
+            ends.setdefault(name, time.time())
         if len(ends) == len(names):
             break
     result.send(ends)
@@ -237,7 +217,7 @@ def measure(api: Any, nodes: list[str], kind: str, n: int, home: str) -> dict[st
     end = time.time() + 40 + n / 20
     nonces = {f"stage-{secrets.token_hex(8)}": secrets.token_hex(8) for _ in range(n + 1)}
     first, *names = nonces
-    with namespace(api) as space:
+    with own_namespace(api, "podline-triggerer", "privileged") as space:
 
         def create(number: int, name: str, end: float) -> None:
             node = nodes[number % len(nodes)]
@@ -292,9 +272,8 @@ def main() -> None:
     parser.add_argument("--ours", type=int, nargs="*", default=[100, 500, 2000], help="pods")
     parser.add_argument("--stock", type=int, nargs="*", default=[100, 500], help="pods")
     sizes = parser.parse_args()
-    if not os.environ.get("KUBECONFIG"):
+    if (api := connect()) is None:
         raise SystemExit("bench-triggerer needs a Kubernetes: set KUBECONFIG")
-    api = client()
     nodes = need_nodes(api, max([*sizes.ours, *sizes.stock]))
     with tempfile.TemporaryDirectory() as home:
         ours = {n: measure(api, nodes, OURS, n, home) for n in sizes.ours}

@@ -4,10 +4,8 @@ Both are behind one delay link of this machine (root, Linux). It goes on with a 
 name. Its last line has the report's headline numbers.
 """
 
-import argparse
 import os
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,21 +31,16 @@ _IDLE = {
 
 def main() -> None:
     """Run the study, and print the report and the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("preset", choices=["quick", "full"])
-    parser.add_argument("--name", help="of the study (a new one)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = studying.study_parser(__doc__)
     parser.add_argument("--place", choices=["pod", "process"], default="pod")
     parser.add_argument("--client", dest="clients", action="append", help="(podline and boto3)")
     parser.add_argument("--size", dest="sizes", type=int, action="append", help="in bytes")
     parser.add_argument("--rtt", dest="rtts_ms", type=float, action="append", help="in ms")
     parser.add_argument("--model", dest="models", action="append", help="NAME/VERSION, published")
     parser.add_argument("--models-only", action="store_true", help="no random bytes")
-    parser.add_argument("--repeats", type=int)
     parser.add_argument("--pairs", type=int, help="of a batch (5)")
-    parser.add_argument("--hours", type=float, default=10.0, help="to wait for its end (10)")
     given = parser.parse_args()
-    given.name = given.name or f"{given.preset}-{time.strftime('%Y%m%dT%H%M%S')}"
+    given.name = given.name or studying.new_name(given.preset)
     if given.models_only:
         given.sizes = []
     kept = vars(given).items()
