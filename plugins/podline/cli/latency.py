@@ -93,20 +93,19 @@ def _usually(usual: Percentiles | None) -> str:
 def _tries(run: RunAnswer) -> Table:
     """A row a try: its phases, its sum, and what is not the user's own work."""
     tries = run.tries
-    table = make_table("seconds")
-    for name in (*tries.phases, "sum", "overhead"):
-        table.add_column(name, justify="right", no_wrap=True)
+    figures = (*tries.phases, "sum", "overhead")
+    table = make_table("seconds", *figures, whole=figures, right=figures)
     for row, task in enumerate(tries.task_id):
         known = {name: column.seconds[row] for name, column in tries.phases.items()}
         inside = {n: s for n, s in known.items() if s is not None and n not in OUTSIDE}
         whole = sum(inside.values())
         overhead = whole - sum(inside.get(name, 0.0) for name in run.own)
-        figures = ["–" if seconds is None else f"{seconds:.2f}" for seconds in known.values()]
+        shown = ["–" if seconds is None else f"{seconds:.2f}" for seconds in known.values()]
         index, number = tries.map_index[row], tries.try_number[row]
         mapped, again = index >= 0, number > 1
         name = f"{task}{f'[{index}]' if mapped else ''}{f' try {number}' if again else ''}"
         ends = [f"{whole:.2f}", f"{overhead:.2f}"] if inside else ["–", "–"]
-        table.add_row(name, *figures, *ends)
+        table.add_row(name, *shown, *ends)
     return table
 
 
@@ -117,11 +116,10 @@ def _print_history(console: Console, found: History) -> None:
     console.print(f"{found.runs} runs{_usually(found.seconds)}")
     if share := found.overhead_share:
         console.print(f"overhead: {share.p50:.0%} of the tries' time, in the median")
-    table = make_table("task", "phase", "median", "p10", "p90", "n")
-    for column in table.columns[2:]:
-        column.justify = "right"
+    figures = ("median", "p10", "p90", "n")
+    table = make_table("task", "phase", *figures, right=figures)
     for task, phase, usual in found.phases:
-        figures = [f"{seconds:.3f}" for seconds in (usual.p50, usual.p10, usual.p90)]
-        table.add_row(task, phase, *figures, str(usual.n))
+        seconds = [f"{value:.3f}" for value in (usual.p50, usual.p10, usual.p90)]
+        table.add_row(task, phase, *seconds, str(usual.n))
     console.print()
     print_table(console, table)

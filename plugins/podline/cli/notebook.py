@@ -12,10 +12,6 @@ from podline.exceptions import NotebookError, PodlineError
 from podline.store import run_history
 
 
-class OutputError(PodlineError):
-    """The file cannot be written there."""
-
-
 def join(
     notebook: Annotated[Path, typer.Argument(help="A notebook.")],
     first: Annotated[str, typer.Argument(help="A stage of it.")],
@@ -66,7 +62,7 @@ def fetch(
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+        raise PodlineError(f"{path} cannot be written: {error.strerror}") from None
     typer.echo(path)
 
 
@@ -83,5 +79,5 @@ def _default_path(what: list[str], key: str, suffix: str) -> Path:
     """A new file here, named after what was asked for."""
     path = Path("-".join(what[::2]) if len(what) == 3 else Path(key).name).with_suffix(suffix)
     if path.exists():
-        raise OutputError(f"{path} exists already: name the file to write with -o")
+        raise PodlineError(f"{path} exists already: name the file to write with -o")
     return path

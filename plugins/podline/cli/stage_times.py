@@ -32,14 +32,9 @@ class Row:
         return sum(self.phases.values())
 
     @property
-    def code(self) -> float:
-        """The time of the notebook's own cells."""
-        return sum(self.phases.get(name, 0.0) for name in OWN)
-
-    @property
     def overhead(self) -> float:
         """All but the notebook's own cells."""
-        return self.total - self.code
+        return self.total - sum(self.phases.get(name, 0.0) for name in OWN)
 
     @property
     def share(self) -> float:
@@ -72,13 +67,13 @@ def rows_of(results: Mapping[str, StageResult], seconds: Mapping[str, float]) ->
     return [row_of(result, seconds.get(stage), stage) for stage, result in results.items()]
 
 
-def total_of(rows: Iterable[Row], name: str = "total") -> Row:
+def total_of(rows: Iterable[Row]) -> Row:
     """Return the sum of rows, phase by phase, without cells."""
     phases: dict[str, float] = {}
     for row in rows:
         for phase, seconds in row.phases.items():
             phases[phase] = phases.get(phase, 0.0) + seconds
-    return Row(name, phases)
+    return Row("total", phases)
 
 
 def phase_names(rows: Sequence[Row]) -> list[str]:

@@ -99,9 +99,7 @@ def test_the_last_try_counts_and_earlier_ones_are_told(
     assert sorted(stages) == ["load", "part[0]", "part[1]"]
 
 
-def test_failures_and_missing_results_are_told(
-    podline: Podline, store: Store, ran: LocalRun, notebooks: Path
-) -> None:
+def test_failures_and_missing_results_are_told(podline: Podline, store: Store) -> None:
     where = TryKey("broken", "manual__1", "load", -1, 1, "a")
     store.put(where.key("executed-0.ipynb"), b"{}")
     store.put(where.key("executed-10.ipynb"), b"{}")

@@ -11,8 +11,9 @@ from podline.cli.stage_times import (
     total_of,
     wall_seconds,
 )
-from podline.contract import CellTime, Heap, Phase, StageResult
+from podline.contract import CellTime, Phase, StageResult
 from podline.phases import STAGE_PHASES
+from tests.support.latency import stage_result
 
 
 def result_of(stage: str, started: float = 0.0, **seconds: float) -> StageResult:
@@ -21,30 +22,15 @@ def result_of(stage: str, started: float = 0.0, **seconds: float) -> StageResult
     for name, length in seconds.items():
         phases.append(Phase(name, now, length))
         now += length
-    return StageResult(
-        stage=stage,
-        nonce="n",
-        plan_sha256="",
-        notebook_sha256="",
-        files={},
-        succeeded=True,
-        heap=Heap(),
-        phases=tuple(phases),
-        cells=(CellTime(3, 0.5, seconds.get("code", 0.0)),),
-        metrics={},
-        bytes_in=0,
-        bytes_out=0,
-        executed_notebook="",
-        peak_memory=0,
-        started=started,
-    )
+    cells = (CellTime(3, 0.5, seconds.get("code", 0.0)),)
+    return stage_result(tuple(phases), cells, stage=stage, started=started)
 
 
 def test_a_row_tells_code_from_overhead() -> None:
     row = row_of(result_of("train", boot=0.5, fetch=0.25, code=3.0, store=0.25))
     assert row.stage == "train"
     assert row.phases == {"boot": 0.5, "fetch": 0.25, "code": 3.0, "store": 0.25}
-    assert (row.total, row.code, row.overhead, row.share) == (4.0, 3.0, 1.0, 0.25)
+    assert (row.total, row.overhead, row.share) == (4.0, 1.0, 0.25)
     assert [cell.number for cell in row.cells] == [3]
 
 
