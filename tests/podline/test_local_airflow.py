@@ -14,6 +14,7 @@ import pytest
 
 from podline import local_airflow
 from podline.local_airflow import StandaloneError
+from tests.support.airflow_server import free_port
 
 pytestmark = pytest.mark.xdist_group("airflow")
 
@@ -27,9 +28,7 @@ sys.exit(local_airflow.serve(pathlib.Path(sys.argv[1]), say=functools.partial(pr
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
     """A free port, which Airflow is told to use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = int(probe.getsockname()[1])
+    number = free_port()
     monkeypatch.setenv("AIRFLOW__API__PORT", str(number))
     monkeypatch.setenv("AIRFLOW__API__HOST", "127.0.0.1")
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"http://localhost:{number}")

@@ -64,7 +64,7 @@ def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
 
 def orphan_record(left: LostTry) -> tuple[str, Record]:
     """Return the folder and the record of a try that only a pod is left of."""
-    where, _ = TryKey.parse(f"{left.seen.prefix}/pod")
+    where = TryKey.at(left.seen.prefix)
     about = _ids(where) | {"kind": "stage", "state": "failed", "partial": _ORPHAN, "end": None}
     return left.seen.prefix, Record.model_validate(about | _of_lost(left, time.time()))
 

@@ -24,7 +24,7 @@ def begin_stage(prefix: str, notebook: str, notebook_sha256: str) -> None:
     from podline.store.keys import TryKey
 
     global _stage
-    where, _ = TryKey.parse(f"{prefix}/")
+    where = TryKey.at(prefix)
     _stage = Lineage(
         dag_id=where.dag_id,
         run_id=where.run_id,

@@ -1,6 +1,7 @@
 """The seam between operators and the places where stages run: one module for each backend."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from podline.store.keys import TryKey
 
 # Where each is: a module with a function `open_backend`, which takes a `TryContext`.
-_MODULES = {
+_MODULES: dict[str, str] = {
     Backend.PROCESS: "podline.operators.process_backend",
     Backend.KUBERNETES: "podline.operators.kubernetes.backend",
 }
@@ -130,10 +131,10 @@ class StageBackend:
         Args:
             event: the trigger's.
             log: takes the stage's output.
-        """
 
         Raises:
             StageError: the stage ended without a result, could not start, or was not followed.
+        """
         raise NotImplementedError
 
     def abandon(self, where: "TryKey") -> None:
@@ -167,13 +168,28 @@ class StageBackend:
         raise NotImplementedError
 
 
+def stage_variables(conn_id: str) -> dict[str, str]:
+    """What the environment of each stage has, wherever it runs; `conn_id`: of the store."""
+    return {
+        "AIRFLOW__PODLINE__STORE_CONN_ID": conn_id,
+        "PYTHONUNBUFFERED": "1",
+        # All stages of a run agree on the hash of a text, as one process does.
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+    }
+
+
 def open_backend(name: str, wanted: TryContext) -> StageBackend:
     """The backend of that name, for one try.
 
     Raises:
         SettingError: there is none.
     """
-    backend: StageBackend = importlib.import_module(_MODULES[checked(name)]).open_backend(wanted)
+    if name not in _MODULES:
+        raise SettingError(
+            f"there is no backend {name!r}: set [podline] backend, or the DAG's parameter "
+            f"`backend`, to one of: {', '.join(_MODULES)}"
+        )
+    backend: StageBackend = importlib.import_module(_MODULES[name]).open_backend(wanted)
     return backend
 
 
@@ -186,18 +202,3 @@ def ending(backend: StageBackend) -> Iterator[None]:
         backend.fail()
         raise
     backend.close()
-
-
-def checked(name: str) -> Backend:
-    """The backend of that name.
-
-    Raises:
-        SettingError: there is none.
-    """
-    try:
-        return Backend(name)
-    except ValueError:
-        raise SettingError(
-            f"there is no backend {name!r}: set [podline] backend, or the DAG's parameter "
-            f"`backend`, to one of: {', '.join(Backend)}"
-        ) from None

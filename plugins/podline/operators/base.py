@@ -100,8 +100,8 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         inputs = self._inputs(context)
         where = TryKey.of(context["ti"])
         plan = self._plan(parameters, self._shipment(keys.run_of(where.prefix), inputs))
-        refs = [ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs]
-        return task_spec.make_task(plan, refs, where)
+        refs = tuple(ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs)
+        return StageTask(plan, refs, where.prefix, where.nonce)
 
     def _shipment(self, run: str, inputs: list[Input]) -> Shipment:
         """The version that the run began with; its first stage ships it."""
@@ -203,7 +203,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         adopted = backend.adopt(task, ti.try_number, ti.max_tries or 0)
         if adopted is None:
             return task
-        number = _try_of(adopted.prefix).try_number
+        number = TryKey.at(adopted.prefix).try_number
         self.log.info("adopted from try %s: its worker was lost", number)
         self.observed.moments.adopted, self.observed.adopted_from = time.time(), number
         return adopted
@@ -223,7 +223,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     def _end(self, context: "Context", run: Callable[[Log], str]) -> Reference:
         """Have the stage run to its end; `run` takes its output, and returns its result's hash."""
         assert self.backend is not None
-        where = _try_of(self.prefix)
+        where = TryKey.at(self.prefix)
         try:
             digest = run(partial(self.log.info, "%s"))
             result = task_spec.read_result(self.store, where, digest)
@@ -272,10 +272,6 @@ def _delta(seconds: float | None) -> timedelta | None:
 
 def _backend_name(context: "Context") -> str:
     return context["params"].get(BACKEND_PARAM) or settings.backend()
-
-
-def _try_of(prefix: str) -> TryKey:
-    return TryKey.parse(f"{prefix}/{RESULT}")[0]
 
 
 def _listed(given: Any) -> list[Any]:

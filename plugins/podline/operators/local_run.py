@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from podline.compiler.pipeline import Pipeline
-from podline.contract import ResultRef, StagePlan, StageResult
+from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.models import mlflow_tracking
 from podline.operators import task_spec
@@ -15,6 +15,8 @@ from podline.operators.process_backend import ProcessBackend
 from podline.operators.task_spec import Shipment, Values
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
+
+Log = Callable[[str, str], object]  # takes a stage's name and a line of its output
 
 
 @dataclass
@@ -32,16 +34,14 @@ class LocalRun:
     run_id: str = field(default_factory=lambda: f"local__{datetime.now(UTC).isoformat()}")
     results: dict[str, StageResult] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    _refs: dict[str, ResultRef] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        self._refs: dict[str, ResultRef] = {}
+    def run(self, log: Log, change: Callable[[StagePlan], StagePlan] = lambda plan: plan) -> None:
+        """Run all stages.
 
-    def run(
-        self,
-        log: Callable[[str, str], object],
-        change: Callable[[StagePlan], StagePlan] = lambda plan: plan,
-    ) -> None:
-        """Run all stages; `log` gets the stage and a line of its output.
+        Args:
+            log: takes their output.
+            change: gives the plan that is run instead of a stage's own.
 
         Raises:
             StageError: a stage failed; the others are not run.
@@ -52,7 +52,7 @@ class LocalRun:
             inputs = [self._refs[p] for p in stage.parents if p in stage.ancestors]
             self._run(stage.name, change(plan), inputs, log)
 
-    def run_baseline(self, log: Callable[[str, str], object]) -> None:
+    def run_baseline(self, log: Log) -> None:
         """Run the whole notebook in one kernel.
 
         Raises:
@@ -66,12 +66,9 @@ class LocalRun:
         run = keys.run_prefix(self.pipeline.name, self.run_id)
         return task_spec.ship(self.pipeline, self.store, run)
 
-    def _run(
-        self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Callable[[str, str], object]
-    ) -> None:
-        nonce = keys.new_nonce()
-        where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, nonce)
-        task = task_spec.make_task(plan, inputs, where)
+    def _run(self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Log) -> None:
+        where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, keys.new_nonce())
+        task = StageTask(plan, tuple(inputs), where.prefix, where.nonce)
         backend, start = ProcessBackend(), time.monotonic()
         with ending(backend):
             digest = backend.run(task, self.store.connection, lambda line: log(name, line))

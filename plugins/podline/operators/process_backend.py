@@ -15,7 +15,7 @@ from podline.compiler.tags import OF_PODS
 from podline.contract import StageTask
 from podline.exceptions import StageError
 from podline.latency.observations import Moments
-from podline.operators.backend import Log, StageBackend, TryContext
+from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
 from podline.operators.log_lines import Transcript, readable_lines
 from podline.store import StoreConnection
 
@@ -109,11 +109,8 @@ def environment(connection: StoreConnection) -> dict[str, str]:
         **ours,
         **settings,
         **connection.to_env(),
-        "AIRFLOW__PODLINE__STORE_CONN_ID": connection.conn_id,
+        **stage_variables(connection.conn_id),
         "PYTHONPATH": os.pathsep.join(path),
-        "PYTHONUNBUFFERED": "1",
-        # All stages of a run agree on the hash of a text, as one process does.
-        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
         # TensorFlow's notes about the processor would fill the log of each stage.
         "TF_CPP_MIN_LOG_LEVEL": ours.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }
@@ -158,12 +155,10 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 def _memory_kills() -> int:
     """How often the kernel killed a process of this control group for want of memory."""
-    try:
+    with contextlib.suppress(OSError, LookupError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             if line.startswith("0::"):
                 return _count_in(Path("/sys/fs/cgroup", line[3:].lstrip("/"), "memory.events"))
-    except (OSError, LookupError):
-        pass
     return _machine_kills()
 
 

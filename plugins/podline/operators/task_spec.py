@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from podline import settings
 from podline.compiler.attachments import attached_files, digest_of
 from podline.compiler.pipeline import Pipeline, Stage
-from podline.contract import Failure, ResultRef, StagePlan, StageResult, StageTask
+from podline.contract import Failure, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
@@ -97,17 +97,6 @@ def check_version(pipeline: Pipeline, shipment: Shipment, inputs: Sequence[Input
             "before this one ran another version of it, and a run never mixes two. fix: trigger a "
             "new run, or clear this one from its first stage on"
         )
-
-
-def make_task(plan: StagePlan, inputs: Sequence[ResultRef], where: TryKey) -> StageTask:
-    """Return the task of one try.
-
-    Args:
-        plan: the stage's.
-        inputs: the results of the stages that it waits for.
-        where: which try.
-    """
-    return StageTask(plan, tuple(inputs), where.prefix, where.nonce)
 
 
 def plan_stage(

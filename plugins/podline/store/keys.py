@@ -108,17 +108,21 @@ class TryKey:
         number, _, nonce = attempt.partition("-")
         return cls(dag_id, run_id, task_id, int(map_index), int(number), nonce), "/".join(name)
 
+    @classmethod
+    def at(cls, prefix: str) -> Self:
+        """The try whose folder `prefix` is.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return cls.parse(f"{prefix}/")[0]
+
 
 def new_nonce() -> str:
     """A word that no other try has."""
     import secrets  # none of a pod's business
 
     return secrets.token_hex(8)
-
-
-def nonce_of(prefix: str) -> str:
-    """The nonce of the try whose folder `prefix` is."""
-    return TryKey.parse(f"{prefix}/")[0].nonce
 
 
 def run_prefix(dag_id: str, run_id: str) -> str:

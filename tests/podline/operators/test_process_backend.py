@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from podline.contract import StageTask
+from podline.exceptions import StageError
 from podline.operators import process_backend
 from podline.operators.process_backend import ProcessBackend, environment
 from podline.store import StoreConnection
@@ -130,11 +131,8 @@ def test_stop_ends_a_child_that_does_not_mind(monkeypatch: pytest.MonkeyPatch) -
 def test_a_child_that_cannot_start_says_why(
     task: StageTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from podline.exceptions import StageError
-
-    monkeypatch.setattr(
-        process_backend, "environment", lambda connection: {"PYTHONPATH": "/nowhere"}
-    )
+    nowhere = {"PYTHONPATH": "/nowhere"}
+    monkeypatch.setattr(process_backend, "environment", lambda connection: nowhere)
     backend = ProcessBackend()
     lines: list[str] = []
     with pytest.raises(StageError) as caught:

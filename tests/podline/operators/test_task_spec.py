@@ -8,7 +8,7 @@ import pytest
 
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.pipeline import Pipeline
-from podline.contract import Phase, ResultRef, StageResult
+from podline.contract import Phase, ResultRef, StageResult, StageTask
 from podline.exceptions import NotebookError, StageError
 from podline.operators import task_spec
 from podline.store import Store, keys
@@ -115,7 +115,7 @@ def test_plans_are_of_the_shipped_version(pipeline: Pipeline, store: Store) -> N
 def _task(pipeline: Pipeline) -> Any:
     where = TryKey("example", "run 1", "s0", -1, 2, keys.new_nonce())
     plan = pipeline.plan(pipeline.stages[0], {}, {}, 0)
-    return task_spec.make_task(plan, [ResultRef("a", "k", "h")], where)
+    return StageTask(plan, (ResultRef("a", "k", "h"),), where.prefix, where.nonce)
 
 
 def test_each_try_has_a_folder_and_a_nonce_of_its_own(pipeline: Pipeline) -> None:

@@ -21,7 +21,7 @@ from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
 from podline.operators.log_lines import Stored, Transcript
-from podline.store.keys import TryKey, nonce_of
+from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
@@ -227,7 +227,7 @@ class PodBackend(StageBackend):
         seen = self.seen
         seen.moments = replace(seen.moments, **event["moments"])
         seen.status, seen.pod = PodTimes(**event["status"]), PodFacts(**event["facts"])
-        transcript = Transcript(event["stage"], nonce_of(event["prefix"]), log)
+        transcript = Transcript(event["stage"], TryKey.at(event["prefix"]).nonce, log)
         stored = Stored(*event["stored"]) if "stored" in event else None
         try:
             for line in pods.whole_log(self.client, pod) if event["started"] else ():

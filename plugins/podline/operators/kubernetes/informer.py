@@ -56,11 +56,15 @@ async def shared_informer(cluster: Cluster, namespace: str) -> AsyncIterator["Po
 
 
 class Place:
-    """Where one pod's news arrive."""
+    """Where one pod's news arrive.
+
+    Attributes:
+        news: is set when there are some.
+    """
 
     def __init__(self, informer: "PodInformer", name: str) -> None:
         self._informer, self._name = informer, name
-        self._news = asyncio.Event()
+        self.news = asyncio.Event()
 
     @property
     def seen(self) -> Seen | None:
@@ -83,17 +87,13 @@ class Place:
     async def _wait(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(None if math.isinf(seconds) else seconds):
-                await self._news.wait()
+                await self.news.wait()
         except TimeoutError:
             return False
-        self._news.clear()
+        self.news.clear()
         if self._informer.broken:
             raise StageError(self._informer.broken)
         return True
-
-    def tell(self) -> None:
-        """There are news."""
-        self._news.set()
 
 
 class PodInformer:
@@ -123,7 +123,7 @@ class PodInformer:
         """A place for the news of a pod, which exists or has existed."""
         place = self._places[name] = Place(self, name)
         if name in self.pods:
-            place.tell()
+            place.news.set()
         if self._task is None:
             self._start()
         try:
@@ -247,11 +247,11 @@ class PodInformer:
             return
         self.pods[name] = Seen(pod_status.outline(pod), gone)
         if place is not None:
-            place.tell()
+            place.news.set()
 
     def _tell_all(self) -> None:
         for place in self._places.values():
-            place.tell()
+            place.news.set()
 
     async def _ask(self, client: "CoreV1Api", **query: Any) -> "ClientResponse":
         answer = await client.list_namespaced_pod(

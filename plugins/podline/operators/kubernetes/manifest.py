@@ -6,7 +6,6 @@ cluster.
 """
 
 import math
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -18,9 +17,10 @@ from podline import settings
 from podline.airflow_compat import make_pod
 from podline.compiler.tags import StageSettings
 from podline.contract import StageTask
-from podline.operators.backend import TryContext
+from podline.operators.backend import TryContext, stage_variables
 from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
+from podline.store.connection import variable
 
 if TYPE_CHECKING:
     from podline.compiler.pipeline import Pipeline
@@ -154,14 +154,8 @@ def _environment(
         secret: name of the Secret with the store's connection.
     """
     conn_id = settings.store_conn_id()
-    connection = f"AIRFLOW_CONN_{conn_id.upper()}"
-    ours = {
-        "AIRFLOW__PODLINE__STORE_CONN_ID": conn_id,
-        "PYTHONUNBUFFERED": "1",
-        # All stages of a run agree on the hash of a text, as one process does.
-        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
-        **variables,
-    }
+    connection = variable(conn_id)
+    ours = {**stage_variables(conn_id), **variables}
     return [
         *(k8s.V1EnvVar(name=name, value=value) for name, value in ours.items()),
         _from_secret(connection, secret, connection),

@@ -1,7 +1,7 @@
 """The garbage collection of pods: it removes those that nobody follows any more."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,8 @@ def collect(
     Raises:
         ApiException: the cluster does not answer, or does not allow it.
     """
-    found = orphans(pods.list_pods(client, namespace), state_of, datetime.now(UTC), kept_for)
+    listed, now = pods.list_pods(client, namespace), datetime.now(UTC)
+    found = [pod for pod in listed if is_orphan(pod, state_of, now, kept_for)]
     for pod in found if not dry_run else ():
         if store is not None:
             _record(store, pod)
@@ -68,28 +69,22 @@ def _record(store: "Store", pod: Pod) -> None:
         _log.warning("what %s tells of its try is not kept: %s", pod["metadata"]["name"], error)
 
 
-def orphans(
-    listed: Iterable[Pod], state_of: States, now: datetime, kept_for: timedelta
-) -> list[Pod]:
-    """The pods that nobody follows.
+def is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) -> bool:
+    """Whether nobody follows a pod.
 
     Args:
-        listed: the pods that there are.
-        state_of: gives the state of a pod's task instance.
+        pod: of a stage.
+        state_of: gives the state of its task instance.
         now: the time.
         kept_for: how long the pod of a failed stage is kept.
     """
-    return [pod for pod in listed if _is_orphan(pod, state_of, now, kept_for)]
-
-
-def _is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) -> bool:
     about = pod["metadata"]
     age = now - datetime.fromisoformat(about["creationTimestamp"])
     if "deletionTimestamp" in about:
         return False
     if pods.is_over(pod):
         return age > kept_for
-    where, _ = TryKey.parse(f"{about['annotations'][pods.PREFIX]}/pod")
+    where = TryKey.at(about["annotations"][pods.PREFIX])
     return age > _YOUNG and state_of(where) not in FOLLOWED
 
 

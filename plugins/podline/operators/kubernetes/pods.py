@@ -50,9 +50,7 @@ def create_pod(client: "CoreV1Api", body: Pod) -> Pod:
     Raises:
         ApiException: it is refused.
     """
-    response = client.create_namespaced_pod(body["metadata"]["namespace"], body, **REQUEST)
-    pod: Pod = json.loads(response.data)
-    return pod
+    return _read(client.create_namespaced_pod(body["metadata"]["namespace"], body, **REQUEST))
 
 
 def read_pod(client: "CoreV1Api", about: Pod) -> Pod:
@@ -61,9 +59,7 @@ def read_pod(client: "CoreV1Api", about: Pod) -> Pod:
     Raises:
         ApiException: it is not there, or may not be read.
     """
-    response = client.read_namespaced_pod(*_place(about), **REQUEST)
-    pod: Pod = json.loads(response.data)
-    return pod
+    return _read(client.read_namespaced_pod(*_place(about), **REQUEST))
 
 
 def delete_pod(client: "CoreV1Api", pod: Pod) -> None:
@@ -133,6 +129,11 @@ def left_by(pod: Pod) -> LostTry:
         pod=pod_status.facts(pod),
     )
     return LostTry(number=int(notes[TRY]), start=float(notes[START]), seen=seen)
+
+
+def _read(answer: Any) -> Pod:
+    pod: Pod = json.loads(answer.data)
+    return pod
 
 
 def _place(pod: Pod) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.startup import Progress
 from podline.operators.log_lines import stored_in
-from podline.store.keys import nonce_of
+from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -169,7 +169,7 @@ class StageTrigger(BaseTrigger):
             progress.see(pod, time.time())
             self.status, self.facts = pod_status.times(pod), pod_status.facts(pod)
             how = pod_status.ended(pod)
-            if how and (stored := stored_in(how.message, nonce_of(self.prefix))):
+            if how and (stored := stored_in(how.message, TryKey.at(self.prefix).nonce)):
                 return {"stored": list(stored)}
             if pod_status.has_ended(pod):
                 return {"ended": pod}

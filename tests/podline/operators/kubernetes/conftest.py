@@ -93,7 +93,7 @@ class Pods:
         shipment = task_spec.ship(pipeline, self.store, "runs/pods/r")
         plan = task_spec.plan_stage(pipeline, stage, {}, shipment)
         backend: Any = operator._open_backend("kubernetes", context)
-        ran = Ran(task_spec.make_task(plan, [], where), backend)
+        ran = Ran(StageTask(plan, (), where.prefix, where.nonce), backend)
         backend.say = ran.said.append
         return ran
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,9 +248,7 @@ def test_a_store_that_goes_away(pods: Pods, relay: Relay) -> None:
     assert "does not answer" in ran.error
 
 
-def test_wrong_keys(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
+def test_wrong_keys(pods: Pods) -> None:
     ran = pods.prepare("x = 1")
     wrong = replace(pods.store.connection, secret_key="wrong")
     try:

@@ -27,7 +27,7 @@ def pod(minutes: float = 60, **about: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("state", sorted(pod_gc.FOLLOWED))
 def test_a_pod_whose_try_may_follow_it_stays(state: str) -> None:
-    assert pod_gc.orphans([pod()], lambda where: state, NOW, DAY) == []
+    assert not pod_gc.is_orphan(pod(), lambda where: state, NOW, DAY)
 
 
 @pytest.mark.parametrize("state", ["success", "failed", "skipped", "removed", None])
@@ -38,23 +38,24 @@ def test_a_pod_whose_try_is_over_goes(state: str | None) -> None:
         asked.append(where)
         return state
 
-    assert len(pod_gc.orphans([pod()], state_of, NOW, DAY)) == 1
+    assert pod_gc.is_orphan(pod(), state_of, NOW, DAY)
     assert asked == [WHERE]
 
 
 def test_a_try_that_just_ended_deletes_its_pod_itself() -> None:
-    assert pod_gc.orphans([pod(minutes=0.5)], lambda where: "success", NOW, DAY) == []
+    assert not pod_gc.is_orphan(pod(minutes=0.5), lambda where: "success", NOW, DAY)
 
 
 def test_what_is_being_deleted_is_left_alone() -> None:
     going = pod(deletionTimestamp="2026-01-01T23:59:59Z")
-    assert pod_gc.orphans([going], lambda where: None, NOW, DAY) == []
+    assert not pod_gc.is_orphan(going, lambda where: None, NOW, DAY)
 
 
 def test_kept_pods_are_kept_for_so_long() -> None:
     labels = {pods_module.KEPT_LABEL: "true"}
-    young, old = pod(minutes=60, labels=labels), pod(minutes=25 * 60, labels=labels)
-    assert pod_gc.orphans([young, old], lambda where: "failed", NOW, DAY) == [old]
+    for minutes, goes in ((60, False), (25 * 60, True)):
+        kept = pod(minutes=minutes, labels=labels)
+        assert pod_gc.is_orphan(kept, lambda where: "failed", NOW, DAY) == goes
 
 
 def test_states_by_way_of_a_task() -> None:
