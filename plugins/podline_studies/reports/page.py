@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from podline_studies.reports.sections import Section
+from podline_studies.reports.plotting import Drawing, draw
+from podline_studies.reports.sections import Picture, Section
 
 _PACKAGE = "podline_studies.reports"
 # What would be markup in Markdown; an underscore within a word is not.
@@ -42,33 +43,43 @@ class Report:
         return csv(self.tables[name])
 
 
-def to_html(
+def make(
     title: str,
     sections: Sequence[Section],
-    figures: Mapping[str, bytes],
-    tables: Mapping[str, pd.DataFrame],
-) -> str:
-    """Return a page; all text in it is escaped.
+    drawings: Mapping[str, Drawing],
+    tables: dict[str, pd.DataFrame],
+    last_line: dict[str, object],
+) -> Report:
+    """Make a report; all text in it is escaped.
 
     Args:
         title: of the page.
         sections: its parts.
-        figures: SVG by name.
+        drawings: those of its figures by name, which is also that of the table behind each.
         tables: those that a reader may take along, by name.
+        last_line: the report's.
     """
-    template = environment(_PACKAGE, autoescape=True).get_template("report.html")
-    return template.render(
-        title=title,
-        sections=sections,
-        figures={name: _data_url(svg, "image/svg+xml") for name, svg in figures.items()},
-        tables={name: _data_url(csv(of).encode(), "text/csv") for name, of in tables.items()},
+    shown = {one.name for part in sections for one in part.blocks if isinstance(one, Picture)}
+    figures = {
+        name + ("-narrow" if narrow else ""): draw(drawing, tables[name], narrow)
+        for name, drawing in drawings.items()
+        if name in shown
+        for narrow in (False, True)
+    }
+    html = environment(_PACKAGE, autoescape=True).get_template("report.html")
+    markdown = environment(_PACKAGE, finalize=escape_markdown).get_template("report.md")
+    return Report(
+        html=html.render(
+            title=title,
+            sections=sections,
+            figures={name: _data_url(svg, "image/svg+xml") for name, svg in figures.items()},
+            tables={name: _data_url(csv(of).encode(), "text/csv") for name, of in tables.items()},
+        ),
+        markdown=markdown.render(title=title, sections=sections),
+        figures=figures,
+        tables=tables,
+        last_line=last_line,
     )
-
-
-def to_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Return the same as Markdown, in which figures and tables are files beside it."""
-    template = environment(_PACKAGE, finalize=escape_markdown).get_template("report.md")
-    return template.render(title=title, sections=sections)
 
 
 def escape_markdown(text: object) -> str:

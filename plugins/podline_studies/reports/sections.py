@@ -65,8 +65,3 @@ class Section:
 
     title: str
     blocks: tuple[Block, ...] = ()
-
-    @classmethod
-    def of(cls, title: str, *blocks: Block | None) -> Section:
-        """Return a section without what there is not."""
-        return cls(title, tuple(block for block in blocks if block is not None))

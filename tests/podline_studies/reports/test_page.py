@@ -5,18 +5,16 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from podline_studies.reports.page import escape_markdown, to_html, to_markdown
+from podline_studies.reports.page import Report, escape_markdown, make
 from podline_studies.reports.sections import Grid, Paragraph, Picture, Points, Section
 
 EVIL = '<script>alert("1")</script> | a_b *c* [d](http://e)'
 SECTIONS = [
     Section("First", (Paragraph(EVIL), Points((EVIL,)))),
-    Section.of(
-        "Second", Grid(("name", EVIL), (("x", EVIL),), 1, "numbers"), None, Picture("seen", EVIL)
-    ),
+    Section("Second", (Grid(("name", EVIL), (("x", EVIL),), 1, "numbers"), Picture("seen", EVIL))),
 ]
-FIGURES = {"seen": b"<svg>wide</svg>", "seen-narrow": b"<svg>narrow</svg>"}
 TABLES = {"numbers": pd.DataFrame({"x": [1 / 3]}), "seen": pd.DataFrame({"y": [EVIL]})}
 
 
@@ -40,33 +38,46 @@ class Page(HTMLParser):
         self.text += data
 
 
+def draw(_: pd.DataFrame, narrow: bool) -> Figure:
+    return Figure(figsize=(1 + (not narrow), 1))
+
+
+def made(*sections: Section, title: str = "Title") -> Report:
+    return make(title, sections, {"seen": draw, "unseen": draw}, TABLES, {})
+
+
 def test_no_text_is_markup() -> None:
-    page = Page(to_html(EVIL, SECTIONS, FIGURES, TABLES))
+    page = Page(made(*SECTIONS, title=EVIL).html)
     assert "script" not in page.tags
     assert page.text.count(EVIL) == 7
 
 
 def test_a_page_needs_nothing_but_itself() -> None:
-    html = to_html("Title", SECTIONS, FIGURES, TABLES)
-    page = Page(html)
+    report = made(*SECTIONS)
+    page = Page(report.html)
     assert len(page.addresses) == 4
     assert all(address.startswith("data:") for address in page.addresses)
-    assert "default-src 'none'" in html
+    assert "default-src 'none'" in report.html
     contents = {base64.b64decode(address.partition(",")[2]) for address in page.addresses}
-    assert contents >= set(FIGURES.values())
+    assert contents >= set(report.figures.values())
     assert b"x\n0.333333333\n" in contents
+
+
+def test_figures_that_are_shown_are_drawn_wide_and_for_a_phone() -> None:
+    figures = made(*SECTIONS).figures
+    assert figures.keys() == {"seen", "seen-narrow"}
+    assert figures["seen"] != figures["seen-narrow"]
 
 
 def test_a_long_table_is_folded() -> None:
     rows = tuple((str(number), "1") for number in range(13))
-    long = to_html("T", [Section("S", (Grid(("a", "b"), rows),))], {}, {})
-    short = to_html("T", [Section("S", (Grid(("a", "b"), rows[:12]),))], {}, {})
+    long, short = (made(Section("S", (Grid(("a", "b"), of),))).html for of in (rows, rows[:12]))
     assert "<summary>13 rows</summary>" in long
     assert "<details>" not in short
 
 
 def test_markdown_says_the_same_and_links_its_figures() -> None:
-    text = to_markdown("Title", SECTIONS)
+    text = made(*SECTIONS).markdown
     safe = escape_markdown(EVIL)
     assert text.startswith("# Title\n")
     assert f"\n- {safe}\n" in text

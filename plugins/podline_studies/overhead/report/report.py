@@ -14,9 +14,7 @@ from podline_studies.overhead.frames import OverheadCircumstances
 from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import prose
 from podline_studies.reports.estimates import LEAST, Estimate
-from podline_studies.reports.page import Report, to_html, to_markdown
-from podline_studies.reports.plotting import draw
-from podline_studies.reports.sections import Picture, Section
+from podline_studies.reports.page import Report, make
 
 
 def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircumstances) -> Report:
@@ -32,41 +30,24 @@ def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircums
     """
     found = summarise(runs, stages, about)
     tables = make_tables(found)
-    sections = _sections(found, tables)
-    shown = {one.name for part in sections for one in part.blocks if isinstance(one, Picture)}
-    drawn = {
-        name + ("-narrow" if narrow else ""): draw(drawing, tables[name], narrow)
-        for name, drawing in FIGURES.items()
-        if name in shown
-        for narrow in (False, True)
-    }
-    title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
-    return Report(
-        html=to_html(title, sections, drawn, tables),
-        markdown=to_markdown(title, sections),
-        figures=drawn,
-        tables=tables,
-        last_line=last_line(found),
-    )
-
-
-def _sections(found: Summary, tables: dict[str, pd.DataFrame]) -> list[Section]:
-    stages = [
+    stages_by_pipeline = [
         (pipeline, row)
         for pipeline, rows in by_pipeline(tables.get("stages", found.stages))
         for _, row in rows.iterrows()
     ]
-    return prose.read(
+    sections = prose.read(
         __package__,
         "overhead.md",
         found=found,
         tables=tables,
         parts=PARTS,
-        stages=stages,
+        stages=stages_by_pipeline,
         stage_columns=STAGE_COLUMNS,
         advice=worth_joining(found.joins),
         least=LEAST,
     )
+    title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
+    return make(title, sections, FIGURES, tables, last_line(found))
 
 
 def last_line(found: Summary) -> dict[str, object]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +18,7 @@ from podline_studies.uploads.frames import COLUMNS, About
 SIDES = ("cluster", "machine")
 POINT = ["size", "what", "rtt", "client", "warm"]
 _COMPARED = ["seconds", "transfer_s", "commit_s", "share", "limit_s"]
+POWER = 0.9  # that equal stores are called equivalent; below it, "not shown" says little
 _HALF = 0.5  # of the link's limit: a machine that takes longer without the link is the limit
 
 
@@ -44,6 +47,10 @@ class Point:
     rtt: float
     client: str
     warm: bool
+
+    @property
+    def how(self) -> str:
+        return "warm" if self.warm else "cold"
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,18 @@ class Compared:
             return Verdict.EQUIVALENT
         return Verdict.DIFFERENT if of.different else Verdict.OPEN
 
+    @property
+    def unclear(self) -> bool:
+        """Whether equivalence is not shown, and hardly could have been."""
+        return any(
+            self.verdict(of) == Verdict.OPEN and of.power < POWER for of in self.tests.values()
+        )
+
+    @property
+    def answers_late(self) -> bool:
+        """Whether the whole differs, and the transfer does not."""
+        return self.verdict(self.whole) == Verdict.DIFFERENT != self.verdict(self.transfer)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -92,6 +111,42 @@ class Summary:
     uploads: pd.DataFrame
     pairs: pd.DataFrame
     compared: Sequence[Compared]
+
+    def verdicts(self, kind: str) -> Counter[str]:
+        """How many points have which verdict by one of their tests."""
+        return Counter(str(one.verdict(one.tests[kind])) for one in self.compared)
+
+    @property
+    def direct(self) -> list[Compared]:
+        """A point for each of what was uploaded without the link."""
+        return list({(one.point.what, one.point.client): one for one in self.compared}.values())
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long the machine takes without the link, at most.
+
+        Of points at which it is not the limit; 1 where that is not known.
+        """
+        ratios = (
+            one.alone["machine"] / one.alone["cluster"] for one in self.compared if not one.limited
+        )
+        return max((ratio for ratio in ratios if math.isfinite(ratio)), default=1.0)
+
+    @property
+    def batches(self) -> int:
+        """How many were measured."""
+        return len(self.uploads[["index", "sitting"]].drop_duplicates())
+
+    def known(self, column: str) -> list[Any]:
+        """The values that a column of the uploads has, in order."""
+        return sorted(set(self.uploads[column].dropna()))
+
+    @property
+    def links(self) -> list[tuple[float, pd.Series]]:
+        """Of each round trip that was asked for, medians of the link as it was found."""
+        measured = ["rtt", "link_rtt", "goodput", "late_p99_s", "busy"]
+        medians = self.uploads[measured].astype(float).groupby("rtt").median()
+        return [(float(str(rtt)), median) for rtt, median in medians.iterrows()]
 
 
 def summarise(uploads: pd.DataFrame, about: About) -> Summary:

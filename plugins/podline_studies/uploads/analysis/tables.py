@@ -9,8 +9,6 @@ import pandas as pd
 
 from podline_studies.uploads.analysis.points import Compared
 
-KINDS = {"whole": "the whole upload", "transfer": "until the last byte"}
-
 
 def ratios(compared: Sequence[Compared]) -> pd.DataFrame:
     """A row a point and kind: the ratio of cluster over machine with its intervals, and verdict."""

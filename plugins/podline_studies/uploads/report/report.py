@@ -1,21 +1,21 @@
-"""The upload study's report, from its frame."""
+"""The upload study's report, from its frame: its words are in templates/uploads.md."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
-from podline_studies.reports.equivalence import Equivalence
-from podline_studies.reports.page import Report, to_html, to_markdown
-from podline_studies.reports.plotting import Drawing, draw
+from podline_studies.reports import prose
+from podline_studies.reports.equivalence import MARGIN, Equivalence
+from podline_studies.reports.page import Report, make
+from podline_studies.reports.plotting import Drawing
 from podline_studies.uploads.analysis import tables
-from podline_studies.uploads.analysis.points import Summary, summarise
+from podline_studies.uploads.analysis.points import POWER, Summary, Verdict, summarise
 from podline_studies.uploads.frames import About
-from podline_studies.uploads.report import comparison_text, figures, methods_text
+from podline_studies.uploads.report import figures
 
 _FIGURES: dict[str, Drawing] = {
     drawing.__name__: drawing for drawing in (figures.times, figures.ratios, figures.shares)
@@ -33,24 +33,13 @@ def make_report(uploads: pd.DataFrame, about: About) -> Report:
         ValueError: a column is missing.
     """
     found = summarise(uploads, about)
-    shown = {name: getattr(tables, name)(found.compared) for name in _FIGURES}
-    all_tables = shown | {"uploads": found.uploads, "pairs": found.pairs}
-    drawn = {
-        name + ("-narrow" if narrow else ""): draw(drawing, shown[name], narrow)
-        for name, drawing in _FIGURES.items()
-        if len(shown[name])
-        for narrow in (False, True)
-    }
-    title = f"Uploads to a cluster and to a machine: {about.sweep}"
-    sections = (*comparison_text.sections(found), *methods_text.sections(found))
-    parts = [part for part in sections if part.blocks]
-    return Report(
-        html=to_html(title, parts, drawn, all_tables),
-        markdown=to_markdown(title, parts),
-        figures=drawn,
-        tables=all_tables,
-        last_line=last_line(found),
+    behind = {name: getattr(tables, name)(found.compared) for name in _FIGURES}
+    sections = prose.read(
+        __package__, "uploads.md", found=found, verdicts=[*Verdict], margin=MARGIN, power=POWER
     )
+    title = f"Uploads to a cluster and to a machine: {about.sweep}"
+    all_tables = behind | {"uploads": found.uploads, "pairs": found.pairs}
+    return make(title, sections, _FIGURES, all_tables, last_line(found))
 
 
 def last_line(found: Summary) -> dict[str, Any]:
@@ -59,10 +48,7 @@ def last_line(found: Summary) -> dict[str, Any]:
         "study": found.about.sweep,
         "uploads": len(found.uploads),
         "pairs": len(found.pairs),
-        "verdicts": {
-            kind: dict(Counter(str(one.verdict(one.tests[kind])) for one in found.compared))
-            for kind in tables.KINDS
-        },
+        "verdicts": {kind: dict(found.verdicts(kind)) for kind in ("whole", "transfer")},
         "points": [
             {
                 **asdict(one.point),
