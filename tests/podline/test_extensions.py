@@ -15,6 +15,7 @@ gone = no_such_package:app
 
 [podline.pages]
 greeting = extra.pages:add_pages
+sulking = extra.pages:refuse
 """
 FILES = {
     "extra-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n",
@@ -37,6 +38,8 @@ def add_pages(of_dag, of_all):
     @of_all.get("/greeting")
     def greeting() -> dict[str, str]:
         return {"greeting": "hello"}
+def refuse(of_dag, of_all):
+    raise RuntimeError("not today")
 """,
 }
 TOLD = "podline: the extension broken (extra.broken:app) does not load: RuntimeError: not today\n"
@@ -87,3 +90,4 @@ def test_pages_are_added() -> None:
     )
     done = python("-c", code)
     assert done.stdout.splitlines()[-1:] == ["['/greeting']"], done.stderr
+    assert "podline: the extension sulking does not load: RuntimeError: not today" in done.stderr

@@ -13,30 +13,34 @@ PROGRAM = [sys.executable, "-c"]
 WRITE = "from podline.store import open_store; open_store().put('a', b'1')"
 
 
+def no_folder() -> Path:
+    pytest.fail("the environment names a store, and nobody asks for the embedded one's folder")
+
+
 def test_the_command_has_a_store_while_it_runs(server_folder: Path) -> None:
-    assert environment.run([*PROGRAM, WRITE], server_folder) == 0
+    assert environment.run([*PROGRAM, WRITE], lambda: server_folder) == 0
     assert not seaweedfs.is_running(server_folder)
     with seaweedfs.running(server_folder) as connection:
         assert bytes(Store(connection).get("a")) == b"1"
 
 
-def test_exit_codes_are_handed_on(store: Store, tmp_path: Path) -> None:
-    assert environment.run([*PROGRAM, "raise SystemExit(3)"], tmp_path) == 3
-    assert environment.run(["sh", "-c", "kill -9 $$"], tmp_path) == 128 + 9
+@pytest.mark.usefixtures("store")
+def test_exit_codes_are_handed_on() -> None:
+    assert environment.run([*PROGRAM, "raise SystemExit(3)"], no_folder) == 3
+    assert environment.run(["sh", "-c", "kill -9 $$"], no_folder) == 128 + 9
     with pytest.raises(FileNotFoundError):
-        environment.run(["no-such-program"], tmp_path)
+        environment.run(["no-such-program"], no_folder)
 
 
-def test_a_store_that_is_configured_is_used(store: Store, server_folder: Path) -> None:
-    assert environment.run([*PROGRAM, WRITE], server_folder) == 0
+def test_a_store_that_is_configured_is_used(store: Store) -> None:
+    assert environment.run([*PROGRAM, WRITE], no_folder) == 0
     assert store.exists("a")
-    assert not server_folder.exists()
 
 
 def test_signals_reach_the_command_and_the_store_is_stopped(server_folder: Path) -> None:
     code = (
         "import pathlib, sys\nfrom podline.store import environment\n"
-        "sys.exit(environment.run(['sh', '-c', 'echo up; exec sleep 60'], pathlib.Path(sys.argv[1])))"
+        "sys.exit(environment.run(['sh', '-c', 'echo up; exec sleep 60'], lambda: pathlib.Path(sys.argv[1])))"
     )
     with subprocess.Popen(
         [*PROGRAM, code, str(server_folder)], stdout=subprocess.PIPE, text=True

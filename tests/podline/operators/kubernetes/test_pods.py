@@ -65,6 +65,14 @@ def test_the_latest_of_the_earlier_tries_is_adopted(monkeypatch: pytest.MonkeyPa
     assert {lost.seen.moments.execute for lost in backend.seen.lost} == {2.0}
 
 
+def test_a_pod_of_somebody_elses_run_harms_no_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = pod(1, "other")
+    del foreign["metadata"]["annotations"]["podline/try"]
+    client = Client(foreign, pod(1))
+    assert a_backend(client, monkeypatch).adopt(task(2), 2, 2) is not None
+    assert client.deleted == []
+
+
 def test_after_a_clear_none_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(pod(1), pod(2, **KEPT))
     assert a_backend(client, monkeypatch).adopt(task(3), 3, 3) is None
