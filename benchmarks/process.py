@@ -12,24 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import goal, print_last_line, summary
-from benchmarks.runs import one_run, process_times
+from benchmarks.runs import array_chain, one_run, process_times
 from podline.store import Store, seaweedfs
 from tests.support.airflow_server import running
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import notebook_text
 
-STAGES = 5
+STAGES = [f"stage_{number}" for number in range(2, 6)]  # the first one makes the array
 LIMIT = 0.7  # seconds of overhead a stage, without its imports: the issue's goal
 _NAME = "array_chain"
-
-
-def make_notebook(folder: Path) -> None:
-    """Write the notebook: each stage takes the array, changes it and hands it on."""
-    cells = [code_cell("import numpy as np", "imports")]
-    cells.append(code_cell("x = np.zeros(125_000)", "step:stage_1"))
-    for number in range(2, STAGES + 1):
-        cells.append(code_cell("x = x + 1", f"step:stage_{number}"))
-    cells.append(code_cell("assert x.sum() == 125_000 * 4", "step:check"))
-    (folder / f"{_NAME}.ipynb").write_text(notebook_text(cells))
 
 
 def measure(n: int, folder: Path, pages: bool) -> None:
@@ -40,7 +30,7 @@ def measure(n: int, folder: Path, pages: bool) -> None:
         folder: an empty one, for the notebook, the store and Airflow.
         pages: whether HTML pages are made meanwhile.
     """
-    make_notebook(folder)
+    (folder / f"{_NAME}.ipynb").write_text(notebook_text(array_chain(*STAGES)))
     with seaweedfs.running(folder / "store") as connection:
         store = Store(connection)
         store.ensure_bucket()
@@ -64,16 +54,15 @@ def _overhead(stage: dict[str, Any]) -> float:
 
 
 def _line(chain: dict[str, Any], baseline: dict[str, Any]) -> str:
-    overheads = [_overhead(chain[f"stage_{k}"]) for k in range(2, STAGES + 1)]
+    overheads = [_overhead(chain[name]) for name in STAGES]
     shown = " ".join(f"{value:.3f}" for value in overheads)
     return f"overhead of a stage {shown} s; baseline {baseline['notebook']['duration']:.3f} s"
 
 
 def _report(n: int, chains: list[dict[str, Any]], baselines: list[dict[str, Any]]) -> None:
-    later = [f"stage_{number}" for number in range(2, STAGES + 1)]
-    stages = [chain[name] for chain in chains for name in later]
+    stages = [chain[name] for chain in chains for name in STAGES]
     overheads = [_overhead(stage) for stage in stages]
-    whole = [chain[f"stage_{STAGES}"]["end"] - chain["stage_1"]["start"] for chain in chains]
+    whole = [chain[STAGES[-1]]["end"] - chain["make"]["start"] for chain in chains]
     found = summary(overheads)
     print(f"a stage's overhead: {found['median']:.3f} s in the median of {len(overheads)} stages")
     print_last_line(

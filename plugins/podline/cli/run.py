@@ -13,7 +13,7 @@ from podline.cli import run_report
 from podline.cli.console import make_console
 from podline.cli.lint import Notebook, compiled
 from podline.cli.run_report import Cells
-from podline.cli.stage_times import rows_of
+from podline.cli.stage_times import row_of
 from podline.cli.store import opened
 from podline.cli.values import read_parameters
 from podline.compiler.outline import outline
@@ -140,7 +140,8 @@ class _Progress:
 
 def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
     """Print the breakdown, the metrics and where the executed notebooks are."""
-    run_report.print_breakdown(console, rows_of(run.results, run.seconds), cells)
+    rows = [row_of(result, run.seconds.get(name), name) for name, result in run.results.items()]
+    run_report.print_breakdown(console, rows, cells)
     run_report.print_metrics(console, run_history.metrics_of(run.results.values()))
     for found in run_history.runs(run.store, run.pipeline.name, run.run_id):
         stages = dict.fromkeys([*run.results, *(attempt.stage for attempt in found.last_tries)])

@@ -1,6 +1,6 @@
 """Where the seconds of each stage went: the rows of a table, from what the stages measured."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from podline.contract import CellTime, StageResult
@@ -55,16 +55,6 @@ def row_of(result: StageResult, seconds: float | None = None, stage: str = "") -
     if seconds is not None:
         phases = {LAUNCH: seconds - sum(phases.values()), **phases}
     return Row(stage or result.stage, phases, result.cells)
-
-
-def rows_of(results: Mapping[str, StageResult], seconds: Mapping[str, float]) -> list[Row]:
-    """Return the rows of a run's stages.
-
-    Args:
-        results: the results by stage.
-        seconds: how long the caller waited for each, as far as known.
-    """
-    return [row_of(result, seconds.get(stage), stage) for stage, result in results.items()]
 
 
 def total_of(rows: Iterable[Row]) -> Row:

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -165,10 +166,8 @@ class Follower:
         """Have a connection for the log ready by the time that there is one."""
         from kubernetes.client import VersionApi
 
-        try:
+        with suppress(*pods.failures()):  # the watch will tell
             VersionApi(self.client.api_client).get_code(_request_timeout=(pods.CONNECT_SECONDS, 5))
-        except pods.failures():
-            pass  # the watch will tell
 
     def _keep(self, read: Callable[[Patience], None], trouble: str) -> None:
         """Read a stream again and again, until all is over."""

@@ -41,7 +41,7 @@ def signed_headers(
     given = {**headers, "x-amz-date": moment, "x-amz-content-sha256": payload}
     if connection.session_token:
         given["x-amz-security-token"] = connection.session_token
-    lower = {name.lower(): value.strip() for name, value in sorted(given.items(), key=_lower)}
+    lower = dict(sorted((name.lower(), value.strip()) for name, value in given.items()))
     names = ";".join(lower)
     lines = [f"{name}:{value}" for name, value in lower.items()]
     request = "\n".join([method, path, query_string(query), *lines, "", names, payload])
@@ -59,10 +59,6 @@ def query_string(query: Mapping[str, str]) -> str:
     """Parameters as they are signed and sent: sorted, each quoted."""
     quoted = {quote(name, safe="-_.~"): quote(value, safe="-_.~") for name, value in query.items()}
     return "&".join(f"{name}={value}" for name, value in sorted(quoted.items()))
-
-
-def _lower(item: tuple[str, str]) -> str:
-    return item[0].lower()
 
 
 def _key(connection: StoreConnection, scope: str) -> bytes:
