@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from podline import settings
 from podline.exceptions import PodlineError
 from podline.files import replacing
 from podline.signals import handled
@@ -37,6 +38,16 @@ _PATIENCE = {
 
 class StandaloneError(PodlineError):
     """Airflow does not start."""
+
+
+def default_home() -> Path:
+    """AIRFLOW_HOME, or a folder beside the store's data."""
+    return Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
+
+
+def password_file(home: Path) -> Path:
+    """The file with the passwords that `serve` made, by user."""
+    return home / "passwords.json"
 
 
 def serve(
@@ -83,7 +94,7 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
         **os.environ,
         **variables,
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(home)),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(home)),
         "PATH": path,
     }
     with log.open("wb") as output:
@@ -147,13 +158,9 @@ def _refuse_taken(port: int) -> None:
             ) from None
 
 
-def _password_file(home: Path) -> Path:
-    return home / "passwords.json"
-
-
 def _password(home: Path) -> str:
     """The password of the user admin, made once, in a file that only its owner can read."""
-    path = _password_file(home)
+    path = password_file(home)
     if not path.exists():
         with replacing(path) as part:
             part.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}))

@@ -7,14 +7,13 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from podline import settings
+from podline import local_airflow
 from podline.exceptions import PodlineError, SettingError
 
 Query = Mapping[str, str | int]
@@ -132,7 +131,7 @@ class Api:
 def _local_password(user: str) -> str:
     """The password that `make up` made, if there is one."""
     try:
-        home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
-        return str(json.loads((home / "passwords.json").read_text())[user])
+        path = local_airflow.password_file(local_airflow.default_home())
+        return str(json.loads(path.read_text())[user])
     except (OSError, ValueError, KeyError, SettingError):
         return ""

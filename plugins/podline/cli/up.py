@@ -1,7 +1,6 @@
 """`podline up`: Airflow and the store on this machine."""
 
 import os
-from pathlib import Path
 
 import typer
 
@@ -12,9 +11,9 @@ from podline.store import environment
 
 def command() -> None:
     """Run Airflow and the store on this machine, until Ctrl-C."""
-    home = Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
+    home = local_airflow.default_home().absolute()
     with environment.environment(embedded_folder) as variables:
-        code = local_airflow.serve(home.absolute(), {**_defaults(), **variables}, typer.echo)
+        code = local_airflow.serve(home, {**_defaults(), **variables}, typer.echo)
     raise typer.Exit(code)
 
 
