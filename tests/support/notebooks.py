@@ -1,7 +1,7 @@
 """Notebooks made of a few cells, for benchmarks and tests."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,12 @@ def notebook_text(
     listed = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, start=1)]
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata or {}, "cells": listed}
     return json.dumps(notebook)
+
+
+def write_cells(path: Path, *cells: Sequence[str]) -> Path:
+    """Write a notebook of cells, each its tags (separated by spaces) and its source."""
+    path.write_text(notebook_text(code_cell(source, *tags.split()) for tags, source in cells))
+    return path
 
 
 def write_notebook(folder: Path, name: str, cells: Mapping[str, str], **about: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from podline.cli import app
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import write_cells
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -59,8 +59,6 @@ def write(tmp_path: Path) -> Write:
     """Writes a notebook of cells, each its tags (separated by spaces) and its source."""
 
     def notebook(name: str, *cells: Sequence[str]) -> Path:
-        path = tmp_path / f"{name}.ipynb"
-        path.write_text(notebook_text(code_cell(source, *tags.split()) for tags, source in cells))
-        return path
+        return write_cells(tmp_path / f"{name}.ipynb", *cells)
 
     return notebook

@@ -4,9 +4,11 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from podline import __version__
 from podline.cli import lint
@@ -54,38 +56,36 @@ def test_this_machine_is_not_reached_through_a_proxy(
     assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "127.0.0.1,localhost,example.com"
 
 
-def raising(error: BaseException) -> object:
-    def fail(path: Path) -> Pipeline:
-        raise error
-
-    return fail
-
-
-def test_our_errors_are_one_line(
+@pytest.fixture
+def failing(
     podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        lint, "check_notebook", raising(PodlineError("the thing is wrong: mend it"))
-    )
-    result = podline("lint", write("a", ("step:a", "x = 1")))
+) -> Callable[[BaseException], Result]:
+    """Calls a command in which an error comes up."""
+
+    def call(error: BaseException) -> Result:
+        def fail(path: Path) -> Pipeline:
+            raise error
+
+        monkeypatch.setattr(lint, "check_notebook", fail)
+        return podline("lint", write("a", ("step:a", "x = 1")))
+
+    return call
+
+
+def test_our_errors_are_one_line(failing: Callable[[BaseException], Result]) -> None:
+    result = failing(PodlineError("the thing is wrong: mend it"))
     assert result.exit_code == 1
     assert result.stderr == "podline: error: the thing is wrong: mend it\n"
     assert result.stdout == ""
 
 
-def test_other_errors_keep_their_traceback(
-    podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lint, "check_notebook", raising(RuntimeError("a defect")))
+def test_other_errors_keep_their_traceback(failing: Callable[[BaseException], Result]) -> None:
     with pytest.raises(RuntimeError, match="a defect"):
-        podline("lint", write("a", ("step:a", "x = 1")))
+        failing(RuntimeError("a defect"))
 
 
-def test_ctrl_c_ends_with_130(
-    podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lint, "check_notebook", raising(KeyboardInterrupt()))
-    result = podline("lint", write("a", ("step:a", "x = 1")))
+def test_ctrl_c_ends_with_130(failing: Callable[[BaseException], Result]) -> None:
+    result = failing(KeyboardInterrupt())
     assert (result.exit_code, result.stderr) == (130, "podline: interrupted\n")
 
 

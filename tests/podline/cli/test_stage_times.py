@@ -6,7 +6,6 @@ from podline.cli.stage_times import (
     LAUNCH,
     phase_names,
     row_of,
-    rows_of,
     start_of,
     total_of,
     wall_seconds,
@@ -55,8 +54,8 @@ def test_the_phases_of_the_contract_keep_their_order() -> None:
 
 
 def test_totals_are_phase_by_phase() -> None:
-    results = {"a": result_of("a", boot=1.0, code=2.0), "b": result_of("b", boot=3.0, dump=1.0)}
-    rows = rows_of(results, {"a": 4.0})
+    first, second = result_of("a", boot=1.0, code=2.0), result_of("b", boot=3.0, dump=1.0)
+    rows = [row_of(first, seconds=4.0), row_of(second)]
     total = total_of(rows)
     assert total.phases == {LAUNCH: 1.0, "boot": 4.0, "code": 2.0, "dump": 1.0}
     assert total.total == sum(row.total for row in rows) == 8.0

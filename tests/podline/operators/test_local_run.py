@@ -8,13 +8,11 @@ from podline.compiler.compiler import compile_notebook
 from podline.exceptions import StageError
 from podline.operators.local_run import LocalRun
 from podline.store import Store
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import write_cells
 
 
 def notebook(folder: Path, *cells: tuple[str, str]) -> Path:
-    path = folder / "example.ipynb"
-    path.write_text(notebook_text(code_cell(source, *tags.split()) for tags, source in cells))
-    return path
+    return write_cells(folder / "example.ipynb", *cells)
 
 
 CELLS = (

@@ -14,15 +14,13 @@ from podline.operators import task_spec
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
 from tests.support.latency import stage_result
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import write_cells
 
 
 def notebook(folder: Path, *sources: str, parameters: str = "") -> Path:
     cells = [("parameters", parameters)] if parameters else []
     cells += [(f"step:s{number}", source) for number, source in enumerate(sources)]
-    path = folder / "example.ipynb"
-    path.write_text(notebook_text(code_cell(source, tag) for tag, source in cells))
-    return path
+    return write_cells(folder / "example.ipynb", *cells)
 
 
 RUN = keys.run_prefix("example", "r")

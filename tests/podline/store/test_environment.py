@@ -1,7 +1,8 @@
-"""A program runs with the configured store, or else with the embedded one."""
+"""A program runs with the configured store, or else with the embedded one.
 
-import signal
-import subprocess
+That signals reach it, and the store is stopped then: tests/podline/cli/test_store.py.
+"""
+
 import sys
 from pathlib import Path
 
@@ -35,18 +36,3 @@ def test_exit_codes_are_handed_on() -> None:
 def test_a_store_that_is_configured_is_used(store: Store) -> None:
     assert environment.run([*PROGRAM, WRITE], no_folder) == 0
     assert store.exists("a")
-
-
-def test_signals_reach_the_command_and_the_store_is_stopped(server_folder: Path) -> None:
-    code = (
-        "import pathlib, sys\nfrom podline.store import environment\n"
-        "sys.exit(environment.run(['sh', '-c', 'echo up; exec sleep 60'], lambda: pathlib.Path(sys.argv[1])))"
-    )
-    with subprocess.Popen(
-        [*PROGRAM, code, str(server_folder)], stdout=subprocess.PIPE, text=True
-    ) as outer:
-        assert outer.stdout
-        assert outer.stdout.readline() == "up\n"
-        outer.send_signal(signal.SIGTERM)
-        assert outer.wait(20) == 128 + signal.SIGTERM
-    assert not seaweedfs.is_running(server_folder)

@@ -285,18 +285,14 @@ def test_the_next_try_takes_the_pod_over(pods: Pods, after: float) -> None:
     assert pods.left() == []
 
 
-def test_not_after_a_clear(pods: Pods) -> None:
+@pytest.mark.parametrize(
+    ("source", "tries"), [("x = 1", 2), ("x = 2", 1)], ids=["after a clear", "of other work"]
+)
+def test_not_after_a_clear_nor_if_the_work_is_another(pods: Pods, source: str, tries: int) -> None:
     """A clear raises the number of tries."""
     lose(pods, "x = 1")
-    ran = pods.prepare("x = 1", try_number=2, max_tries=2)
-    assert ran.backend.adopt(ran.task, 2, 2) is None
-    assert pods.left() == []
-
-
-def test_not_if_the_work_is_another(pods: Pods) -> None:
-    lose(pods, "x = 1")
-    ran = pods.prepare("x = 2", try_number=2, max_tries=1)
-    assert ran.backend.adopt(ran.task, 2, 1) is None
+    ran = pods.prepare(source, try_number=2, max_tries=tries)
+    assert ran.backend.adopt(ran.task, 2, tries) is None
     assert pods.left() == []
 
 

@@ -1,5 +1,6 @@
 """The signature is AWS': its own published example, and a real server that accepts it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from podline.store import StoreConnection
@@ -33,8 +34,6 @@ def test_the_example_list_objects() -> None:
 
 
 def test_a_session_token_is_signed() -> None:
-    from dataclasses import replace
-
     found = signed_headers(replace(EXAMPLE, session_token="t"), "GET", "/", {}, {"Host": "h"})
     assert "x-amz-security-token" in found["Authorization"]
     assert found["x-amz-security-token"] == "t"
