@@ -37,18 +37,21 @@ def uploads(study: Name = "", folder: Folder = None, as_json: AsJson = False) ->
     _report("uploads", study, folder, as_json)
 
 
-def _report(kind: str, study: str, folder: Path | None, as_json: bool) -> None:
+def _report(kind_name: str, study: str, folder: Path | None, as_json: bool) -> None:
     import json
 
     from podline_studies.registry import kind_of
     from podline_studies.report_store import make, write
     from podline_studies.study import Study, studies
 
+    kind = kind_of(kind_name)
     with opened() as store:
         if not study:
-            _list(kind, studies(store, kind))
+            known = studies(store, kind.name)
+            none = f"The store has no study yet: trigger the DAG {kind.dag_id}."
+            typer.echo("\n".join(known) or none, err=not known)
             return
-        made = make(Study(store, kind_of(kind), study))
+        made = make(Study(store, kind, study))
     if folder is not None:
         write(made, folder)
         typer.echo(f"{folder / 'report.html'}")
@@ -84,13 +87,3 @@ def import_(file: Annotated[Path, typer.Argument(help="What was exported.")]) ->
     with opened() as store:
         study = archive.load(store, file)
     typer.echo(f"study {study.name}")
-
-
-def _list(kind: str, names: list[str]) -> None:
-    for name in names:
-        typer.echo(name)
-    if not names:
-        from podline_studies.registry import kind_of
-
-        where = kind_of(kind).dag_id
-        typer.echo(f"The store has no study yet: trigger the DAG {where}.", err=True)

@@ -1,6 +1,6 @@
 """What no design of a study can be."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from podline.exceptions import PodlineError
@@ -30,7 +30,7 @@ def refuse_too_many(many: int, things: str, fix: str) -> None:
         )
 
 
-def some_of(name: str, given: Collection[str], known: Iterable[str]) -> tuple[str, ...]:
+def some_of(name: str, given: Collection[str], known: Collection[str]) -> tuple[str, ...]:
     """Return a parameter's values, each once.
 
     Args:
@@ -41,13 +41,12 @@ def some_of(name: str, given: Collection[str], known: Iterable[str]) -> tuple[st
     Raises:
         DesignError: there are none, or one is unknown.
     """
-    known = list(known)
     if not given or not set(given) <= set(known):
         raise DesignError(f"{name} = {given!r}: give some of {', '.join(known)}")
     return tuple(dict.fromkeys(given))
 
 
-def one_of(name: str, given: str, known: Iterable[str]) -> str:
+def one_of(name: str, given: str, known: Collection[str]) -> str:
     """Return a parameter's value.
 
     Args:
@@ -58,7 +57,6 @@ def one_of(name: str, given: str, known: Iterable[str]) -> str:
     Raises:
         DesignError: it is unknown.
     """
-    known = list(known)
     if given not in known:
         raise DesignError(f"{name} = {given!r}: give one of {', '.join(known)}")
     return given

@@ -33,8 +33,15 @@ def study_page(dag_id: Id, study: Id) -> Response:
     Args:
         dag_id: the study's DAG.
         study: its name.
+
+    Raises:
+        PodlineError: there is none.
     """
-    return to_page(report(dag_id, study))
+    if kind := kind_of_dag(dag_id):
+        store = open_store()
+        with suppress(ObjectMissing, ValueError):
+            return to_page(bytes(store.get(Study(store, kind, study).key(FOLDER, HTML))))
+    raise PodlineError(f"the DAG {dag_id!r} has no report of a study {study!r}")
 
 
 def all_studies(user: GetUserDep) -> Response:
@@ -56,16 +63,3 @@ def reported(kind: Kind[Any, Any]) -> list[str]:
         return [name for name in names if store.exists(Study(store, kind, name).key(FOLDER, HTML))]
     except StoreError:
         return []
-
-
-def report(dag_id: str, name: str) -> bytes:
-    """The report of a study that a DAG measured, as HTML.
-
-    Raises:
-        PodlineError: there is none.
-    """
-    if kind := kind_of_dag(dag_id):
-        store = open_store()
-        with suppress(ObjectMissing, ValueError):
-            return bytes(store.get(Study(store, kind, name).key(FOLDER, HTML)))
-    raise PodlineError(f"the DAG {dag_id!r} has no report of a study {name!r}")

@@ -17,6 +17,8 @@ from podline_studies.overhead.frames import BYTES
 from podline_studies.overhead.measurement import PARTS
 from podline_studies.reports.estimates import Estimate
 
+Row = dict[str, object]
+
 # Where a stage's seconds go, of which the total is the sum.
 STAGE_COLUMNS = ["between", "kubernetes", "transfer", "libraries", "own", "rest", "total"]
 
@@ -35,15 +37,15 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "parts": parts(found.combinations),
         "stages": stages(found.stages),
         "stock": _with_intervals(_by_both_operators(found.pairs), "overhead_s", costs_of),
-        "operators": operators(found.operators),
+        "operators": pd.DataFrame(map(_operator, found.operators)),
         "costs": costs(found.costs),
         "residuals": _together([model.residuals for model in found.costs]),
         "held-out": found.held_out,
-        "predictions": predictions(found.forecasts),
-        "claims": hypotheses(found.hypotheses),
-        "joins": joins(found.joins),
-        "joined": joined(found.joined),
-        "failures": failures(found.failures),
+        "predictions": pd.DataFrame(map(_prediction, found.forecasts)),
+        "claims": pd.DataFrame(map(_hypothesis, found.hypotheses)),
+        "joins": pd.DataFrame(map(_join, found.joins)),
+        "joined": pd.DataFrame(map(_joined, found.joined)),
+        "failures": pd.DataFrame(map(_failure, found.failures)),
     }
     return {name: frame for name, frame in tables.items() if len(frame)}
 
@@ -52,9 +54,9 @@ def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def _row(of: Cell | Pipeline, **values: object) -> dict[str, object]:
+def _row(of: Cell | Pipeline, **values: object) -> Row:
     """A row with a column a value; an estimate's numbers have a column each."""
-    row: dict[str, object] = of._asdict()
+    row: Row = of._asdict()
     for name, value in values.items():
         if isinstance(value, Estimate):
             ends = ("median", "mean", "low", "high")
@@ -127,13 +129,10 @@ def _with_intervals(pairs: pd.DataFrame, value: str, costs_of: pd.DataFrame) -> 
     return rows.merge(found.rename(columns=ends), on=COMBINATION, how="left")
 
 
-def operators(found: Iterable[Saved]) -> pd.DataFrame:
-    """Return a row a combination: what podline's operator saves, in seconds and as a ratio."""
-    rows = []
-    for one in found:
-        row = _row(one.cell, n=one.saved.n, ours_s=one.ours, stock_s=one.stock)
-        rows.append(row | _row(one.cell, saved_s=one.saved, ratio=one.ratio))
-    return pd.DataFrame(rows)
+def _operator(one: Saved) -> Row:
+    """What podline's operator saves of a combination, in seconds and as a ratio."""
+    walls = {"ours_s": one.ours, "stock_s": one.stock}
+    return _row(one.cell, n=one.saved.n, **walls, saved_s=one.saved, ratio=one.ratio)
 
 
 def costs(models: Iterable[Costs]) -> pd.DataFrame:
@@ -150,52 +149,32 @@ def costs(models: Iterable[Costs]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def predictions(found: Iterable[Forecast]) -> pd.DataFrame:
-    """Return a row a size: the overhead's share, its interval, and that of a single run."""
-    rows = []
-    for one in found:
-        row = _row(one.cell, share=one.share.value, low=one.share.low, high=one.share.high)
-        rows.append(row | {"single_low": one.single.low, "single_high": one.single.high})
-    return pd.DataFrame(rows)
+def _prediction(one: Forecast) -> Row:
+    """The overhead's share at a size, its interval, and that of a single run."""
+    single = {"single_low": one.single.low, "single_high": one.single.high}
+    return _row(one.cell, share=one.share.value, low=one.share.low, high=one.share.high, **single)
 
 
-def hypotheses(found: Iterable[Hypothesis]) -> pd.DataFrame:
-    """Return a row a hypothesis and pipeline."""
-    return pd.DataFrame(
-        _row(
-            one.pipeline,
-            claim=one.name,
-            verdict=one.verdict.value,
-            n=one.effect.n,
-            effect=one.effect,
-            holding=one.holding,
-            combinations=one.combinations,
-            reason=one.reason,
-        )
-        for one in found
-    )
+def _hypothesis(one: Hypothesis) -> Row:
+    found = {"claim": one.name, "verdict": one.verdict.value, "n": one.effect.n}
+    shown_in = {"holding": one.holding, "combinations": one.combinations}
+    return _row(one.pipeline, **found, effect=one.effect, **shown_in, reason=one.reason)
 
 
-def joins(found: Iterable[Join]) -> pd.DataFrame:
-    """Return a row a pair of neighbouring stages and combination."""
-    rows = []
-    for one in found:
-        row = _row(one.cell, first=one.stages[0], second=one.stages[1], n=one.saving.n)
-        rows.append(row | _row(one.cell, saving_s=one.saving, own_s=one.own, advised=one.advised))
-    return pd.DataFrame(rows)
+def _join(one: Join) -> Row:
+    """Two neighbouring stages of a combination."""
+    which = {"first": one.stages[0], "second": one.stages[1], "n": one.saving.n}
+    return _row(one.cell, **which, saving_s=one.saving, own_s=one.own, advised=one.advised)
 
 
-def joined(found: Iterable[Joined]) -> pd.DataFrame:
-    """Return a row a combination of a join that was made."""
-    rows = []
-    for one in found:
-        row = _row(one.cell, joined=one.notebook, stages=" ".join(one.stages), n=one.measured.n)
-        if one.predicted:
-            row |= _row(one.cell, predicted_s=one.predicted)
-        rows.append(row | _row(one.cell, measured_s=one.measured, beside_code_s=one.beside_code))
-    return pd.DataFrame(rows)
+def _joined(one: Joined) -> Row:
+    """A join that was made, at a combination."""
+    which = {"joined": one.notebook, "stages": " ".join(one.stages), "n": one.measured.n}
+    predicted = {"predicted_s": one.predicted} if one.predicted else {}
+    measured = {"measured_s": one.measured, "beside_code_s": one.beside_code}
+    return _row(one.cell, **which, **predicted, **measured)
 
 
-def failures(found: Iterable[Failure]) -> pd.DataFrame:
-    """Return a row a combination of which runs failed."""
-    return pd.DataFrame(_row(one.cell, failed=one.runs, reason=one.reason) for one in found)
+def _failure(one: Failure) -> Row:
+    """A combination of which runs failed."""
+    return _row(one.cell, failed=one.runs, reason=one.reason)

@@ -44,8 +44,8 @@ class Probe(Json):
 class Prober:
     """Measures the link to a sink, over a connection that is kept."""
 
-    def __init__(self, address: str, port: int = PORT) -> None:
-        self.address, self.port = address, port
+    def __init__(self, address: str) -> None:
+        self.address = address
         self._warm: socket.socket | None = None
         self._data = memoryview(bytes(_MOST))
 
@@ -74,7 +74,7 @@ class Prober:
 
     def _connect_seconds(self) -> float:
         began = time.perf_counter()
-        with socket.create_connection((self.address, self.port), _SILENCE):
+        with socket.create_connection((self.address, PORT), _SILENCE):
             return time.perf_counter() - began
 
     def _goodput(self, rtt: float) -> float:
@@ -93,7 +93,7 @@ class Prober:
 
     def _send(self, size: int) -> float:
         if self._warm is None:
-            self._warm = socket.create_connection((self.address, self.port), _SILENCE)
+            self._warm = socket.create_connection((self.address, PORT), _SILENCE)
             self._warm.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         began = time.perf_counter()
         self._warm.sendall(sink.LENGTH.pack(size))
@@ -121,8 +121,6 @@ def check(spec: LinkSpec, found: Probe) -> None:
         )
 
 
-def sinking(
-    address: str = topology.SINK, port: int = PORT
-) -> contextlib.AbstractContextManager[None]:
+def sinking() -> contextlib.AbstractContextManager[None]:
     """A sink in the namespace behind the link."""
-    return running(sink.__name__, address, str(port), within=topology.inside())
+    return running(sink.__name__, topology.SINK, str(PORT), within=topology.inside())
