@@ -13,7 +13,7 @@ from podline_studies.uploads.batch import Measurement, Upload
 from podline_studies.uploads.delay_link.control import LinkStats
 from podline_studies.uploads.delay_link.probe import Probe
 from podline_studies.uploads.design import MB, Batch, Design, Point
-from podline_studies.uploads.frames import About, table
+from podline_studies.uploads.frames import UploadCircumstances, table
 
 CLUSTER, MACHINE = "podline_store", "vm_store"
 GOODPUT = 12e6  # bytes a second
@@ -98,8 +98,14 @@ _SESSION = {
 }
 
 
-def about(**changes: Any) -> About:
+def about(**changes: Any) -> UploadCircumstances:
     """What there is to say about it."""
     sessions = [{"session": number} | _SESSION for number in (1, 2)]
-    usual = {"sessions": sessions, "interruptions": [], "design": DESIGN, "failed": []}
-    return About("simulated", **(usual | changes))
+    usual: UploadCircumstances = {
+        "sweep": "simulated",
+        "sessions": sessions,
+        "interruptions": [],
+        "design": DESIGN,
+        "failed": [],
+    }
+    return usual | changes

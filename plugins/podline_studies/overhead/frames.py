@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TypedDict
 
@@ -42,8 +42,18 @@ class JoinMade(TypedDict):
 
 
 class OverheadCircumstances(Circumstances, total=False):
-    """How an overhead study was measured."""
+    """How an overhead study was measured.
 
+    Attributes:
+        design: its parameters by name.
+        planned: how much is to be measured.
+        failed: what failed or was disturbed.
+    """
+
+    seed: int
+    design: Mapping[str, object]
+    planned: int
+    failed: Sequence[object]
     joined: JoinMade | None
 
 

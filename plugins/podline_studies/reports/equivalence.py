@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-MARGIN = 0.10  # by which the ratio may differ from 1 either way
+MARGIN = 0.10  # the ratio may lie between 1 / (1 + MARGIN) and 1 + MARGIN
+_REACH = math.log1p(MARGIN)
 ERROR = 0.05  # probability of calling equivalent what is at the margin
 LEAST = 4  # pairs
 
@@ -32,7 +33,6 @@ class Equivalence:
         spread: the standard deviation of the ratio's logarithm within a session.
         p: of the two one-sided tests; None: too few pairs.
         power: the probability that equal ones, with pairs that spread so, are called equivalent.
-        margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
     """
 
     n: int
@@ -44,7 +44,6 @@ class Equivalence:
     spread: float = math.nan
     p: float | None = None
     power: float = 0.0
-    margin: float = MARGIN
 
     @property
     def equivalent(self) -> bool:
@@ -56,14 +55,13 @@ class Equivalence:
         """Whether it is shown that the ratio lies beyond the margin."""
         if self.low is None or self.high is None:
             return False
-        return self.low > 1 + self.margin or self.high < 1 / (1 + self.margin)
+        return self.low > 1 + MARGIN or self.high < 1 / (1 + MARGIN)
 
 
 def equivalence(
     first: Sequence[float],
     second: Sequence[float],
     sessions: Sequence[object],
-    margin: float = MARGIN,
 ) -> Equivalence:
     """Test whether two take as long.
 
@@ -71,7 +69,6 @@ def equivalence(
         first: times in seconds, pair by pair.
         second: of the other.
         sessions: the session of each pair.
-        margin: by which the ratio may differ.
 
     Raises:
         ValueError: they are not of one length, or a time is not positive.
@@ -85,7 +82,7 @@ def equivalence(
     free = len(logs) - (int(blocks.max()) + 1 if len(logs) else 0)
     mean = float(logs.mean()) if len(logs) else math.nan
     if len(logs) < LEAST or free < 1:
-        return Equivalence(len(logs), math.exp(mean), margin=margin)
+        return Equivalence(len(logs), math.exp(mean))
     spread = _spread(logs, blocks, free)
     error = spread / math.sqrt(len(logs))
     outer, inner = (float(stats.t.ppf(level, free)) * error for level in (0.975, 1 - ERROR))
@@ -97,9 +94,8 @@ def equivalence(
         inner_low=math.exp(mean - inner),
         inner_high=math.exp(mean + inner),
         spread=spread,
-        p=_p(mean, error, free, math.log1p(margin)),
-        power=_power(error, free, math.log1p(margin)),
-        margin=margin,
+        p=_p(mean, error, free),
+        power=_power(error, free),
     )
 
 
@@ -110,21 +106,21 @@ def _spread(logs: np.ndarray, blocks: np.ndarray, free: int) -> float:
     return math.sqrt(float(rest @ rest) / free)
 
 
-def _p(mean: float, error: float, free: int, margin: float) -> float:
+def _p(mean: float, error: float, free: int) -> float:
     """The greater of the two tests' p values."""
     if not error:
-        return 0.0 if abs(mean) < margin else 1.0
-    above = stats.t.sf((mean + margin) / error, free)
-    below = stats.t.cdf((mean - margin) / error, free)
+        return 0.0 if abs(mean) < _REACH else 1.0
+    above = stats.t.sf((mean + _REACH) / error, free)
+    below = stats.t.cdf((mean - _REACH) / error, free)
     return float(max(above, below))
 
 
-def _power(error: float, free: int, margin: float) -> float:
+def _power(error: float, free: int) -> float:
     """Of equal ones, with Student's t moved by the margin in the noncentral one's place.
 
     S.-C. Chow and J.-P. Liu, "Design and Analysis of Bioavailability and Bioequivalence Studies".
     """
     if not error:
         return 1.0
-    reached = stats.t.cdf(margin / error - stats.t.ppf(1 - ERROR, free), free)
+    reached = stats.t.cdf(_REACH / error - stats.t.ppf(1 - ERROR, free), free)
     return max(0.0, 2 * float(reached) - 1)

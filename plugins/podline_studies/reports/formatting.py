@@ -94,3 +94,8 @@ def listed(texts: Sequence[str]) -> str:
 def count(number: int, noun: str) -> str:
     """``1 run``, ``2 runs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def finite(value: float | None) -> float | None:
+    """A number as JSON can have it: to six digits behind the point; NaN becomes None."""
+    return round(value, 6) if value is not None and math.isfinite(value) else None

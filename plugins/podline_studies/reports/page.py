@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from podline_studies.reports.plotting import Drawing, draw
 from podline_studies.reports.sections import Picture, Section
@@ -97,11 +97,11 @@ def environment(package: str, **options: Any) -> Environment:
     """Return Jinja's environment for the templates of a package.
 
     Args:
-        package: that has them in its folder `templates`.
+        package: that has them in its folder `templates`, beside those of this one.
         options: of Jinja.
     """
     return Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(_PACKAGE)]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -51,19 +51,17 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def draw(drawing: Drawing, frame: pd.DataFrame, narrow: bool = False, form: str = "svg") -> bytes:
-    """Draw a figure; the same frame gives the same bytes, on any machine.
+def draw(drawing: Drawing, frame: pd.DataFrame, narrow: bool = False) -> bytes:
+    """Draw a figure as SVG; the same frame gives the same bytes, on any machine.
 
     Args:
         drawing: makes the figure of a frame, wide or narrow.
         frame: its data.
         narrow: for a phone.
-        form: ``svg`` or ``png``.
     """
     with sns.axes_style("whitegrid"), mpl.rc_context(_STYLE):
         file = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else None
-        drawing(rounded(frame), narrow).savefig(file, format=form, metadata=metadata, dpi=150)
+        drawing(rounded(frame), narrow).savefig(file, format="svg", metadata={"Date": None})
         return file.getvalue()
 
 
@@ -138,6 +136,11 @@ def mark(label: str, colour: Any, marker: str, line: Literal["", "-"] = "") -> L
         line: whether a line goes through it.
     """
     return Line2D([], [], color=colour, marker=marker, linestyle=line, label=label)
+
+
+def marks(labels: Iterable[str], line: Literal["", "-"] = "") -> list[Line2D]:
+    """Return entries of a legend by `mark`, in the order of `COLOURS` and `MARKERS`."""
+    return [mark(*look, line) for look in zip(labels, COLOURS, MARKERS, strict=False)]
 
 
 def ordered_looks(number: int) -> list[tuple[Any, str]]:

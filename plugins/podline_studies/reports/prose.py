@@ -25,7 +25,7 @@ _FORMS = {
         *(formatting.number, formatting.seconds, formatting.percent, formatting.size),
         *(formatting.milliseconds, formatting.data_bytes, formatting.estimate),
         *(formatting.interval, formatting.listed, formatting.count),
-        *(provenance.when, provenance.plain, provenance.versions, provenance.interruptions),
+        *(provenance.when, provenance.plain),
     )
 }
 

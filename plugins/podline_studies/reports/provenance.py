@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from podline_studies.machine import Machine
@@ -31,40 +31,11 @@ class Circumstances(TypedDict, total=False):
 
     Attributes:
         sweep: the study's name.
-        design: its parameters by name.
-        planned: how much is to be measured.
-        failed: what failed or was disturbed.
     """
 
     sweep: str
-    seed: int
-    design: Mapping[str, object]
-    planned: int
     sessions: Sequence[MeasuredSession]
     interruptions: Sequence[Interruption]
-    failed: Sequence[object]
-
-
-def versions(sessions: Sequence[MeasuredSession]) -> str:
-    """What ran, in each session."""
-    known = [dict(session.get("versions") or {}) for session in sessions]
-    if not any(known):
-        return "The versions of what ran are not known."
-    if all(versions == known[0] for versions in known):
-        return f"Versions: {plain(known[0])}."
-    each = (f"session {s.get('session')}: {plain(v)}" for s, v in zip(sessions, known, strict=True))
-    return f"Versions differ: {'; '.join(each)}."
-
-
-def interruptions(found: Sequence[Interruption]) -> Iterator[str]:
-    """When measuring was interrupted, and gone on with."""
-    if not found:
-        yield "There was no interruption."
-    for one in found:
-        yield (
-            f"Interrupted after {one['after']:,} measurements; session {one['session']} went on at "
-            f"{when(one['started'])}."
-        )
 
 
 def when(moment: float | None) -> str:

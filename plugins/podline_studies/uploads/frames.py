@@ -1,10 +1,9 @@
 """The upload study's measurements as a table, whose columns stand here alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podline_studies.reports.provenance import Interruption, MeasuredSession
+from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
 from podline_studies.uploads.batch import Measurement, Upload
 from podline_studies.uploads.design import Design
@@ -41,36 +40,23 @@ COLUMNS: dict[str, Callable[[Measurement, Upload], object]] = {
 }
 
 
-@dataclass(frozen=True)
-class About:
-    """What there is to say about a study beside its uploads.
+class UploadCircumstances(Circumstances):
+    """How an upload study was measured.
 
     Attributes:
-        sweep: its name.
-        sessions: number, machine, versions, start and end of each.
-        interruptions: after which it was gone on with.
         design: what was planned.
         failed: what failed or was disturbed.
     """
 
-    sweep: str
-    sessions: Sequence[MeasuredSession]
-    interruptions: Sequence[Interruption]
     design: Design
     failed: Sequence[Measurement]
 
 
-def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", About]:
-    """Return a study's uploads as a table, and what there is to say about it."""
+def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", UploadCircumstances]:
+    """Return a study's uploads as a table, and how it was measured."""
     measured, warm_ups = study.measurements(), study.warm_ups()
     told = circumstances(study, measured + warm_ups)
-    about = About(
-        sweep=study.name,
-        sessions=told["sessions"],
-        interruptions=told["interruptions"],
-        design=study.design(),
-        failed=study.discarded(),
-    )
+    about: UploadCircumstances = {**told, "design": study.design(), "failed": study.discarded()}
     return table(measured, warm_ups), about
 
 

@@ -1,6 +1,6 @@
 """A template's Markdown as sections: every block, and no value that makes one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -59,3 +59,42 @@ def test_numbers_have_their_forms(read: Read) -> None:
 def test_what_is_not_given_is_an_error(read: Read) -> None:
     with pytest.raises(UndefinedError, match="nothing"):
         read("{{ nothing }}")
+
+
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [
+        (({"python": "3.11"}, {"python": "3.11"}), "Versions: python 3.11."),
+        (
+            ({"python": "3.11"}, {"python": "3.12", "numpy": "2"}),
+            "Versions differ: session 1: python 3.11; session 2: python 3.12, numpy 2.",
+        ),
+        (({}, {}), "The versions of what ran are not known."),
+    ],
+)
+def test_what_ran_is_told_by_session_where_it_differs(
+    read: Read, versions: Sequence[dict[str, str]], told: str
+) -> None:
+    sessions = [{"session": 1, "versions": versions[0]}, {"session": 2, "versions": versions[1]}]
+    (section,) = read('{% include "sessions.md" %}', about={"sessions": sessions})
+    grid, paragraph = section.blocks
+    assert paragraph == Paragraph(told)
+    assert isinstance(grid, Grid)
+    assert grid.rows[1] == ("2", "–", "–", "–", "–", "–", "–")
+
+
+def test_runs_of_sessions_are_told_where_they_are_counted(read: Read) -> None:
+    about, text = {"sessions": [{"session": 3}]}, '{% include "sessions.md" %}'
+    (section,) = read(text, about=about, runs_in=lambda session: 7 * session)
+    grid = section.blocks[0]
+    assert isinstance(grid, Grid)
+    assert (grid.head[-1], grid.rows[0][-1], grid.words) == ("runs", "21", 4)
+    assert read(text, about={}) == []
+
+
+def test_interruptions_are_told(read: Read) -> None:
+    text, one = '{% include "interruptions.md" %}', {"after": 1200, "session": 2, "started": 0.0}
+    (section,) = read(text, about={"interruptions": [one]})
+    went_on = "session 2 went on at 1970-01-01 00:00 UTC."
+    assert section.blocks == (Points((f"Interrupted after 1,200 measurements; {went_on}",)),)
+    assert read(text, about={})[0].blocks == (Points(("There was no interruption.",)),)

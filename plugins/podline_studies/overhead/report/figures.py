@@ -20,6 +20,7 @@ from podline_studies.reports.plotting import (
     Drawing,
     legend,
     mark,
+    marks,
     ordered_looks,
     panels,
     round_percent,
@@ -48,12 +49,8 @@ def share(table: pd.DataFrame, narrow: bool) -> Figure:
         axes.axhline(1, color="0.3", linewidth=0.8)
         size_axis(axes, rows["data"])
         share_axis(axes, "y", rows[["share", "low", "high"]])
-    legend(
-        figure,
-        [mark(name, colour, marker, "-") for name, (colour, marker) in looks.items()],
-        narrow,
-        "model",
-    )
+    lines = [mark(name, colour, marker, "-") for name, (colour, marker) in looks.items()]
+    legend(figure, lines, narrow, "model")
     return figure
 
 
@@ -128,9 +125,7 @@ def stock(table: pd.DataFrame, narrow: bool) -> Figure:
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.grid(visible=False, axis="y")
-    legend(
-        figure, [mark(*look, "-") for look in zip(backends, COLOURS, MARKERS, strict=False)], narrow
-    )
+    legend(figure, marks(backends, "-"), narrow)
     return figure
 
 
@@ -153,8 +148,8 @@ def held_out(table: pd.DataFrame, narrow: bool) -> Figure:
         axes.axline((1, 1), (2, 2), color="0.3", linewidth=0.8)
         share_axis(axes, "x", rows[["share", "predicted", "low", "high"]])
         share_axis(axes, "y", rows[["share", "predicted", "low", "high"]])
-    marks = [mark(name, COLOURS[look], MARKERS[look]) for name, (_, look) in kinds.items()]
-    legend(figure, [*marks, Patch(color="0.75", label="95 % for one run")], narrow)
+    dots = [mark(name, COLOURS[look], MARKERS[look]) for name, (_, look) in kinds.items()]
+    legend(figure, [*dots, Patch(color="0.75", label="95 % for one run")], narrow)
     return figure
 
 
@@ -176,7 +171,7 @@ def residuals(table: pd.DataFrame, narrow: bool) -> Figure:
         size_axis(axes, rows["fitted_s"], measured=False)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: round_percent(share)))
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    legend(figure, [mark(*look) for look in zip(walls, COLOURS, MARKERS, strict=False)], narrow)
+    legend(figure, marks(walls), narrow)
     return figure
 
 
@@ -202,9 +197,5 @@ def _with_cells(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 FIGURES: dict[str, Drawing] = {
-    "share": share,
-    "parts": parts,
-    "stock": stock,
-    "residuals": residuals,
-    "held-out": held_out,
+    of.__name__.replace("_", "-"): of for of in (share, parts, stock, residuals, held_out)
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from podline_studies.overhead.analysis.join_advice import worth_joining
@@ -14,6 +12,7 @@ from podline_studies.overhead.frames import OverheadCircumstances
 from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import prose
 from podline_studies.reports.estimates import LEAST, Estimate
+from podline_studies.reports.formatting import finite
 from podline_studies.reports.page import Report, make
 
 
@@ -66,7 +65,10 @@ def last_line(found: Summary) -> dict[str, object]:
         "costs_s": [
             {
                 **one.pipeline._asdict(),
-                **{term: _finite(vars(one.overhead(term))) for term in one.terms},
+                **{
+                    term: {name: finite(end) for name, end in vars(one.overhead(term)).items()}
+                    for term in one.terms
+                },
             }
             for one in found.costs
         ],
@@ -85,11 +87,4 @@ def last_line(found: Summary) -> dict[str, object]:
 
 
 def _numbers(of: Estimate) -> dict[str, float | None]:
-    return _finite({"n": of.n, "mean": of.mean, "low": of.low, "high": of.high})
-
-
-def _finite(numbers: dict[str, float | None]) -> dict[str, float | None]:
-    return {
-        name: round(value, 6) if value is not None and math.isfinite(value) else None
-        for name, value in numbers.items()
-    }
+    return {name: finite(getattr(of, name)) for name in ("n", "mean", "low", "high")}

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from podline_studies.reports.equivalence import MARGIN, Equivalence, equivalence
+from podline_studies.reports.equivalence import Equivalence, equivalence
 from podline_studies.reports.estimates import Estimate, geometric
-from podline_studies.uploads.frames import COLUMNS, About
+from podline_studies.uploads.frames import COLUMNS, UploadCircumstances
 
 SIDES = ("cluster", "machine")
 POINT = ["size", "what", "rtt", "client", "warm"]
@@ -107,7 +107,7 @@ class Compared:
 class Summary:
     """What was found: the uploads that count, their pairs, and each point compared."""
 
-    about: About
+    about: UploadCircumstances
     uploads: pd.DataFrame
     pairs: pd.DataFrame
     compared: Sequence[Compared]
@@ -149,7 +149,7 @@ class Summary:
         return [(float(str(rtt)), median) for rtt, median in medians.iterrows()]
 
 
-def summarise(uploads: pd.DataFrame, about: About) -> Summary:
+def summarise(uploads: pd.DataFrame, about: UploadCircumstances) -> Summary:
     """Pair the uploads, and compare the stores at each point.
 
     Args:
@@ -160,7 +160,7 @@ def summarise(uploads: pd.DataFrame, about: About) -> Summary:
         ValueError: a column is missing, though there are rows.
     """
     counted = check_uploads(uploads)
-    sides = dict(zip(SIDES, about.design.stores, strict=True))
+    sides = dict(zip(SIDES, about["design"].stores, strict=True))
     pairs = _pair(counted, sides)
     return Summary(about, counted, pairs, _compare(counted, pairs, sides))
 
@@ -213,7 +213,7 @@ def _compared(point: Point, rows: pd.DataFrame, alone: dict[str, float]) -> Comp
         columns = [f"{column}_{side}" for side in SIDES]
         known = rows.dropna(subset=columns)
         first, second = (known[name].tolist() for name in columns)
-        return equivalence(first, second, known["sitting"].tolist(), MARGIN)
+        return equivalence(first, second, known["sitting"].tolist())
 
     return Compared(
         point=point,

@@ -7,17 +7,22 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from podline_studies.uploads.analysis.points import Compared
+from podline_studies.uploads.analysis.points import Compared, Summary
+
+
+def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
+    """Return all tables by name."""
+    shown = {of.__name__: of(found.compared) for of in (times, ratios, shares)}
+    return shown | {"uploads": found.uploads, "pairs": found.pairs}
 
 
 def ratios(compared: Sequence[Compared]) -> pd.DataFrame:
     """A row a point and kind: the ratio of cluster over machine with its intervals, and verdict."""
-    rows = [
+    return pd.DataFrame(
         asdict(one.point) | {"kind": kind} | asdict(of) | {"verdict": str(one.verdict(of))}
         for one in compared
         for kind, of in one.tests.items()
-    ]
-    return pd.DataFrame(rows).drop(columns="margin", errors="ignore")
+    )
 
 
 def times(compared: Sequence[Compared]) -> pd.DataFrame:

@@ -12,8 +12,10 @@ from podline_studies.reports.formatting import data_bytes, milliseconds
 from podline_studies.reports.plotting import (
     COLOURS,
     MARKERS,
+    Drawing,
     legend,
     mark,
+    marks,
     ordered_looks,
     panels,
     ratio_axis,
@@ -45,10 +47,10 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
                 axes.plot(of["size"], of["seconds"], line, color=colour, marker=marker, ms=4)
         axes.set_yscale("log")
         size_axis(axes, rows["size"])
-    marks = [
+    lines = [
         mark(milliseconds(rtt), colour, marker, "-") for rtt, (colour, marker) in looks.items()
     ]
-    legend(figure, [*marks, mark("machine: dotted", "0.3", "")], narrow, "round trip")
+    legend(figure, [*lines, mark("machine: dotted", "0.3", "")], narrow, "round trip")
     return figure
 
 
@@ -83,9 +85,9 @@ def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         ratio_axis(axes, table[["low", "high", "ratio"]], MARGIN)
-    marks = [mark(*look, "-") for look in zip(kinds, COLOURS, MARKERS, strict=False)]
-    marks.append(mark(f"hollow: {Verdict.LIMITED}", "0.3", ""))
-    legend(figure, [*marks, Patch(color=_BAND, label=f"within {round_percent(MARGIN)}")], narrow)
+    hollow = mark(f"hollow: {Verdict.LIMITED}", "0.3", "")
+    band = Patch(color=_BAND, label=f"within {round_percent(MARGIN)}")
+    legend(figure, [*marks(kinds, "-"), hollow, band], narrow)
     return figure
 
 
@@ -112,9 +114,7 @@ def shares(table: pd.DataFrame, narrow: bool) -> Figure:
         axes.set_ylim(0, 1.1)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: round_percent(share)))
         size_axis(axes, rows["size"])
-    legend(
-        figure, [mark(*one, "-") for one in zip(clients, COLOURS, MARKERS, strict=False)], narrow
-    )
+    legend(figure, marks(clients, "-"), narrow)
     return figure
 
 
@@ -125,3 +125,6 @@ def _names(rows: pd.DataFrame) -> list[str]:
 
 def _cells(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(_names(table.sort_values(["size", "rtt"]))))
+
+
+FIGURES: dict[str, Drawing] = {of.__name__: of for of in (times, ratios, shares)}
