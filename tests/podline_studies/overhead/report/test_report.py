@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from podline_studies.overhead.report import report as overhead
 from podline_studies.overhead.report.report import make_report
+from podline_studies.reports import page
 from podline_studies.reports.page import Report
 from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import about, simulate
@@ -24,7 +24,7 @@ BOTH = ("notebook", "kubernetes")
 @pytest.fixture
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what is said only, which is the same, and sooner, without the pictures."""
-    monkeypatch.setattr(overhead, "draw", lambda *of: b"<svg/>")
+    monkeypatch.setattr(page, "draw", lambda *of: b"<svg/>")
 
 
 @pytest.fixture(scope="module")
