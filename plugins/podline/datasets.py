@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 from podline import settings
 from podline.exceptions import PodlineError
-from podline.files import replacing
+from podline.files import digest_of, replacing
 from podline.models import lineage
 
 _MIB = 1024 * 1024
@@ -193,7 +193,7 @@ def verify(path: Path, name: str) -> Path:
         DatasetError: it is another table, or none; names both checksums.
     """
     dataset = _named(name)
-    found = _sha256(path)
+    found = digest_of(path)
     if found == dataset.sha256:
         return path
     try:
@@ -245,11 +245,6 @@ def _is_cached(path: Path, name: str) -> bool:
     except DatasetError as error:
         _log.warning("Fetching again: %s", error)
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def store_key(name: str) -> str:

@@ -13,7 +13,6 @@ a file's name attaches it for nothing, which costs no more than its bytes.
 """
 
 import ast
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -66,12 +65,6 @@ def attached_files(document: Document, limit: int) -> list[Path]:
             f"{largest.relative_to(folder)}. fix: read it from the store, or raise the setting"
         )
     return sorted(found)
-
-
-def digest_of(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[Path]) -> None:

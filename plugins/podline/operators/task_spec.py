@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from podline import settings
-from podline.compiler.attachments import attached_files, digest_of
+from podline.compiler.attachments import attached_files
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.contract import Failure, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
+from podline.files import digest_of
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
 

@@ -1,13 +1,12 @@
 """Which files beside a notebook are shipped with it."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from podline.compiler.attachments import attached_files, digest_of
+from podline.compiler.attachments import attached_files
 from podline.compiler.notebook import read_document
 from podline.exceptions import NotebookError
 
@@ -113,7 +112,3 @@ def test_too_much_is_refused_by_name(folder: Path) -> None:
         shipped(folder, "open('data.csv'), open('data/one.csv')", limit=100)
     assert "have 101 bytes" in str(caught.value)
     assert "the largest is data.csv" in str(caught.value)
-
-
-def test_digest(folder: Path) -> None:
-    assert digest_of(folder / "data.csv") == hashlib.sha256(b"a\n1\n").hexdigest()
