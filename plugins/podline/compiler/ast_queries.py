@@ -97,8 +97,7 @@ def names_in_text(node: ast.AST) -> list[str]:
 
     An address such as `me@example.com` has none: a name's `@` follows no letter.
     """
-    inside = [node] if isinstance(node, ast.Constant) else ast.walk(node)
-    texts = [inner.value for inner in inside if isinstance(inner, ast.Constant)]
+    texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
     found = [re.findall(r"(?<![\w@])@([^\W\d]\w*)", t) for t in texts if isinstance(t, str)]
     return [name for names in found for name in names]
 
@@ -159,9 +158,7 @@ def children_of(node: ast.AST) -> Iterator[ast.AST]:
         if isinstance(value, ast.AST):
             yield value
         elif value and type(value) is list:
-            for child in value:
-                if isinstance(child, ast.AST):
-                    yield child
+            yield from [child for child in value if isinstance(child, ast.AST)]
 
 
 def always_true(test: ast.expr) -> bool:

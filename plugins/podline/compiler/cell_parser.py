@@ -156,9 +156,7 @@ def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[
         if name == "timeit":
             body = _as_function(body)
         if name == "capture":
-            output = next((word for word in line.split() if not word.startswith("-")), None)
-            if output:
-                body.append(_bind(output))
+            body += [_bind(word) for word in line.split() if not word.startswith("-")][:1]
     else:  # the body is no Python, and IPython puts names into the first line only
         body = [_read_expansions(line)]
         taken = re.search(r"--out[= ](\w+)", line)
@@ -229,12 +227,11 @@ def magic_call(node: ast.AST) -> Magic | None:
 
 
 def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
-    problems = []
-    for node in walk_all(body):
-        found = magic_call(node)
-        if found and found.name in _UNSUPPORTED:
-            problems.append(_unsupported(cell, found.name, getattr(node, "lineno", None)))
-    return problems
+    return [
+        _unsupported(cell, found.name, getattr(node, "lineno", None))
+        for node in walk_all(body)
+        if (found := magic_call(node)) and found.name in _UNSUPPORTED
+    ]
 
 
 def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:

@@ -14,6 +14,7 @@ compiler goes on: a user gets all errors of a notebook at once.
 """
 
 import ast
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -45,7 +46,7 @@ from podline.compiler.preamble import (
     note_modules,
 )
 from podline.compiler.stage_graph import link
-from podline.compiler.tags import CellTags, StageSettings, TagProblem, parse_defaults, parse_tags
+from podline.compiler.tags import CellTags, StageSettings, parse_defaults, parse_tags
 from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
 
@@ -124,7 +125,8 @@ class _Compiler:
                 self.notes.add(problem.message, problem.fix, cell, severity=problem.severity)
             if tags.kind == "skip":
                 continue
-            if tags.stage is None and not self.stages and _has_errors(problems):
+            broken = any(problem.severity == ERROR for problem in problems)
+            if broken and tags.stage is None and not self.stages:
                 # A stand-in for the stage, so that one error does not bring others.
                 tags = replace(tags, stage=f"cell_{cell.number}")
             statements, found = parse_cell(cell)
@@ -153,19 +155,15 @@ class _Compiler:
         for node in walk_all(statements.body):
             match node:
                 case ast.Constant(value=str(text)) if ".." in text.split("/"):
-                    try:
-                        exists = (self.document.path.parent / text).is_file()
-                    except (OSError, ValueError):
-                        continue  # no path at all
-                    if not exists:
-                        continue
-                    self.notes.add(
-                        f"names {text!r}, which is outside the notebook's folder: a stage gets "
-                        "only what is in it",
-                        "move the file beside the notebook, or read it from the store",
-                        cell,
-                        node.lineno,
-                    )
+                    # Of what is no path at all, `Path.is_file` may raise.
+                    if os.path.isfile(self.document.path.parent / text):
+                        self.notes.add(
+                            f"names {text!r}, which is outside the notebook's folder: a stage gets "
+                            "only what is in it",
+                            "move the file beside the notebook, or read it from the store",
+                            cell,
+                            node.lineno,
+                        )
 
     def _place(self, cell: Cell, tags: CellTags, statements: Statements) -> None:
         """Give the cell to its stage, or carry it.
@@ -188,9 +186,7 @@ class _Compiler:
         stage = self.stages[-1]
         self._add(stage, cell, statements)
         if kind == "metrics":
-            stage.metrics += [
-                name for name in _metric_names(statements) if name not in stage.metrics
-            ]
+            stage.metrics = list(dict.fromkeys([*stage.metrics, *_metric_names(statements)]))
 
     def _carry(self, cell: Cell, kind: str, statements: Statements) -> None:
         """Take a cell's statements apart; a parameter that is set again has the last default."""
@@ -343,13 +339,8 @@ class _Compiler:
         )
 
 
-def _has_errors(problems: Iterable[TagProblem]) -> bool:
-    return any(problem.severity == ERROR for problem in problems)
-
-
 def _metric_names(statements: Statements) -> list[str]:
     """The names that a metrics cell binds; where it binds none, those that it shows or prints."""
     flow = Flow(0, {})
     flow.run(statements.body)
-    names = list(flow.effects.may_bind)
-    return sorted(names) or sorted(name for name in flow.effects.reads if name not in KNOWN_NAMES)
+    return sorted(flow.effects.may_bind) or sorted(flow.effects.reads.keys() - KNOWN_NAMES)

@@ -16,7 +16,7 @@ What one kind of node does to names is in the method `run_…` (statements) or `
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from podline.compiler.ast_queries import (
@@ -51,9 +51,6 @@ from podline.compiler.function_effects import (
 )
 from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place
 from podline.compiler.troubles import misplaced, unseen
-
-# The method of `Flow` for each kind of node, found once: Airflow parses often.
-_METHODS: dict[type[ast.AST], Callable[..., None]] = {}
 
 
 class _Methods(dict[type[ast.AST], Callable[..., None]]):
@@ -271,12 +268,8 @@ class Flow(Namespace):
         """
         inner = Flow(self.cell, self.known, self.future_annotations)
         with self.scope_of(node):
-            for expression in [
-                *node.decorator_list,
-                *node.bases,
-                *(k.value for k in node.keywords),
-            ]:
-                self.read(expression)
+            for part in (*node.decorator_list, *node.bases, *node.keywords):
+                self.read(part)
             inner.effects.bound = set(self.effects.bound)
             inner.run(node.body)
         self.decorate(node)
@@ -367,16 +360,10 @@ class Flow(Namespace):
         """Follow a statement, an expression, or whatever stands in one."""
         _METHODS[type(node)](self, node)
 
-    def read_Constant(self, node: ast.Constant) -> None:
-        pass
-
     def read_Name(self, node: ast.Name) -> None:
         """Read a name; that of a function that is bound here still has the function's effects."""
         if node.id not in self.effects.bound or node.id in self.known:
             self.read_name(node.id, self.place(node))
-
-    def read_Attribute(self, node: ast.Attribute) -> None:
-        self.read(node.value)
 
     def read_Subscript(self, node: ast.Subscript) -> None:
         """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
@@ -454,11 +441,9 @@ class Flow(Namespace):
         """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
         match node.args:
             case [ast.Constant(value=str(text))]:
-                try:
+                with suppress(SyntaxError):
                     self.run(ast.parse(text).body)
                     return
-                except SyntaxError:
-                    pass
         self.effects.troubles.append(unseen(self.place(node), name))
 
     def read_magic(self, node: ast.Call, magic: Magic) -> None:

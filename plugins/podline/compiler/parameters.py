@@ -13,6 +13,7 @@ come too late for `half`.
 import ast
 import json
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from podline.compiler.cell_parser import Statements, parse_cell
@@ -105,9 +106,5 @@ def _comment(lines: list[str], statement: ast.stmt) -> str:
     after = lines[end - 1].encode()[statement.end_col_offset or 0 :].decode().strip()
     if after.startswith("#"):
         return after.lstrip("# ").strip()
-    above: list[str] = []
-    for line in reversed(lines[: statement.lineno - 1]):
-        if not line.startswith("#"):
-            break
-        above.insert(0, line.lstrip("# ").strip())
-    return " ".join(above)
+    above = takewhile(lambda line: line.startswith("#"), reversed(lines[: statement.lineno - 1]))
+    return " ".join(line.lstrip("# ").strip() for line in reversed([*above]))

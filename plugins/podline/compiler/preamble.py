@@ -77,8 +77,6 @@ def carry_cell(
         functions: the functions known by name; those of the cell are added.
         modules: the root module that a name was imported from; those of the cell are added.
     """
-    if statements.whole:
-        return _carry(number, [_Group(1, statements.text, statements.body)], functions, modules)
     return _carry(number, _groups(statements), functions, modules)
 
 
@@ -126,21 +124,21 @@ def note_modules(body: list[ast.stmt], modules: dict[str, str]) -> None:
 
 
 def _groups(statements: Statements) -> Iterator[_Group]:
-    """Yield the statements one by one; those that share a line stay together."""
-    lines = lines_of(statements.text)
-    group: list[ast.stmt] = []
-    first = last = 0
+    """Yield the statements one by one; those that share a line, or a cell magic, stay together."""
+    if statements.whole:
+        yield _Group(1, statements.text, statements.body)
+        return
+    groups: list[list[ast.stmt]] = []
+    last = 0
     for statement in statements.body:
-        start = _first_line(statement)
-        if group and start > last:
-            yield _Group(first, "\n".join(lines[first - 1 : last]), group)
-            group = []
-        if not group:
-            first = start
-        group.append(statement)
-        last = max(last, statement.end_lineno or start)
-    if group:
-        yield _Group(first, "\n".join(lines[first - 1 : last]), group)
+        if _first_line(statement) > last:
+            groups.append([])
+        groups[-1].append(statement)
+        last = max(last, statement.end_lineno or statement.lineno)
+    lines = lines_of(statements.text)
+    for body in groups:
+        first, last = _first_line(body[0]), max(s.end_lineno or s.lineno for s in body)
+        yield _Group(first, "\n".join(lines[first - 1 : last]), body)
 
 
 def _first_line(statement: ast.stmt) -> int:

@@ -117,9 +117,6 @@ class CellTags:
     settings: StageSettings = field(default_factory=StageSettings)
 
 
-_UNTAGGED = CellTags()
-
-
 def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
     """Read the tags of one code cell.
 
@@ -130,8 +127,6 @@ def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
         What the readable tags say, and the problems of the others; a tag with a problem is left out
         of the first. Nothing is raised.
     """
-    if not tags:
-        return _UNTAGGED, []
     # Whoever skips a cell keeps its other tags for later: nothing to complain about.
     if "skip" in tags:
         return CellTags(kind="skip"), []
@@ -188,24 +183,21 @@ class _Reading(NamedTuple):
 def _read_all(tags: Sequence[object]) -> tuple[list[_Reading], list[TagProblem]]:
     readings: dict[tuple[str, str], _Reading] = {}
     problems: list[TagProblem] = []
-    for tag in tags:
-        if not isinstance(tag, str):
-            message = f"the tag {tag!r} is not text but {type(tag).__name__}"
-            fix = "put it in quotes, or remove it"
-            problems.append(TagProblem("error", repr(tag), message, fix))
-            continue
-        reading = _read(tag)
+    for reading in map(_read, tags):
         if isinstance(reading, TagProblem):
             problems.append(reading)
         elif reading is not None:
             first = readings.setdefault((reading.field, reading.key), reading)
             if first.value != reading.value:
-                problems.append(_contradiction(first.tag, tag))
+                problems.append(_contradiction(first.tag, reading.tag))
     return list(readings.values()), problems
 
 
-def _read(tag: str) -> _Reading | TagProblem | None:
+def _read(tag: object) -> _Reading | TagProblem | None:
     """Read one tag; None: it is of another tool, and nothing to us."""
+    if not isinstance(tag, str):
+        message = f"the tag {tag!r} is not text but {type(tag).__name__}"
+        return TagProblem("error", repr(tag), message, "put it in quotes, or remove it")
     name, colon, text = tag.partition(":")
     if name in _KINDS:
         if not colon:
