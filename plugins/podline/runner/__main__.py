@@ -59,6 +59,11 @@ def _ended_by_sigterm(runner: "Runner") -> Iterator[threading.Thread]:
     wakeup.setblocking(False)
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        """End what the main thread does.
+
+        Raises:
+            Terminated: the stage has no result yet.
+        """
         if not runner.finishing:
             raise Terminated
 

@@ -67,7 +67,8 @@ class Memory:
         for statement in ran:
             for name in statement.binds:
                 value = self.namespace.get(name)
-                if isinstance(value, type | types.FunctionType) and _is_own(value):
+                definition = isinstance(value, type | types.FunctionType)
+                if definition and value.__module__ == "__main__":
                     self.context.preamble[id(value)] = name
         # Only now: a hash may go through any of them.
         for statement in ran:
@@ -212,7 +213,3 @@ class Memory:
 
 def _is_code(value: Any) -> bool:
     return isinstance(value, types.ModuleType | types.FunctionType | type)
-
-
-def _is_own(value: Any) -> bool:
-    return getattr(value, "__module__", None) == "__main__"

@@ -168,13 +168,10 @@ def _bindings(graph: Graph) -> dict[str, Binding]:
     A name counts as deleted only if this stage had it: what was never bound here is not missing.
     """
     plan, memory = graph.plan, graph.memory
-    bindings = {}
-    for name, object_id in graph.names.items():
-        before = memory.heap.names.get(name)
-        if before is None or before.object != object_id:
-            bindings[name] = Binding(object_id, plan.stage, plan.order, plan.last_cell)
-    for name, binding in memory.heap.names.items():
-        was_bound = binding.object in memory.loaded and name in plan.reads
-        if was_bound and name not in memory.namespace:
-            bindings[name] = Binding(None, plan.stage, plan.order, plan.last_cell)
-    return bindings
+    before = {name: binding.object for name, binding in memory.heap.names.items()}
+    now: dict[str, str | None] = {
+        name: object_id for name, object_id in graph.names.items() if before.get(name) != object_id
+    }
+    had = {name for name in plan.reads if before.get(name) in memory.loaded}
+    now |= dict.fromkeys(had - memory.namespace.keys())
+    return {n: Binding(o, plan.stage, plan.order, plan.last_cell) for n, o in now.items()}

@@ -12,6 +12,7 @@ there is one list with two: no merge gives that, and the stage is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 from podline.contract import Artifact, Binding, Heap, StagePlan
 from podline.exceptions import ArtifactError
@@ -44,6 +45,16 @@ def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
     live = _live(plan, names, _merge(plan, [heap.objects for heap in heaps], _later))
 
     def refuse_object(first: Artifact, second: Artifact, object_id: str) -> Artifact:
+        """Refuse an object that two stages changed, if this stage or a later one may see it.
+
+        Args:
+            first: what one of them left.
+            second: what the other left.
+            object_id: the object's.
+
+        Raises:
+            ArtifactError: it may be seen.
+        """
         if object_id in live:
             shown = [n for n, b in names.items() if b.object == object_id]
             what = f"the variable {shown[0]!r}" if shown else "an object that variables share"
@@ -51,6 +62,16 @@ def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
         return _later(first, second, object_id)
 
     def refuse_file(first: Artifact, second: Artifact, path: str) -> Artifact:
+        """Refuse a file that two stages changed.
+
+        Args:
+            first: what one of them left.
+            second: what the other left.
+            path: the file's, below the working directory.
+
+        Raises:
+            ArtifactError: it is a file, and not just an empty folder.
+        """
         if not path.endswith("/"):  # whether a folder is empty
             what = f"the file {path!r}"
             raise _conflict(plan, first, second, what, "write to another file in one of them")
@@ -94,11 +115,7 @@ def _merge(
 
 
 def _later(first: Artifact, second: Artifact, key: str) -> Artifact:
-    return max(first, second, key=_cell)
-
-
-def _cell(artifact: Artifact) -> int:
-    return artifact.cell
+    return max(first, second, key=attrgetter("cell"))
 
 
 def _live(
@@ -113,7 +130,7 @@ def _live(
 def _conflict(
     plan: StagePlan, first: Artifact, second: Artifact, what: str, advice: str
 ) -> ArtifactError:
-    earlier, later = sorted((first, second), key=_cell)
+    earlier, later = sorted((first, second), key=attrgetter("cell"))
     return ArtifactError(
         f"{what} was changed by the stage {earlier.stage!r} (up to cell {earlier.cell}) and "
         f"by the stage {later.stage!r} (up to cell {later.cell}), which ran side by "

@@ -60,13 +60,8 @@ def make_pages_later(run: str, env: Mapping[str, str]) -> None:
     )
 
 
-def _step_back() -> None:
-    """Take only time that nobody else wants."""
-    os.nice(19)
+if __name__ == "__main__":
+    os.nice(19)  # take only time that nobody else wants
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
-if __name__ == "__main__":
-    _step_back()
     make_pages(sys.argv[1])

@@ -353,8 +353,7 @@ def _put_keras(state: Any, folder: Path) -> None:
 
 
 def _put_random(state: Any, folder: Path) -> None:
-    version, internal, gauss = state
-    random.setstate((version, tuple(internal), gauss))
+    random.setstate(state)
 
 
 _KERAS = ("keras", "tensorflow")

@@ -33,6 +33,8 @@ from podline.runner.pickling import Namespace
 from podline.text import lines_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# A bar's last return stands for "I will overwrite this": the text before that one is kept.
+_OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
 _OF_CELL = re.compile(r"<ipython-input-|<cell|.*ipykernel_")  # the file that a cell is, to Python
 
 
@@ -55,37 +57,29 @@ class Output(TypedDict, total=False):
 
 @dataclass
 class ExecutedCell:
-    """A cell that was run, with its outputs in the notebook's format."""
+    """A cell that was run, with what it `shown` so far."""
 
     number: int
     source: str
     count: int | None = None
     seconds: float = 0.0
-    _outputs: list[Output] = field(default_factory=list)
+    shown: list[Output] = field(default_factory=list)
 
     @property
     def outputs(self) -> list[dict[str, object]]:
         """What it showed, in the notebook's format."""
         return [
             {**output, "text": "\n".join(output["text"])} if "text" in output else {**output}
-            for output in list(self._outputs)
+            for output in list(self.shown)
         ]
 
     def print(self, name: str, text: str) -> None:
         """Add printed text; of a progress bar only the last state stays."""
-        if not self._outputs or self._outputs[-1].get("name") != name:
-            self._outputs.append({"output_type": "stream", "name": name, "text": [""]})
-        lines = self._outputs[-1]["text"]
+        if not self.shown or self.shown[-1].get("name") != name:
+            self.shown.append({"output_type": "stream", "name": name, "text": [""]})
+        lines = self.shown[-1]["text"]
         first, *rest = collapse(lines[-1] + text).split("\n")
         lines[-1:] = [first, *rest]
-
-    def show(self, output: Output) -> None:
-        """Add a rich output or an error."""
-        self._outputs.append(output)
-
-    def clear(self) -> None:
-        """Take away all outputs."""
-        self._outputs.clear()
 
 
 class _Publisher(DisplayPublisher):
@@ -98,7 +92,7 @@ class _Publisher(DisplayPublisher):
 
     def clear_output(self, wait: bool = False) -> None:
         if self.kernel.current:
-            self.kernel.current.clear()
+            self.kernel.current.shown.clear()
 
 
 class _DisplayHook(DisplayHook):
@@ -133,26 +127,17 @@ class _Shell(InteractiveShell):
         self.error = self.error or error
         return result
 
+    def _do_nothing(self, *arguments: Any, **named: Any) -> None:
+        pass
+
     # `exit()` in a cell ends the cell, not the stage.
-    def ask_exit(self) -> None:
-        pass
-
+    ask_exit = _do_nothing
     # IPython prints tracebacks; here the failure's own text has it, once.
-    def showtraceback(self, *arguments: Any, **named: Any) -> None:
-        pass
-
-    showsyntaxerror = showtraceback
-
+    showtraceback = showsyntaxerror = _do_nothing
     # Plots are shown inline: there is no event loop to join with.
-    def enable_gui(self, gui: str | None = None) -> None:
-        pass
-
-    def init_virtualenv(self) -> None:
-        pass
-
+    enable_gui = _do_nothing
     # Nobody types here: what completes names is made when it is first asked for.
-    def init_completer(self) -> None:
-        pass
+    init_virtualenv = init_completer = _do_nothing
 
     def __getattr__(self, name: str) -> Any:
         if name != "Completer":
@@ -227,12 +212,11 @@ class Kernel:
         self.cells.append(cell)
         start = time.monotonic()
         try:
+            # Where this raises, the cell stays the current one: it was interrupted.
             error = self._run(source, store_history=True)
         finally:
             cell.seconds = time.monotonic() - start
             cell.count = self.shell.execution_count - 1
-        if error is not None:
-            self._pass_on(error)  # the cell stays the current one: it was interrupted
         self.current = None
         if isinstance(error, SystemExit) and error.code in (None, 0):
             return cell
@@ -254,10 +238,13 @@ class Kernel:
         cell = ExecutedCell(number, source)
         error = self._run(source, store_history=False)
         if error is not None:
-            self._pass_on(error)
             raise self._failure(cell, error, line)
 
     def _run(self, source: str, store_history: bool) -> BaseException | None:
+        """Run a text, and return its error; raise what is no failure of the cell.
+
+        IPython catches even the signal to stop.
+        """
         self.shell.error = None
         if "Completer" in source:
             self.shell.Completer  # noqa: B018 - `%config IPCompleter` finds only what was made
@@ -266,12 +253,9 @@ class Kernel:
         with contextlib.redirect_stdout(self.out), contextlib.redirect_stderr(errors):
             self.shell.run_cell(source, store_history=store_history)
         error: BaseException | None = self.shell.error
-        return error
-
-    def _pass_on(self, error: BaseException) -> None:
-        """Raise what is no failure of the cell: IPython catches even the signal to stop."""
-        if not isinstance(error, Exception | SystemExit | KeyboardInterrupt):
+        if not isinstance(error, Exception | SystemExit | KeyboardInterrupt | None):
             raise error
+        return error
 
     # -- outputs
 
@@ -298,7 +282,7 @@ class Kernel:
         if text := data.get("text/plain"):
             (self.out or _Stream(self, "stdout", sys.stdout)).pass_on(f"{text}\n")
         if self.current is not None:
-            self.current.show(output)
+            self.current.shown.append(output)
 
     # -- failures
 
@@ -309,7 +293,7 @@ class Kernel:
         trace = error.__traceback__
         lines = formatter.structured_traceback(type(error), error, trace, tb_offset=1)
         text = _COLOURS.sub("", "\n".join(lines))
-        cell.show(
+        cell.shown.append(
             {
                 "output_type": "error",
                 "ename": type(error).__name__,
@@ -319,8 +303,7 @@ class Kernel:
         )
         line = self._line(cell.source, error)
         line = line and first - 1 + line
-        heading = f"cell {cell.number}"
-        heading += f", line {line}" if line else ""
+        heading = f"cell {cell.number}, line {line}" if line else f"cell {cell.number}"
         message = f"{heading}: {type(error).__name__}: {error}\n{_marked(cell, line, first)}"
         return CellFailed(cell.number, message, text)
 
@@ -367,12 +350,4 @@ def _encoded(value: Any) -> Any:
 
 def collapse(text: str) -> str:
     """Return text as a terminal shows it: what follows a carriage return replaces the line."""
-    if "\r" not in text:
-        return text
-    lines = text.replace("\r\n", "\n").split("\n")
-    kept = []
-    for line in lines:
-        # A bar's last return stands for "I will overwrite this": keep the text before it.
-        body = line[:-1] if line.endswith("\r") else line
-        kept.append(body.rpartition("\r")[2] + ("\r" if line.endswith("\r") else ""))
-    return "\n".join(kept)
+    return _OVERWRITTEN.sub("", text.replace("\r\n", "\n")) if "\r" in text else text

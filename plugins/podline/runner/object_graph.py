@@ -25,6 +25,7 @@ class Graph:
     stands for it (`train:model`), or a number if it is only a part of others (`train:#7`).
 
     Attributes:
+        carried: the names that the preamble binds.
         names: object ids by the names that stand for them.
         values: the objects by id. They are held here, so that no other takes their Python id.
         walks: what each object is made of.
@@ -34,6 +35,7 @@ class Graph:
 
     def __init__(self, memory: Memory) -> None:
         self.memory, self.plan, self.context = memory, memory.plan, memory.context
+        self.carried = {name for statement in self.plan.carried for name in statement.binds}
         self.names: dict[str, str] = {}
         self.values: Objects = dict(memory.loaded)
         self.ids = {id(value): object_id for object_id, value in self.values.items()}
@@ -61,14 +63,11 @@ class Graph:
                     return
             else:
                 preamble.pop(id(value), None)
-        elif isinstance(value, types.ModuleType) and self._is_of_preamble(name):
+        elif isinstance(value, types.ModuleType) and name in self.carried:
             return
         object_id = self.ids.get(id(value)) or f"{self.plan.stage}:{name}"
         self._add(object_id, value)
         self.names[name] = object_id
-
-    def _is_of_preamble(self, name: str) -> bool:
-        return any(name in statement.binds for statement in self.plan.carried)
 
     def _add(self, object_id: str, value: Any) -> None:
         self.values[object_id] = value
@@ -125,11 +124,10 @@ class Graph:
             return walks[object_id].requires & walks.keys()
 
         reach = {object_id: reachable(requires(object_id), requires) for object_id in walks}
-        first = {}
-        for object_id in sorted(walks):
-            circle = {o for o in reach[object_id] if object_id in reach[o]}
-            first[object_id] = min(circle | {object_id})
-        return first
+        return {
+            one: min([one, *(other for other in reach[one] if one in reach[other])])
+            for one in sorted(walks)
+        }
 
     def components(self, changed: set[str]) -> list[list[str]]:
         """Group the objects to write: a circle is written whole, if one of its objects changed."""

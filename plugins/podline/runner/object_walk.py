@@ -44,9 +44,7 @@ class _Walker(Pickler):
             if id(obj) in self.walk.parts:
                 self.walk.repeated = True
             self.walk.parts[id(obj)] = obj
-        if (digest := _digest_array(obj, self.walk)) is not None:
-            return digest
-        return _digest_whole(obj, self.walk, self.context)
+        return _digest_array(obj, self.walk) or _digest_whole(obj, self.walk, self.context)
 
 
 def _digest_array(obj: Any, walk: Walk) -> Any:

@@ -125,7 +125,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return ("nan",) if obj is _nan() else None
         known = id(obj)
         if obj is self.context.namespace:
-            return ("namespace",)
+            return ("name", None)
         if known in self.context.preamble and known not in self.own:
             self.walk.names.add(self.context.preamble[known])
             return ("name", self.context.preamble[known])
@@ -140,11 +140,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return ("set", self.sets.setdefault(id(obj), _Set(obj))) if type(obj) is set else None
 
     def reducer_override(self, obj: Any) -> Any:
-        """How to make an object again, where pickle and cloudpickle would lose something."""
+        """How to make an object again, where pickle and cloudpickle would lose something.
+
+        Raises:
+            PicklingError: it is an open file, writes to one, or is a class whose making has
+                effects.
+        """
         if isinstance(obj, types.FunctionType):
             if obj.__code__ is _DISPATCHING.__code__:
                 registry = dict(obj.registry)  # type: ignore[attr-defined]
-                return _dispatch, (registry.pop(object),), registry, None, None, _fill_dispatch
+                own = (registry.pop(object),)
+                return functools.singledispatch, own, registry, None, None, _fill_dispatch
             if obj.__globals__ is self.context.namespace:
                 self.walk.names |= set(_extract_code_globals(obj.__code__))
                 return self.reduce_function(obj)
@@ -181,9 +187,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         may hold the function itself.
         """
         state = {name: getattr(function, name) for name in _FUNCTION_STATE}
-        namespace = self.context.namespace
-        arguments = (function.__code__, namespace, function.__name__, function.__closure__)
-        return (_make_function, arguments, (state, function.__dict__), None, None, _fill_function)
+        name, closure = function.__name__, function.__closure__
+        made_of = (function.__code__, self.context.namespace, name, None, closure)
+        return types.FunctionType, made_of, (state, function.__dict__), None, None, _fill_function
 
 
 class _Set:
@@ -221,10 +227,6 @@ def _cache(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
 _DISPATCHING: Any = functools.singledispatch(lambda value: None)
 
 
-def _dispatch(function: Callable[..., Any]) -> Any:
-    return functools.singledispatch(function)
-
-
 def _fill_dispatch(dispatching: Any, registry: dict[type, Callable[..., Any]]) -> None:
     for kind, function in registry.items():
         dispatching.register(kind, function)
@@ -246,12 +248,6 @@ def _refuse_hooks(kind: type) -> None:
 _FUNCTION_STATE = [
     f"__{name}__" for name in ["qualname", "defaults", "kwdefaults", "annotations", "doc", "module"]
 ]
-
-
-def _make_function(
-    code: types.CodeType, namespace: Namespace, name: str, closure: Any
-) -> types.FunctionType:
-    return types.FunctionType(code, namespace, name, None, closure)
 
 
 def _fill_function(function: types.FunctionType, state: Any) -> None:
@@ -320,8 +316,6 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, reference: Any) -> Any:
         kind, *rest = reference
-        if kind == "namespace":
-            return self.name(None)
         if kind == "nan":
             import numpy as np
 

@@ -199,9 +199,7 @@ class Reading:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in ("open", "os.listdir", "os.scandir") or not self.active:
             return
-        path = arguments[0] if arguments else None
-        if path is None:
-            path = "."
+        path = "." if not arguments or arguments[0] is None else arguments[0]
         if not isinstance(path, str | bytes | PurePath):
             return  # a descriptor
         path = os.path.abspath(os.fsdecode(path))

@@ -233,10 +233,9 @@ def _dump_parquet(value: Any, path: Path) -> bool:
 
 def _load_parquet(path: Path) -> Any:
     import pandas as pd
-    import pyarrow.parquet as pq
 
     importlib.import_module("pandas.core.arrays.arrow.extension_types")  # periods, intervals
-    table = pq.read_table(path, partitioning=None)
+    table = _load_table(path)
     about = json.loads(table.schema.metadata[b"podline"])
     frame = table.to_pandas()
     if about["freq"] and isinstance(frame.index, pd.DatetimeIndex | pd.TimedeltaIndex):

@@ -148,8 +148,7 @@ def fill(values: set[Any], size: int, gaps: list[int], elements: list[Any]) -> N
             first += more
         values.update(dict.fromkeys(first[:most]))
         first = first[most:]
-    for element in first:
-        values.add(element)
+    values.update(first)
     for weight in ballast:
         values.remove(weight)
 

@@ -10,6 +10,7 @@ change by one of them would no longer show in the other:
 What cannot be taken apart in this way is refused with an error.
 """
 
+from itertools import combinations
 from typing import Any
 
 from podline.exceptions import ArtifactError
@@ -120,16 +121,15 @@ def _overlap(group: list[tuple[str, Any]]) -> bool:
     """Whether arrays of different objects share an element that one of them can write."""
     import numpy as np
 
-    for index, (first_id, first) in enumerate(group):
-        for second_id, second in group[index + 1 :]:
-            writeable = first.flags.writeable or second.flags.writeable
-            if first_id == second_id or first is second or not writeable:
-                continue
-            try:
-                if np.shares_memory(first, second, max_work=100_000):  # type: ignore[arg-type]
-                    return True
-            except np.exceptions.TooHardError:
+    for (first_id, first), (second_id, second) in combinations(group, 2):
+        writeable = first.flags.writeable or second.flags.writeable
+        if first_id == second_id or first is second or not writeable:
+            continue
+        try:
+            if np.shares_memory(first, second, max_work=100_000):  # type: ignore[arg-type]
                 return True
+        except np.exceptions.TooHardError:
+            return True
     return False
 
 

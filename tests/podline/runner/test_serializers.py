@@ -1,6 +1,5 @@
 """Every object comes back as it went in: in a format of its type, or else as a pickle."""
 
-import importlib.util
 import io
 import json
 import math
@@ -22,13 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from podline.runner import array_views, figures, pickling, serializers
-
-_path = Path(__file__).parents[2] / "support" / "describe.py"
-_spec = importlib.util.spec_from_file_location("describe", _path)
-assert _spec is not None
-assert _spec.loader is not None
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
+from tests.support.describe import describe as describe_values
 
 generated = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # one folder serves all examples
@@ -40,7 +33,7 @@ generated = settings(
 
 def describe(value: Any) -> Any:
     """Types and bits, by other means than those under test."""
-    return _module.describe({"value": value})
+    return describe_values({"value": value})
 
 
 class Back(NamedTuple):
