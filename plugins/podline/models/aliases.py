@@ -56,8 +56,7 @@ class Aliases:
         """Each alias by its name."""
         prefix = keys.join(keys.MODELS, self.model, "aliases")
         names = [keys.split(item.key)[-1] for item in self.store.list(prefix)]
-        found = {name: self.get(name) for name in sorted(names)}
-        return {name: alias for name, alias in found.items() if alias is not None}
+        return {name: alias for name in sorted(names) if (alias := self.get(name)) is not None}
 
     def move(self, name: str, to: Move) -> Alias | None:
         """Move an alias, however many others move it at the same time.
@@ -92,7 +91,8 @@ class Aliases:
         while True:
             alias, etag = self._read(name)
             if alias is None:
-                raise AliasError(f"{self.model} has no alias {name!r}: {self._known()}")
+                known = ", ".join(self.all()) or "none"
+                raise AliasError(f"{self.model} has no alias {name!r}: it has {known}")
             back = _before(alias, live)
             if not back.version:
                 raise AliasError(
@@ -120,9 +120,6 @@ class Aliases:
     def pointing_at(self, version: int) -> list[str]:
         """The aliases that mean a version."""
         return [name for name, alias in self.all().items() if alias.version == version]
-
-    def _known(self) -> str:
-        return f"it has {', '.join(self.all()) or 'none'}"
 
     def _read(self, name: str) -> tuple[Alias | None, str | None]:
         try:

@@ -25,16 +25,8 @@ def begin_stage(prefix: str, notebook: str, notebook_sha256: str) -> None:
 
     global _stage
     where = TryKey.at(prefix)
-    _stage = Lineage(
-        dag_id=where.dag_id,
-        run_id=where.run_id,
-        task_id=where.task_id,
-        map_index=where.map_index,
-        try_number=where.try_number,
-        prefix=prefix,
-        notebook=notebook,
-        notebook_sha256=notebook_sha256,
-    )
+    ids = {name: value for name, value in vars(where).items() if name != "nonce"}
+    _stage = Lineage(**ids, prefix=prefix, notebook=notebook, notebook_sha256=notebook_sha256)
 
 
 def note_data(name: str, sha256: str) -> None:

@@ -128,7 +128,11 @@ class _Bar:
         self.monitor, self.mode, self.value = monitor, mode, float(metrics[monitor])
 
     def check(self, entry: Model) -> None:
-        """Refuse a model that does not reach it."""
+        """Refuse a model that does not reach it.
+
+        Raises:
+            PublishError: it does not.
+        """
         champion = entry.aliases.get(CHAMPION)
         if champion is None or self.reached(entry, champion):
             return
@@ -151,10 +155,7 @@ class _Bar:
 
 
 def _move_aliases(entry: Model, number: int, bar: _Bar | None) -> None:
-    def later(latest: Alias | None) -> bool:
-        return latest is None or latest.version < number
-
-    entry.promote_if(LATEST, number, later)
+    entry.promote_if(LATEST, number, lambda latest: latest is None or latest.version < number)
     if bar:
         entry.promote_if(CHAMPION, number, lambda champion: bar.reached(entry, champion))
 
