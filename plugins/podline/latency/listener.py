@@ -21,7 +21,13 @@ def on_task_instance_success(previous_state: Any, task_instance: Any) -> None:
 
 @hookimpl
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:
-    """The try has failed; another may follow."""
+    """The try has failed; another may follow.
+
+    Args:
+        previous_state: of the task instance.
+        task_instance: Airflow's RuntimeTaskInstance.
+        error: why it failed.
+    """
     recorder.end(task_instance, error)
 
 

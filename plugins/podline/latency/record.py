@@ -4,11 +4,13 @@ Times of day are seconds since the epoch by the worker's clock; `start` of a pha
 seconds after the try's start, negative before it.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from podline.phases import OUTSIDE, OWN, PhaseName
+from podline.settings import Backend
 
 VERSION = 1
 
@@ -20,6 +22,11 @@ _Time = Annotated[float, Field(ge=0, le=1e11)]
 _Count = Annotated[int, Field(ge=0, le=1 << 62)]
 
 Source = Literal["airflow", "worker", "watch", "status", "events", "stage", "trigger"]
+
+
+def epoch(time: datetime | None) -> float | None:
+    """A time as records have it; None: there is none."""
+    return time.timestamp() if time else None
 
 
 class _Model(BaseModel):
@@ -102,7 +109,7 @@ class Record(_Model):
     map_index: Annotated[int, Field(ge=-1, le=1_000_000)] = -1
     try_number: Annotated[int, Field(ge=0, le=100_000)]
     kind: Literal["stage", "notebook", "pod", "task"]
-    backend: Literal["", "process", "kubernetes"] = ""
+    backend: Backend | Literal[""] = ""
     state: Annotated[str, Field(max_length=30)]
     partial: _Text = ""
     start: _Time | None

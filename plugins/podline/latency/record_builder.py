@@ -8,7 +8,7 @@ from typing import Any
 from podline.airflow_compat import is_resumed, is_supervised
 from podline.latency import timeline
 from podline.latency.observations import LostTry, Observed, PodFacts, PodTimes
-from podline.latency.record import VERSION, Record
+from podline.latency.record import VERSION, Record, epoch
 from podline.runner.clock import process_age
 from podline.settings import Backend
 from podline.store.keys import TryKey
@@ -173,10 +173,10 @@ def _stock_pod(task: Any) -> tuple[PodTimes, PodFacts]:
     ended = state.terminated if state else None
     running = (state.running if state else None) or ended
     times = PodTimes(
-        created=_epoch(pod.metadata.creation_timestamp),
-        bound=_epoch(pod.status.start_time),
-        running=_epoch(running and running.started_at),
-        ended=_epoch(ended and ended.finished_at),
+        created=epoch(pod.metadata.creation_timestamp),
+        bound=epoch(pod.status.start_time),
+        running=epoch(running and running.started_at),
+        ended=epoch(ended and ended.finished_at),
     )
     facts = PodFacts(
         pod=pod.metadata.name,
@@ -185,7 +185,3 @@ def _stock_pod(task: Any) -> tuple[PodTimes, PodFacts]:
         image=pod.spec.containers[0].image or "",
     )
     return times, facts
-
-
-def _epoch(at: Any) -> float | None:
-    return at.timestamp() if at else None

@@ -4,12 +4,12 @@ A record is not to be trusted: a user may write the state store by REST. What do
 Airflow knows of the try is left out, and said.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from podline.latency.record import VERSION, Cell, Phase, Record
+from podline.latency.record import VERSION, Cell, Phase, Record, epoch
 from podline.latency.record_store import PREFIX
 from podline.latency.timeline import Timeline
 from podline.phases import OUTSIDE
@@ -68,11 +68,10 @@ def read_records(
         run_ids: the runs.
         find: is asked for the records of tries that failed and of which Airflow has none.
     """
-    known = [row for model in _models() for row in _known(session, model, dag_id, run_ids)]
     texts = _texts(session, dag_id, run_ids)
     starts = _run_starts(session, dag_id, run_ids)
     tries: dict[TryId, Known] = {}
-    for row in known:  # the history, and then what goes on
+    for row in _known(session, dag_id, run_ids):
         if row.id not in tries or row.start is not None:
             tries[row.id] = row
     if find is not None and (lacking := _lacking(tries, texts)):
@@ -100,31 +99,25 @@ def _lacking(tries: Mapping[TryId, Known], texts: Mapping[TryId, str]) -> list[T
 # --- from the database --------------------------------------------------------------------------
 
 
-def _models() -> tuple[Any, Any]:
+def _known(session: "Session", dag_id: str, run_ids: Sequence[str]) -> Iterator[Known]:
+    """What Airflow has of tries: its history, and then what goes on."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.taskinstancehistory import TaskInstanceHistory
-
-    return TaskInstanceHistory, TaskInstance
-
-
-def _known(session: "Session", model: Any, dag_id: str, run_ids: Sequence[str]) -> Iterable[Known]:
     from sqlalchemy import select
 
-    # Columns, not objects: a tenth of the time.
-    which = (model.run_id, model.task_id, model.map_index, model.try_number)
-    when = (model.start_date, model.end_date, model.scheduled_dttm, model.queued_dttm)
-    query = select(*which, model.state, *when, model.operator)
-    query = query.where(model.dag_id == dag_id, model.run_id.in_(run_ids))
-    for run_id, task_id, index, number, state, *times, operator in session.execute(query):
-        id_ = TryId(run_id, task_id, index, number)
-        start, end, scheduled, queued = map(_epoch, times)
-        if end is not None and (state or "") in _NOT_YET:
-            start = end = None  # of the try before
-        yield Known(id_, state or "", start, end, scheduled, queued, operator or "")
-
-
-def _epoch(time: Any) -> float | None:
-    return None if time is None else time.timestamp()
+    models: tuple[Any, ...] = (TaskInstanceHistory, TaskInstance)
+    for model in models:
+        # Columns, not objects: a tenth of the time.
+        which = (model.run_id, model.task_id, model.map_index, model.try_number)
+        when = (model.start_date, model.end_date, model.scheduled_dttm, model.queued_dttm)
+        query = select(*which, model.state, *when, model.operator)
+        query = query.where(model.dag_id == dag_id, model.run_id.in_(run_ids))
+        for run_id, task_id, index, number, state, *times, operator in session.execute(query):
+            id_ = TryId(run_id, task_id, index, number)
+            start, end, scheduled, queued = map(epoch, times)
+            if end is not None and (state or "") in _NOT_YET:
+                start = end = None  # of the try before
+            yield Known(id_, state or "", start, end, scheduled, queued, operator or "")
 
 
 def _texts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict[TryId, str]:

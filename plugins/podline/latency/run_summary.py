@@ -3,10 +3,10 @@
 Knows neither Airflow nor a database.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import quantiles
 
 from podline.latency.record import Record
 from podline.phases import OUTSIDE, OWN, PHASES
@@ -53,17 +53,12 @@ def percentiles(values: Iterable[float]) -> Percentiles:
     Raises:
         ValueError: there are no values.
     """
-    ordered = sorted(values)
-    if not ordered:
+    known = list(values)
+    if not known:
         raise ValueError("no values")
-
-    def at(part: float) -> float:
-        place = part * (len(ordered) - 1)
-        low = math.floor(place)
-        high = min(low + 1, len(ordered) - 1)
-        return round(ordered[low] + (ordered[high] - ordered[low]) * (place - low), 6)
-
-    return Percentiles(len(ordered), at(0.1), at(0.5), at(0.9))
+    # One value alone is all of its quantiles; before Python 3.13, `quantiles` asks for two.
+    parts = quantiles(known * 2 if len(known) == 1 else known, n=10, method="inclusive")
+    return Percentiles(len(known), *(round(parts[place], 6) for place in (0, 4, 8)))
 
 
 def spread(values: Iterable[float | None]) -> Percentiles | None:

@@ -175,17 +175,14 @@ def outside(start: float, end: float, seen: "Observed") -> tuple[list[Phase], li
         seen: what the worker saw.
     """
     at, created = seen.moments, seen.status.created
-    before: list[Phase] = []
-    after: list[Phase] = []
+    before = after = Timeline(start, end)
     if at.adopted is not None and created is not None and created < start:
-        line = Timeline(start, start, began=created)
-        line.until("adopted", start, "status", _COARSE)
-        before = line.phases
+        before = Timeline(start, start, began=created)
+        before.until("adopted", start, "status", _COARSE)
     if at.deleting is not None and at.deleted is not None and at.deleting >= end:
-        line = Timeline(start, at.deleted, began=at.deleting)
-        line.until("cleanup", at.deleted, "worker")
-        after = line.phases
-    return before, after
+        after = Timeline(start, at.deleted, began=at.deleting)
+        after.until("cleanup", at.deleted, "worker")
+    return before.phases, after.phases
 
 
 def task_phases(start: float, end: float, execute: float | None, pod: PodTimes) -> list[Phase]:

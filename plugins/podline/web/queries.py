@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from podline.latency.answers import History, NotFound, Run, of_dag
-from podline.latency.record import Record
+from podline.latency.record import Record, epoch
 from podline.latency.record_reader import read_records
 from podline.latency.record_store import PREFIX
 from podline.web import stored
@@ -40,7 +40,7 @@ def read_run(
     if found is None:
         raise NotFound(f"the DAG {dag_id!r} has no run {run_id!r}")
     state, *times = found
-    start, end = (None if time is None else time.timestamp() for time in times)
+    start, end = map(epoch, times)
     records = read_records(session, dag_id, [run_id], partial(stored.find, first=first))
     return Run(dag_id, run_id, str(state), start, end, records)
 
@@ -83,8 +83,7 @@ def recorded_since(session: Session, dag_ids: Sequence[str]) -> float | None:
     query = select(func.min(Store.updated_at)).where(
         Store.key.startswith(PREFIX), Store.dag_id.in_(dag_ids)
     )
-    first = session.scalar(query)
-    return None if first is None else first.timestamp()
+    return epoch(session.scalar(query))
 
 
 def _read_last(

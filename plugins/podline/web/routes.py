@@ -49,9 +49,8 @@ def make_app() -> FastAPI:
     )
     for name, add_pages in extensions(PAGES):
         guarded(name, partial(add_pages, _of_dag, _of_all))
-    app.include_router(_of_dag)
-    app.include_router(_of_all)
-    app.include_router(_of_models)
+    for router in (_of_dag, _of_all, _of_models):
+        app.include_router(router)
     app.add_exception_handler(PodlineError, _explain)
     return app
 
@@ -207,6 +206,9 @@ def page_file(digest: Id, name: Id, request: Request) -> Response:
         digest: of the page.
         name: the file's.
         request: the browser's.
+
+    Raises:
+        HTTPException: the page has no such file, or is another by now.
     """
     content = static_files.contents().get(name)
     if content is None or digest != static_files.digest():
