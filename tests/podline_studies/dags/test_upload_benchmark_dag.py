@@ -65,8 +65,8 @@ def test_a_study_is_measured_and_gone_on_with(
     assert code == 0, said[-4000:]
     study = Study(Store(stores[0]), UPLOADS, "small")
     frame, about = tables(study)
-    assert about.failed == []
-    (published,) = (point for point in about.design.points if point.model)
+    assert about["failed"] == []
+    (published,) = (point for point in about["design"].points if point.model)
     assert published.model == model
     assert published.serialise is not None
     assert published.serialise > 0
@@ -86,7 +86,7 @@ def test_a_study_is_measured_and_gone_on_with(
     code, said = dags_test("upload_benchmark", env, conf | {"repeats": 3})
     assert code == 0, said[-4000:]
     again, about = tables(study)
-    assert len(about.design.items()) == 6
+    assert len(about["design"].items()) == 6
     assert again[~again["warmup"]].groupby("sitting")["index"].nunique().tolist() == [4, 2]
 
 
