@@ -17,7 +17,7 @@ from podline.phases import (
     phases_of,
 )
 from podline.web.static_files import contents
-from tests.support.airflow_server import ROOT
+from tests.support.dags_test import ROOT
 from tests.support.phases import drawn_axis
 
 
