@@ -5,6 +5,7 @@ logs all together, and does not say when it can be used. This starts it, waits u
 healthy, says where it is, and stops it whichever signal comes.
 """
 
+import configparser
 import contextlib
 import json
 import os
@@ -28,12 +29,16 @@ _STOP_SECONDS = 30
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 # All parts start at once, and a schedule's task may be the first of all: by Airflow's defaults it
-# gives up after some seconds of an API server that is not up yet. So it has a minute and more.
+# gives up after some seconds of an API server that is not up yet, and asks again what a busy one is
+# still at. So it has a minute and more.
 _PATIENCE = {
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "2",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
 }
+_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+_SQLITE_SECONDS = 60
 
 
 class StandaloneError(PodlineError):
@@ -91,6 +96,7 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
     path = f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {
         **_PATIENCE,
+        **_patient_database(home),
         **os.environ,
         **variables,
         "AIRFLOW_HOME": str(home),
@@ -106,6 +112,25 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a terminal's Ctrl-C is ours to hand on, once
         )
+
+
+def _patient_database(home: Path) -> dict[str, str]:
+    """A setting by which SQLite's writers wait for one another, not for 5 s alone.
+
+    On a busy machine a commit takes longer, and a scheduler ends with "database is locked".
+    """
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config.read(home / "airflow.cfg")
+    default = f"sqlite:///{home.absolute() / 'airflow.db'}"
+    url = config.get("database", "sql_alchemy_conn", fallback=default)
+    elsewhere = any(
+        f"{_DATABASE}{way}" in os.environ
+        or config.has_option("database", f"sql_alchemy_conn{way.lower()}")
+        for way in ("_CMD", "_SECRET")
+    )
+    if elsewhere or not url.startswith("sqlite:") or "?" in url:
+        return {}
+    return {_DATABASE: f"{url}?timeout={_SQLITE_SECONDS}"}
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

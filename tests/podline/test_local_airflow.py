@@ -1,9 +1,11 @@
 """Airflow on this machine: it starts, says where it is, and leaves nothing behind."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -14,7 +16,8 @@ import pytest
 
 from podline import local_airflow
 from podline.local_airflow import StandaloneError
-from tests.support.airflow_server import free_port
+from tests.support.airflow_server import airflow_command, free_port
+from tests.support.dags_test import environment, migrate
 
 pytestmark = pytest.mark.xdist_group("airflow")
 
@@ -83,6 +86,51 @@ def test_a_start_that_fails_shows_the_log(
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "nosuchdatabase://")
     with pytest.raises(StandaloneError, match=r"Airflow ended with 1\. (.*\n)*.*nosuchdatabase"):
         local_airflow.serve(tmp_path, say=lambda line: None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_writer_waits_for_another_of_a_busy_machine(tmp_path: Path) -> None:
+    """By SQLite's own setting it gives up after 5 s, and Airflow's scheduler ends with it."""
+    home = migrate(tmp_path)
+    variables = environment(home) | local_airflow._patient_database(home)
+    with contextlib.closing(sqlite3.connect(home / "airflow.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        command = [airflow_command(), "variables", "set", "colour", "green"]
+        with subprocess.Popen(command, env=os.environ | variables) as writer:
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(20)
+            other.rollback()
+            assert writer.wait(60) == 0
+        assert other.execute("SELECT key FROM variable").fetchall() == [("colour",)]
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        (None, "sqlite:///{home}/airflow.db?timeout=60"),
+        ("sqlite:////var/lib/air.db", "sqlite:////var/lib/air.db?timeout=60"),
+        ("sqlite:////var/lib/air.db?timeout=5", None),
+        ("postgresql+psycopg2://me:100%@db/airflow", None),
+    ],
+)
+def test_only_a_plain_sqlite_is_made_patient(
+    url: str | None, used: str | None, tmp_path: Path
+) -> None:
+    if url:
+        (tmp_path / "airflow.cfg").write_text(f"[database]\nsql_alchemy_conn = {url}\n")
+    made = local_airflow._patient_database(tmp_path).get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    assert made == (used and used.format(home=tmp_path))
+
+
+def test_a_database_that_a_command_names_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "airflow.cfg").write_text("[database]\nsql_alchemy_conn_cmd = cat url\n")
+    assert not local_airflow._patient_database(tmp_path)
+    (tmp_path / "airflow.cfg").unlink()
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_SECRET", "airflow/url")
+    assert not local_airflow._patient_database(tmp_path)
 
 
 CALL = """
