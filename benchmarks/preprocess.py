@@ -23,7 +23,7 @@ from podline.compiler.compiler import check_notebook
 from podline.compiler.pipeline import Pipeline
 from podline.datasets import fetch
 from podline.operators.local_run import LocalRun
-from podline.operators.process_backend import environment
+from podline.operators.process import environment
 from podline.store import Store, seaweedfs
 from tests.support.notebooks import code_cell
 

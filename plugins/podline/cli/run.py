@@ -20,7 +20,7 @@ from podline.compiler.outline import outline
 from podline.contract import StagePlan
 from podline.exceptions import StageError
 from podline.operators.local_run import LocalRun
-from podline.operators.process_backend import environment
+from podline.operators.process import environment
 from podline.runner.html_export import make_pages_apart
 from podline.store import keys, run_history
 

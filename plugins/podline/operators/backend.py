@@ -1,4 +1,8 @@
-"""The seam between operators and the places where stages run: one module for each backend."""
+"""The seam between operators and the places where stages run.
+
+Each backend is a module, or a package, of its name beside this one, with a function `open_backend`
+that takes a `TryContext` and returns a `StageBackend`.
+"""
 
 import importlib
 import os
@@ -23,12 +27,6 @@ if TYPE_CHECKING:
 
     from podline.store import StoreConnection
     from podline.store.keys import TryKey
-
-# Where each is: a module with a function `open_backend`, which takes a `TryContext`.
-_MODULES: dict[str, str] = {
-    Backend.PROCESS: "podline.operators.process_backend",
-    Backend.KUBERNETES: "podline.operators.kubernetes.backend",
-}
 
 Log = Callable[[str], object]
 
@@ -184,12 +182,12 @@ def open_backend(name: str, wanted: TryContext) -> StageBackend:
     Raises:
         SettingError: there is none.
     """
-    if name not in _MODULES:
+    if name not in [*Backend]:
         raise SettingError(
             f"there is no backend {name!r}: set [podline] backend, or the DAG's parameter "
-            f"`backend`, to one of: {', '.join(_MODULES)}"
+            f"`backend`, to one of: {', '.join(Backend)}"
         )
-    backend: StageBackend = importlib.import_module(_MODULES[name]).open_backend(wanted)
+    backend: StageBackend = importlib.import_module(f"..{name}", __name__).open_backend(wanted)
     return backend
 
 

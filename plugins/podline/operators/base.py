@@ -288,7 +288,7 @@ def _close(context: "Context") -> None:
 
 def _keep_pages(context: "Context") -> None:
     """Make pages of the run's executed notebooks, when no other stage is to follow."""
-    from podline.operators.process_backend import environment
+    from podline.operators.process import environment
     from podline.runner.html_export import make_pages_later
 
     task: Any = context["task"]

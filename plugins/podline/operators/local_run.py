@@ -11,7 +11,7 @@ from podline.exceptions import StageError
 from podline.models import mlflow_tracking
 from podline.operators import task_spec
 from podline.operators.backend import ending
-from podline.operators.process_backend import ProcessBackend
+from podline.operators.process import ProcessBackend
 from podline.operators.task_spec import Shipment, Values
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey

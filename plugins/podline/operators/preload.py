@@ -6,7 +6,7 @@ from podline.airflow_compat import forks_tasks
 
 _MODULES = (
     "podline.operators.stage",
-    "podline.operators.process_backend",
+    "podline.operators.process",
     "podline.operators.kubernetes.backend",
     "podline.operators.kubernetes.manifest",
     "podline.operators.dag_factory",

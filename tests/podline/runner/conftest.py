@@ -10,7 +10,7 @@ import pytest
 
 from podline.contract import Carried, CellSource, Heap, ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import PodlineError
-from podline.operators.process_backend import ProcessBackend
+from podline.operators.process import ProcessBackend
 from podline.operators.task_spec import read_result
 from podline.runner.heap import Memory
 from podline.runner.heap_dump import dump

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from podline.contract import Artifact
-from podline.operators.process_backend import ProcessBackend, environment
+from podline.operators.process import ProcessBackend, environment
 from podline.phases import STAGE_PHASES
 from podline.store import Store, StoreConnection, keys, seaweedfs
 from podline.store.keys import EXECUTED, RESULT

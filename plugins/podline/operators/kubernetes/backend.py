@@ -34,11 +34,6 @@ _REASON_SECONDS = 3.0  # in which the cluster says why it ended a pod
 _TRIGGER_FIRST = 60.0  # seconds after a timeout in which the trigger should say so, not Airflow
 
 
-def open_backend(wanted: TryContext) -> "PodBackend":
-    """The backend for one try."""
-    return PodBackend(wanted)
-
-
 class PodBackend(StageBackend):
     """Runs a try of a stage as a pod.
 

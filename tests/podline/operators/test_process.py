@@ -11,8 +11,8 @@ import pytest
 
 from podline.contract import StageTask
 from podline.exceptions import StageError
-from podline.operators import process_backend
-from podline.operators.process_backend import ProcessBackend, environment
+from podline.operators import process
+from podline.operators.process import ProcessBackend, environment
 from podline.store import StoreConnection
 from tests.support.tries import PLAN
 
@@ -57,7 +57,7 @@ def _ended(code: str) -> "subprocess.Popen[bytes]":
 
 
 def test_an_exit_code(task: StageTask) -> None:
-    assert process_backend._death(task, _ended("raise SystemExit(3)"), 0, "the end") == (
+    assert process._death(task, _ended("raise SystemExit(3)"), 0, "the end") == (
         "the stage 'train' ended with exit code 3 and left no result; its last line: the end"
     )
 
@@ -65,27 +65,26 @@ def test_an_exit_code(task: StageTask) -> None:
 def test_a_signal(task: StageTask) -> None:
     child = _ended("import os; os.kill(os.getpid(), 15)")
     assert (
-        process_backend._death(task, child, 0, "")
-        == "the stage 'train' was killed by the signal SIGTERM"
+        process._death(task, child, 0, "") == "the stage 'train' was killed by the signal SIGTERM"
     )
 
 
 def test_whether_memory_was_the_reason(task: StageTask, monkeypatch: pytest.MonkeyPatch) -> None:
     child = _ended("import os; os.kill(os.getpid(), 9)")
-    monkeypatch.setattr(process_backend, "_memory_kills", lambda: 4)
-    assert process_backend._death(task, child, 4, "") == (
+    monkeypatch.setattr(process, "_memory_kills", lambda: 4)
+    assert process._death(task, child, 4, "") == (
         "the stage 'train' was killed by the signal SIGKILL; memory was not the reason"
     )
-    assert process_backend._death(task, child, 3, "") == (
+    assert process._death(task, child, 3, "") == (
         "the stage 'train' was killed by the kernel because memory ran out (SIGKILL). fix: take "
         "fewer rows, free what is not needed, or give the machine more memory"
     )
 
 
 def test_the_kernel_s_own_count_of_those_that_it_killed() -> None:
-    assert process_backend._memory_kills() >= 0
+    assert process._memory_kills() >= 0
     told = Path("/proc/vmstat").read_text().split()
-    assert process_backend._machine_kills() == int(told[told.index("oom_kill") + 1])
+    assert process._machine_kills() == int(told[told.index("oom_kill") + 1])
 
 
 # --- a backend with a child of the test's own ---------------------------------------------------
@@ -115,7 +114,7 @@ def test_stop_asks_first() -> None:
 
 
 def test_stop_ends_a_child_that_does_not_mind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_backend, "_STOP_GRACE", 0.2)
+    monkeypatch.setattr(process, "_STOP_GRACE", 0.2)
     backend = ProcessBackend()
     child = _running(
         backend,
@@ -132,7 +131,7 @@ def test_a_child_that_cannot_start_says_why(
     task: StageTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = {"PYTHONPATH": "/nowhere"}
-    monkeypatch.setattr(process_backend, "environment", lambda connection: nowhere)
+    monkeypatch.setattr(process, "environment", lambda connection: nowhere)
     backend = ProcessBackend()
     lines: list[str] = []
     with pytest.raises(StageError) as caught:
