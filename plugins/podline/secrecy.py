@@ -4,7 +4,6 @@ A text shows *** for each secret that this process knows: those of its connectio
 what Airflow's own masker hides in logs.
 """
 
-import ctypes
 import json
 import os
 import sys
@@ -40,6 +39,8 @@ def take_variable(name: str) -> str:
     Neither programs that are started nor /proc/self/environ have it then: the system shows the
     memory in which the environment came.
     """
+    import ctypes  # a stage takes one; what else imports this module does not
+
     value = os.environ.get(name, "")
     if value:
         system = ctypes.CDLL(None)
