@@ -9,6 +9,8 @@ import os
 import sys
 from urllib.parse import quote
 
+# The environment variable that names, separated by commas, those whose values are secrets.
+VARIABLE = "PODLINE_SECRETS"
 _SHORTEST = 5  # characters, as Airflow's: of what is shorter all texts are full
 _MASKERS = ("airflow.sdk._shared.secrets_masker", "airflow._shared.secrets_masker")
 
@@ -21,6 +23,11 @@ def hide(*secrets: str | None) -> None:
         if secret and len(secret) >= _SHORTEST:
             escaped = json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")
             _hidden.update((secret, *escaped))
+
+
+def hide_variables() -> None:
+    """Hide the values of those variables that `VARIABLE` names: the tags `secret:` of a stage."""
+    hide(*map(os.environ.get, os.environ.pop(VARIABLE, "").split(",")))
 
 
 def redacted(text: str) -> str:

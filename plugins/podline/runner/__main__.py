@@ -102,6 +102,7 @@ def main() -> int:
     """
     clock = Clock()
     # One at a time, so that the clock counts our own imports as boot.
+    from podline import secrecy
     from podline.exceptions import ContractError
     from podline.runner import termination_message
     from podline.store import StoreConnection, StoreError, open_store
@@ -112,6 +113,7 @@ def main() -> int:
     try:
         # Before any other import may look at the environment, and keep it.
         store = open_store(StoreConnection.take())
+        secrecy.hide_variables()
         task = read_task(store)
     except (StoreError, ContractError) as error:
         termination_message.leave(str(error))

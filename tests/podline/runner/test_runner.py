@@ -573,3 +573,15 @@ listening = [c.laddr for c in found if c.status == psutil.CONN_LISTEN]
 assert not listening, listening
 """
     assert stages.run(cell).ok.succeeded
+
+
+def test_secrets_that_tags_name_are_for_cells_and_not_shown(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PODLINE_SECRETS", "DB_PASSWORD,TOKEN,NOT_THERE")
+    monkeypatch.setenv("DB_PASSWORD", "correct horse")
+    monkeypatch.setenv("TOKEN", "battery staple")
+    cell = "import os\nwords = os.environ['DB_PASSWORD'], os.environ['TOKEN']\nprint(*words)"
+    ran = stages.run(cell, "raise ValueError(words)")
+    assert "*** ***" in ran.lines
+    assert "ValueError: (***, ***)" in ran.failure.replace("'", "")
