@@ -19,6 +19,8 @@ CONTRACT_VERSION = 3
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
+# The one in which a local process gets the number of the process that it must not outlive.
+PARENT_VARIABLE = "PODLINE_PARENT"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
 

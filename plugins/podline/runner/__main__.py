@@ -102,11 +102,15 @@ def main() -> int:
     """
     clock = Clock()
     # One at a time, so that the clock counts our own imports as boot.
+    from podline.contract import PARENT_VARIABLE
     from podline.exceptions import ContractError
     from podline.runner import termination_message
     from podline.runner.runner import Runner
+    from podline.signals import end_with
     from podline.store import StoreError, open_store
 
+    if parent := os.environ.pop(PARENT_VARIABLE, ""):
+        end_with(int(parent))
     for stream in (sys.stdout, sys.stderr):
         # Whatever a cell prints is no reason to fail.
         cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -22,9 +22,7 @@ import hashlib
 import importlib
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +42,7 @@ from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
 from podline.runner.heap_needs import Needs, needs_of
+from podline.runner.scratch import Scratch
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
 
@@ -71,11 +70,8 @@ class Runner:
             clock: started when the process did.
         """
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
-        self.folder = Path(tempfile.mkdtemp(prefix="podline-")).resolve()
-        self.work = self.folder / "work"
-        self.scratch = self.folder / "artifacts"
-        self.work.mkdir()
-        self.scratch.mkdir()
+        self.folder = Scratch()
+        self.work, self.scratch = self.folder.folder("work"), self.folder.folder("artifacts")
         self.log = os.dup(1)
         self.heap = Heap()
         self.bytes_in = self.bytes_out = 0
@@ -382,7 +378,7 @@ class Runner:
         """Remove the stage's folder, and let go of the log."""
         os.close(self.log)
         os.chdir("/")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
 
 def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
