@@ -10,6 +10,7 @@ from podline.latency import timeline
 from podline.latency.observations import LostTry, Observed, PodFacts, PodTimes
 from podline.latency.record import VERSION, Record, epoch
 from podline.runner.clock import process_age
+from podline.secrecy import redacted
 from podline.settings import Backend
 from podline.store.keys import TryKey
 
@@ -30,7 +31,7 @@ def record_of(ti: Any, began: float, error: BaseException | str | None) -> Recor
     """
     start, end, seen = _start(ti), _end(ti), _seen(ti)
     about = _identity(ti) | {"start": round(start, 6), "end": round(end, 6)}
-    about |= {"state": ti.state.value, "failure": str(error or "")[:_LONGEST]}
+    about |= {"state": ti.state.value, "failure": _told(error or "")}
     if seen is not None:
         return Record.model_validate(about | _of_stage(start, end, seen))
     times, facts = _stock_pod(ti.task)
@@ -141,7 +142,7 @@ def _of_stage(start: float, end: float, seen: Observed) -> _Fields:
             "skew": skew if seen.backend == Backend.KUBERNETES else None,
         }
         if result.failure is not None:
-            fields["failure"] = result.failure.message[:_LONGEST]
+            fields["failure"] = _told(result.failure.message)
     return fields
 
 
@@ -155,6 +156,10 @@ def _of_lost(left: LostTry, until: float) -> _Fields:
     ended = left.seen.status.ended
     end = until if ended is None else min(ended, until)
     return _of_stage(left.start, end, left.seen) | {"start": round(left.start, 6)}
+
+
+def _told(why: object) -> str:
+    return redacted(str(why))[:_LONGEST]
 
 
 def _named(pod: PodFacts) -> _Fields:

@@ -19,6 +19,7 @@ from podline.latency.observations import Moments, Observed
 from podline.operators import task_spec
 from podline.operators.backend import Log, StageBackend, TryContext, open_backend
 from podline.operators.task_spec import Input, Shipment, Values
+from podline.secrecy import redacted
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
 
@@ -245,7 +246,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         adopted = where.try_number != context["ti"].try_number
         return {
             **task_spec.input_of(result, f"{self.prefix}/{RESULT}", digest),
-            "metrics": result.metrics,
+            "metrics": {redacted(name): value for name, value in result.metrics.items()},
             "published": [{"name": one.name, "number": one.number} for one in result.published],
             "phases": {phase.name: phase.seconds for phase in result.phases},
             "executed_notebook": result.executed_notebook,

@@ -105,9 +105,8 @@ def main() -> int:
     from podline.contract import PARENT_VARIABLE
     from podline.exceptions import ContractError
     from podline.runner import termination_message
-    from podline.runner.runner import Runner
     from podline.signals import end_with
-    from podline.store import StoreError, open_store
+    from podline.store import StoreConnection, StoreError, open_store
 
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         end_with(int(parent))
@@ -115,12 +114,15 @@ def main() -> int:
         # Whatever a cell prints is no reason to fail.
         cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        store = open_store()
+        # Before any other import may look at the environment, and keep it.
+        store = open_store(StoreConnection.take())
         task = read_task(store)
     except (StoreError, ContractError) as error:
         termination_message.leave(str(error))
         print(error, flush=True)
         return 1
+    from podline.runner.runner import Runner
+
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
     runner = Runner(task, store, clock)
     try:

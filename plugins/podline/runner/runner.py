@@ -27,6 +27,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
 from podline.runner.heap_needs import Needs, needs_of
 from podline.runner.scratch import Scratch
+from podline.secrecy import redacted
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
 
@@ -333,6 +335,9 @@ class Runner:
             if self.finishing:
                 return None
             self.finishing = True
+        if failure is not None:
+            message, trace = redacted(failure.message), redacted(failure.traceback)
+            failure = replace(failure, message=message, traceback=trace)
         if not self.executed.endswith(f"/{EXECUTED}"):
             with contextlib.suppress(AlreadyExists):  # SIGTERM came while `_store` was at it
                 self.save(EXECUTED, failure.message if failure else "")

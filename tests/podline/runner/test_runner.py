@@ -528,3 +528,37 @@ def test_a_store_that_does_not_let_us_in(store_server: StoreConnection) -> None:
     ran = stages.run("x = 1")
     assert "does not allow this" in ran.error
     assert "Traceback" not in "\n".join(ran.lines)
+
+
+LOOK = """
+import os, subprocess, sys
+from pathlib import Path
+import podline
+from podline.store import StoreConnection, open_store
+places = [str(dict(os.environ)), subprocess.check_output([sys.executable, "-c",
+    "import os; print(dict(os.environ))"], text=True)]
+if Path("/proc/self/environ").exists():
+    places += [Path("/proc/self/environ").read_text()]
+seen = [StoreConnection.read().secret_key in place for place in places]
+store = open_store()
+there = store.exists("nothing")
+"""
+TELL = "secret = StoreConnection.read().secret_key\nprint('it is', secret)\nsecret"
+
+
+def test_a_cell_does_not_find_the_stores_keys_but_reaches_the_store(stages: Stages) -> None:
+    ran = stages.run(f"{LOOK}\nassert not any(seen), seen\nassert not there")
+    assert ran.ok.succeeded
+
+
+def test_what_a_cell_tells_of_the_stores_keys_is_not_shown(stages: Stages, store: Store) -> None:
+    ran = stages.run(LOOK, TELL, "raise ValueError(secret)")
+    secret = str(store.connection.secret_key)
+    assert "it is ***" in ran.lines
+    assert "ValueError: ***" in ran.failure
+    assert ran.result is not None
+    assert secret not in ran.result.to_json()
+    notebook = bytes(store.get(ran.result.executed_notebook)).decode()
+    assert notebook.count("***") >= 4
+    for text in (notebook, *ran.lines):
+        assert secret not in text
