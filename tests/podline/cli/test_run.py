@@ -223,6 +223,19 @@ def test_without_a_connection_the_embedded_store_serves(
     assert "kale_notebook" in podline("runs").stdout
 
 
+def test_the_embedded_store_waits_for_the_next_command(
+    podline: Podline, home: Path, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_LINGER", "60")
+    process = []
+    for _ in range(2):
+        assert podline("run", notebooks / "kale_notebook.ipynb", "-q").exit_code == 0
+        process.append((home / "store" / "server.pid").read_text())
+        assert seaweedfs.is_running(home / "store")
+    assert process[0] == process[1]
+    assert podline("store", "stop").stdout == "the store is stopped\n"
+
+
 @pytest.mark.parametrize(
     ("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )
