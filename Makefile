@@ -41,6 +41,7 @@ export SCARF_ANALYTICS := false
 
 .PHONY: demo
 demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline, and show where the time went
+	@chmod 700 .airflow
 	$(BIN)/podline store exec -- airflow dags test household_power
 	$(BIN)/podline runs household_power
 	@echo
@@ -61,6 +62,7 @@ up: install data ## Run the store and Airflow in the foreground (PORT=8080), unt
 	$(BIN)/podline up
 
 .airflow/.migrated: $(VENV)/.installed
+	@mkdir -p .airflow && chmod 700 .airflow
 	$(BIN)/airflow db migrate >/dev/null
 	@touch $@
 

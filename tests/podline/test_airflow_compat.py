@@ -10,6 +10,8 @@ from typing import Any
 
 import airflow.sdk
 import pytest
+import setproctitle
+import uvicorn
 from airflow.providers.cncf.kubernetes.hooks import kubernetes as hooks
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
@@ -18,6 +20,7 @@ from airflow.sdk.exceptions import ErrorType, TaskDeferralError
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder, ErrorResponse, OKResponse
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
+from airflow.utils.serve_logs import serve_logs
 from kubernetes.client import Configuration
 
 from podline import airflow_compat
@@ -249,3 +252,15 @@ def test_a_run_is_triggered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told = [airflow_compat.trigger_run("d", "r", {"n": 1}) for _ in range(3)]
     assert told[:2] == ["", ""]
     assert "why" in told[2]
+
+
+# --- Airflow on one machine ---------------------------------------------------------------------
+
+
+def test_stock_airflow_serves_logs_to_all_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts: list[str] = []
+    monkeypatch.setattr(uvicorn, "run", lambda app, host, **options: hosts.append(host))
+    monkeypatch.setattr(setproctitle, "setproctitle", lambda title: None)
+    serve_logs(1)
+    airflow_compat.serve_logs_here(1)
+    assert hosts == ["", "127.0.0.1"]

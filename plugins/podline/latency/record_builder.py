@@ -8,15 +8,13 @@ from typing import Any
 from podline.airflow_compat import is_resumed, is_supervised
 from podline.latency import timeline
 from podline.latency.observations import LostTry, Observed, PodFacts, PodTimes
-from podline.latency.record import VERSION, Record, epoch
+from podline.latency.record import DEAD, ORPHAN, VERSION, Record, epoch
 from podline.runner.clock import process_age
 from podline.secrecy import redacted
 from podline.settings import Backend
 from podline.store.keys import TryKey
 
 _LONGEST = 2000  # characters of a failure
-_ORPHAN = "its worker died: this is what its pod knows of it"
-_DEAD = "its worker died: this is what its pod and the next try know of it"
 
 _Fields = dict[str, Any]  # of a `Record`, which checks them
 
@@ -55,7 +53,7 @@ def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
     seen = _seen(ti)
     lost = seen.lost if seen else ()
     left = next((entry for entry in lost if entry.number == where.try_number), None)
-    about = _identity(ti) | {"try_number": where.try_number, "state": "failed", "partial": _DEAD}
+    about = _identity(ti) | {"try_number": where.try_number, "state": "failed", "partial": DEAD}
     about |= {"start": None, "end": None}
     if left is None:
         return where.prefix, Record.model_validate(about)
@@ -66,7 +64,7 @@ def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
 def orphan_record(left: LostTry) -> tuple[str, Record]:
     """Return the folder and the record of a try that only a pod is left of."""
     where = TryKey.at(left.seen.prefix)
-    about = _ids(where) | {"kind": "stage", "state": "failed", "partial": _ORPHAN, "end": None}
+    about = _ids(where) | {"kind": "stage", "state": "failed", "partial": ORPHAN, "end": None}
     return left.seen.prefix, Record.model_validate(about | _of_lost(left, time.time()))
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from podline import settings
-from podline.files import replacing
+from podline.files import make_private, replacing
 from podline.store.client import Store
 from podline.store.connection import StoreConnection, variable
 from podline.store.errors import EmbeddedStoreError, StoreError
@@ -264,7 +264,8 @@ def _can_bind(port: int) -> bool:
 
 
 def _spawn(folder: Path, server: _Server) -> None:
-    (folder / "data").mkdir(exist_ok=True)
+    make_private(folder / "data")
+    make_private(folder)
     keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
     keys |= jwt_variables() | certificate_variables(folder.absolute() / "server.pem")
     with _open_lock(folder / "data.lock") as lock, (folder / "server.log").open("wb") as log:
@@ -288,7 +289,7 @@ def _command(server: _Server) -> list[str]:
     options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={settings.store_bucket()}"]
     for service, (http, grpc) in server.ports.items():
         options += [f"-{service}.port={http}", f"-{service}.port.grpc={grpc}"]
-    return [_binary(), "mini", "-dir=data", *options, *_OPTIONS.split()]
+    return [_binary(), "-logtostderr=true", "mini", "-dir=data", *options, *_OPTIONS.split()]
 
 
 def _binary() -> str:
@@ -352,7 +353,8 @@ def _log_end(folder: Path) -> str:
 
 
 def _open_lock(path: Path) -> IO[str]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        make_private(path.parent)
     return path.open("a")
 
 

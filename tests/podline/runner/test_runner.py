@@ -562,3 +562,14 @@ def test_what_a_cell_tells_of_the_stores_keys_is_not_shown(stages: Stages, store
     assert notebook.count("***") >= 4
     for text in (notebook, *ran.lines):
         assert secret not in text
+
+
+def test_a_stage_listens_nowhere(stages: Stages) -> None:
+    cell = """
+import psutil
+stage = psutil.Process()
+found = [c for p in (stage, *stage.children(recursive=True)) for c in p.net_connections("all")]
+listening = [c.laddr for c in found if c.status == psutil.CONN_LISTEN]
+assert not listening, listening
+"""
+    assert stages.run(cell).ok.succeeded
