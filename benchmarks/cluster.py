@@ -60,8 +60,8 @@ def opened() -> Iterator[Cluster]:
     if core is None:
         needs = "a Kubernetes cluster with podline's images and store"
         raise SystemExit(
-            f"This needs {needs}. fix: set KUBECONFIG to the file that names it, then `make images` "
-            "and `make cluster-store`"
+            f"This needs {needs}. fix: set KUBECONFIG to the file that names it, then run "
+            "`make images` and `make cluster-store`"
         )
     try:  # by the service's address: on the clock no name is looked up
         connection = in_cluster.connection(settings.namespace())
