@@ -95,7 +95,10 @@ def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
 def _parse(source: str) -> list[ast.stmt]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run's own
-        tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        try:
+            tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        except (ValueError, RecursionError, MemoryError) as error:  # null bytes, deep nesting
+            raise SyntaxError(str(error) or "too deeply nested for Python's parser") from None
     assert isinstance(tree, ast.Module)
     return tree.body
 

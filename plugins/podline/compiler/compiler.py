@@ -22,6 +22,7 @@ from pathlib import Path
 
 from podline.compiler.ast_queries import attribute_path, walk_all
 from podline.compiler.cell_parser import Statements, parse_cell
+from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
 from podline.compiler.metadata import read_settings
@@ -103,7 +104,7 @@ class _Compiler:
         self.last_kind = ""
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
-        self.problems += found
+        self.problems += found + name_problems(document.path)
 
     def _defaults(self) -> StageSettings:
         """Read the settings that Kale's extension keeps for all steps of a notebook."""
@@ -117,7 +118,7 @@ class _Compiler:
     # -- cells
 
     def read_cells(self) -> None:
-        if not self.document.cells and not self.problems:
+        if not self.document.cells and not self._has_errors():
             self.notes.add("has no cells", "write some, and tag them step:NAME")
         for cell in self.document.code_cells:
             tags, problems = parse_tags(cell.tags)
@@ -131,11 +132,21 @@ class _Compiler:
                 tags = replace(tags, stage=f"cell_{cell.number}")
             statements, found = parse_cell(cell)
             self.problems += found
-            if "../" in cell.source:
-                self._check_outside(cell, statements)
-            self._place(cell, tags, statements)
-        if not self.stages and not self.problems:
+            try:
+                if "../" in cell.source:
+                    self._check_outside(cell, statements)
+                self._place(cell, tags, statements)
+            except RecursionError:
+                self.notes.add(
+                    "nests an expression too deeply to follow",
+                    "divide it: give its parts names, or build it in a loop",
+                    cell,
+                )
+        if not self.stages and not self._has_errors():
             self.notes.add("has no stage", "tag at least one cell step:NAME")
+
+    def _has_errors(self) -> bool:
+        return any(problem.severity == ERROR for problem in self.problems)
 
     def _check_sizes(self) -> None:
         """Refuse a size in the metadata that is no parameter, once all parameters are known."""
@@ -254,6 +265,7 @@ class _Compiler:
 
         All cells of a stage share one flow: what the ones above bind is not read from before.
         """
+        stage.cells.append(cell)
         flow = self.flow
         flow.cell = cell.number
         flow.future_annotations |= has_future_annotations(self.modules)
@@ -266,7 +278,6 @@ class _Compiler:
         self._check_module_attributes(cell, flow)
         self._check_accessors(cell, statements)
         self.functions = dict(flow.known)
-        stage.cells.append(cell)
         stage.imports += carry_imports(cell.number, statements)
         stage.changes = flow.effects.changes - self.imported  # `np.sort(x)` does not change numpy
         stage.reseeds = stage.reseeds or seeds(cell)

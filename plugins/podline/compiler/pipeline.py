@@ -12,6 +12,7 @@ some later stage may read them, and which it must not change, since a stage besi
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from podline.compiler.dag_id import dag_id
 from podline.compiler.metadata import DagSettings
 from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
@@ -87,8 +88,8 @@ class Pipeline:
 
     @property
     def name(self) -> str:
-        """The notebook's name."""
-        return self.document.name
+        """The name of its DAG and of its runs in the store."""
+        return dag_id(self.document.path)
 
     @property
     def errors(self) -> list[Problem]:

@@ -440,3 +440,46 @@ def test_a_cell_before_the_first_stage_is_a_part_of_it(check: Check) -> None:
     (problem,) = pipeline.problems
     assert (problem.severity, problem.cell) == ("warning", 1)
     assert "stands before the first stage: 'a' runs it" in problem.message
+
+
+# --- what Airflow's database would not take -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [
+        ({"tags": ["t" * 101]}, "podline.tags"),
+        ({"owner": "o" * 501}, "podline.owner"),
+        ({"retries": 10**9}, "podline.retries"),
+        ({"max_active_runs": 10**30}, "podline.max_active_runs"),
+        ({"schedule": "0 0 31 2 *"}, "podline.schedule"),  # a day that never comes
+        ({"schedule": "@continuous", "max_active_runs": 2}, "podline.max_active_runs"),
+    ],
+)
+def test_metadata_that_would_cost_other_dags(
+    check: Check, about: dict[str, object], expected: str
+) -> None:
+    text = error(check(("step:a", "x = 1"), metadata={"podline": about}))
+    assert f"the notebook's metadata {expected} is " in text
+    assert "fix: give " in text
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 1\0", "cell 1: error: has a character that nothing can store"),
+        ("x = '\ud83d'", "cell 1: error: has a character that nothing can store"),
+        (f"x = {'(' * 9000}", "cell 1, line 1: error: syntax error: too many nested parentheses"),
+        (f"x = {' + '.join('1' * 2500)}", "cell 1: error: nests an expression too deeply"),
+    ],
+    ids=["null", "surrogate", "parentheses", "sum"],
+)
+def test_a_cell_that_breaks_a_parser_is_named(check: Check, source: str, expected: str) -> None:
+    assert error(check(("step:a", source), ("step:b", "f = abs"))).startswith(
+        f"example.ipynb, {expected}"
+    )
+
+
+def test_a_warning_does_not_hide_that_there_is_no_stage(check: Check) -> None:
+    pipeline = check(("imports", "import json"), metadata={"podline": {"nonsense": 1}})
+    assert "has no stage" in error(pipeline)
