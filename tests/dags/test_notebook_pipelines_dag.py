@@ -134,7 +134,7 @@ def test_a_parameter_called_backend_is_refused(tmp_path: Path) -> None:
     cells = [code_cell("backend = 'gpu'", "parameters"), code_cell("print(backend)", "step:use")]
     (folder / "mine.ipynb").write_text(notebook_text(cells))
     dag = load_dags(tmp_path, folder)["dags"]["mine"]
-    assert "the parameter 'backend' is podline's own" in dag["doc"]
+    assert "cell 1, line 1: error: the parameter 'backend' is podline's own" in dag["doc"]
 
 
 def test_tags_set_retries_and_timeout_of_the_task(tmp_path: Path) -> None:

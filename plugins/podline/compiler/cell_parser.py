@@ -13,11 +13,13 @@ parsing of a DAG file, is asked only for the rest.
 
 import ast
 import re
+import sys
 import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from podline.compiler.ast_queries import walk_all
+from podline.compiler.newer_syntax import newer_syntax
 from podline.compiler.notebook import Cell, Problem
 
 # IPython lets a cell await at its top level.
@@ -250,10 +252,10 @@ def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:
 def _syntax_problem(cell: Cell, error: SyntaxError, first: SyntaxError) -> Problem:
     # The transformed text has the cell's own lines unless IPython joined some.
     shown = error if error.lineno and cell.line(error.lineno) else first
-    return Problem(
-        f"syntax error: {shown.msg}",
-        "correct the line; the cell must run in Jupyter",
-        cell.number,
-        shown.lineno,
-        cell.line(shown.lineno),
-    )
+    line = cell.line(shown.lineno)
+    message, fix = f"syntax error: {shown.msg}", "correct the line; the cell must run in Jupyter"
+    if newer := newer_syntax(line, shown.msg):
+        here = f"3.{sys.version_info.minor}"
+        message = f"syntax error: {newer}, and podline reads notebooks with Python {here} here"
+        fix = f"write it as Python {here} takes it, or run Airflow and podline with the newer one"
+    return Problem(message, fix, cell.number, shown.lineno, line)

@@ -37,7 +37,7 @@ from podline.compiler.notebook import (
     nested,
     read_document,
 )
-from podline.compiler.parameters import Parameter, read_parameters
+from podline.compiler.parameters import BACKEND_PARAM, Parameter, read_parameters
 from podline.compiler.pipeline import Pipeline, Stage, seeds
 from podline.compiler.preamble import (
     CarriedStatement,
@@ -206,11 +206,24 @@ class _Compiler:
             names = {parameter.name for parameter in found}
             self.parameters = [p for p in self.parameters if p.name not in names] + found
             self.parameter_cells.add(cell.number)
+            self._check_parameters(cell, found)
         for statement in carry_cell(cell.number, statements, self.functions, self.modules):
             self._check_carried(cell, statement)
             self.carried.append(statement)
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
+
+    def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
+        """Refuse a parameter of the name that a run has for its own."""
+        for parameter in found:
+            if parameter.name == BACKEND_PARAM:
+                self.notes.add(
+                    f"the parameter {BACKEND_PARAM!r} is podline's own: a run's parameter of that "
+                    "name says where its stages run",
+                    f"give the notebook's another name, such as my_{BACKEND_PARAM}",
+                    cell,
+                    parameter.line,
+                )
 
     def _check_carried(self, cell: Cell, statement: CarriedStatement) -> None:
         """Refuse a carried statement that reads what a stage binds.
@@ -240,7 +253,7 @@ class _Compiler:
         if same is not None:
             self.notes.add(
                 f"the stage {tags.stage!r} starts a second time; it began in cell "
-                f"{same.cells[0].number}, and others stand between",
+                f"{same.start.number}, and others stand between",
                 "give this one another name, or move its cells together",
                 cell,
             )

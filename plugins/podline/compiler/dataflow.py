@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from podline.compiler.asked_names import AT_TOP, asked, asked_item, is_space
 from podline.compiler.ast_queries import (
     READING_METHODS,
     always_true,
     catches_name_error,
     changed_by,
     children_of,
-    constant_global,
     leaves,
     names_in,
     names_in_eval,
@@ -145,6 +145,8 @@ class Flow(Namespace):
         """Delete a name; `del a[0]` deletes none and changes `a`, as `a[0] = 1` does."""
         if isinstance(target, ast.Name):
             self.unbind(target.id, self.place(target))
+        elif (name := asked_item(target, AT_TOP)) is not None:
+            self.unbind(name, self.place(target))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self.delete(element)
@@ -323,7 +325,7 @@ class Flow(Namespace):
         """Bind a target's names; `a.b = 1` and `a[0] = 1` bind none and change `a`."""
         if isinstance(target, ast.Name):
             self.bind_value(target.id, value)
-        elif (name := constant_global(target)) is not None:
+        elif (name := asked_item(target, AT_TOP)) is not None:
             self.bind_value(name, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -367,7 +369,7 @@ class Flow(Namespace):
 
     def read_Subscript(self, node: ast.Subscript) -> None:
         """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
-        if (name := constant_global(node)) is not None:
+        if (name := asked_item(node, AT_TOP)) is not None:
             self.read_name(name, self.place(node))
         else:
             self.read_children(node)
@@ -378,17 +380,30 @@ class Flow(Namespace):
         self.effects.may_bind.add(node.target.id)
         self.known.pop(node.target.id, None)
 
-    def read_Compare(self, node: ast.Compare) -> None:
+    def read_Compare(self, node: ast.Compare | ast.BinOp) -> None:
         """Follow a comparison; `"rows" in globals()` asks whether there is such a name."""
-        match node:
-            case ast.Compare(
-                left=ast.Constant(value=str(name)),
-                ops=[ast.In() | ast.NotIn()],
-                comparators=[ast.Call(func=ast.Name(id="globals"), args=[])],
-            ):
+        if not self.read_asked(node):
+            self.read_children(node)
+
+    read_BinOp = read_Compare
+
+    def read_asked(self, node: ast.expr) -> bool:
+        """Follow what asks the namespace for names as texts; False: the node does not."""
+        found = asked(node, AT_TOP)
+        if found is None:
+            return False
+        for name in found.names:
+            if found.needed:
+                self.read_name(name, self.place(node))
+            else:
+                self.asked.add(name)
                 self.read_perhaps(name, self.place(node))
-            case _:
-                self.read_children(node)
+            if found.binds:
+                self.effects.may_bind.add(name)
+                self.known.pop(name, None)
+        for other in found.others:
+            self.read(other)
+        return True
 
     def read_Lambda(self, node: ast.Lambda) -> None:
         """Follow a lambda as if it were called: it mostly is where it stands."""
@@ -424,6 +439,8 @@ class Flow(Namespace):
             if found.method == "system":
                 self.effects.shown.add("_exit_code")
             return
+        if self.read_asked(node) or self.read_text(node):
+            return
         self.read_children(node)
         self.effects.changes.update(changed_by(node))
         if method in READING_METHODS:
@@ -433,18 +450,20 @@ class Flow(Namespace):
             self.may_read(seen, self.place(node))
         match node.func:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
-                self.read_text(node, name)
-            case ast.Name(id="globals" | "locals" | "vars" | "dir" as name) if not node.args:
+                self.effects.troubles.append(unseen(self.place(node), name))
+            case ast.Name(id=name) if name not in self.effects.bound and is_space(node, AT_TOP):
                 self.effects.troubles.append(unseen(self.place(node), name))
 
-    def read_text(self, node: ast.Call, name: str) -> None:
+    def read_text(self, node: ast.Call) -> bool:
         """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
-        match node.args:
-            case [ast.Constant(value=str(text))]:
-                with suppress(SyntaxError):
-                    self.run(ast.parse(text).body)
-                    return
-        self.effects.troubles.append(unseen(self.place(node), name))
+        match node:
+            case ast.Call(ast.Name("exec" | "eval" as name), [ast.Constant(str(text)), *spaces]):
+                given = [*spaces, *(keyword.value for keyword in node.keywords)]
+                if name not in self.effects.bound and all(is_space(s, AT_TOP) for s in given):
+                    with suppress(SyntaxError):
+                        self.run(ast.parse(text).body)
+                        return True
+        return False
 
     def read_magic(self, node: ast.Call, magic: Magic) -> None:
         """Follow a magic or shell line.

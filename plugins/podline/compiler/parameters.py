@@ -24,6 +24,9 @@ from podline.text import lines_of
 # A run's values by the parameter's name: whatever JSON can hold.
 Values = dict[str, Any]
 
+# A run's own parameter beside the notebook's: where its stages run.
+BACKEND_PARAM = "backend"
+
 
 @dataclass(frozen=True)
 class Parameter:

@@ -18,7 +18,7 @@ from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, Values, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
-from podline.compiler.tags import StageSettings
+from podline.compiler.tags import STAGE_WORDS, StageSettings
 from podline.contract import Carried, CellSource, StagePlan
 
 
@@ -53,6 +53,12 @@ class Stage:
     imports: list[CarriedStatement] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     reseeds: bool = False
+
+    @property
+    def start(self) -> Cell:
+        """The cell whose tag begins it: others without a tag may stand before."""
+        tags = {f"{word}:{self.name}" for word in STAGE_WORDS}
+        return next((cell for cell in self.cells if tags & {*map(str, cell.tags)}), self.cells[0])
 
     @property
     def touched(self) -> set[str]:

@@ -20,7 +20,8 @@ def unseen(place: Place, name: str) -> Trouble:
     return Trouble(
         place,
         f"{name}() sees every name of the notebook, and a stage has only those that it reads",
-        "write the names out, or keep the values in a dict of your own",
+        "write the names out, or keep the values in a dict of your own; to ask for one name "
+        "as a text is fine: 'rows' in globals()",
     )
 
 

@@ -11,6 +11,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from podline import settings
 from podline.airflow_compat import Cluster, LostTriggerMixin, QuickInit, cluster_hook
 from podline.assets import PUBLISHED, announce
+from podline.compiler.parameters import BACKEND_PARAM
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from podline.store import Store
-
-BACKEND_PARAM = "backend"
 
 
 class PublishedName(TypedDict):

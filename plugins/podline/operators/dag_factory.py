@@ -14,10 +14,9 @@ from podline import settings
 from podline.airflow_compat import set_params
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.dag_id import BASELINE, dag_id
-from podline.compiler.parameters import Parameter
+from podline.compiler.parameters import BACKEND_PARAM, Parameter
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.exceptions import NotebookError
-from podline.operators.base import BACKEND_PARAM
 from podline.operators.stage import NotebookOperator, StageOperator
 
 INVALID_TAG = "invalid"
@@ -65,12 +64,6 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _make(pipeline: Pipeline) -> list[DAG]:
-    names = {parameter.name for parameter in pipeline.parameters}
-    if BACKEND_PARAM in names:
-        raise NotebookError(
-            f"{pipeline.document.path.name}: the parameter {BACKEND_PARAM!r} is podline's own. "
-            "fix: give the notebook's another name"
-        )
     dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
     params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
     for dag in dags:

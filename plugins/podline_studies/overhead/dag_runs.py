@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from podline import settings
 from podline.compiler.dag_id import BASELINE as BASELINE_SUFFIX
-from podline.operators.base import BACKEND_PARAM
+from podline.compiler.parameters import BACKEND_PARAM
 from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
 from podline_studies.overhead.design import BASELINE, Combination
 from podline_studies.overhead.stock_operator import STOCK

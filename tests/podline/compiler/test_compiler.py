@@ -1,5 +1,6 @@
 """From cells and tags to stages: what waits for what and why, and every error before a run."""
 
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -287,13 +288,37 @@ ERRORS: list[tuple[Cells, str]] = [
     ),
     (
         [("step:load", "x = 1"), ("step:b prev:laod", "y = 1")],
-        "example.ipynb, cell 2: error: `prev:laod`: there is no stage 'laod'\n"
+        "example.ipynb, cell 2: error: `prev:laod`: there is no stage 'laod' for 'b' to wait for\n"
         "    fix: did you mean prev:load?",
     ),
     (
         [("step:a", "x = 1"), ("step:b prev:zzzz", "y = 1")],
-        "example.ipynb, cell 2: error: `prev:zzzz`: there is no stage 'zzzz'\n"
+        "example.ipynb, cell 2: error: `prev:zzzz`: there is no stage 'zzzz' for 'b' to wait for\n"
         "    fix: the stages are: a",
+    ),
+    (  # the cell that has the tag, not the one without any that its stage begins with
+        [("", "x = 1"), ("step:a", "y = 1"), ("step:a prev:laod", "z = 1")],
+        "example.ipynb, cell 3: error: `prev:laod`: there is no stage 'laod' for 'a' to wait for\n"
+        "    fix: the stages are: none",
+    ),
+    (
+        [("", "w = 1"), ("step:a prev:b", "x = 1"), ("step:b", "print(x)")],
+        "example.ipynb, cell 2: error: the stages wait for each other in a circle: a waits for b "
+        "(prev); b waits for a (reads x)\n"
+        "    fix: remove one of the prev: tags, or reorder the cells",
+    ),
+    (
+        [("", "w = 1"), ("step:a", "x = 1"), ("step:b", "y = 1"), ("step:a", "z = 1")],
+        "example.ipynb, cell 4: error: the stage 'a' starts a second time; it began in cell 2, "
+        "and others stand between\n"
+        "    fix: give this one another name, or move its cells together",
+    ),
+    (
+        [("parameters", "rows = 1\nbackend = 'gpu'"), ("step:a", "print(rows, backend)")],
+        "example.ipynb, cell 1, line 2: error: the parameter 'backend' is podline's own: a run's "
+        "parameter of that name says where its stages run\n"
+        "    backend = 'gpu'\n"
+        "    fix: give the notebook's another name, such as my_backend",
     ),
     (
         [("step:a prev:b", "x = 1"), ("step:b", "print(x)")],
@@ -483,3 +508,30 @@ def test_a_cell_that_breaks_a_parser_is_named(check: Check, source: str, expecte
 def test_a_warning_does_not_hide_that_there_is_no_stage(check: Check) -> None:
     pipeline = check(("imports", "import json"), metadata={"podline": {"nonsense": 1}})
     assert "has no stage" in error(pipeline)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python takes it")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("x = 1\ntype Pair = tuple[int, int]", "line 2: error: syntax error: the statement `type`"),
+        ("def first[T](rows: list[T]) -> T: ...", "line 1: error: syntax error: a type parameter"),
+        ("class Box[T]:\n    pass", "line 1: error: syntax error: a type parameter"),
+        ("d = {}\nf'{d['a']}'", "line 2: error: syntax error: a quote inside an f-string's braces"),
+        (r"""f'{chr(92) + "\n"}'""", "line 1: error: syntax error: a backslash inside"),
+    ],
+)
+def test_what_a_newer_python_takes_is_said(check: Check, source: str, said: str) -> None:
+    text = error(check(("step:a", source)))
+    assert text.startswith(f"example.ipynb, cell 1, {said}")
+    assert " is of Python 3.12, and podline reads notebooks with Python 3.11 here\n" in text
+    assert (
+        "fix: write it as Python 3.11 takes it, or run Airflow and podline with the newer" in text
+    )
+
+
+@pytest.mark.parametrize(
+    "source", ["f'{x'", "type = 1 2", "def f(: pass", "x = [1, 2", "class A[: 1"]
+)
+def test_what_no_python_takes_is_only_wrong(check: Check, source: str) -> None:
+    assert "is of Python" not in error(check(("step:a", source)))
