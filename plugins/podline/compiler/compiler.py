@@ -14,13 +14,13 @@ compiler goes on: a user gets all errors of a notebook at once.
 """
 
 import ast
-import os
+import glob
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler.ast_queries import attribute_path, walk_all
+from podline.compiler.ast_queries import attribute_path
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
@@ -39,6 +39,7 @@ from podline.compiler.notebook import (
 )
 from podline.compiler.parameters import BACKEND_PARAM, Parameter, read_parameters
 from podline.compiler.pipeline import Pipeline, Stage, seeds
+from podline.compiler.places import Places
 from podline.compiler.preamble import (
     CarriedStatement,
     carry_cell,
@@ -53,6 +54,9 @@ from podline.exceptions import NotebookError
 
 # Parts of modules whose state the runner takes from stage to stage.
 _SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
+# What may be part of a path upwards; what changes the directory.
+_UPWARDS = re.compile(r"\.\.|\.parent|pardir|dirname")
+_MOVES = re.compile(r"chdir|^\s*%?cd\b", re.MULTILINE)
 
 
 def compile_notebook(path: Path) -> Pipeline:
@@ -86,6 +90,9 @@ class _Compiler:
         flow: follows the cells of the last stage.
         leading: cells before the first stage, which will run them.
         last_kind: of the last imports, functions or parameters cell; none: there was none yet.
+        places: the paths that names stand for by now.
+        upwards: a cell so far may lead to what is above the notebook's folder.
+        moves: the notebook changes its directory.
     """
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
@@ -102,6 +109,9 @@ class _Compiler:
         self.flow = Flow(0, {})
         self.leading: list[tuple[Cell, Statements]] = []
         self.last_kind = ""
+        self.places = Places()
+        self.upwards = False
+        self.moves = any(_MOVES.search(cell.source) for cell in document.code_cells)
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found + name_problems(document.path)
@@ -133,8 +143,7 @@ class _Compiler:
             statements, found = parse_cell(cell)
             self.problems += found
             try:
-                if "../" in cell.source:
-                    self._check_outside(cell, statements)
+                self._check_outside(cell, statements)
                 self._place(cell, tags, statements)
             except RecursionError:
                 self.notes.add(
@@ -159,22 +168,33 @@ class _Compiler:
             )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
-        """Refuse a text that is the path of a file above the notebook's folder.
+        """Refuse what is above the notebook's folder: a path that is there, or a list of it.
 
-        A text that names no file there, such as `"../out.csv"` before the first run, is none.
+        A path that is not there, such as `"../out.csv"` before the first run, is none. Where the
+        notebook changes the directory, `".."` may be in its folder.
         """
-        for node in walk_all(statements.body):
-            match node:
-                case ast.Constant(value=str(text)) if ".." in text.split("/"):
-                    # Of what is no path at all, `Path.is_file` may raise.
-                    if os.path.isfile(self.document.path.parent / text):
-                        self.notes.add(
-                            f"names {text!r}, which is outside the notebook's folder: a stage gets "
-                            "only what is in it",
-                            "move the file beside the notebook, or read it from the store",
-                            cell,
-                            node.lineno,
-                        )
+        self.upwards = self.upwards or bool(_UPWARDS.search(cell.source))
+        self.places.learn(statements.body)
+        if not self.upwards:
+            return
+        for statement in statements.body:
+            for node, place, listed in self.places.outside(statement):
+                if self._is_there(place) or (listed and not self.moves):
+                    self.notes.add(
+                        f"{'lists' if listed else 'names'} {place!r}, which is outside the "
+                        "notebook's folder: a stage gets only what is in it",
+                        "move the file beside the notebook, or read it from the store",
+                        cell,
+                        node.lineno,
+                    )
+
+    def _is_there(self, place: str) -> bool:
+        """Whether a path or pattern above the folder, with a name in it, is one of files."""
+        folder = glob.escape(str(self.document.path.parent))
+        try:
+            return bool(re.search(r"\w", place) and glob.glob(f"{folder}/{place}"))
+        except (OSError, ValueError, re.error):
+            return False  # no path at all
 
     def _place(self, cell: Cell, tags: CellTags, statements: Statements) -> None:
         """Give the cell to its stage, or carry it.

@@ -11,6 +11,7 @@ from typing import Any
 
 from podline.compiler.notebook import WARNING, Problem
 from podline.compiler.parameters import Values
+from podline.compiler.places import is_elsewhere
 
 KEY = "podline"
 
@@ -91,6 +92,10 @@ def _are_texts(value: Any, longest: int = 10_000) -> bool:
     return isinstance(value, list) and all(_is_text(item, longest) for item in value)
 
 
+def _are_patterns(value: Any) -> bool:
+    return _are_texts(value) and not any(map(is_elsewhere, value))
+
+
 def _are_sizes(value: Any) -> bool:
     kinds = {"data": str, "model": str, "fixed": dict}
     return isinstance(value, dict) and all(
@@ -115,7 +120,11 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "max_active_runs": (lambda value: _is_whole(value, 1), "a whole number from 1 to 9999"),
     "retries": (_is_whole, "a whole number from 0 to 9999"),
-    "files": (_are_texts, 'a list of patterns such as ["data/*.csv"]'),
+    "files": (
+        _are_patterns,
+        'a list of patterns in the notebook\'s folder, such as ["data/*.csv"]: a stage gets only '
+        "what is in it",
+    ),
     "sizes": (
         _are_sizes,
         'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',

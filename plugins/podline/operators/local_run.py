@@ -64,7 +64,7 @@ class LocalRun:
 
     def _ship(self) -> Shipment:
         run = keys.run_prefix(self.pipeline.name, self.run_id)
-        return task_spec.ship(self.pipeline, self.store, run)
+        return task_spec.ship(self.pipeline, self.store, run, self.parameters.values())
 
     def _run(self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Log) -> None:
         where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, keys.new_nonce())
@@ -72,7 +72,8 @@ class LocalRun:
         backend, start = ProcessBackend(), time.monotonic()
         with ending(backend):
             digest = backend.run(task, self.store.connection, lambda line: log(name, line))
-            result = task_spec.read_result(self.store, task, digest)
+            found = task_spec.read_result(self.store, task, digest)
+            result = task_spec.explained(found, self.pipeline)
             self.seconds[name] = time.monotonic() - start
         self.results[name] = result
         self._refs[name] = ResultRef(name, f"{task.prefix}/{RESULT}", digest)

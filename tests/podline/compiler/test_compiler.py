@@ -1,5 +1,6 @@
 """From cells and tags to stages: what waits for what and why, and every error before a run."""
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -407,6 +408,48 @@ def test_a_file_outside_the_notebook_s_folder(check: Check, write: Write) -> Non
     text = error(check(("step:a", source)))
     assert text.startswith("example.ipynb, cell 1, line 2: error: names '../data.csv', which is ")
     assert text.endswith("fix: move the file beside the notebook, or read it from the store")
+
+
+OUTSIDE = [
+    ("open(os.path.join('..', 'up', 'a.csv'))", "names '../up/a.csv'"),
+    ("ROOT = Path.cwd().parent\n(ROOT / 'up' / 'a.csv').read_text()", "names '../up/a.csv'"),
+    ("Path('..').resolve() / 'up'", "names '../up'"),
+    ("f'../up/{name}.csv'", "names '../up/*.csv'"),
+    ("os.path.dirname(os.getcwd()) + '/up'", "names '../up'"),
+    ("Path.cwd().parents[0].joinpath('up', 'a.csv')", "names '../up/a.csv'"),
+    ("os.listdir('..')", "lists '..'"),
+    ("list(Path('..').glob('*.csv'))", "lists '../*.csv'"),
+    ("glob.glob('../up/*')", "lists '../up/*'"),
+]
+NOT_OUTSIDE = """
+sys.path.append('../up') | sys.path.insert(0, str(Path.cwd().parent)) | ROOT = Path('..')
+open('../new.csv', 'w') | 'up/../x.csv' | print('..') | a = '../..' | os.chdir('..')
+os.makedirs('b'); os.chdir('b'); os.listdir('..') | rows[..., 0] | x.parent / y
+"""
+NAMES = ("imports", "import glob, os, sys\nfrom pathlib import Path\nname = rows = x = y = None")
+
+
+@pytest.mark.parametrize(("source", "expected"), OUTSIDE)
+def test_what_is_above_the_notebook_s_folder(
+    check: Check, write: Write, source: str, expected: str
+) -> None:
+    folder = write().parents[1] / "up"
+    folder.mkdir(exist_ok=True)
+    (folder / "a.csv").write_text("")
+    text = error(check(NAMES, ("step:a", source)))
+    assert f"error: {expected}, which is outside the notebook's folder: a stage gets" in text
+
+
+@pytest.mark.parametrize("source", re.split(r" \| |\n", NOT_OUTSIDE.strip()))
+def test_what_only_looks_as_if_it_were(check: Check, write: Write, source: str) -> None:
+    (write().parents[1] / "up").mkdir(exist_ok=True)
+    assert errors(check(NAMES, ("step:a", source))) == []
+
+
+def test_files_of_the_metadata_are_below_the_folder(check: Check) -> None:
+    for pattern in ("../data/*.csv", "/etc/hosts", "~/x", "a/../../b"):
+        text = error(check(("step:a", "x = 1"), metadata={"podline": {"files": [pattern]}}))
+        assert f"the notebook's metadata podline.files is ['{pattern}']" in text
 
 
 def test_all_errors_come_at_once_in_the_order_of_the_cells(write: Write) -> None:
