@@ -67,6 +67,11 @@ def asked(node: ast.expr, spaces: frozenset[str]) -> Asked | None:
         ):
             if is_space(space, spaces):
                 return Asked([name], others, binds=method in ("pop", "setdefault"))
+        case ast.Call(
+            ast.Name("hasattr" | "getattr"),
+            [ast.Name("__main__"), ast.Constant(str(name)), *others],
+        ):
+            return Asked([name], others)
         case ast.Call(ast.Attribute(ast.Constant(str(text)), "format"), others, keywords):
             given = [keyword for keyword in keywords if not is_space(keyword.value, spaces)]
             if len(given) < len(keywords):
@@ -92,8 +97,10 @@ def is_space(node: ast.AST, spaces: Iterable[str]) -> bool:
     match node:
         case ast.Call(ast.Name(name), [], []):
             return name in spaces
-        case ast.Attribute(ast.Call(ast.Name("get_ipython"), []), "user_ns"):
+        case ast.Call(ast.Name("vars"), [ast.Name("__main__")], []):
             return True
+        case ast.Attribute(_, "user_ns") | ast.Attribute(ast.Name("__main__"), "__dict__"):
+            return True  # IPython's, and the module's that a notebook is
     return False
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from podline.compiler.ast_queries import walk_all
 from podline.compiler.newer_syntax import newer_syntax
 from podline.compiler.notebook import Cell, Problem
+from podline.text import lines_of
 
 # IPython lets a cell await at its top level.
 _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -254,7 +255,8 @@ def _syntax_problem(cell: Cell, error: SyntaxError, first: SyntaxError) -> Probl
     shown = error if error.lineno and cell.line(error.lineno) else first
     line = cell.line(shown.lineno)
     message, fix = f"syntax error: {shown.msg}", "correct the line; the cell must run in Jupyter"
-    if newer := newer_syntax(line, shown.msg):
+    below = "\n".join(lines_of(cell.source)[(shown.lineno or 1) - 1 :])
+    if newer := newer_syntax(below, shown.msg):
         here = f"3.{sys.version_info.minor}"
         message = f"syntax error: {newer}, and podline reads notebooks with Python {here} here"
         fix = f"write it as Python {here} takes it, or run Airflow and podline with the newer one"

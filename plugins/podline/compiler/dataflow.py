@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from podline.compiler.asked_names import AT_TOP, asked, asked_item, is_space
+from podline.compiler.asked_names import AT_TOP, IN_FUNCTIONS, asked, asked_item, is_space
 from podline.compiler.ast_queries import (
     READING_METHODS,
     always_true,
@@ -76,6 +76,7 @@ class Flow(Namespace):
         cell: the number of the cell that is followed.
         future_annotations: annotations are not evaluated, thus read nothing.
         loops: how many loops are around this part.
+        spaces: the functions that give the notebook's names here.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Flow(Namespace):
         self.cell = cell
         self.future_annotations = future_annotations
         self.loops = 0
+        self.spaces = AT_TOP
 
     # -- statements
 
@@ -145,7 +147,7 @@ class Flow(Namespace):
         """Delete a name; `del a[0]` deletes none and changes `a`, as `a[0] = 1` does."""
         if isinstance(target, ast.Name):
             self.unbind(target.id, self.place(target))
-        elif (name := asked_item(target, AT_TOP)) is not None:
+        elif (name := asked_item(target, self.spaces)) is not None:
             self.unbind(name, self.place(target))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -269,6 +271,7 @@ class Flow(Namespace):
         One function stands for all of them: whoever reads the class may call any method.
         """
         inner = Flow(self.cell, self.known, self.future_annotations)
+        inner.spaces = IN_FUNCTIONS  # `locals()` are the class's own
         with self.scope_of(node):
             for part in (*node.decorator_list, *node.bases, *node.keywords):
                 self.read(part)
@@ -325,7 +328,7 @@ class Flow(Namespace):
         """Bind a target's names; `a.b = 1` and `a[0] = 1` bind none and change `a`."""
         if isinstance(target, ast.Name):
             self.bind_value(target.id, value)
-        elif (name := asked_item(target, AT_TOP)) is not None:
+        elif (name := asked_item(target, self.spaces)) is not None:
             self.bind_value(name, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -369,10 +372,16 @@ class Flow(Namespace):
 
     def read_Subscript(self, node: ast.Subscript) -> None:
         """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
-        if (name := asked_item(node, AT_TOP)) is not None:
+        if (name := asked_item(node, self.spaces)) is not None:
             self.read_name(name, self.place(node))
         else:
             self.read_children(node)
+
+    def read_Attribute(self, node: ast.Attribute) -> None:
+        """Follow `a.b`; IPython's `user_ns` are the notebook's names."""
+        if node.attr == "user_ns":
+            self.effects.troubles.append(unseen(self.place(node), node.attr))
+        self.read_children(node)
 
     def read_NamedExpr(self, node: ast.NamedExpr) -> None:
         """Follow `name := value`, which `and`, `or` and `if` may leave out: it may bind."""
@@ -389,18 +398,10 @@ class Flow(Namespace):
 
     def read_asked(self, node: ast.expr) -> bool:
         """Follow what asks the namespace for names as texts; False: the node does not."""
-        found = asked(node, AT_TOP)
+        found = asked(node, self.spaces)
         if found is None:
             return False
-        for name in found.names:
-            if found.needed:
-                self.read_name(name, self.place(node))
-            else:
-                self.asked.add(name)
-                self.read_perhaps(name, self.place(node))
-            if found.binds:
-                self.effects.may_bind.add(name)
-                self.known.pop(name, None)
+        self.ask(found, self.place(node))
         for other in found.others:
             self.read(other)
         return True
@@ -451,7 +452,9 @@ class Flow(Namespace):
         match node.func:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
                 self.effects.troubles.append(unseen(self.place(node), name))
-            case ast.Name(id=name) if name not in self.effects.bound and is_space(node, AT_TOP):
+            case ast.Name(id=name) if name not in self.effects.bound and is_space(
+                node, self.spaces
+            ):
                 self.effects.troubles.append(unseen(self.place(node), name))
 
     def read_text(self, node: ast.Call) -> bool:
@@ -459,7 +462,7 @@ class Flow(Namespace):
         match node:
             case ast.Call(ast.Name("exec" | "eval" as name), [ast.Constant(str(text)), *spaces]):
                 given = [*spaces, *(keyword.value for keyword in node.keywords)]
-                if name not in self.effects.bound and all(is_space(s, AT_TOP) for s in given):
+                if name not in self.effects.bound and all(is_space(s, self.spaces) for s in given):
                     with suppress(SyntaxError):
                         self.run(ast.parse(text).body)
                         return True
@@ -470,6 +473,8 @@ class Flow(Namespace):
 
         What looks like a name in it may be none: `$HOME` is the shell's, and `{print}` awk's.
         """
+        if magic.name == "who_ls":
+            self.effects.troubles.append(unseen(self.place(node), "%who_ls"))
         for read in expansions(magic.line):
             if read not in KNOWN_NAMES:
                 self.read_perhaps(read, self.place(node))

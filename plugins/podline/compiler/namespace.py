@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from podline.compiler.asked_names import Asked
 from podline.compiler.function_effects import Function
 
 _OF_EVERY_KERNEL = (
@@ -166,6 +167,18 @@ class Namespace:
         if name not in self.effects.bound and name not in self.effects.reads:
             self.effects.guarded.add(name)
             self.effects.reads[name] = where
+
+    def ask(self, found: Asked, where: Place) -> None:
+        """Read the names that are asked of the namespace, and have them bound where they may be."""
+        for name in found.names:
+            if found.needed:
+                self.read_name(name, where)
+            else:
+                self.asked.add(name)
+                self.read_perhaps(name, where)
+            if found.binds:
+                self.effects.may_bind.add(name)
+                self.known.pop(name, None)
 
     def call(self, function: Function, where: Place, seen: set[str]) -> None:
         """Have a function's effects here, where it is used: whoever gets it may call it.

@@ -19,6 +19,7 @@ class _Syntax(NamedTuple):
 
 
 _HEAD = r"\s*(?:async\s+def|def|class|type)\s+\w+\s*\["
+_OPEN = r""".*\bf(['"])(?:(?!\1).)*\{(?:(?!\1|\}).)*"""
 _NEWER = (
     _Syntax(13, "the default of a type parameter", _HEAD + r"[^]]*="),
     _Syntax(12, "a type parameter", _HEAD + r"[^]]+\]"),
@@ -27,21 +28,21 @@ _NEWER = (
     _Syntax(12, "a backslash inside an f-string's braces", "", "cannot include a backslash"),
     _Syntax(12, "a comment inside an f-string's braces", "", "cannot include '#'"),
     _Syntax(12, "so many braces in an f-string", "", "expressions nested too deeply"),
-    _Syntax(12, "an f-string's braces over several lines", r".*\bf(['\"])[^'\"]*\{[^}'\"]*$"),
+    _Syntax(12, "an f-string's braces over several lines", _OPEN + r"\n[^}]*\}.*\1"),
     _Syntax(14, "`except` with several types and no parentheses", "", "must be parenthesized"),
     _Syntax(14, "a t-string", r""".*(?<!\w)(?:t|tr|rt)['"]"""),
 )
 
 
-def newer_syntax(line: str, message: str) -> str:
-    """Say which newer syntax a line has that the parser refuses; nothing: none that is known.
+def newer_syntax(text: str, message: str) -> str:
+    """Say which newer syntax the parser refuses; nothing: none that is known.
 
     Args:
-        line: the text of the line.
+        text: the cell's, from the line on that is refused.
         message: the parser's.
     """
     for syntax in _NEWER:
-        told = syntax.message in message if syntax.message else re.match(syntax.line, line)
+        told = syntax.message in message if syntax.message else re.match(syntax.line, text)
         if told and sys.version_info < (3, syntax.since):
             return f"{syntax.what} is of Python 3.{syntax.since}"
     return ""

@@ -86,6 +86,9 @@ def _unknown_prev(stage: Stage, previous: str, names: set[str], notes: Notes) ->
     near = nearest(previous, others)
     known = ", ".join(sorted(others)) or "none"
     fix = f"did you mean prev:{near}?" if near else f"the stages are: {known}"
+    skipped = (c for c in notes.document.code_cells if "skip" in c.tags)
+    if cell := next((c for c in skipped if f"step:{previous}" in c.tags), None):
+        fix = f"cell {cell.number} begins it, and is tagged skip: remove that tag or this one"
     message = f"`prev:{previous}`: there is no stage {previous!r} for {stage.name!r} to wait for"
     tagged = (cell for cell in stage.cells if f"prev:{previous}" in cell.tags)
     notes.add(message, fix, next(tagged, stage.start))

@@ -297,6 +297,11 @@ ERRORS: list[tuple[Cells, str]] = [
         "example.ipynb, cell 2: error: `prev:zzzz`: there is no stage 'zzzz' for 'b' to wait for\n"
         "    fix: the stages are: a",
     ),
+    (
+        [("step:a skip", "x = 1"), ("step:b prev:a", "y = 1")],
+        "example.ipynb, cell 2: error: `prev:a`: there is no stage 'a' for 'b' to wait for\n"
+        "    fix: cell 1 begins it, and is tagged skip: remove that tag or this one",
+    ),
     (  # the cell that has the tag, not the one without any that its stage begins with
         [("", "x = 1"), ("step:a", "y = 1"), ("step:a prev:laod", "z = 1")],
         "example.ipynb, cell 3: error: `prev:laod`: there is no stage 'laod' for 'a' to wait for\n"
@@ -561,6 +566,7 @@ def test_a_warning_does_not_hide_that_there_is_no_stage(check: Check) -> None:
         ("def first[T](rows: list[T]) -> T: ...", "line 1: error: syntax error: a type parameter"),
         ("class Box[T]:\n    pass", "line 1: error: syntax error: a type parameter"),
         ("d = {}\nf'{d['a']}'", "line 2: error: syntax error: a quote inside an f-string's braces"),
+        ("f\"{', '.join(str(v)\n for v in [1])}\"", "line 1: error: syntax error: an f-string's b"),
         (r"""f'{chr(92) + "\n"}'""", "line 1: error: syntax error: a backslash inside"),
     ],
 )
@@ -574,7 +580,7 @@ def test_what_a_newer_python_takes_is_said(check: Check, source: str, said: str)
 
 
 @pytest.mark.parametrize(
-    "source", ["f'{x'", "type = 1 2", "def f(: pass", "x = [1, 2", "class A[: 1"]
+    "source", ["f'{x'", "f'{x\ny = 1", "type = 1 2", "def f(: pass", "x = [1, 2", "class A[: 1"]
 )
 def test_what_no_python_takes_is_only_wrong(check: Check, source: str) -> None:
     assert "is of Python" not in error(check(("step:a", source)))

@@ -284,6 +284,8 @@ def test_whoever_unpickles_may_need_every_class() -> None:
         ("vars().pop('a', None)", "a"),
         ("def f():\n if 'a' in globals(): return a\nf()", "a"),
         ("get_ipython().user_ns.get('a')", "a"),
+        ("hasattr(__main__, 'a')", "a"),
+        ("vars(__main__)['a']", ""),
         ("a\n'a' in globals()", ""),  # who reads it without asking needs it
         ("'{a}'.format(**rows, **globals())", "a"),
         ("locals()['a']", ""),
@@ -317,6 +319,8 @@ def test_what_a_namespace_binds_and_deletes() -> None:
         ("eval(text)", "eval"),
         ("globals()[name] = 1", "globals"),
         ("for v in vars().values(): pass", "vars"),
+        ("ip = get_ipython()\nlist(ip.user_ns)", "user_ns"),
+        ("names = get_ipython().run_line_magic('who_ls', '')", "%who_ls"),
         ("print(locals())", "locals"),
         ("dir()", "dir"),
         ("def f(): exec(code)", "exec"),
@@ -325,7 +329,7 @@ def test_what_a_namespace_binds_and_deletes() -> None:
 )
 def test_what_cannot_be_seen_is_a_trouble(source: str, what: str) -> None:
     (trouble,) = effects(source).troubles
-    assert trouble.message.startswith(f"{what}()")
+    assert trouble.message.startswith((f"{what}() ", f"{what} "))
     assert trouble.fix
 
 
@@ -361,6 +365,7 @@ def test_what_only_functions_and_loops_may_have(source: str, line: int, what: st
         "dir(obj)",
         "globals()['a']",
         "def f(): return locals()",
+        "class A:\n a = 1\n locals()['b'] = 2\n names = list(vars())",
     ],
 )
 def test_what_only_looks_like_it(source: str) -> None:
