@@ -19,6 +19,8 @@ from typing import NamedTuple
 # Calls without arguments that give the notebook's names: at its top level, and in a function.
 AT_TOP = frozenset({"globals", "locals", "vars", "dir"})
 IN_FUNCTIONS = frozenset({"globals"})
+# The names of what else asks: most calls are others, and Airflow parses often.
+_ASKING = {"get", "pop", "setdefault", "__contains__", "hasattr", "getattr", "format", "format_map"}
 
 
 class Asked(NamedTuple):
@@ -57,6 +59,11 @@ def asked(node: ast.expr, spaces: frozenset[str]) -> Asked | None:
         node: the expression.
         spaces: the functions that give the notebook's names here.
     """
+    if isinstance(node, ast.Call):
+        function = node.func
+        called = getattr(function, "attr", None) or getattr(function, "id", None)
+        if called not in _ASKING:
+            return None
     match node:
         case ast.Compare(ast.Constant(str(name)), [ast.In() | ast.NotIn()], [space]):
             if is_space(_listed(space), spaces):
