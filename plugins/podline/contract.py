@@ -15,7 +15,7 @@ from podline.exceptions import ContractError
 from podline.phases import StagePhase
 
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
@@ -273,13 +273,15 @@ class Phase:
 class Failure:
     """Why a stage failed: the cell's number, where a cell is to blame, and the message.
 
-    `stopped`: by a signal, whose reason is known outside.
+    `stopped`: by a signal, whose reason is known outside. `missing`: paths, relative to the working
+    directory, that the cell may have missed: whether the notebook has them is known outside, too.
     """
 
     message: str
     cell: int | None = None
     traceback: str = ""
     stopped: bool = False
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

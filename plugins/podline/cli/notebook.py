@@ -76,7 +76,7 @@ def _page(notebook: bytes) -> bytes:
 
 def _default_path(what: list[str], key: str, suffix: str) -> Path:
     """A new file here, named after what was asked for."""
-    path = Path("-".join(what[::2]) if len(what) == 3 else Path(key).name).with_suffix(suffix)
+    path = Path(("-".join(what[::2]) if len(what) == 3 else Path(key).stem) + suffix)
     if path.exists():
         raise PodlineError(f"{path} exists already: name the file to write with -o")
     return path

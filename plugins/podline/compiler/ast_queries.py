@@ -126,17 +126,6 @@ def unpickles_in(node: ast.Call) -> bool:
     return False
 
 
-def constant_global(node: ast.AST) -> str | None:
-    """Return `x` for `globals()["x"]`, which is another way to write the name."""
-    match node:
-        case ast.Subscript(
-            value=ast.Call(func=ast.Name(id="globals"), args=[]),
-            slice=ast.Constant(value=str(name)),
-        ):
-            return name
-    return None
-
-
 def names_in(node: ast.AST) -> set[str]:
     """Return all names that stand in an expression or statement, whatever it does to them."""
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}

@@ -13,12 +13,15 @@ parsing of a DAG file, is asked only for the rest.
 
 import ast
 import re
+import sys
 import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from podline.compiler.ast_queries import walk_all
+from podline.compiler.newer_syntax import newer_syntax
 from podline.compiler.notebook import Cell, Problem
+from podline.text import lines_of
 
 # IPython lets a cell await at its top level.
 _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -95,7 +98,10 @@ def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
 def _parse(source: str) -> list[ast.stmt]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run's own
-        tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        try:
+            tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        except (ValueError, RecursionError, MemoryError) as error:  # null bytes, deep nesting
+            raise SyntaxError(str(error) or "too deeply nested for Python's parser") from None
     assert isinstance(tree, ast.Module)
     return tree.body
 
@@ -247,10 +253,11 @@ def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:
 def _syntax_problem(cell: Cell, error: SyntaxError, first: SyntaxError) -> Problem:
     # The transformed text has the cell's own lines unless IPython joined some.
     shown = error if error.lineno and cell.line(error.lineno) else first
-    return Problem(
-        f"syntax error: {shown.msg}",
-        "correct the line; the cell must run in Jupyter",
-        cell.number,
-        shown.lineno,
-        cell.line(shown.lineno),
-    )
+    line = cell.line(shown.lineno)
+    message, fix = f"syntax error: {shown.msg}", "correct the line; the cell must run in Jupyter"
+    below = "\n".join(lines_of(cell.source)[(shown.lineno or 1) - 1 :])
+    if newer := newer_syntax(below, shown.msg):
+        here = f"3.{sys.version_info.minor}"
+        message = f"syntax error: {newer}, and podline reads notebooks with Python {here} here"
+        fix = f"write it as Python {here} takes it, or run Airflow and podline with the newer one"
+    return Problem(message, fix, cell.number, shown.lineno, line)

@@ -12,12 +12,13 @@ some later stage may read them, and which it must not change, since a stage besi
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from podline.compiler.dag_id import dag_id
 from podline.compiler.metadata import DagSettings
 from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, Values, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
-from podline.compiler.tags import StageSettings
+from podline.compiler.tags import STAGE_WORDS, StageSettings
 from podline.contract import Carried, CellSource, StagePlan
 
 
@@ -54,6 +55,12 @@ class Stage:
     reseeds: bool = False
 
     @property
+    def start(self) -> Cell:
+        """The cell whose tag begins it: others without a tag may stand before."""
+        tags = {f"{word}:{self.name}" for word in STAGE_WORDS}
+        return next((cell for cell in self.cells if tags & {*map(str, cell.tags)}), self.cells[0])
+
+    @property
     def touched(self) -> set[str]:
         """The names that it may bind or visibly change."""
         return self.effects.may_bind | self.changes
@@ -87,8 +94,8 @@ class Pipeline:
 
     @property
     def name(self) -> str:
-        """The notebook's name."""
-        return self.document.name
+        """The name of its DAG and of its runs in the store."""
+        return dag_id(self.document.path)
 
     @property
     def errors(self) -> list[Problem]:

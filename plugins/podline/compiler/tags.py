@@ -32,7 +32,7 @@ _KINDS: dict[str, Kind] = {
     "pipeline-parameters": "parameters",
     "pipeline-metrics": "metrics",
 }
-_STAGE_WORDS = ("step", "block", "notebook")
+STAGE_WORDS = ("step", "block", "notebook")
 
 # One readable tag for each word, for documents and their tests.
 EXAMPLES: tuple[str, ...] = (
@@ -134,7 +134,7 @@ def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
     kind: Kind = _first(readings, "kind") or "stage"
     stage: str | None = _first(readings, "stage")
     # An unreadable name is one problem, not one more for each tag beside it.
-    misnamed = stage is None and any(p.tag.partition(":")[0] in _STAGE_WORDS for p in problems)
+    misnamed = stage is None and any(p.tag.partition(":")[0] in STAGE_WORDS for p in problems)
     kept = []
     for reading in readings:
         problem = None if misnamed else _misplaced(reading, kind, stage)

@@ -11,6 +11,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from podline import settings
 from podline.airflow_compat import Cluster, LostTriggerMixin, QuickInit, cluster_hook
 from podline.assets import PUBLISHED, announce
+from podline.compiler.parameters import BACKEND_PARAM
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from podline.store import Store
-
-BACKEND_PARAM = "backend"
 
 
 class PublishedName(TypedDict):
@@ -100,14 +99,20 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         parameters = task_spec.check_parameters(self.pipeline, given)
         inputs = self._inputs(context)
         where = TryKey.of(context["ti"])
-        plan = self._plan(parameters, self._shipment(keys.run_of(where.prefix), inputs))
+        plan = self._plan(parameters, self._shipment(keys.run_of(where.prefix), inputs, parameters))
         refs = tuple(ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs)
         return StageTask(plan, refs, where.prefix, where.nonce)
 
-    def _shipment(self, run: str, inputs: list[Input]) -> Shipment:
-        """The version that the run began with; its first stage ships it."""
+    def _shipment(self, run: str, inputs: list[Input], parameters: Values) -> Shipment:
+        """The version that the run began with; its first stage ships it.
+
+        Args:
+            run: the run's folder in the store.
+            inputs: what the stages before returned.
+            parameters: the run's values.
+        """
         if not inputs:
-            return task_spec.ship(self.pipeline, self.store, run)
+            return task_spec.ship(self.pipeline, self.store, run, parameters.values())
         shipment = Shipment(dict(inputs[0]["files"]), inputs[0]["version"])
         task_spec.check_version(self.pipeline, shipment, inputs)
         return shipment
@@ -228,6 +233,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         try:
             digest = run(partial(self.log.info, "%s"))
             result = task_spec.read_result(self.store, where, digest)
+            result = task_spec.explained(result, self.pipeline)
             self.observed.result = result
             if result.failure:
                 why = self.backend.why_stopped() if result.failure.stopped else ""

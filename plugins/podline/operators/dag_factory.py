@@ -13,13 +13,12 @@ from airflow.sdk import DAG, BaseOperator, Param
 from podline import settings
 from podline.airflow_compat import set_params
 from podline.compiler.compiler import compile_notebook
-from podline.compiler.parameters import Parameter
+from podline.compiler.dag_id import BASELINE, dag_id
+from podline.compiler.parameters import BACKEND_PARAM, Parameter
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.exceptions import NotebookError
-from podline.operators.base import BACKEND_PARAM
 from podline.operators.stage import NotebookOperator, StageOperator
 
-BASELINE = "_baseline"
 INVALID_TAG = "invalid"
 
 
@@ -37,7 +36,7 @@ def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
         dags = [
             dag
             for path in sorted(folder.glob("*.ipynb"))
-            if only in (None, path.stem, path.stem + BASELINE)
+            if only in (None, (name := dag_id(path)), name + BASELINE)
             for dag in _dags_of(path)
         ]
     return [dag for dag in dags if only in (None, dag.dag_id)]
@@ -65,12 +64,6 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _make(pipeline: Pipeline) -> list[DAG]:
-    names = {parameter.name for parameter in pipeline.parameters}
-    if BACKEND_PARAM in names:
-        raise NotebookError(
-            f"{pipeline.document.path.name}: the parameter {BACKEND_PARAM!r} is podline's own. "
-            "fix: give the notebook's another name"
-        )
     dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
     params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
     for dag in dags:
@@ -114,11 +107,18 @@ def _baseline_dag(pipeline: Pipeline) -> DAG:
 
 def _common(pipeline: Pipeline) -> dict[str, Any]:
     about = pipeline.settings
+    doc = pipeline.document.description or f"The notebook {pipeline.document.path.name}."
     return {
-        "doc_md": pipeline.document.description or f"The notebook {pipeline.document.path.name}.",
+        "doc_md": _readable(doc),
         "default_args": {"owner": about.owner, "retries": about.retries},
         "max_active_runs": about.max_active_runs,
+        "auto_register": False,  # a notebook has both of its DAGs, or the invalid one alone
     }
+
+
+def _readable(text: str) -> str:
+    """A DAG's documentation: Airflow takes a text that ends in `.md` for the name of a file."""
+    return text.encode(errors="replace").decode() + "\n"  # a file's name may be no Unicode
 
 
 def notebook_params(pipeline: Pipeline) -> dict[str, Param]:
@@ -156,11 +156,12 @@ def _stage_doc(parents: dict[str, str]) -> str:
 def _invalid_dag(path: Path, error: Exception) -> DAG:
     text = str(error) if isinstance(error, NotebookError) else f"{type(error).__name__}: {error}"
     with DAG(
-        path.stem,
+        dag_id(path),
         schedule=None,
         tags={"podline", INVALID_TAG},
-        doc_md=f"**{path.name} does not compile:**\n\n```\n{text}\n```",
+        doc_md=_readable(f"**{path.name} does not compile:**\n\n```\n{text}\n```"),
         default_args={"owner": "podline", "retries": 0},
+        auto_register=False,
     ) as dag:
         _Refuse(task_id="errors", text=text)
     return dag

@@ -86,7 +86,7 @@ class LocalRun:
 
     def _ship(self) -> Shipment:
         run = keys.run_prefix(self.pipeline.name, self.run_id)
-        return task_spec.ship(self.pipeline, self.store, run)
+        return task_spec.ship(self.pipeline, self.store, run, self.parameters.values())
 
     @contextmanager
     def _sorting(self) -> Iterator[None]:
@@ -165,7 +165,8 @@ class LocalRun:
         task = StageTask(plan, tuple(inputs), where.prefix, where.nonce)
         with ending(backend):
             digest = backend.run(task, self.store.connection, lambda line: log(name, line))
-            result = task_spec.read_result(self.store, task, digest)
+            found = task_spec.read_result(self.store, task, digest)
+            result = task_spec.explained(found, self.pipeline)
             self.seconds[name] = time.monotonic() - start
         self.results[name] = result
         self._refs[name] = ResultRef(name, f"{task.prefix}/{RESULT}", digest)

@@ -100,7 +100,7 @@ class Runner:
         try:
             heap = self._run()
         except CellFailed as error:
-            failure = Failure(error.message, error.cell, error.traceback)
+            failure = Failure(error.message, error.cell, error.traceback, missing=self._missing())
         except StoreUnavailable:
             raise  # there is nowhere to say so
         except PodlineError as error:
@@ -111,6 +111,15 @@ class Runner:
             text = "".join(traceback.format_exception(error))
             failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
         return self.finish(heap, failure)
+
+    def _missing(self) -> tuple[str, ...]:
+        """The paths that the cell missed which failed."""
+        from podline.runner.missing_files import missing_paths  # most stages succeed
+
+        error: BaseException | None = self.kernel.shell.error
+        with contextlib.suppress(Exception):  # what is said of an error must not hide it
+            return missing_paths(error, self.work) if error else ()
+        return ()
 
     def terminated(self) -> Failure:
         """What to say of a stage that was told to stop."""

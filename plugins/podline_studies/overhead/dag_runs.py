@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from podline import settings
 from podline.airflow_compat import forget_parsed_dag
-from podline.operators.base import BACKEND_PARAM
-from podline.operators.dag_factory import BASELINE as BASELINE_SUFFIX
+from podline.compiler.dag_id import BASELINE as BASELINE_SUFFIX
+from podline.compiler.parameters import BACKEND_PARAM
 from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
 from podline_studies.overhead.design import BASELINE, Combination
 from podline_studies.overhead.stock_operator import STOCK

@@ -50,6 +50,42 @@ def test_the_baseline(tmp_path: Path, store: Store) -> None:
     assert run.results["notebook"].metrics == {"left": 4.0}
 
 
+@pytest.mark.parametrize(
+    ("source", "missed"),
+    [
+        ("open('vsc.naj/atad'[::-1])", "data/jan.csv"),  # what only the run can know
+        ("import numpy\nnumpy.loadtxt('vsc.naj/atad'[::-1])", "data/jan.csv"),  # its own text
+        (
+            "import sqlite3\nname = 'vsc.naj'[::-1]\n"
+            "def load(folder):\n"
+            "    return sqlite3.connect(f'file:{folder}/{name}?mode=ro', uri=True)\n"
+            "load('atad'[::-1])",
+            "data/jan.csv",  # which names no path
+        ),
+        ("try: open('vsc.naj/atad'[::-1])\nexcept OSError: raise ValueError", "data/jan.csv"),
+        ("import importlib\nimportlib.import_module('repleh'[::-1])", "helper.py"),
+        (
+            "import os\nos.mkdir('x'); os.chdir('x')\nopen('../' + 'vsc.naj/atad'[::-1])",
+            "data/jan.csv",
+        ),
+        ("open('./' + 'vsc.pu/..'[::-1])", "../up.csv"),
+    ],
+)
+def test_a_stage_that_misses_a_file_beside_the_notebook_says_so(
+    tmp_path: Path, store: Store, source: str, missed: str
+) -> None:
+    folder = tmp_path / "inside"
+    (folder / "data").mkdir(parents=True)
+    for name in ("data/jan.csv", "helper.py", "../up.csv"):
+        (folder / name).write_text("")
+    run = LocalRun(compile_notebook(notebook(folder, ("step:a", source))), store, {})
+    with pytest.raises(StageError) as caught:
+        run.run(lambda stage, line: None)
+    where = "is outside the notebook's folder" if ".." in missed else "is beside the notebook"
+    assert str(caught.value).splitlines()[-1].startswith(f"{missed!r} {where}")
+    assert " fix: " in str(caught.value)
+
+
 def test_a_failing_stage_ends_the_run(tmp_path: Path, store: Store) -> None:
     path = notebook(tmp_path, ("step:a", "x = 1"), ("step:b", "x / 0"), ("step:c", "print(x)"))
     run = LocalRun(compile_notebook(path), store, {})
