@@ -2,7 +2,13 @@
 
 
 class PodlineError(Exception):
-    """Base of every error that podline raises on purpose."""
+    """Base of every error that podline raises on purpose.
+
+    Attributes:
+        final: whether another try can only come to the same.
+    """
+
+    final = False
 
 
 class SettingError(PodlineError):
@@ -18,7 +24,16 @@ class ArtifactError(PodlineError):
 
 
 class StageError(PodlineError):
-    """A stage did not succeed."""
+    """A stage did not succeed.
+
+    Args:
+        message: why.
+        final: whether another try can only come to the same.
+    """
+
+    def __init__(self, message: str, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class ContractError(PodlineError):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podline.compiler.tags import OF_PODS
-from podline.contract import StageTask
+from podline.contract import FINAL_EXIT, StageTask
 from podline.exceptions import StageError
 from podline.latency.observations import Moments
 from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
@@ -75,7 +75,8 @@ class ProcessBackend(StageBackend):
                     return stored.digest
         finally:
             self.moments.heard = time.time()
-        raise StageError(_death(task, self.process, kills, transcript.last))
+        why = _death(task, self.process, kills, transcript.last)
+        raise StageError(why, final=self.process.returncode == FINAL_EXIT)
 
     def stop(self) -> None:
         """End the stage: SIGTERM, and SIGKILL if it does not mind that."""

@@ -36,15 +36,27 @@ class StageOperator(BackendOperator):
 
     def _inputs(self, context: "Context") -> list[Input]:
         inputs: list[Input] = []
-        for parent in sorted(self.stage.parents.keys() & self.stage.ancestors):
+        stage = self._stage()
+        for parent in sorted(stage.parents.keys() & stage.ancestors):
             value = context["ti"].xcom_pull(task_ids=parent)
             if not isinstance(value, Mapping):
                 raise StageError(
-                    f"the stage {parent!r} left no result in this run, and {self.stage.name!r} "
+                    f"the stage {parent!r} left no result in this run, and {stage.name!r} "
                     f"needs it. fix: clear {parent!r}, so that it runs again"
                 )
             inputs.append(value)  # type: ignore[arg-type]
         return inputs
 
     def _plan(self, parameters: Values, shipment: Shipment) -> StagePlan:
-        return task_spec.plan_stage(self.pipeline, self.stage, parameters, shipment)
+        return task_spec.plan_stage(self.pipeline, self._stage(), parameters, shipment)
+
+    def _stage(self) -> Stage:
+        """The stage in the notebook as the run goes by it; its tags count as they are now."""
+        found = [stage for stage in self.pipeline.stages if stage.name == self.task_id]
+        if not found:
+            raise StageError(
+                f"the notebook {self.pipeline.name} had no stage {self.task_id!r} when this run "
+                "began: it was added since. fix: trigger a new run",
+                final=True,
+            )
+        return found[0]

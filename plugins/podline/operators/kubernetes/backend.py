@@ -234,7 +234,9 @@ class PodBackend(StageBackend):
             seen.moments.stored = stored.at
             return stored.digest
         if "ended" in event:
-            raise StageError(pod_status.death(event["ended"], event["stage"], transcript.last))
+            over = event["ended"]
+            why = pod_status.death(over, event["stage"], transcript.last)
+            raise StageError(why, pod_status.is_final(over))
         raise StageError(event["error"])
 
     def abandon(self, where: TryKey) -> None:
