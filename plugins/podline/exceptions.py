@@ -18,6 +18,8 @@ class SettingError(PodlineError):
 class NotebookError(PodlineError):
     """A notebook does not compile; the message lists all of its problems."""
 
+    final = True
+
 
 class ArtifactError(PodlineError):
     """A variable or file cannot be stored, or what came back is not what was stored."""

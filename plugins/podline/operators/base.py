@@ -52,7 +52,7 @@ class Reference(Input):
     adopted_from_try: int | None
 
 
-def _tried_once(method: Callable[_P, _T]) -> Callable[_P, _T]:
+def tried_once(method: Callable[_P, _T]) -> Callable[_P, _T]:
     """Have Airflow not retry what another try can only come to as well."""
 
     @wraps(method)
@@ -178,7 +178,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
 
     # --- a try
 
-    @_tried_once
+    @tried_once
     def execute(self, context: "Context") -> Reference:
         """Run the cells on the backend that the run or the setting names.
 
@@ -207,7 +207,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             self._leave(backend, task, context)
         return self._end(context, partial(backend.run, task, store.connection))
 
-    @_tried_once
+    @tried_once
     def resume(self, context: "Context", event: Any, noted: str, prefix: str) -> Reference:
         """Go on where the trigger of a deferred try ended; see `execute`.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from podline.compiler.pipeline import Stage
 from podline.contract import StagePlan
 from podline.exceptions import StageError
-from podline.operators import task_spec
+from podline.operators import run_version, task_spec
 from podline.operators.base import BackendOperator
 from podline.operators.task_spec import Input, Shipment, Values
 
@@ -60,3 +60,31 @@ class StageOperator(BackendOperator):
                 final=True,
             )
         return found[0]
+
+
+class _Kept(BackendOperator):
+    """A task of a notebook that cannot be read now: it goes by what its run has kept of it.
+
+    Attributes:
+        notebook: its name.
+        why: what is wrong with it.
+    """
+
+    notebook = why = ""
+
+    def _go_by_the_run(self, context: "Context", run: str) -> tuple[list[Input], Shipment]:
+        shipment = run_version.recall(self.store, run, context)
+        if shipment is None:
+            raise StageError(self.why, final=True)
+        self.log.warning("%s. The run goes on with the version that it began with", self.why)
+        self.pipeline = run_version.fetch(self.notebook, shipment, self.store, run)
+        self.was_edited = True
+        return self._inputs(context), shipment
+
+
+class KeptStageOperator(_Kept, StageOperator):
+    """A stage of such a notebook."""
+
+
+class KeptNotebookOperator(_Kept, NotebookOperator):
+    """The whole of one."""
