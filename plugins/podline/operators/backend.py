@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
-    from podline.store import StoreConnection
+    from podline.store import Store, StoreConnection
     from podline.store.keys import TryKey
 
 Log = Callable[[str], object]
@@ -165,6 +165,13 @@ class StageBackend:
             NotImplementedError: the backend does not say how.
         """
         raise NotImplementedError
+
+    def tidy(self, store: "Store") -> None:
+        """Remove what lost tries have left, now that this one is over and nobody waits for it.
+
+        Args:
+            store: where their records go.
+        """
 
 
 def stage_variables(conn_id: str) -> dict[str, str]:

@@ -329,8 +329,10 @@ def _listed(given: Any) -> list[Any]:
 
 def _close(context: "Context") -> None:
     """See to the end of the process or pod of a try that succeeded."""
-    if (backend := getattr(context["task"], "backend", None)) is not None:
+    task: Any = context["task"]
+    if (backend := getattr(task, "backend", None)) is not None:
         backend.close()
+        backend.tidy(task.store.hasty)
 
 
 def _keep_pages(context: "Context") -> None:
