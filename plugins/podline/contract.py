@@ -24,6 +24,9 @@ PARENT_VARIABLE = "PODLINE_PARENT"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
 
+# The exit code of a stage for which another try can only come to the same (EX_CONFIG).
+FINAL_EXIT = 78
+
 # The runner's last line: MARK, nonce, sha256 of the result, and when that was stored (epoch).
 RESULT_MARK = "podline-result"
 

@@ -370,9 +370,6 @@ class Flow(Namespace):
         if node.id not in self.effects.bound or node.id in self.known:
             self.read_name(node.id, self.place(node))
 
-    def read_Attribute(self, node: ast.Attribute) -> None:
-        self.read(node.value)
-
     def read_Subscript(self, node: ast.Subscript) -> None:
         """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
         if (name := asked_item(node, self.spaces)) is not None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podline.compiler.tags import OF_PODS
-from podline.contract import PARENT_VARIABLE, StageTask
+from podline.contract import FINAL_EXIT, PARENT_VARIABLE, StageTask
 from podline.exceptions import StageError
 from podline.latency.observations import Moments
 from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
@@ -79,7 +79,8 @@ class ProcessBackend(StageBackend):
                     return stored.digest
         finally:
             self.moments.heard = time.time()
-        raise StageError(_death(task, self.process, kills, transcript.last))
+        why = _death(task, self.process, kills, transcript.last)
+        raise StageError(why, final=self.process.returncode == FINAL_EXIT)
 
     def interrupt(self) -> None:
         """Have `run`, in another thread, come to its end: SIGTERM, and SIGKILL after a while."""

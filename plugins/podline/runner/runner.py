@@ -47,6 +47,7 @@ from podline.runner.scratch import Scratch
 from podline.secrecy import redacted
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
+from podline.store.patience import Patience
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _TRANSFERS = 8  # at once
@@ -63,18 +64,21 @@ class Runner:
     where the store is away is there no place for a result.
     """
 
-    def __init__(self, task: StageTask, store: Store, clock: Clock) -> None:
+    def __init__(self, task: StageTask, store: Store, clock: Clock, patience: Patience) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
         Args:
             task: what to do.
             store: where all that it reads and leaves is.
             clock: started when the process did.
+            patience: the store's.
         """
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
+        self.patience = patience
         self.folder = Scratch()
         self.work, self.scratch = self.folder.folder("work"), self.folder.folder("artifacts")
         self.log = os.dup(1)
+        patience.say = self.say
         self.heap = Heap()
         self.bytes_in = self.bytes_out = 0
         self.saved = 0
@@ -261,14 +265,27 @@ class Runner:
                 executed = self.kernel.run(cell.number, cell.source)
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
-                self.save(f"executed-{self.saved}.ipynb")
-                self.saved += 1
+                self._save_so_far()
 
-    def save(self, name: str, failure: str = "") -> None:
-        """Store the executed notebook as it is now."""
+    def _save_so_far(self) -> None:
+        """Store the notebook as far as it came, unless the store is away: the cells go on."""
+        try:
+            self.save(f"executed-{self.saved}.ipynb", store=self.store.hasty)
+        except StoreUnavailable as error:
+            self.say(f"the notebook as far as it came is not stored: {error}")
+        self.saved += 1
+
+    def save(self, name: str, failure: str = "", store: Store | None = None) -> None:
+        """Store the executed notebook as it is now.
+
+        Args:
+            name: its name in the try's folder.
+            failure: why the stage failed.
+            store: by default the stage's, which is waited for.
+        """
         data = executed_notebook(self.plan, self.kernel.cells, failure)
         key = f"{self.task.prefix}/{name}"
-        self.store.put_same(key, data)
+        (store or self.store).put_same(key, data)
         with self.lock:
             self.executed = key
             self.bytes_out += len(data)
@@ -376,9 +393,13 @@ class Runner:
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
         line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
+        self.tell(line)
+        return result
+
+    def tell(self, line: str) -> None:
+        """Say a stage's last line, in the log and to the cluster."""
         termination_message.leave(line)
         self.say(line)
-        return result
 
     def say(self, line: str) -> None:
         """Write a line of our own to the log, whatever the notebook made of its streams."""

@@ -112,6 +112,7 @@ class Ran:
     digest: str = ""
     result: StageResult | None = None
     error: str = ""
+    final: bool = False
 
     @property
     def ok(self) -> StageResult:
@@ -169,7 +170,7 @@ class Stages:
             ran.digest = backend.run(task, self.store.connection, log)
             ran.result = read_result(self.store, task, ran.digest)
         except PodlineError as error:
-            ran.error = str(error)
+            ran.error, ran.final = str(error), error.final
         finally:
             backend.close()
         return ran
