@@ -18,6 +18,7 @@ import types
 from typing import Any
 
 from podline.frameworks import is_keras_model
+from podline.runner import process_bound
 from podline.runner.pickling import (
     VALUES,
     Context,
@@ -36,9 +37,13 @@ class _Walker(Pickler):
     would get.
     """
 
+    tolerant = False
+
     def visit(self, obj: Any) -> Any:
         if type(obj) in VALUES:
             return None
+        if self.tolerant and process_bound.is_bound(obj):
+            return ("bound", type(obj), process_bound.state_of(obj))
         self.keep.append(obj)
         if has_identity(obj):
             if id(obj) in self.walk.parts:
@@ -121,7 +126,9 @@ def _digest_model(model: Any) -> str:
     return digest.hexdigest()
 
 
-def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Walk:
+def walk(
+    value: Any, context: Context, own: frozenset[int] | None = None, tolerant: bool = False
+) -> Walk:
     """Look through an object.
 
     Args:
@@ -129,6 +136,8 @@ def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Wal
         context: what is known of the notebook.
         own: Python's ids of the objects to look into though they are known, by default that of
             the object itself; the others are only referred to.
+        tolerant: take what belongs to its process, such as a lock, for what it is; else it
+            raises, as it cannot be stored.
 
     Raises:
         Exception: whatever pickling one of its parts raises.
@@ -138,6 +147,7 @@ def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Wal
     if isinstance(value, type):
         copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
+    walker.tolerant = tolerant
     walker.dump(value)
     result.print = digest.hexdigest()
     result.parts.pop(id(value), None)

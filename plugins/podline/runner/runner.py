@@ -44,6 +44,7 @@ from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
 from podline.runner.heap_needs import Needs, needs_of
+from podline.runner.preamble import Preamble
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
 
@@ -125,10 +126,9 @@ class Runner:
         needs, paths = self._fetch()
         self.clock.end("fetch")
         self._enter(paths)
-        self._import(needs)
-        self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
-        objects.note_preamble(needs.preamble)
+        self._import(needs, objects.preamble)
+        self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
@@ -219,9 +219,8 @@ class Runner:
         sys.path.insert(0, str(self.work))
         self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
 
-    def _import(self, needs: Needs) -> None:
-        for statement in needs.preamble:
-            self.kernel.run_quietly(statement.cell, statement.line, statement.source)
+    def _import(self, needs: Needs, preamble: Preamble) -> None:
+        preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
         for library in sorted(libraries):

@@ -74,10 +74,8 @@ class Chain:
         scratch.mkdir()
         namespace["HERE"] = str(work)
         needs = needs_of(plan, self.heap)
-        for statement in needs.preamble:
-            exec(statement.source, namespace)
         objects = Memory(plan, self.heap, namespace, str(work))
-        objects.note_preamble(needs.preamble)
+        objects.preamble.run(needs.preamble, lambda c: exec(c.source, namespace))
         objects.load(needs, self.files)
         exec(source, namespace)
         objects.check_guards(self.order)
