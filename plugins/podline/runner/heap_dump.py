@@ -154,11 +154,11 @@ def _write_typed(
 
 def _write_pickle(graph: Graph, component: list[str], path: Path) -> Path:
     values = {object_id: graph.values[object_id] for object_id in component}
-    with path.open("wb") as file:
-        try:
+    try:
+        with path.open("wb") as file:
             pickling.dump(values, graph.context, file)
-        except Exception as error:
-            raise graph.unstorable(component[0], error) from None
+    except Exception as error:
+        raise graph.unstorable(component[0], error) from None
     return path
 
 

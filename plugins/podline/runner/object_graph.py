@@ -8,11 +8,14 @@ global names that its functions read:
     def mean(): return sum(data) / len(data)    # to hand on `mean` is to hand on `data`
 """
 
+import tempfile
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from podline.exceptions import ArtifactError
+from podline.files import full_disk, is_full
 from podline.runner import object_walk, process_bound
 from podline.runner.heap import Memory
 from podline.runner.heap_needs import reachable
@@ -170,6 +173,9 @@ class Graph:
     def unstorable(self, object_id: str, error: Exception) -> ArtifactError:
         """The error for an object that cannot be stored."""
         name, kind = self.name_of(object_id), type(self.values[object_id])
+        if is_full(error):
+            why = full_disk(Path(tempfile.gettempdir()))
+            return ArtifactError(f"the variable {name!r} cannot be written: {why}")
         shown = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
         advice = process_bound.advice(self.values[object_id])
         return ArtifactError(

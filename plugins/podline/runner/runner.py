@@ -35,6 +35,7 @@ from typing import Any
 
 from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
 from podline.runner import interpreter_state, race_check, termination_message, working_dir
@@ -112,7 +113,8 @@ class Runner:
             failure = self.terminated()
         except Exception as error:  # a defect of ours must not be a silent end
             text = "".join(traceback.format_exception(error))
-            failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
+            why = full_disk(self.folder) if is_full(error) else f"{type(error).__name__}: {error}"
+            failure = Failure(why, traceback=text)
         return self.finish(heap, failure)
 
     def terminated(self) -> Failure:
