@@ -99,7 +99,7 @@ def own_code(model: Any, namespace: Namespace) -> Namespace:
     Returns:
         The classes and functions by their names.
     """
-    text = _description(model)
+    text = description(model)
     return {
         name: value
         for name, value in namespace.items()
@@ -109,7 +109,8 @@ def own_code(model: Any, namespace: Namespace) -> Namespace:
     }
 
 
-def _description(model: Any) -> str:
+def description(model: Any) -> str:
+    """How Keras describes a model: its layers and how it is compiled, as JSON."""
     try:
         return f"{model.to_json()} {json.dumps(model.get_compile_config(), default=repr)}"
     except Exception:  # a model without a config: its weights tell
@@ -117,7 +118,7 @@ def _description(model: Any) -> str:
 
 
 def _digest_model(model: Any) -> str:
-    digest = hashlib.sha256(_description(model).encode())
+    digest = hashlib.sha256(description(model).encode())
     variables = list(model.variables)
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables
