@@ -18,7 +18,7 @@ from collections import deque
 from itertools import repeat, starmap
 from typing import Any, NamedTuple
 
-from podline.runner import process_bound
+from podline.runner import process_bound, pure_functions
 
 KIND = type(functools.lru_cache(lambda: None))
 
@@ -53,18 +53,27 @@ def empty(maxsize: int | None, typed: bool) -> Any:
     return functools.lru_cache(maxsize, typed)(functools.partial(print))
 
 
-def state_of(cache: Any) -> State:
+def state_of(cache: Any, beside: dict[str, Any] | None = None) -> State:
     """Read a cache.
 
     A connection that it remembers is left out: each stage's process makes its own.
 
+    Args:
+        cache: the cache.
+        beside: the notebook's names, if stages run side by side, so that each may have a cache of
+            its own: it then counts as empty if nobody could tell.
+
     Raises:
         PicklingError: it does not say what it holds.
     """
-    info = cache.cache_info()
-    attributes = [(n, v) for n, v in vars(cache).items() if n not in _OWN]
-    calls = [call for call in _calls(cache, info) if not process_bound.is_new(call.result)]
-    return State(cache.__wrapped__, tuple(attributes), tuple(calls), info.hits, info.misses)
+    info, function = cache.cache_info(), cache.__wrapped__
+    attributes = tuple((n, v) for n, v in vars(cache).items() if n not in _OWN)
+    calls = _calls(cache, info)
+    plain = beside is not None and all(pure_functions.is_plain(tuple(call)) for call in calls)
+    if plain and pure_functions.is_pure(function, beside or {}):
+        return State(function, attributes, (), 0, 0)
+    calls = [call for call in calls if not process_bound.is_new(call.result)]
+    return State(function, attributes, tuple(calls), info.hits, info.misses)
 
 
 _OWN = ("__wrapped__", "cache_parameters")

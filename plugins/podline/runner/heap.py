@@ -50,6 +50,7 @@ class Memory:
         """
         self.plan, self.heap, self.namespace = plan, heap, namespace
         self.context = pickling.Context(namespace, folder)
+        self.context.beside = bool(plan.beside) and not plan.counts_calls
         self.loaded: Objects = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
@@ -213,7 +214,10 @@ class Memory:
         """Look through an object, whatever it is: see `print`."""
         if not has_identity(value) and not isinstance(value, tuple | frozenset):
             return Walk()
-        context = pickling.Context(self.namespace) if whole else self.context
+        context = self.context
+        if whole:
+            context = pickling.Context(self.namespace)
+            context.beside = self.context.beside
         try:
             return object_walk.walk(value, context, tolerant=True)
         except Exception:  # nothing to compare with: it counts as changed

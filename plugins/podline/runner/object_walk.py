@@ -10,7 +10,6 @@ Of `a`, that is the list and the lambda as parts, and the name `source`. The arr
 frames of pandas and the models of Keras are not pickled but hashed, each in its own way.
 """
 
-import copyreg
 import hashlib
 import json
 import pickle
@@ -145,8 +144,6 @@ def walk(
     """
     result, digest = Walk(), hashlib.sha256()
     sink = types.SimpleNamespace(write=digest.update)
-    if isinstance(value, type):
-        copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
     walker.tolerant = tolerant
     walker.dump(value)

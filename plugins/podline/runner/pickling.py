@@ -98,12 +98,14 @@ class Context:
         namespace: the notebook's names.
         folder: the working directory, which is another in each stage; "": paths stay as they are.
         annotations: whether those of functions count.
+        beside: whether others run side by side with this stage, and none asks for caches' counts.
         preamble: ids of what it made and each stage makes again, by Python's id.
         roots: ids of stored objects, by Python's id.
     """
 
     def __init__(self, namespace: Namespace, folder: str = "", annotations: bool = True) -> None:
         self.namespace, self.folder, self.annotations = namespace, folder, annotations
+        self.beside = False
         self.preamble: dict[int, str] = {}
         self.roots: dict[int, str] = {}
 
@@ -172,9 +174,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _cached_property, (obj.func, obj.attrname)
         elif isinstance(obj, caches.KIND):
             made_of = obj.cache_parameters()
-            return caches.empty, tuple(made_of.values()), caches.state_of(obj), None, None, _fill
+            state = caches.state_of(obj, self.context.namespace if self.context.beside else None)
+            return caches.empty, tuple(made_of.values()), state, None, None, _fill
         elif isinstance(obj, type):
             _refuse_hooks(obj)
+            if obj.__module__ == "__main__":  # what is made when it is first asked for
+                getattr(obj, "__annotations__", copyreg._slotnames(obj))  # type: ignore[attr-defined]
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
         elif is_array(obj) and not (obj.flags.writeable or obj.flags.forc):

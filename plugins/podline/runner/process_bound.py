@@ -81,6 +81,8 @@ def advice(value: Any) -> str:
     """What to do about an object that cannot be stored."""
     if isinstance(value, getattr(sys.modules.get("sqlite3"), "Connection", ())):
         return "connect to a file in a cell tagged imports, and commit what is written to it"
+    if is_bound(value) and state_of(value):
+        return "keep in a variable what it tells later stages, which have new ones"
     if is_bound(value):
         return "make it in a cell tagged imports, which each stage runs for itself"
     return "store what it was made from and make it again where it is used"

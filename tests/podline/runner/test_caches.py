@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from podline.exceptions import ArtifactError
 from podline.runner import caches
 
 from .conftest import Chain, carry
@@ -107,3 +108,29 @@ def test_a_cache_that_does_not_come_back_alike_is_no_cache() -> None:
     state = caches.state_of(functools.cache(len))
     with pytest.raises(pickle.PicklingError, match="does not come back alike"):
         caches.fill(caches.empty(2, False), state._replace(calls=(), hits=0, misses=-1))
+
+
+@pytest.mark.parametrize(
+    ("body", "beside", "counts", "refused"),
+    [
+        ("k * 2", ("other",), False, False),
+        ("k * 2", ("other",), True, True),
+        ("[k]", ("other",), False, True),
+        ("rng.random()", ("other",), False, True),
+    ],
+)
+def test_stages_side_by_side_may_each_compute_the_same(
+    chain: Chain, body: str, beside: tuple[str, ...], counts: bool, refused: bool
+) -> None:
+    chain.carried = (
+        carry("import functools, random\nrng = random.Random(1)", "functools rng"),
+        carry(f"@functools.cache\ndef f(k): return {body}", "f", "functools rng"),
+    )
+    plan = {"guarded": {"f": beside}, "beside": beside, "counts_calls": counts}
+    if refused:
+        with pytest.raises(
+            ArtifactError, match="changes the variable 'f', which the stage 'other'"
+        ):
+            chain.stage("f(1)", reads="f", **plan)
+    else:
+        assert chain.stage("f(1)", reads="f", hands_on="f", **plan).kinds == {}

@@ -148,6 +148,29 @@ def test_an_annotation_is_no_use(chain: Chain) -> None:
     assert chain.stage("v = g(T())", reads="T g").namespace["v"] == 2
 
 
+@pytest.mark.parametrize(
+    ("made", "use"),
+    [
+        ("@runtime_checkable\nclass T(Protocol):\n    def m(self): ...", "isinstance(1, T)"),
+        ("class T: pass", "T.__annotations__; copy.copy(T())"),
+        ("class T(ABC): pass", "isinstance(1, T); issubclass(int, T)"),
+        ("class T(enum.Enum):\n    A = 1", "T(1); T['A']; T.A.name"),
+        (
+            "@dataclasses.dataclass\nclass T:\n    x: int = 1",
+            "T() == T(2); dataclasses.replace(T())",
+        ),
+        ("def T(x: int = 1): ...", "T.__annotations__; inspect.signature(T)"),
+    ],
+)
+def test_to_use_it_is_no_change(chain: Chain, made: str, use: str) -> None:
+    imports = "import copy, dataclasses, enum, inspect\nfrom abc import ABC\n"
+    chain.carried = (
+        carry(f"{imports}from typing import Protocol, runtime_checkable", ""),
+        carry(made, "T", cell=1),
+    )
+    assert chain.stage(use, reads="T", hands_on="T", guarded={"T": ("other",)}).kinds == {}
+
+
 # --- side by side -----------------------------------------------------------------------------
 
 
