@@ -18,6 +18,7 @@ from typing import Any
 
 from podline.frameworks import is_keras_model
 from podline.runner import process_bound
+from podline.runner.process_bound import BOUND
 from podline.runner.pickling import (
     VALUES,
     Context,
@@ -41,7 +42,7 @@ class _Walker(Pickler):
     def visit(self, obj: Any) -> Any:
         if type(obj) in VALUES:
             return None
-        if self.tolerant and process_bound.is_bound(obj):
+        if self.tolerant and BOUND.get(type(obj), True) and process_bound.is_bound(obj):
             return ("bound", type(obj), process_bound.state_of(obj))
         self.keep.append(obj)
         if has_identity(obj):

@@ -18,18 +18,18 @@ _WORDS = (
     "barrier|channel|client|condition|connection|consumer|engine|event|executor|lock|pool|"
     "producer|resource|semaphore|session|sessionmaker|socket"
 )
-_BOUND = re.compile(f"(?i)({_WORDS})$")
+_NAMES = re.compile(f"(?i)({_WORDS})$")
 
-_KINDS: dict[type, bool] = {}  # whether their names say so: each object is asked
+BOUND: dict[type, bool] = {}  # types seen so far: whether their names say so
 
 
 def is_bound(value: Any) -> bool:
     """Whether an object is a connection or its like: of a library, and nothing pickles it."""
     kind = type(value)
-    if kind not in _KINDS:
+    if kind not in BOUND:
         of_library = kind.__module__ not in ("__main__", "builtins")
-        _KINDS[kind] = of_library and any(_BOUND.search(base.__name__) for base in kind.__mro__)
-    return _KINDS[kind] and not _is_pickled(value)
+        BOUND[kind] = of_library and any(_NAMES.search(base.__name__) for base in kind.__mro__)
+    return BOUND[kind] and not _is_pickled(value)
 
 
 def is_new(value: Any) -> bool:
