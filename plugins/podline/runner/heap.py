@@ -16,13 +16,14 @@ after them, whoever changed it and by whatever name; only that is stored again
 import json
 import sys
 import types
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from podline.contract import Artifact, Heap, StagePlan
 from podline.exceptions import ArtifactError
 from podline.runner import array_views, object_walk, pickling, serializers
-from podline.runner.heap_needs import Needs, reached
+from podline.runner.heap_needs import Needs, reachable, reached
 from podline.runner.object_ids import is_made, made_id, name_of
 from podline.runner.pickling import Namespace, Objects, Walk, has_identity
 from podline.runner.preamble import Preamble
@@ -37,6 +38,7 @@ class Memory:
             and so cannot change, "?": it cannot be hashed, which counts as a change.
         guards: the same of the names that this stage must not change.
         preamble: what its statements made.
+        altered: ids of the objects that the cells changed, once these are stored.
     """
 
     def __init__(self, plan: StagePlan, heap: Heap, namespace: Namespace, folder: str = "") -> None:
@@ -55,6 +57,7 @@ class Memory:
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
         self.preamble = Preamble(self.context)
+        self.altered: set[str] = set()
         self._files: dict[str, Path] = {}
         self._wanted: set[str] = set()
 
@@ -196,6 +199,22 @@ class Memory:
     def watched(self) -> set[str]:
         """The loaded objects that later stages may see."""
         return reached(self.plan.hands_on, self.heap) & set(self.loaded)
+
+    def seen(self) -> set[str]:
+        """The objects that the cells may have seen: loaded, or made here and named by code."""
+        artifacts = [self.heap.objects[o] for o in self.loaded if o in self.heap.objects]
+        made, latest = self.preamble.made, self.preamble.latest
+
+        def named(names: Iterable[str]) -> set[str]:
+            return {latest[name] for name in names if name in latest}
+
+        def requires(object_id: str) -> set[str]:
+            walk = made[object_id].walk if object_id in made else Walk()
+            return walk.requires | named(walk.names)
+
+        starts = named(self.plan.reads).union(*(named(a.names) for a in artifacts))
+        held = {other for artifact in artifacts for other in artifact.requires}
+        return reachable({*starts, *held, *self.loaded}, requires)
 
     def print(self, value: Any, whole: bool = False) -> str:
         """Hash an object: what is inside it, and of other stored objects only which they are.

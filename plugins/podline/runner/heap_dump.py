@@ -67,6 +67,7 @@ def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding
     graph = Graph(memory)
     sharing.separate(graph)
     changed = {object_id for object_id in graph.walks if _is_changed(graph, object_id)}
+    memory.altered = memory.preamble.altered | (changed & memory.loaded.keys())
     components = enumerate(graph.components(changed))
     return [_write(graph, c, folder, number) for number, c in components], _bindings(graph)
 

@@ -19,7 +19,7 @@ from podline.files import full_disk, is_full
 from podline.runner import object_walk, process_bound
 from podline.runner.heap import Memory
 from podline.runner.heap_needs import reachable
-from podline.runner.object_ids import is_made
+from podline.runner.object_ids import is_made, name_of
 from podline.runner.pickling import Objects, Walk, has_identity
 
 
@@ -49,6 +49,8 @@ class Graph:
         self.views: dict[str, str] = {}
         self.parts: dict[str, tuple[str, dict[str, int]]] = {}
         shared: Sequence[str] = ()
+        if self.plan.beside:
+            memory.preamble.find_changed(memory.walk, {*map(name_of, memory.preamble.made)})
         while self.plan.hands_on:
             self._store_changed(shared)
             self.walks = {}

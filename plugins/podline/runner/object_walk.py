@@ -18,7 +18,6 @@ from typing import Any
 
 from podline.frameworks import is_keras_model
 from podline.runner import process_bound
-from podline.runner.process_bound import BOUND
 from podline.runner.pickling import (
     VALUES,
     Context,
@@ -28,6 +27,7 @@ from podline.runner.pickling import (
     has_identity,
     is_array,
 )
+from podline.runner.process_bound import BOUND
 
 
 class _Walker(Pickler):

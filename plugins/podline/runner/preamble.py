@@ -57,13 +57,15 @@ class Preamble:
     Attributes:
         made: the objects by id, also those whose name stands for another by now.
         latest: the id of the object that a name stood for when all statements were run.
-        changed: ids of those that are stored, since the cells changed them or what they hold.
+        altered: ids of those that the cells changed.
+        changed: ids of those that are stored: since they were changed, or what they hold.
     """
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.made: dict[str, Made] = {}
         self.latest: dict[str, str] = {}
+        self.altered: set[str] = set()
         self.changed: set[str] = set()
 
     def run(self, statements: Iterable[Carried], run: Callable[[Carried], object]) -> None:
@@ -162,6 +164,7 @@ class Preamble:
             for object_id, made in looked.items()
             if object_id not in self.changed and made.differs(walk(made.value).print)
         ]:
+            self.altered = self.altered or set(new)
             self.store(new)
 
     def store(self, object_ids: Iterable[str]) -> None:

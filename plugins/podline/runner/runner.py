@@ -29,6 +29,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,8 @@ class Runner:
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
+            seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
+            notes = replace(notes, objects=seen, altered=altered)
             race_check.compare(self.task, self.store, notes)
         heap = self._store(pending, written, states)
         for path in deleted:

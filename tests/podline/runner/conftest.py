@@ -49,6 +49,7 @@ class Left:
     namespace: Namespace
     files: dict[str, Path]
     kinds: dict[str, str]
+    memory: Memory
 
 
 @dataclass
@@ -90,7 +91,7 @@ class Chain:
         self.heap = replace(
             self.heap, names=self.heap.names | bindings, objects=self.heap.objects | added
         )
-        return Left(self.heap, namespace, self.files, kinds)
+        return Left(self.heap, namespace, self.files, kinds, objects)
 
 
 @pytest.fixture
