@@ -110,6 +110,7 @@ class StagePlan(Json):
             change here unseen.
         beside: the stages that neither go on from this one nor it from them.
         reseeds: whether its cells seed the generators themselves; `seeded`: whether any cell does.
+        counts_calls: whether any cell asks a cached function for its counts.
         carried: imports, definitions and parameters, in the notebook's order.
         later_modules: the modules that later stages import as well.
         metrics: the names that are the pipeline's metrics, as far as this stage binds them.
@@ -136,6 +137,7 @@ class StagePlan(Json):
     beside: tuple[str, ...] = ()
     reseeds: bool = False
     seeded: bool = False
+    counts_calls: bool = False
 
     @property
     def last_cell(self) -> int:

@@ -34,6 +34,7 @@ from typing import Any
 
 from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
 from podline.runner import interpreter_state, race_check, termination_message, working_dir
@@ -43,6 +44,7 @@ from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
 from podline.runner.heap_needs import Needs, needs_of
+from podline.runner.preamble import Preamble
 from podline.runner.scratch import Scratch
 from podline.secrecy import redacted
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
@@ -113,7 +115,12 @@ class Runner:
             failure = self.terminated()
         except Exception as error:  # a defect of ours must not be a silent end
             text = "".join(traceback.format_exception(error))
-            failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
+            why = (
+                full_disk(self.folder.path)
+                if is_full(error)
+                else f"{type(error).__name__}: {error}"
+            )
+            failure = Failure(why, traceback=text)
         return self.finish(heap, failure)
 
     def _missing(self) -> tuple[str, ...]:
@@ -136,10 +143,9 @@ class Runner:
         needs, paths = self._fetch()
         self.clock.end("fetch")
         self._enter(paths)
-        self._import(needs)
-        self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
-        objects.note_preamble(needs.preamble)
+        self._import(needs, objects.preamble)
+        self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
@@ -167,6 +173,8 @@ class Runner:
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
+            seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
+            notes = replace(notes, objects=seen, altered=altered)
             race_check.compare(self.task, self.store, notes)
         heap = self._store(pending, written, states)
         for path in deleted:
@@ -230,9 +238,8 @@ class Runner:
         sys.path.insert(0, str(self.work))
         self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
 
-    def _import(self, needs: Needs) -> None:
-        for statement in needs.preamble:
-            self.kernel.run_quietly(statement.cell, statement.line, statement.source)
+    def _import(self, needs: Needs, preamble: Preamble) -> None:
+        preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
         for library in sorted(libraries):
