@@ -8,6 +8,11 @@ import ast
 
 from podline.compiler.namespace import Place, Trouble
 
+# What of IPython's shell reads or binds any name.
+SHELL_NAMES = frozenset({"user_ns", "user_global_ns", "user_module", "history_manager"})
+SHELL_NAMES |= {"ev", "ex", "run_cell", "run_cell_async", "safe_execfile"}
+SHELL_NAMES |= {"push", "drop_by_id", "del_var", "reset"}
+
 
 def unseen(place: Place, name: str) -> Trouble:
     """Say that a call of `exec`, `globals` or their like hides names."""
@@ -17,9 +22,10 @@ def unseen(place: Place, name: str) -> Trouble:
             f"{name}() runs text that is only known at run time: its names cannot be seen",
             "write it as ordinary code, or give it a constant text",
         )
+    shown = name if "." in name else f"{name}()"
     return Trouble(
         place,
-        f"{name}() sees every name of the notebook, and a stage has only those that it reads",
+        f"{shown} sees every name of the notebook, and a stage has only those that it reads",
         "write the names out, or keep the values in a dict of your own",
     )
 
