@@ -48,7 +48,13 @@ from podline.compiler.preamble import (
     note_modules,
 )
 from podline.compiler.stage_graph import link
-from podline.compiler.tags import CellTags, StageSettings, parse_defaults, parse_tags
+from podline.compiler.tags import (
+    MAY_RAISE,
+    CellTags,
+    StageSettings,
+    parse_defaults,
+    parse_tags,
+)
 from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
 
@@ -141,7 +147,8 @@ class _Compiler:
                 # A stand-in for the stage, so that one error does not bring others.
                 tags = replace(tags, stage=f"cell_{cell.number}")
             statements, found = parse_cell(cell)
-            self.problems += found
+            if not tags.may_raise:  # also an error of syntax may be what the cell is to show
+                self.problems += found
             try:
                 self._check_outside(cell, statements)
                 self._place(cell, tags, statements)
@@ -304,7 +311,7 @@ class _Compiler:
         flow.future_annotations |= has_future_annotations(self.modules)
         flow.known = dict(self.functions)
         troubles = len(flow.effects.troubles)
-        flow.run(statements.body)
+        flow.run_cell(statements.body, may_raise=MAY_RAISE in cell.tags)
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
         self._note_imported(flow.effects)

@@ -150,7 +150,7 @@ class Runner:
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
         self._restore(paths, [n for n in self.heap.state if interpreter_state.is_generator(n)])
-        before = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
+        before = working_dir.snapshot(self.work), self._state()
         modules = objects.module_prints(self.work)
         reading = race_check.Reading(self.work)
         if self.plan.beside:
@@ -163,8 +163,9 @@ class Runner:
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
-        after = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
-        states = interpreter_state.changes(before[1], after[1])
+        after = working_dir.snapshot(self.work), self._state()
+        source = "\n".join(cell.source for cell in self.plan.cells)
+        states = interpreter_state.changes(before[1], after[1], source)
         written, deleted = working_dir.changes(before[0], after[0])
         working_dir.check_size(after[0], self.plan.files_limit)
         touched = {*written, *deleted}
@@ -252,7 +253,10 @@ class Runner:
         for name in filter(self._uses, names):
             # The hash that the control plane holds vouched for the bytes.
             data = paths[self.heap.state[name].key].read_bytes()
-            interpreter_state.restore(name, data, self.work)
+            self.kernel.inside(interpreter_state.restore, name, data, self.work)
+
+    def _state(self) -> interpreter_state.Snapshot:
+        return self.kernel.inside(interpreter_state.snapshot, self.work)
 
     # -- cells
 
@@ -267,12 +271,24 @@ class Runner:
                 )
 
     def _run_cells(self, objects: Memory) -> None:
+        self.kernel.forget_outputs()
         for cell in self.plan.cells:
             with self.clock.cell(cell.number):
-                executed = self.kernel.run(cell.number, cell.source)
+                executed = self.kernel.run(cell.number, cell.source, cell.count, cell.may_raise)
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
                 self._save_so_far()
+        if not self.plan.last:
+            self._check_ended()
+
+    def _check_ended(self) -> None:
+        """Refuse what goes on in the background: later cells would not see it go on."""
+        if running := self.kernel.unfinished():
+            raise ArtifactError(
+                f"the stage {self.plan.stage!r} ends while its {running[0]} is running, and the "
+                "next stage is another process, where it would not go on. fix: wait for it in a "
+                "cell of this stage, or end it there"
+            )
 
     def _save_so_far(self) -> None:
         """Store the notebook as far as it came, unless the store is away: the cells go on."""
@@ -327,8 +343,8 @@ class Runner:
         uploads = {f"artifacts/{path.name}": path for path in made}
         kinds = {name: working_dir.kind_of(self.work / name) for name in written}
         uploads |= {f"files/{n}": self.work / n for n, kind in kinds.items() if kind == "file"}
-        for name, data in states.items():
-            path = uploads[f"state/{name}.pickle"] = self.scratch / f"state-{name}.pickle"
+        for number, (name, data) in enumerate(states.items()):
+            path = uploads[_state_file(name)] = self.scratch / f"state-{number}.pickle"
             path.write_bytes(data)
         jobs = [partial(self._upload, *upload) for upload in uploads.items()]
         results = _parallel([*jobs, partial(self.save, EXECUTED)])
@@ -341,7 +357,7 @@ class Runner:
             content = stored.get(f"files/{name}", (about or kind, 0, ""))
             heap.files[name] = self._plain(content, kind, about)
         for name in states:
-            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
+            heap.state[name] = self._plain(stored[_state_file(name)], "state")
         return heap
 
     def _upload(self, name: str, path: Path) -> tuple[str, int, str]:
@@ -421,6 +437,10 @@ class Runner:
         os.close(self.log)
         os.chdir("/")
         self.folder.remove()
+
+
+def _state_file(name: str) -> str:
+    return f"state/{name.replace('/', '%')}.pickle"
 
 
 def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
