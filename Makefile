@@ -49,6 +49,14 @@ demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline,
 	@echo "      podline show NOTEBOOK, podline run NOTEBOOK   your own notebook, without Airflow"
 	@echo "      (podline is in $(VENV)/bin)"
 
+DAG ?=
+CONF ?=
+
+.PHONY: dag-test
+dag-test: .airflow/.migrated ## Run a DAG here at once, with a store (DAG=NAME, CONF='{"rows": 1000}')
+	$(if $(DAG),,$(error name a DAG, such as make dag-test DAG=household_power))
+	$(BIN)/podline store exec -- airflow dags test $(DAG) $(if $(CONF),--conf '$(CONF)')
+
 .PHONY: up
 up: install data ## Run the store and Airflow in the foreground (PORT=8080), until Ctrl-C
 	$(BIN)/podline up

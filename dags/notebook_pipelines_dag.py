@@ -14,5 +14,7 @@ from podline.operators.dag_factory import notebook_dags
 # A task's process needs one DAG only.
 ONLY = get_parsing_context().dag_id
 
-for dag in notebook_dags(settings.notebooks_folder(), ONLY):
-    globals()[dag.dag_id] = dag
+# No notebook's name is one of this module's.
+globals().update(
+    {f"DAG {dag.dag_id}": dag for dag in notebook_dags(settings.notebooks_folder(), ONLY)}
+)

@@ -12,5 +12,7 @@ from podline_studies.overhead.stock_operator import stock_dags
 # A task's process needs one DAG only.
 ONLY = get_parsing_context().dag_id
 
-for dag in stock_dags(settings.notebooks_folder(), ONLY):
-    globals()[dag.dag_id] = dag
+# No notebook's name is one of this module's.
+globals().update(
+    {f"DAG {dag.dag_id}": dag for dag in stock_dags(settings.notebooks_folder(), ONLY)}
+)

@@ -4,6 +4,7 @@ Checked with Airflow 3.3.2 and the provider 10.25. Each has a test that fails wh
 longer needs it. Nothing of Airflow is imported before it is used: a DAG's file loads this module.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -197,6 +198,15 @@ def is_resumed(ti: Any) -> bool:
     """
     told = ti._ti_context_from_server
     return told is not None and told.start_date is not None
+
+
+def forget_parsed_dag() -> None:
+    """Take out of the environment which DAG Airflow parsed last for a task: it is left there.
+
+    As long as it is, DAG files make no other, and ``dags test`` finds none of its own.
+    """
+    for name in ("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID"):
+        os.environ.pop(name, None)
 
 
 def trigger_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> str:

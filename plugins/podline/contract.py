@@ -15,12 +15,17 @@ from podline.exceptions import ContractError
 from podline.phases import StagePhase
 
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
+# The one in which a local process gets the number of the process that it must not outlive.
+PARENT_VARIABLE = "PODLINE_PARENT"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
+
+# The exit code of a stage for which another try can only come to the same (EX_CONFIG).
+FINAL_EXIT = 78
 
 # The runner's last line: MARK, nonce, sha256 of the result, and when that was stored (epoch).
 RESULT_MARK = "podline-result"
@@ -60,10 +65,20 @@ def _build(kind: Any, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class CellSource:
-    """A cell that a stage runs: its number in the notebook (from 1, all cells) and its source."""
+    """A cell that a stage runs.
+
+    Attributes:
+        number: its number in the notebook, from 1, all cells.
+        source: its text.
+        count: its place among the cells that run, from 1, as in the brackets beside it; 0: the
+            next one.
+        may_raise: whether its error does not end the stage.
+    """
 
     number: int
     source: str
+    count: int = 0
+    may_raise: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,12 +120,14 @@ class StagePlan(Json):
             change here unseen.
         beside: the stages that neither go on from this one nor it from them.
         reseeds: whether its cells seed the generators themselves; `seeded`: whether any cell does.
+        counts_calls: whether any cell asks a cached function for its counts.
         carried: imports, definitions and parameters, in the notebook's order.
         later_modules: the modules that later stages import as well.
         metrics: the names that are the pipeline's metrics, as far as this stage binds them.
         parameters: values for the notebook's parameters, by name.
         files: what is shipped from beside the notebook: sha256 by path.
         files_limit: bytes that the files of the working directory may have in all.
+        last: whether no stage stands below it in the notebook.
     """
 
     notebook: str
@@ -131,6 +148,8 @@ class StagePlan(Json):
     beside: tuple[str, ...] = ()
     reseeds: bool = False
     seeded: bool = False
+    counts_calls: bool = False
+    last: bool = False
 
     @property
     def last_cell(self) -> int:
@@ -271,13 +290,15 @@ class Phase:
 class Failure:
     """Why a stage failed: the cell's number, where a cell is to blame, and the message.
 
-    `stopped`: by a signal, whose reason is known outside.
+    `stopped`: by a signal, whose reason is known outside. `missing`: paths, relative to the working
+    directory, that the cell may have missed: whether the notebook has them is known outside, too.
     """
 
     message: str
     cell: int | None = None
     traceback: str = ""
     stopped: bool = False
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

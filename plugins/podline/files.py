@@ -1,7 +1,10 @@
-"""Files: their hashes, whose they are, and how they are written whole or not at all."""
+"""Files: hashes, whose they are, how they are written whole or not at all, and a full disk."""
 
+import errno
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,3 +41,23 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+# numpy and HDF5 give no errno.
+_FULL = re.compile(r"(?i)no space left|not enough free space|requested and \d+ written")
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a file could not be written because its disk is full."""
+    known = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and (known or bool(_FULL.search(str(error))))
+
+
+def full_disk(folder: Path) -> str:
+    """What to say and to do where the disk of a temporary folder is full."""
+    usage = shutil.disk_usage(folder)
+    return (
+        f"the disk of {folder} is full: {usage.free:,} of {usage.total:,} bytes are free. fix: "
+        "make room there, or have TMPDIR name a folder on a larger disk; a pod asks for more by "
+        "the tag request:ephemeral-storage:20Gi"
+    )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from podline.compiler.dag_id import dag_id
 from tests.support.dags_test import ROOT, load_dags
-from tests.support.notebooks import code_cell, notebook_text
+from tests.support.notebooks import code_cell, notebook_text, write_cells
 
 # Where the studies are; their own tests see that these load.
 OF_STUDIES = {"overhead_sweep", "upload_benchmark", "household_power_stock"}
@@ -89,13 +90,51 @@ def test_an_invalid_notebook_harms_no_other(tmp_path: Path) -> None:
     assert "invalid" not in dags["skip_cell"]["tags"]
 
 
+def test_no_name_of_a_file_harms_another(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    # Names that Airflow refuses, that others have already, and those of the DAG file's module.
+    odd = ["a b", "a(1)", "ü\u0308", ".hidden", "..", "x" * 245, "pod_sweep", "a_b_baseline"]
+    names = ["a_b", *odd, "dag", "globals", "settings", "__name__", "__file__", "notebook_dags"]
+    for name in names:
+        write_cells(folder / f"{name}.ipynb", ("step:work", f"name = {name!r}"))
+    (folder / "folder.ipynb").mkdir()
+    (folder / "dangling.ipynb").symlink_to("nowhere.ipynb")
+    (folder / "half.ipynb").write_text('{"cells": [')
+    (folder / "latin.ipynb").write_bytes(b"\xff")
+    os.mkfifo(folder / "pipe.ipynb")
+    shutil.copy(folder / "a_b.ipynb", os.fsencode(folder) + b"/\xff.ipynb")
+    found = load_dags(tmp_path, folder)
+    assert found["errors"] == {}
+    ids = {dag_id(path) for path in folder.iterdir()}
+    assert len(ids) == len(names) + 6
+    unreadable = {"folder", "dangling", "half", "latin", "pipe"}
+    baselines = {f"{name}_baseline" for name in ids - unreadable}
+    assert found["dags"].keys() - OF_STUDIES == ids | baselines | {"pod_sweep"}
+    invalid = {name for name, dag in found["dags"].items() if "invalid" in dag["tags"]}
+    assert invalid == unreadable
+
+
+def test_documentation_is_never_taken_for_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    text = f"{'more ' * 100} in README.md"
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": text},
+        code_cell("x = 1", "step:a"),
+    ]
+    (folder / "documented.ipynb").write_text(notebook_text(cells))
+    dag = load_dags(tmp_path, folder)["dags"]["documented"]
+    assert dag["doc"] == f"{text}\n"
+
+
 def test_a_parameter_called_backend_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
     cells = [code_cell("backend = 'gpu'", "parameters"), code_cell("print(backend)", "step:use")]
     (folder / "mine.ipynb").write_text(notebook_text(cells))
     dag = load_dags(tmp_path, folder)["dags"]["mine"]
-    assert "the parameter 'backend' is podline's own" in dag["doc"]
+    assert "cell 1, line 1: error: the parameter 'backend' is podline's own" in dag["doc"]
 
 
 def test_tags_set_retries_and_timeout_of_the_task(tmp_path: Path) -> None:

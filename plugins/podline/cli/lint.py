@@ -55,13 +55,13 @@ def command(
 def find(paths: Iterable[Path]) -> dict[Path, list[Problem]]:
     """Return the notebooks meant, each once: files as they are, folders for what is in them.
 
-    What is below a hidden folder, such as .ipynb_checkpoints, is left out. A folder without a
+    What is in a hidden folder, such as .ipynb_checkpoints, is left out. A folder without a
     notebook stands for itself, with that as its problem.
     """
     found: dict[Path, list[Problem]] = {}
     for path in paths:
         inside = sorted(path.rglob("*.ipynb")) if path.is_dir() else [path]
-        shown = [p for p in inside if not _is_hidden(p.relative_to(path))]
+        shown = [p for p in inside if not _is_in_hidden(p.relative_to(path))]
         found |= {notebook: [] for notebook in shown}
         if not shown:
             problem = Problem("has no notebook in it", "name a folder with .ipynb files, or a file")
@@ -69,8 +69,8 @@ def find(paths: Iterable[Path]) -> dict[Path, list[Problem]]:
     return found
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _is_in_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts[:-1])
 
 
 def compiled(path: Path) -> Pipeline:

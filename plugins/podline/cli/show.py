@@ -28,7 +28,7 @@ def command(
     if mermaid:
         typer.echo(graph.mermaid(found.graph))
     elif as_json:
-        typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False, default=repr))
+        typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
         _print(make_console(), found)
 

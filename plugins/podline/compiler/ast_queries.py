@@ -126,17 +126,6 @@ def unpickles_in(node: ast.Call) -> bool:
     return False
 
 
-def constant_global(node: ast.AST) -> str | None:
-    """Return `x` for `globals()["x"]`, which is another way to write the name."""
-    match node:
-        case ast.Subscript(
-            value=ast.Call(func=ast.Name(id="globals"), args=[]),
-            slice=ast.Constant(value=str(name)),
-        ):
-            return name
-    return None
-
-
 def names_in(node: ast.AST) -> set[str]:
     """Return all names that stand in an expression or statement, whatever it does to them."""
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
@@ -144,21 +133,24 @@ def names_in(node: ast.AST) -> set[str]:
 
 # Fields that hold no nodes with names in them.
 _PLAIN_FIELDS = frozenset({"ctx", "op", "ops", "attr", "id", "kind", "type_comment", "conversion"})
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.keyword: ("value",), ast.Constant: ()}
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.keyword: ("value",)}
 
 
-def children_of(node: ast.AST) -> Iterator[ast.AST]:
+def children_of(node: ast.AST) -> list[ast.AST]:
     """Return the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
     kind = type(node)
     fields = _FIELDS.get(kind)
     if fields is None:
         fields = _FIELDS[kind] = tuple(f for f in node._fields if f not in _PLAIN_FIELDS)
+    found: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            yield value
-        elif value and type(value) is list:
-            yield from [child for child in value if isinstance(child, ast.AST)]
+        if type(value) is list:
+            found += value
+        elif value is not None:
+            found.append(value)
+    # A list may hold the names of `global`, and None for `**more`.
+    return [n for n in found if type(n) is not ast.Constant and isinstance(n, ast.AST)]
 
 
 def always_true(test: ast.expr) -> bool:

@@ -7,12 +7,17 @@ files, and so that a folder of gigabytes is not copied for the one file that is 
     import helpers                 helpers.py, and what it imports and names in turn
     pd.read_csv("data/jan.csv")    data/jan.csv
     open(f"data/{month}.csv")      all of data: the text before the brace names a folder
+    open(name + ".csv")            *.csv, if they fit: which of them, only the run knows
+    os.listdir()                   all files, notebooks too: they are listed in Jupyter as well
 
-Names that only the run knows are told by the metadata `podline.files`. A text that happens to be
-a file's name attaches it for nothing, which costs no more than its bytes.
+Names that only the run knows are told by the metadata `podline.files`; a stage that misses a file
+which is beside the notebook says so (`unshipped`). A text that happens to be a file's name
+attaches it for nothing, which costs no more than its bytes.
 """
 
 import ast
+import json
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,83 +26,147 @@ from podline.compiler.ast_queries import walk_all
 from podline.compiler.cell_parser import magic_call, parse_cell
 from podline.compiler.metadata import read_settings
 from podline.compiler.notebook import Document
+from podline.compiler.places import Places, is_elsewhere, is_outside
 from podline.exceptions import NotebookError
 
 _LONGEST_PATH = 255
 _LETTER = re.compile(r"\w")
 _SHELL_CELL = re.compile(r"\s*%%(bash|sh|script|!)")
 _WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a sentence
-_LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git"})
+_MADE = re.compile(r"(?=.*[./]).*\w")  # a path that was put together, rather than any text
+_SHELL_LISTING = re.compile(r"(?:^|[;&|(])\s*(?:ls|ll|find|tree|du)\b([^;&|)\n]*)", re.MULTILINE)
+_LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".venv"})
 
 
-def attached_files(document: Document, limit: int) -> list[Path]:
+def attached_files(document: Document, limit: int, values: Iterable[object] = ()) -> list[Path]:
     """Return the files below the notebook's folder that its cells name.
 
     Named are: an imported module or package, with what it names in turn; a text in the code, or a
-    word of a shell line, that is the path of a file or folder, or a pattern of such; the patterns
-    of the notebook's metadata ``podline.files``.
+    word of a shell line, that is the path of a file or folder, or a pattern of such; what a
+    listing lists; the patterns of the notebook's metadata ``podline.files``.
 
     Args:
         document: the notebook.
-        limit: bytes that they may have in all.
+        limit: bytes that they may have in all. What is only guessed is left out beyond it.
+        values: of the run's parameters.
 
     Raises:
         NotebookError: they have more bytes than that.
     """
-    folder = document.path.parent
-    found: set[Path] = set()
-    read: set[Path] = set()
-    for cell in document.code_cells:
-        if "skip" not in cell.tags:
-            statements, _ = parse_cell(cell)
-            _follow(statements.body, folder, found, read)
-            if _SHELL_CELL.match(cell.source):
-                found |= _words(cell.source, folder)
+    search = _Search(document.path.parent)
+    cells = [cell for cell in document.code_cells if "skip" not in cell.tags]
+    bodies = [parse_cell(cell)[0].body for cell in cells]
+    for body in bodies:
+        search.places.learn(walk_all(body))
+    for cell, body in zip(cells, bodies, strict=True):
+        search.follow(body)
+        if _SHELL_CELL.match(cell.source):
+            search.found |= search.words(cell.source)
     for pattern in read_settings(document.metadata)[0].files:
-        found |= set(_expand(pattern, folder))
-    found -= {document.path}
-    total = sum(path.stat().st_size for path in found)
-    if total > limit:
+        search.found |= set(_expand(pattern, search.folder))
+    for value in values:
+        search.found |= set(_path_of(value, search.folder) if isinstance(value, str) else ())
+    found = search.found | search.guessed()
+    if _bytes(found) > limit:
+        found = search.found
+    if (total := _bytes(found)) > limit:
         largest = max(found, key=lambda path: path.stat().st_size)
         raise NotebookError(
-            f"{document.path.name}: the files beside the notebook that it names have {total:,} "
-            f"bytes, and [podline] files_limit_mb allows {limit:,}; the largest is "
-            f"{largest.relative_to(folder)}. fix: read it from the store, or raise the setting"
+            f"{document.path.name}: the files beside the notebook that it names or lists have "
+            f"{total:,} bytes, and [podline] files_limit_mb allows {limit:,}; the largest is "
+            f"{largest.relative_to(search.folder)}. fix: read it from the store, or raise the "
+            "setting"
         )
     return sorted(found)
 
 
-def _follow(body: Iterable[ast.stmt], folder: Path, found: set[Path], read: set[Path]) -> None:
-    """Add to `found` what statements name, and what the modules among it name in turn.
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
 
-    Args:
-        body: the statements.
+
+class _Search:
+    """Goes through code, and the modules beside the notebook that it imports.
+
+    Attributes:
         folder: the notebook's.
-        found: takes the files.
+        places: what names stand for.
+        found: the files that are named or listed.
+        patterns: of files that may be meant, by paths that are made at run time.
         read: the modules that were followed already: they may import each other.
+        here: the code names the folder itself, such as `Path.cwd()`.
+        lists: it lists a folder that is not known.
     """
-    modules: list[Path] = []
-    for node in walk_all(body):
-        match node:
-            case ast.Import():
-                for alias in node.names:
-                    modules += _module(alias.name, folder)
-            case ast.ImportFrom(module=str(module), level=0):
-                modules += _module(module, folder)
-            case ast.Call(
-                func=ast.Name("import_module") | ast.Attribute(attr="import_module"),
-                args=[ast.Constant(value=str(module)), *_],
-            ):
-                modules += _module(module, folder)
-            case ast.Call() if (magic := magic_call(node)) is not None:
-                found |= _words(magic.line, folder)
-            case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
-                found |= set(_path_of(text, folder))
-    for path in modules:
-        found.add(path)
-        if path.suffix == ".py" and path not in read:
-            read.add(path)
-            _follow(_body_of(path), folder, found, read)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.places = Places()
+        self.found: set[Path] = set()
+        self.patterns: set[str] = set()
+        self.read: set[Path] = set()
+        self.here = self.lists = False
+
+    def guessed(self) -> set[Path]:
+        """The files that may be meant: those of patterns, or all where any may be listed."""
+        if self.here and self.lists:
+            return set(_below(self.folder))
+        return {path for pattern in self.patterns for path in _path_of(pattern, self.folder)}
+
+    def follow(self, body: Iterable[ast.stmt]) -> None:
+        """Add what statements name, and what the modules among it name in turn."""
+        modules: list[Path] = []
+        for node in walk_all(body):
+            match node:
+                case ast.Import():
+                    for alias in node.names:
+                        modules += _module(alias.name, self.folder)
+                case ast.ImportFrom(module=str(module), level=0):
+                    modules += _module(module, self.folder)
+                case ast.Call(
+                    ast.Name("import_module" | "__import__") | ast.Attribute(_, "import_module"),
+                    [ast.Constant(str(module)), *_],
+                ):
+                    modules += _module(module, self.folder)
+                case ast.Call() if (magic := magic_call(node)) is not None:
+                    self.found |= self.words(f"{magic.name} {magic.line}")
+                case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
+                    place = self.places.of(node) or text
+                    self.found |= set(_path_of(place, self.folder))
+                    self.here |= place in (".", "./")
+                case ast.Call() | ast.BinOp() | ast.JoinedStr() | ast.Attribute():
+                    self.see(node)
+        for path in modules:
+            self.found.add(path)
+            if path.suffix == ".py" and path not in self.read:
+                self.read.add(path)
+                inner = _body_of(path)
+                self.places.learn(walk_all(inner))
+                self.follow(inner)
+
+    def see(self, node: ast.expr) -> None:
+        """Note the path that an expression makes, and what it lists."""
+        place = self.places.of(node)
+        self.here |= place == "."
+        if place is not None and _MADE.search(place):
+            self.patterns.add(place)
+        for listed in self.places.looked_at(node) if isinstance(node, ast.Call) else ():
+            if listed is None:
+                self.lists = True
+            else:
+                self.look_at(listed)
+
+    def look_at(self, place: str) -> None:
+        """Add what a listing of a folder or pattern gives."""
+        if posixpath.normpath(place) == ".":
+            self.found |= set(_below(self.folder))
+        elif not is_elsewhere(place):
+            self.found |= set(_expand(place, self.folder, listed=True))
+
+    def words(self, line: str) -> set[Path]:
+        """The files that a shell line names; it lists the folder, or some, by commands for that."""
+        for arguments in _SHELL_LISTING.findall(line):
+            for place in [w for w in arguments.split() if not w.startswith("-")] or ["."]:
+                self.look_at(place)
+        return {path for word in _WORD.findall(line) for path in _path_of(word, self.folder)}
 
 
 def _body_of(path: Path) -> list[ast.stmt]:
@@ -117,31 +186,31 @@ def _module(name: str, folder: Path) -> Iterator[Path]:
             yield from _below(base / root)
 
 
-def _words(line: str, folder: Path) -> set[Path]:
-    """The files that a shell line names."""
-    return {path for word in _WORD.findall(line) for path in _path_of(word, folder)}
-
-
 def _path_of(text: str, folder: Path) -> Iterator[Path]:
     """The files that a text names, if it names any inside the folder.
 
     A line of asterisks is no pattern that means every file, so a name needs a letter.
     """
-    outside = text.startswith(("/", "~")) or ".." in text.split("/")
-    if not outside and _LETTER.search(text):
+    if not is_elsewhere(text) and _LETTER.search(text):
         yield from _expand(text, folder)
 
 
-def _expand(name: str, folder: Path) -> Iterator[Path]:
-    """The files of a path or pattern; of a folder, all that are below it."""
+def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
+    """The files of a path or pattern; of a folder, all that are below it.
+
+    Args:
+        name: the path or pattern.
+        folder: the notebook's.
+        listed: whether the code lists them: then notebooks count as well.
+    """
     try:
-        path = (folder / name).relative_to(folder)
+        path = (folder / posixpath.normpath(name)).relative_to(folder)
         is_pattern = any(mark in str(path) for mark in "*?[")
         for match in folder.glob(str(path)) if is_pattern else [folder / path]:
             if match.is_dir():
                 if match != folder:
                     yield from _below(match)
-            elif match.suffix != ".ipynb" and match.is_file():
+            elif (listed or match.suffix != ".ipynb") and match.is_file():
                 yield match
     except (OSError, ValueError, NotImplementedError):
         return  # no path at all
@@ -149,5 +218,31 @@ def _expand(name: str, folder: Path) -> Iterator[Path]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not _LEFTOVERS & set(path.parts):
+        if path.is_file() and not _LEFTOVERS & set(path.relative_to(folder).parts):
             yield path
+
+
+def unshipped(document: Document, missing: Iterable[str]) -> str:
+    """Say which path that a stage missed is there for the notebook, and what to do.
+
+    Args:
+        document: the notebook.
+        missing: paths relative to its folder.
+
+    Returns:
+        The sentences; nothing: none of them is there.
+    """
+    folder = document.path.parent
+    there = [name for name in missing if (folder / name).exists()]
+    for name in sorted(there, key=lambda name: (folder / name).is_dir()):  # files say more
+        if is_outside(name):
+            return (
+                f"{name!r} is outside the notebook's folder: a stage gets only what is in it. "
+                "fix: move the file beside the notebook, or read it from the store"
+            )
+        files = json.dumps({"files": [name]}, ensure_ascii=False)
+        return (
+            f"{name!r} is beside the notebook, and was not shipped: its code does not name it. "
+            f'fix: give the notebook the metadata "podline": {files}'
+        )
+    return ""

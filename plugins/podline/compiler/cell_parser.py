@@ -13,12 +13,15 @@ parsing of a DAG file, is asked only for the rest.
 
 import ast
 import re
+import sys
 import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from podline.compiler.ast_queries import walk_all
+from podline.compiler.newer_syntax import newer_syntax
 from podline.compiler.notebook import Cell, Problem
+from podline.text import lines_of
 
 # IPython lets a cell await at its top level.
 _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -39,7 +42,13 @@ _UNSUPPORTED = {
     "autocall": "write the parentheses",
     "autoindent": "remove the magic",
     "cython": "put the code into a module of its own",
+    "xdel": "delete the name with del",
     "pylab": "import what is used: import numpy as np; import matplotlib.pyplot as plt",
+}
+# Magics that look at every name or cell, and what to do instead.
+_LOOKING = {
+    **dict.fromkeys(("who", "who_ls", "whos"), "print the names that matter"),
+    **dict.fromkeys(("history", "hist", "notebook"), "remove it: the executed notebook is stored"),
 }
 
 
@@ -95,7 +104,10 @@ def parse_cell(cell: Cell) -> tuple[Statements, list[Problem]]:
 def _parse(source: str) -> list[ast.stmt]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run's own
-        tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        try:
+            tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        except (ValueError, RecursionError, MemoryError) as error:  # null bytes, deep nesting
+            raise SyntaxError(str(error) or "too deeply nested for Python's parser") from None
     assert isinstance(tree, ast.Module)
     return tree.body
 
@@ -146,7 +158,7 @@ def _by_ipython(source: str) -> str:
 
 def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[Problem]]:
     """Return the statements of a `%%` cell, its first line standing for itself."""
-    if name in _UNSUPPORTED:
+    if name in _UNSUPPORTED or name in _LOOKING:
         return [], [_unsupported(cell, name, 1)]
     body: list[ast.stmt] = []
     if name in PYTHON_CELL_MAGICS:
@@ -230,14 +242,18 @@ def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
     return [
         _unsupported(cell, found.name, getattr(node, "lineno", None))
         for node in walk_all(body)
-        if (found := magic_call(node)) and found.name in _UNSUPPORTED
+        if (found := magic_call(node)) and (found.name in _UNSUPPORTED or found.name in _LOOKING)
     ]
 
 
 def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:
+    fix = _UNSUPPORTED.get(name, "")
+    what = "changes names in a way that cannot be seen beforehand"
+    if not fix:
+        what = "looks at every name or cell of the notebook, and a stage has only its own"
     return Problem(
-        f"the magic %{name} changes names in a way that cannot be seen beforehand",
-        _UNSUPPORTED[name],
+        f"the magic %{name} {what}",
+        fix or _LOOKING[name],
         cell.number,
         line,
         cell.line(line),
@@ -247,10 +263,11 @@ def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:
 def _syntax_problem(cell: Cell, error: SyntaxError, first: SyntaxError) -> Problem:
     # The transformed text has the cell's own lines unless IPython joined some.
     shown = error if error.lineno and cell.line(error.lineno) else first
-    return Problem(
-        f"syntax error: {shown.msg}",
-        "correct the line; the cell must run in Jupyter",
-        cell.number,
-        shown.lineno,
-        cell.line(shown.lineno),
-    )
+    line = cell.line(shown.lineno)
+    message, fix = f"syntax error: {shown.msg}", "correct the line; the cell must run in Jupyter"
+    below = "\n".join(lines_of(cell.source)[(shown.lineno or 1) - 1 :])
+    if newer := newer_syntax(below, shown.msg):
+        here = f"3.{sys.version_info.minor}"
+        message = f"syntax error: {newer}, and podline reads notebooks with Python {here} here"
+        fix = f"write it as Python {here} takes it, or run Airflow and podline with the newer one"
+    return Problem(message, fix, cell.number, shown.lineno, line)

@@ -14,14 +14,15 @@ compiler goes on: a user gets all errors of a notebook at once.
 """
 
 import ast
-import os
+import glob
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler.ast_queries import attribute_path, walk_all
+from podline.compiler.ast_queries import attribute_path
 from podline.compiler.cell_parser import Statements, parse_cell
+from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
 from podline.compiler.metadata import read_settings
@@ -36,8 +37,9 @@ from podline.compiler.notebook import (
     nested,
     read_document,
 )
-from podline.compiler.parameters import Parameter, read_parameters
+from podline.compiler.parameters import BACKEND_PARAM, Parameter, read_parameters
 from podline.compiler.pipeline import Pipeline, Stage, seeds
+from podline.compiler.places import Places
 from podline.compiler.preamble import (
     CarriedStatement,
     carry_cell,
@@ -46,12 +48,21 @@ from podline.compiler.preamble import (
     note_modules,
 )
 from podline.compiler.stage_graph import link
-from podline.compiler.tags import CellTags, StageSettings, parse_defaults, parse_tags
+from podline.compiler.tags import (
+    MAY_RAISE,
+    CellTags,
+    StageSettings,
+    parse_defaults,
+    parse_tags,
+)
 from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
 
 # Parts of modules whose state the runner takes from stage to stage.
 _SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
+# What may be part of a path upwards; what changes the directory.
+_UPWARDS = re.compile(r"\.\.|\.parent|pardir|dirname")
+_MOVES = re.compile(r"chdir|^\s*%?cd\b", re.MULTILINE)
 
 
 def compile_notebook(path: Path) -> Pipeline:
@@ -85,6 +96,9 @@ class _Compiler:
         flow: follows the cells of the last stage.
         leading: cells before the first stage, which will run them.
         last_kind: of the last imports, functions or parameters cell; none: there was none yet.
+        places: the paths that names stand for by now.
+        upwards: a cell so far may lead to what is above the notebook's folder.
+        moves: the notebook changes its directory.
     """
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
@@ -101,9 +115,12 @@ class _Compiler:
         self.flow = Flow(0, {})
         self.leading: list[tuple[Cell, Statements]] = []
         self.last_kind = ""
+        self.places = Places()
+        self.upwards = False
+        self.moves = any(_MOVES.search(cell.source) for cell in document.code_cells)
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
-        self.problems += found
+        self.problems += found + name_problems(document.path)
 
     def _defaults(self) -> StageSettings:
         """Read the settings that Kale's extension keeps for all steps of a notebook."""
@@ -117,7 +134,7 @@ class _Compiler:
     # -- cells
 
     def read_cells(self) -> None:
-        if not self.document.cells and not self.problems:
+        if not self.document.cells and not self._has_errors():
             self.notes.add("has no cells", "write some, and tag them step:NAME")
         for cell in self.document.code_cells:
             tags, problems = parse_tags(cell.tags)
@@ -130,12 +147,22 @@ class _Compiler:
                 # A stand-in for the stage, so that one error does not bring others.
                 tags = replace(tags, stage=f"cell_{cell.number}")
             statements, found = parse_cell(cell)
-            self.problems += found
-            if "../" in cell.source:
+            if not tags.may_raise:  # also an error of syntax may be what the cell is to show
+                self.problems += found
+            try:
                 self._check_outside(cell, statements)
-            self._place(cell, tags, statements)
-        if not self.stages and not self.problems:
+                self._place(cell, tags, statements)
+            except RecursionError:
+                self.notes.add(
+                    "nests an expression too deeply to follow",
+                    "divide it: give its parts names, or build it in a loop",
+                    cell,
+                )
+        if not self.stages and not self._has_errors():
             self.notes.add("has no stage", "tag at least one cell step:NAME")
+
+    def _has_errors(self) -> bool:
+        return any(problem.severity == ERROR for problem in self.problems)
 
     def _check_sizes(self) -> None:
         """Refuse a size in the metadata that is no parameter, once all parameters are known."""
@@ -148,22 +175,33 @@ class _Compiler:
             )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
-        """Refuse a text that is the path of a file above the notebook's folder.
+        """Refuse what is above the notebook's folder: a path that is there, or a list of it.
 
-        A text that names no file there, such as `"../out.csv"` before the first run, is none.
+        A path that is not there, such as `"../out.csv"` before the first run, is none. Where the
+        notebook changes the directory, `".."` may be in its folder.
         """
-        for node in walk_all(statements.body):
-            match node:
-                case ast.Constant(value=str(text)) if ".." in text.split("/"):
-                    # Of what is no path at all, `Path.is_file` may raise.
-                    if os.path.isfile(self.document.path.parent / text):
-                        self.notes.add(
-                            f"names {text!r}, which is outside the notebook's folder: a stage gets "
-                            "only what is in it",
-                            "move the file beside the notebook, or read it from the store",
-                            cell,
-                            node.lineno,
-                        )
+        self.upwards = self.upwards or bool(_UPWARDS.search(cell.source))
+        self.places.learn(statements.body)
+        if not self.upwards:
+            return
+        for statement in statements.body:
+            for node, place, listed in self.places.outside(statement):
+                if self._is_there(place) or (listed and not self.moves):
+                    self.notes.add(
+                        f"{'lists' if listed else 'names'} {place!r}, which is outside the "
+                        "notebook's folder: a stage gets only what is in it",
+                        "move the file beside the notebook, or read it from the store",
+                        cell,
+                        node.lineno,
+                    )
+
+    def _is_there(self, place: str) -> bool:
+        """Whether a path or pattern above the folder, with a name in it, is one of files."""
+        folder = glob.escape(str(self.document.path.parent))
+        try:
+            return bool(re.search(r"\w", place) and glob.glob(f"{folder}/{place}"))
+        except (OSError, ValueError, re.error):
+            return False  # no path at all
 
     def _place(self, cell: Cell, tags: CellTags, statements: Statements) -> None:
         """Give the cell to its stage, or carry it.
@@ -195,11 +233,24 @@ class _Compiler:
             names = {parameter.name for parameter in found}
             self.parameters = [p for p in self.parameters if p.name not in names] + found
             self.parameter_cells.add(cell.number)
+            self._check_parameters(cell, found)
         for statement in carry_cell(cell.number, statements, self.functions, self.modules):
             self._check_carried(cell, statement)
             self.carried.append(statement)
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
+
+    def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
+        """Refuse a parameter of the name that a run has for its own."""
+        for parameter in found:
+            if parameter.name == BACKEND_PARAM:
+                self.notes.add(
+                    f"the parameter {BACKEND_PARAM!r} is podline's own: a run's parameter of that "
+                    "name says where its stages run",
+                    f"give the notebook's another name, such as my_{BACKEND_PARAM}",
+                    cell,
+                    parameter.line,
+                )
 
     def _check_carried(self, cell: Cell, statement: CarriedStatement) -> None:
         """Refuse a carried statement that reads what a stage binds.
@@ -229,7 +280,7 @@ class _Compiler:
         if same is not None:
             self.notes.add(
                 f"the stage {tags.stage!r} starts a second time; it began in cell "
-                f"{same.cells[0].number}, and others stand between",
+                f"{same.start.number}, and others stand between",
                 "give this one another name, or move its cells together",
                 cell,
             )
@@ -254,19 +305,19 @@ class _Compiler:
 
         All cells of a stage share one flow: what the ones above bind is not read from before.
         """
+        stage.cells.append(cell)
         flow = self.flow
         flow.cell = cell.number
         flow.future_annotations |= has_future_annotations(self.modules)
         flow.known = dict(self.functions)
         troubles = len(flow.effects.troubles)
-        flow.run(statements.body)
+        flow.run_cell(statements.body, may_raise=MAY_RAISE in cell.tags)
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
         self._note_imported(flow.effects)
         self._check_module_attributes(cell, flow)
         self._check_accessors(cell, statements)
         self.functions = dict(flow.known)
-        stage.cells.append(cell)
         stage.imports += carry_imports(cell.number, statements)
         stage.changes = flow.effects.changes - self.imported  # `np.sort(x)` does not change numpy
         stage.reseeds = stage.reseeds or seeds(cell)

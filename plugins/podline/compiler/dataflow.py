@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from podline.compiler.asked_names import AT_TOP, IN_FUNCTIONS, asked, asked_item, is_space
 from podline.compiler.ast_queries import (
     READING_METHODS,
     always_true,
     catches_name_error,
     changed_by,
     children_of,
-    constant_global,
     leaves,
     names_in,
     names_in_eval,
@@ -50,7 +50,7 @@ from podline.compiler.function_effects import (
     use,
 )
 from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place
-from podline.compiler.troubles import misplaced, unseen
+from podline.compiler.troubles import SHELL_NAMES, misplaced, unseen
 
 
 class _Methods(dict[type[ast.AST], Callable[..., None]]):
@@ -76,6 +76,7 @@ class Flow(Namespace):
         cell: the number of the cell that is followed.
         future_annotations: annotations are not evaluated, thus read nothing.
         loops: how many loops are around this part.
+        spaces: the functions that give the notebook's names here.
     """
 
     def __init__(
@@ -85,12 +86,22 @@ class Flow(Namespace):
         self.cell = cell
         self.future_annotations = future_annotations
         self.loops = 0
+        self.spaces = AT_TOP
 
     # -- statements
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
             self.read(statement)
+
+    def run_cell(self, body: Iterable[ast.stmt], may_raise: bool = False) -> None:
+        """Follow a cell; of one that may raise, any line may be the last."""
+        if not may_raise:
+            self.run(body)
+            return
+        self.name_error_caught += 1
+        self.run_apart(body)
+        self.name_error_caught -= 1
 
     def run_apart(self, body: Iterable[ast.stmt]) -> set[str]:
         """Follow a body that may not run; return the names that are bound at its end."""
@@ -145,6 +156,8 @@ class Flow(Namespace):
         """Delete a name; `del a[0]` deletes none and changes `a`, as `a[0] = 1` does."""
         if isinstance(target, ast.Name):
             self.unbind(target.id, self.place(target))
+        elif (name := asked_item(target, self.spaces)) is not None:
+            self.unbind(name, self.place(target))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self.delete(element)
@@ -267,6 +280,7 @@ class Flow(Namespace):
         One function stands for all of them: whoever reads the class may call any method.
         """
         inner = Flow(self.cell, self.known, self.future_annotations)
+        inner.spaces = IN_FUNCTIONS  # `locals()` are the class's own
         with self.scope_of(node):
             for part in (*node.decorator_list, *node.bases, *node.keywords):
                 self.read(part)
@@ -323,7 +337,7 @@ class Flow(Namespace):
         """Bind a target's names; `a.b = 1` and `a[0] = 1` bind none and change `a`."""
         if isinstance(target, ast.Name):
             self.bind_value(target.id, value)
-        elif (name := constant_global(target)) is not None:
+        elif (name := asked_item(target, self.spaces)) is not None:
             self.bind_value(name, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -367,7 +381,7 @@ class Flow(Namespace):
 
     def read_Subscript(self, node: ast.Subscript) -> None:
         """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
-        if (name := constant_global(node)) is not None:
+        if (name := asked_item(node, self.spaces)) is not None:
             self.read_name(name, self.place(node))
         else:
             self.read_children(node)
@@ -378,17 +392,32 @@ class Flow(Namespace):
         self.effects.may_bind.add(node.target.id)
         self.known.pop(node.target.id, None)
 
-    def read_Compare(self, node: ast.Compare) -> None:
+    def read_Compare(self, node: ast.Compare | ast.BinOp) -> None:
         """Follow a comparison; `"rows" in globals()` asks whether there is such a name."""
-        match node:
-            case ast.Compare(
-                left=ast.Constant(value=str(name)),
-                ops=[ast.In() | ast.NotIn()],
-                comparators=[ast.Call(func=ast.Name(id="globals"), args=[])],
-            ):
-                self.read_perhaps(name, self.place(node))
-            case _:
-                self.read_children(node)
+        if not self.read_asked(node):
+            self.read_children(node)
+
+    read_BinOp = read_Compare
+
+    def read_asked(self, node: ast.expr) -> bool:
+        """Follow what asks the namespace for names as texts; False: the node does not."""
+        found = asked(node, self.spaces)
+        if found is None:
+            return False
+        self.ask(found, self.place(node))
+        for other in found.others:
+            self.read(other)
+        return True
+
+    def read_Attribute(self, node: ast.Attribute) -> None:
+        """Follow `a.b`; some attributes of IPython's shell are ways to every name."""
+        if node.attr in SHELL_NAMES:
+            match node:
+                case ast.Attribute(ast.Call(ast.Name("get_ipython")), name):
+                    self.effects.troubles.append(unseen(self.place(node), f"get_ipython().{name}"))
+                case ast.Attribute(attr="user_ns"):
+                    self.effects.troubles.append(unseen(self.place(node), node.attr))
+        self.read(node.value)
 
     def read_Lambda(self, node: ast.Lambda) -> None:
         """Follow a lambda as if it were called: it mostly is where it stands."""
@@ -424,6 +453,8 @@ class Flow(Namespace):
             if found.method == "system":
                 self.effects.shown.add("_exit_code")
             return
+        if self.read_asked(node) or self.read_text(node):
+            return
         self.read_children(node)
         self.effects.changes.update(changed_by(node))
         if method in READING_METHODS:
@@ -433,24 +464,30 @@ class Flow(Namespace):
             self.may_read(seen, self.place(node))
         match node.func:
             case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
-                self.read_text(node, name)
-            case ast.Name(id="globals" | "locals" | "vars" | "dir" as name) if not node.args:
+                self.effects.troubles.append(unseen(self.place(node), name))
+            case ast.Name(id=name) if name not in self.effects.bound and is_space(
+                node, self.spaces
+            ):
                 self.effects.troubles.append(unseen(self.place(node), name))
 
-    def read_text(self, node: ast.Call, name: str) -> None:
+    def read_text(self, node: ast.Call) -> bool:
         """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
-        match node.args:
-            case [ast.Constant(value=str(text))]:
-                with suppress(SyntaxError):
-                    self.run(ast.parse(text).body)
-                    return
-        self.effects.troubles.append(unseen(self.place(node), name))
+        match node:
+            case ast.Call(ast.Name("exec" | "eval" as name), [ast.Constant(str(text)), *spaces]):
+                given = [*spaces, *(keyword.value for keyword in node.keywords)]
+                if name not in self.effects.bound and all(is_space(s, self.spaces) for s in given):
+                    with suppress(SyntaxError):
+                        self.run(ast.parse(text).body)
+                        return True
+        return False
 
     def read_magic(self, node: ast.Call, magic: Magic) -> None:
         """Follow a magic or shell line.
 
         What looks like a name in it may be none: `$HOME` is the shell's, and `{print}` awk's.
         """
+        if magic.name == "who_ls":
+            self.effects.troubles.append(unseen(self.place(node), "%who_ls"))
         for read in expansions(magic.line):
             if read not in KNOWN_NAMES:
                 self.read_perhaps(read, self.place(node))

@@ -16,6 +16,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from podline.compiler.asked_names import IN_FUNCTIONS, asked, asked_item
 from podline.compiler.ast_queries import (
     changed_by,
     children_of,
@@ -152,6 +153,15 @@ def use(node: ast.AST, local: frozenset[str], function: Function) -> None:
         function: takes the effects.
     """
     match node:
+        case ast.Compare() | ast.BinOp() | ast.Call() if found := asked(node, IN_FUNCTIONS):
+            (function.reads if found.needed else function.may_read).update(found.names)
+            function.binds.update(found.names if found.binds else ())
+            for other in found.others:
+                use(other, local, function)
+            return
+        case ast.Subscript() if (name := asked_item(node, IN_FUNCTIONS)) is not None:
+            (function.reads if isinstance(node.ctx, ast.Load) else function.binds).add(name)
+            return
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
             for expression in evaluated_at_definition(node):
                 use(expression, local | type_parameters(node), function)

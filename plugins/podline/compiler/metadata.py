@@ -11,6 +11,7 @@ from typing import Any
 
 from podline.compiler.notebook import WARNING, Problem
 from podline.compiler.parameters import Values
+from podline.compiler.places import is_elsewhere
 
 KEY = "podline"
 
@@ -70,7 +71,10 @@ def _is_schedule(value: Any) -> bool:
         return value in _PRESETS
     from croniter import croniter  # which Airflow reads it with, and few notebooks need
 
-    return bool(croniter.is_valid(value))
+    try:
+        return bool(croniter(value).get_next())
+    except ValueError:  # it is none, or its day never comes, such as 31 February
+        return False
 
 
 def _is_date(value: Any) -> bool:
@@ -80,8 +84,16 @@ def _is_date(value: Any) -> bool:
         return False
 
 
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _is_text(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and len(value) <= longest
+
+
+def _are_texts(value: Any, longest: int = 10_000) -> bool:
+    return isinstance(value, list) and all(_is_text(item, longest) for item in value)
+
+
+def _are_patterns(value: Any) -> bool:
+    return _are_texts(value) and not any(map(is_elsewhere, value))
 
 
 def _are_sizes(value: Any) -> bool:
@@ -92,19 +104,27 @@ def _are_sizes(value: Any) -> bool:
 
 
 def _is_whole(value: Any, least: int = 0) -> bool:
-    return type(value) is int and value >= least  # `true` is an int of Python's
+    return type(value) is int and least <= value <= 9999  # `true` is an int of Python's
 
 
-# Whether a value can be used, and what else to give, by the setting's name.
+# Whether a value can be used, and what else to give, by the setting's name. What is longer or
+# larger than Airflow's database takes would cost all DAGs of the file.
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "schedule": (_is_schedule, 'a text such as "@daily" or "0 6 * * 1", or null'),
     "start_date": (_is_date, 'a date such as "2026-01-31"'),
     "catchup": (lambda value: isinstance(value, bool), "true or false"),
-    "owner": (lambda value: isinstance(value, str), "a text"),
-    "tags": (_are_texts, 'a list of texts such as ["iot"]'),
-    "max_active_runs": (lambda value: _is_whole(value, 1), "a whole number of 1 or more"),
-    "retries": (_is_whole, "a whole number of 0 or more"),
-    "files": (_are_texts, 'a list of patterns such as ["data/*.csv"]'),
+    "owner": (lambda value: _is_text(value, 500), "a text of at most 500 characters"),
+    "tags": (
+        lambda value: _are_texts(value, 100),
+        'a list of texts such as ["iot"], of at most 100 characters each',
+    ),
+    "max_active_runs": (lambda value: _is_whole(value, 1), "a whole number from 1 to 9999"),
+    "retries": (_is_whole, "a whole number from 0 to 9999"),
+    "files": (
+        _are_patterns,
+        'a list of patterns in the notebook\'s folder, such as ["data/*.csv"]: a stage gets only '
+        "what is in it",
+    ),
     "sizes": (
         _are_sizes,
         'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',
@@ -128,7 +148,11 @@ def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Proble
             problems.append(_problem(name, value, _SETTINGS[name][1]))
         else:
             values[name] = _value(value)
-    return DagSettings(**values), problems
+    settings = DagSettings(**values)
+    if settings.schedule == "@continuous" and settings.max_active_runs > 1:
+        wanted = '1 with the schedule "@continuous", which is one run at a time'
+        problems.append(_problem("max_active_runs", settings.max_active_runs, wanted))
+    return settings, problems
 
 
 def _value(value: Any) -> Any:

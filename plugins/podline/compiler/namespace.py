@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from podline.compiler.asked_names import Asked
 from podline.compiler.function_effects import Function
 
 _OF_EVERY_KERNEL = (
@@ -61,7 +62,8 @@ class Effects:
         functions: the functions, classes and lambdas bound to names.
         modules: names that an `import` bound last.
         attributes: what is assigned to that is no name, such as `a.b` and `a.b[c]`, with where.
-        shown: names under which IPython keeps what a cell showed.
+        shown: names under which IPython keeps what a cell showed; `remembered`: those of them
+            that are read after a cell of these statements showed something, with where first.
         stars: modules of `from module import *`.
         troubles: constructs that cannot be analysed.
     """
@@ -77,6 +79,7 @@ class Effects:
     modules: set[str] = field(default_factory=set)
     attributes: list[tuple[ast.expr, Place]] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
+    remembered: dict[str, Place] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
@@ -95,6 +98,7 @@ class Namespace:
             them may have the effects of its body.
         unsure: above 0 inside a part that may not run, where a `del` deletes nothing for certain.
         name_error_caught: above 0 inside a `try` that catches the NameError of an unbound name.
+        asked: the names that were asked for as texts: that they may be missing is known.
     """
 
     def __init__(self, functions: dict[str, Function]) -> None:
@@ -102,6 +106,7 @@ class Namespace:
         self.known = dict(functions)
         self.unsure = 0
         self.name_error_caught = 0
+        self.asked: set[str] = set()
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -140,6 +145,8 @@ class Namespace:
         self.known[name] = self.effects.functions[name] = function
         for read in function.reads - self.effects.bound:
             line = function.lines.get(read, place.line)
+            if read in function.may_read and read not in self.effects.all_reads:
+                self.effects.guarded.add(read)
             self.effects.deferred.setdefault(read, Place(place.cell, line))
 
     def read_name(self, name: str, where: Place) -> None:
@@ -148,10 +155,12 @@ class Namespace:
         A read outside of any `try` takes the guard off the name, unless it may be bound by then:
         in ``try: a`` / ``except NameError: a = 1`` the `a` after it is no question any more.
         """
-        if name not in self.effects.bound:
+        if name not in self.effects.bound and name in self.effects.shown:
+            self.effects.remembered.setdefault(name, where)
+        elif name not in self.effects.bound:
             if self.name_error_caught:
                 self.effects.guarded.add(name)
-            elif name not in self.effects.may_bind:
+            elif name not in self.effects.may_bind | self.asked:
                 self.effects.guarded.discard(name)
             self.effects.reads.setdefault(name, where)
         if name in self.known:
@@ -159,8 +168,21 @@ class Namespace:
 
     def read_perhaps(self, name: str, where: Place) -> None:
         """Read what may be a name of the notebook, and may be none."""
-        self.effects.guarded.add(name)
-        self.effects.reads.setdefault(name, where)
+        if name not in self.effects.bound and name not in self.effects.reads:
+            self.effects.guarded.add(name)
+            self.effects.reads[name] = where
+
+    def ask(self, found: Asked, where: Place) -> None:
+        """Read the names that are asked of the namespace, and have them bound where they may be."""
+        for name in found.names:
+            if found.needed:
+                self.read_name(name, where)
+            else:
+                self.asked.add(name)
+                self.read_perhaps(name, where)
+            if found.binds:
+                self.effects.may_bind.add(name)
+                self.known.pop(name, None)
 
     def call(self, function: Function, where: Place, seen: set[str]) -> None:
         """Have a function's effects here, where it is used: whoever gets it may call it.
@@ -172,13 +194,13 @@ class Namespace:
             where: what reads it.
             seen: names of functions that were followed already; they may call each other.
         """
+        self.may_read(function, where)
         for read in function.reads:
             if read not in self.effects.bound:
                 self.effects.deferred.setdefault(read, where)
             if read in self.known and read not in seen:
                 seen.add(read)
                 self.call(self.known[read], where, seen)
-        self.may_read(function, where)
         self.effects.changes |= function.changes
         self.effects.may_bind |= function.binds
 

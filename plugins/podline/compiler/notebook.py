@@ -7,6 +7,7 @@ uses is checked.
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from podline.text import lines_of
 Severity = Literal["error", "warning"]
 ERROR: Severity = "error"
 WARNING: Severity = "warning"
+# Bytes. One that takes Airflow longer to read than it allows a DAG file would cost all others.
+_LARGEST = 100_000_000
+_LONGEST_QUOTE = 100  # characters
+_UNWRITABLE = "a character that nothing can store: \\u0000, or a lone half such as \\ud83d"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Problem:
             where += f", line {self.line}"
         lines = [f"{where}: {self.severity}: {self.message}"]
         if self.quote:
-            lines.append(f"    {self.quote.strip()}")
+            lines.append(f"    {self.quote.strip()[:_LONGEST_QUOTE]}")
         if self.fix:
             lines.append(f"    fix: {self.fix}")
         return "\n".join(lines)
@@ -83,11 +88,6 @@ class Document:
     sha256: str
     metadata: Mapping[str, Any]
     cells: tuple[Cell, ...]
-
-    @property
-    def name(self) -> str:
-        """The notebook's name: its file's, without the ending."""
-        return self.path.stem
 
     @property
     def code_cells(self) -> list[Cell]:
@@ -137,10 +137,9 @@ def read_document(path: Path) -> tuple[Document, list[Problem]]:
     Returns the document, with no cells where the file cannot be used, and its problems.
     """
     empty = Document(path, "", {}, ())
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        return empty, [Problem(f"cannot be read: {error.strerror or error}", "check the path")]
+    content = _read(path)
+    if isinstance(content, Problem):
+        return empty, [content]
     try:
         raw = json.loads(content)
     except UnicodeDecodeError as error:
@@ -150,9 +149,11 @@ def read_document(path: Path) -> tuple[Document, list[Problem]]:
         problem = Problem(
             f"is not JSON: {error.msg} (line {error.lineno} of the file)",
             "restore the file, or open and save it in Jupyter",
-            quote=quote[:100],
+            quote=quote,
         )
         return empty, [problem]
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, deep lists
+        return empty, [Problem(f"is no JSON that can be read: {error}", "restore the file")]
     problem_found = _shape_problem(raw)
     if problem_found:
         return empty, [problem_found]
@@ -170,6 +171,25 @@ def read_document(path: Path) -> tuple[Document, list[Problem]]:
     return Document(path, digest, metadata, tuple(cells)), problems
 
 
+def _read(path: Path) -> bytes | Problem:
+    """The file's bytes; what is no file is not opened: reading a pipe would never end."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            kind = "a folder" if stat.S_ISDIR(about.st_mode) else "no file"
+            return Problem(f"cannot be read: it is {kind}", "give a notebook's file")
+        if about.st_size > _LARGEST:
+            return Problem(
+                f"has {about.st_size:,} bytes, and may have {_LARGEST:,}: Airflow reads it often",
+                "clear its outputs in Jupyter and save; read data from files",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        fix = "check where the link leads" if path.is_symlink() else "check the path"
+        fix = "let podline's user read it" if isinstance(error, PermissionError) else fix
+        return Problem(f"cannot be read: {error.strerror or error}", fix)
+
+
 def _shape_problem(raw: Any) -> Problem | None:
     if not isinstance(raw, dict) or "nbformat" not in raw:
         return Problem("is not a notebook: it has no 'nbformat'", "give a file made by Jupyter")
@@ -182,7 +202,19 @@ def _shape_problem(raw: Any) -> Problem | None:
         return Problem("has no list of 'cells'", "open and save it in Jupyter")
     if not isinstance(raw.get("metadata", {}), dict):
         return Problem("has a 'metadata' that is no object", "open and save it in Jupyter")
+    metadata = json.dumps(raw.get("metadata"), ensure_ascii=False)
+    if not _can_be_stored(metadata.replace(r"\u0000", "\0")):
+        return Problem(f"has in its metadata {_UNWRITABLE}", "delete it")
     return None
+
+
+def _can_be_stored(text: str) -> bool:
+    """Whether databases and files take a text: JSON can name what they do not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _read_cell(number: int, raw: Any) -> Cell | Problem:
@@ -194,6 +226,8 @@ def _read_cell(number: int, raw: Any) -> Cell | Problem:
         source = "".join(source)
     if not isinstance(source, str):
         return Problem("has a 'source' that is neither text nor a list of lines", fix, cell=number)
+    if not _can_be_stored(source):
+        return Problem(f"has {_UNWRITABLE}", "delete it, or write it as an escape", cell=number)
     metadata = raw.get("metadata", {})
     tags = metadata.get("tags", []) if isinstance(metadata, dict) else None
     if not isinstance(tags, list):

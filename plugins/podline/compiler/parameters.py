@@ -12,6 +12,7 @@ come too late for `half`.
 
 import ast
 import json
+import math
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -22,6 +23,9 @@ from podline.text import lines_of
 
 # A run's values by the parameter's name: whatever JSON can hold.
 Values = dict[str, Any]
+
+# A run's own parameter beside the notebook's: where its stages run.
+BACKEND_PARAM = "backend"
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,24 @@ def _literals(statements: Statements) -> list[tuple[Parameter, ast.expr]]:
             default = ast.literal_eval(value)
         except ValueError:
             continue  # computed from others: carried like any assignment
-        if isinstance(default, bool | int | float | str | list | dict | None):
+        if _is_json(default):
             comment = _comment(lines, statement)
             found.append((Parameter(name, default, comment, statement.lineno), value))
     return found
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON gives the same value back, also through a browser's form.
+
+    It makes lists of tuples and texts of all keys, and a browser rounds from 2**53 on.
+    """
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, bool | str | None) or (isinstance(value, int) and abs(value) < 2**53)
 
 
 def _literal(value: Any) -> str:

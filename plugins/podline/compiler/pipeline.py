@@ -12,12 +12,13 @@ some later stage may read them, and which it must not change, since a stage besi
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from podline.compiler.dag_id import dag_id
 from podline.compiler.metadata import DagSettings
 from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, Values, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
-from podline.compiler.tags import StageSettings
+from podline.compiler.tags import MAY_RAISE, STAGE_WORDS, StageSettings
 from podline.contract import Carried, CellSource, StagePlan
 
 
@@ -54,6 +55,12 @@ class Stage:
     reseeds: bool = False
 
     @property
+    def start(self) -> Cell:
+        """The cell whose tag begins it: others without a tag may stand before."""
+        tags = {f"{word}:{self.name}" for word in STAGE_WORDS}
+        return next((cell for cell in self.cells if tags & {*map(str, cell.tags)}), self.cells[0])
+
+    @property
     def touched(self) -> set[str]:
         """The names that it may bind or visibly change."""
         return self.effects.may_bind | self.changes
@@ -87,8 +94,8 @@ class Pipeline:
 
     @property
     def name(self) -> str:
-        """The notebook's name."""
-        return self.document.name
+        """The name of its DAG and of its runs in the store."""
+        return dag_id(self.document.path)
 
     @property
     def errors(self) -> list[Problem]:
@@ -172,7 +179,11 @@ class Pipeline:
             files: what is shipped from beside the notebook: sha256 by path.
             files_limit: bytes that the working directory's files may have in all.
         """
-        cells = tuple(CellSource(cell.number, cell.source) for cell in stage.cells)
+        counts = self._counts()
+        cells = tuple(
+            CellSource(c.number, c.source, counts.get(c.number, 0), MAY_RAISE in c.tags)
+            for c in stage.cells
+        )
         last = cells[-1].number if cells else 0
         own = {cell.number for cell in stage.cells}
         return StagePlan(
@@ -202,7 +213,16 @@ class Pipeline:
             beside=tuple(s.name for s in self.stages if self._is_beside(s, stage)),
             reseeds=stage.reseeds,
             seeded=any(seeds(cell) for cell in self.document.code_cells),
+            counts_calls=any("cache_info" in c.source for c in self.document.code_cells),
+            last=stage.order >= len(self.stages) - 1,
         )
+
+    def _counts(self) -> dict[int, int]:
+        """The number that each cell with code has in the brackets beside it after a run."""
+        run = [
+            c.number for c in self.document.code_cells if "skip" not in c.tags and c.source.strip()
+        ]
+        return {number: count for count, number in enumerate(run, start=1)}
 
     def _filled(self, number: int, source: str, values: Values) -> str:
         """Put a run's values into a source that stands in the cell of that number."""

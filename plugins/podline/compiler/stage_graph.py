@@ -86,8 +86,12 @@ def _unknown_prev(stage: Stage, previous: str, names: set[str], notes: Notes) ->
     near = nearest(previous, others)
     known = ", ".join(sorted(others)) or "none"
     fix = f"did you mean prev:{near}?" if near else f"the stages are: {known}"
-    message = f"`prev:{previous}`: there is no stage {previous!r}"
-    notes.add(message, fix, stage.cells[0])
+    skipped = (c for c in notes.document.code_cells if "skip" in c.tags)
+    if cell := next((c for c in skipped if f"step:{previous}" in c.tags), None):
+        fix = f"cell {cell.number} begins it, and is tagged skip: remove that tag or this one"
+    message = f"`prev:{previous}`: there is no stage {previous!r} for {stage.name!r} to wait for"
+    tagged = (cell for cell in stage.cells if f"prev:{previous}" in cell.tags)
+    notes.add(message, fix, next(tagged, stage.start))
 
 
 def _find_ancestors(stages: Sequence[Stage], notes: Notes) -> None:
@@ -125,5 +129,5 @@ def _report_cycle(cycle: list[str], stages: Sequence[Stage], notes: Notes) -> No
     notes.add(
         "the stages wait for each other in a circle: " + "; ".join(reasons),
         "remove one of the prev: tags, or reorder the cells",
-        around[0].cells[0],
+        around[0].start,
     )

@@ -6,7 +6,13 @@ reads, and nobody would carry the value there.
 
 import ast
 
+from podline.compiler.asked_names import AT_TOP
 from podline.compiler.namespace import Place, Trouble
+
+# What of IPython's shell reads or binds any name.
+SHELL_NAMES = frozenset({"user_ns", "user_global_ns", "user_module", "history_manager"})
+SHELL_NAMES |= {"ev", "ex", "run_cell", "run_cell_async", "safe_execfile"}
+SHELL_NAMES |= {"push", "drop_by_id", "del_var", "reset"}
 
 
 def unseen(place: Place, name: str) -> Trouble:
@@ -17,10 +23,12 @@ def unseen(place: Place, name: str) -> Trouble:
             f"{name}() runs text that is only known at run time: its names cannot be seen",
             "write it as ordinary code, or give it a constant text",
         )
+    called = f"{name}()" if name in AT_TOP else name
     return Trouble(
         place,
-        f"{name}() sees every name of the notebook, and a stage has only those that it reads",
-        "write the names out, or keep the values in a dict of your own",
+        f"{called} sees every name of the notebook, and a stage has only those that it reads",
+        "write the names out, or keep the values in a dict of your own; to ask for one name "
+        "as a text is fine: 'rows' in globals()",
     )
 
 

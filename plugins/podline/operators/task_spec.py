@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from podline import settings
-from podline.compiler.attachments import attached_files
+from podline.compiler.attachments import attached_files, unshipped
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.contract import Failure, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
@@ -53,13 +53,14 @@ def input_of(result: StageResult, key: str, digest: str) -> Input:
     return Input(stage=result.stage, key=key, sha256=digest, version=version, files=files)
 
 
-def ship(pipeline: Pipeline, store: "Store", run: str) -> Shipment:
+def ship(pipeline: Pipeline, store: "Store", run: str, values: Iterable[object] = ()) -> Shipment:
     """Put the files beside the notebook into a run's folder, by hash.
 
     Args:
         pipeline: the notebook.
         store: where to.
         run: the run's folder, of `keys.run_prefix`.
+        values: of the run's parameters, which may name files too.
 
     Raises:
         NotebookError: they are larger than the setting allows.
@@ -67,7 +68,7 @@ def ship(pipeline: Pipeline, store: "Store", run: str) -> Shipment:
     document = pipeline.document
     folder = document.path.parent
     files = {}
-    for path in attached_files(document, settings.files_limit()):
+    for path in attached_files(document, settings.files_limit(), values):
         digest = digest_of(path)
         store.put_if_absent(keys.file_key(run, digest), path)
         files[path.relative_to(folder).as_posix()] = digest
@@ -78,26 +79,6 @@ def version_of(pipeline: Pipeline, files: dict[str, str]) -> str:
     """The hash of a notebook together with the files that are shipped with it."""
     parts = [pipeline.document.sha256, files]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def check_version(pipeline: Pipeline, shipment: Shipment, inputs: Sequence[Input]) -> None:
-    """Refuse to go on with another notebook than the run began with.
-
-    Args:
-        pipeline: the notebook as it is now.
-        shipment: what the run began with.
-        inputs: what the stages before returned.
-
-    Raises:
-        StageError: the notebook, or what is shipped with it, differs.
-    """
-    versions = {shipment.sha256, version_of(pipeline, shipment.files)}
-    if versions | {entry["version"] for entry in inputs} != {shipment.sha256}:
-        raise StageError(
-            f"the notebook {pipeline.document.path.name} was edited during this run: a stage "
-            "before this one ran another version of it, and a run never mixes two. fix: trigger a "
-            "new run, or clear this one from its first stage on"
-        )
 
 
 def plan_stage(
@@ -173,6 +154,18 @@ def check_parameters(pipeline: Pipeline, given: Values) -> Values:
             )
         values[name] = value
     return values
+
+
+def explained(result: StageResult, pipeline: Pipeline) -> StageResult:
+    """The result, its failure with what is known of the paths that its cell missed.
+
+    A stage does not see the notebook's folder: whether a path is there, is known here.
+    """
+    failure = result.failure
+    if failure is None or not (said := unshipped(pipeline.document, failure.missing)):
+        return result
+    message = f"{failure.message.rstrip()}\n{said}"
+    return replace(result, failure=replace(failure, message=message))
 
 
 def told(failure: Failure) -> str:

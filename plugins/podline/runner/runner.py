@@ -22,9 +22,7 @@ import hashlib
 import importlib
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +34,7 @@ from typing import Any
 
 from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
 from podline.runner import interpreter_state, race_check, termination_message, working_dir
@@ -45,9 +44,12 @@ from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
 from podline.runner.heap_needs import Needs, needs_of
+from podline.runner.preamble import Preamble
+from podline.runner.scratch import Scratch
 from podline.secrecy import redacted
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
+from podline.store.patience import Patience
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _TRANSFERS = 8  # at once
@@ -64,21 +66,21 @@ class Runner:
     where the store is away is there no place for a result.
     """
 
-    def __init__(self, task: StageTask, store: Store, clock: Clock) -> None:
+    def __init__(self, task: StageTask, store: Store, clock: Clock, patience: Patience) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
         Args:
             task: what to do.
             store: where all that it reads and leaves is.
             clock: started when the process did.
+            patience: the store's.
         """
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
-        self.folder = Path(tempfile.mkdtemp(prefix="podline-")).resolve()
-        self.work = self.folder / "work"
-        self.scratch = self.folder / "artifacts"
-        self.work.mkdir()
-        self.scratch.mkdir()
+        self.patience = patience
+        self.folder = Scratch()
+        self.work, self.scratch = self.folder.folder("work"), self.folder.folder("artifacts")
         self.log = os.dup(1)
+        patience.say = self.say
         self.heap = Heap()
         self.bytes_in = self.bytes_out = 0
         self.saved = 0
@@ -104,7 +106,7 @@ class Runner:
         try:
             heap = self._run()
         except CellFailed as error:
-            failure = Failure(error.message, error.cell, error.traceback)
+            failure = Failure(error.message, error.cell, error.traceback, missing=self._missing())
         except StoreUnavailable:
             raise  # there is nowhere to say so
         except PodlineError as error:
@@ -113,8 +115,22 @@ class Runner:
             failure = self.terminated()
         except Exception as error:  # a defect of ours must not be a silent end
             text = "".join(traceback.format_exception(error))
-            failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
+            why = (
+                full_disk(self.folder.path)
+                if is_full(error)
+                else f"{type(error).__name__}: {error}"
+            )
+            failure = Failure(why, traceback=text)
         return self.finish(heap, failure)
+
+    def _missing(self) -> tuple[str, ...]:
+        """The paths that the cell missed which failed."""
+        from podline.runner.missing_files import missing_paths  # most stages succeed
+
+        error: BaseException | None = self.kernel.shell.error
+        with contextlib.suppress(Exception):  # what is said of an error must not hide it
+            return missing_paths(error, self.work) if error else ()
+        return ()
 
     def terminated(self) -> Failure:
         """What to say of a stage that was told to stop."""
@@ -127,15 +143,14 @@ class Runner:
         needs, paths = self._fetch()
         self.clock.end("fetch")
         self._enter(paths)
-        self._import(needs)
-        self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
-        objects.note_preamble(needs.preamble)
+        self._import(needs, objects.preamble)
+        self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
         self._restore(paths, [n for n in self.heap.state if interpreter_state.is_generator(n)])
-        before = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
+        before = working_dir.snapshot(self.work), self._state()
         modules = objects.module_prints(self.work)
         reading = race_check.Reading(self.work)
         if self.plan.beside:
@@ -148,8 +163,9 @@ class Runner:
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
-        after = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
-        states = interpreter_state.changes(before[1], after[1])
+        after = working_dir.snapshot(self.work), self._state()
+        source = "\n".join(cell.source for cell in self.plan.cells)
+        states = interpreter_state.changes(before[1], after[1], source)
         written, deleted = working_dir.changes(before[0], after[0])
         working_dir.check_size(after[0], self.plan.files_limit)
         touched = {*written, *deleted}
@@ -158,6 +174,8 @@ class Runner:
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
+            seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
+            notes = replace(notes, objects=seen, altered=altered)
             race_check.compare(self.task, self.store, notes)
         heap = self._store(pending, written, states)
         for path in deleted:
@@ -221,9 +239,8 @@ class Runner:
         sys.path.insert(0, str(self.work))
         self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
 
-    def _import(self, needs: Needs) -> None:
-        for statement in needs.preamble:
-            self.kernel.run_quietly(statement.cell, statement.line, statement.source)
+    def _import(self, needs: Needs, preamble: Preamble) -> None:
+        preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
         for library in sorted(libraries):
@@ -236,7 +253,10 @@ class Runner:
         for name in filter(self._uses, names):
             # The hash that the control plane holds vouched for the bytes.
             data = paths[self.heap.state[name].key].read_bytes()
-            interpreter_state.restore(name, data, self.work)
+            self.kernel.inside(interpreter_state.restore, name, data, self.work)
+
+    def _state(self) -> interpreter_state.Snapshot:
+        return self.kernel.inside(interpreter_state.snapshot, self.work)
 
     # -- cells
 
@@ -251,19 +271,44 @@ class Runner:
                 )
 
     def _run_cells(self, objects: Memory) -> None:
+        self.kernel.forget_outputs()
         for cell in self.plan.cells:
             with self.clock.cell(cell.number):
-                executed = self.kernel.run(cell.number, cell.source)
+                executed = self.kernel.run(cell.number, cell.source, cell.count, cell.may_raise)
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
-                self.save(f"executed-{self.saved}.ipynb")
-                self.saved += 1
+                self._save_so_far()
+        if not self.plan.last:
+            self._check_ended()
 
-    def save(self, name: str, failure: str = "") -> None:
-        """Store the executed notebook as it is now."""
+    def _check_ended(self) -> None:
+        """Refuse what goes on in the background: later cells would not see it go on."""
+        if running := self.kernel.unfinished():
+            raise ArtifactError(
+                f"the stage {self.plan.stage!r} ends while its {running[0]} is running, and the "
+                "next stage is another process, where it would not go on. fix: wait for it in a "
+                "cell of this stage, or end it there"
+            )
+
+    def _save_so_far(self) -> None:
+        """Store the notebook as far as it came, unless the store is away: the cells go on."""
+        try:
+            self.save(f"executed-{self.saved}.ipynb", store=self.store.hasty)
+        except StoreUnavailable as error:
+            self.say(f"the notebook as far as it came is not stored: {error}")
+        self.saved += 1
+
+    def save(self, name: str, failure: str = "", store: Store | None = None) -> None:
+        """Store the executed notebook as it is now.
+
+        Args:
+            name: its name in the try's folder.
+            failure: why the stage failed.
+            store: by default the stage's, which is waited for.
+        """
         data = executed_notebook(self.plan, self.kernel.cells, failure)
         key = f"{self.task.prefix}/{name}"
-        self.store.put_same(key, data)
+        (store or self.store).put_same(key, data)
         with self.lock:
             self.executed = key
             self.bytes_out += len(data)
@@ -298,8 +343,8 @@ class Runner:
         uploads = {f"artifacts/{path.name}": path for path in made}
         kinds = {name: working_dir.kind_of(self.work / name) for name in written}
         uploads |= {f"files/{n}": self.work / n for n, kind in kinds.items() if kind == "file"}
-        for name, data in states.items():
-            path = uploads[f"state/{name}.pickle"] = self.scratch / f"state-{name}.pickle"
+        for number, (name, data) in enumerate(states.items()):
+            path = uploads[_state_file(name)] = self.scratch / f"state-{number}.pickle"
             path.write_bytes(data)
         jobs = [partial(self._upload, *upload) for upload in uploads.items()]
         results = _parallel([*jobs, partial(self.save, EXECUTED)])
@@ -312,7 +357,7 @@ class Runner:
             content = stored.get(f"files/{name}", (about or kind, 0, ""))
             heap.files[name] = self._plain(content, kind, about)
         for name in states:
-            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
+            heap.state[name] = self._plain(stored[_state_file(name)], "state")
         return heap
 
     def _upload(self, name: str, path: Path) -> tuple[str, int, str]:
@@ -371,9 +416,13 @@ class Runner:
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
         line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
+        self.tell(line)
+        return result
+
+    def tell(self, line: str) -> None:
+        """Say a stage's last line, in the log and to the cluster."""
         termination_message.leave(line)
         self.say(line)
-        return result
 
     def say(self, line: str) -> None:
         """Write a line of our own to the log, whatever the notebook made of its streams."""
@@ -387,7 +436,11 @@ class Runner:
         """Remove the stage's folder, and let go of the log."""
         os.close(self.log)
         os.chdir("/")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
+
+
+def _state_file(name: str) -> str:
+    return f"state/{name.replace('/', '%')}.pickle"
 
 
 def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

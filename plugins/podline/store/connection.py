@@ -113,7 +113,9 @@ class StoreConnection:
         except AirflowNotFoundException:
             raise StoreConnectionError(
                 f"Airflow has no connection {conn_id!r}: add one of type Amazon Web Services, "
-                f"or set {variable(conn_id)}, or name another in [podline] store_conn_id."
+                f"or set {variable(conn_id)}, or name another in [podline] store_conn_id. "
+                "`podline store exec -- airflow dags test NAME` brings a store to a command, and "
+                "so does `make dag-test DAG=NAME`."
             ) from None
         fields = _Fields(found.conn_type, found.login, found.password, found.extra_dejson)
         return cls._from_fields(conn_id, fields)

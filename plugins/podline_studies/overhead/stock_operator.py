@@ -16,9 +16,10 @@ from airflow.sdk import DAG
 
 from podline import settings
 from podline.compiler.compiler import compile_notebook
+from podline.compiler.dag_id import dag_id
 from podline.compiler.pipeline import Pipeline
 from podline.contract import StageResult
-from podline.exceptions import NotebookError, StageError
+from podline.exceptions import StageError
 from podline.operators.dag_factory import add_stages, notebook_params
 from podline.operators.stage import StageOperator
 from podline.operators.task_spec import Input, input_of
@@ -38,15 +39,16 @@ def stock_dags(folder: Path, only: str | None = None) -> list[DAG]:
         folder: where the notebooks are.
         only: the one DAG that is wanted, as a task's process knows it; None: all.
     """
-    paths = [path for path in sorted(folder.glob("*.ipynb")) if only in (None, path.stem + STOCK)]
+    found = sorted(folder.glob("*.ipynb"))
+    paths = [path for path in found if only in (None, dag_id(path) + STOCK)]
     return [stock_dag(pipeline) for path in paths if (pipeline := _with_sizes(path))]
 
 
 def _with_sizes(path: Path) -> Pipeline | None:
     try:
         pipeline = compile_notebook(path)
-    except NotebookError:
-        return None  # its own DAG says so
+    except Exception:  # whatever it is, it is this notebook's alone, whose own DAG says so
+        return None
     return pipeline if pipeline.settings.sizes else None
 
 

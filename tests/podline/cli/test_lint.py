@@ -46,13 +46,14 @@ def test_errors_come_first(podline: Podline, write: Write, notebooks: Path) -> N
 
 def test_a_folder_stands_for_its_notebooks(podline: Podline, write: Write, tmp_path: Path) -> None:
     good = write("good", ("step:load", "x = 1"))
+    write(".hidden", ("step:load", "x = 1"))
     for folder in (".ipynb_checkpoints", ".venv/share"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "bad.ipynb").write_text("{}")
     (tmp_path / "deeper").mkdir()
     shutil.copy(good, tmp_path / "deeper" / "too.ipynb")
     result = podline("lint", tmp_path, good)
-    assert (result.exit_code, result.stderr) == (0, "2 notebooks: no problem\n")
+    assert (result.exit_code, result.stderr) == (0, "3 notebooks: no problem\n")
 
 
 def test_what_is_not_there_is_an_error(podline: Podline, tmp_path: Path) -> None:
@@ -66,7 +67,9 @@ def test_annotations_for_github(podline: Podline, write: Write) -> None:
     path = write("a,b", ("step:load", "x = 1 % missing"))
     result = podline("lint", "--format", "github", path)
     assert result.exit_code == 1
-    (line,) = result.stdout.splitlines()
+    line, named = result.stdout.splitlines()
+    assert named.startswith("::warning ")
+    assert "::Airflow cannot have a DAG of the name 'a,b'" in named
     head = f"::error file={path}".replace(",", "%2C")
     assert line.startswith(f"{head},title=cell 1 line 1::undefined name 'missing'%0A")
     assert "x = 1 %25 missing%0A" in line

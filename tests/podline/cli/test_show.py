@@ -1,6 +1,7 @@
 """`podline show` tells what a notebook becomes, as tables, as JSON and as a graph."""
 
 import json
+import re
 from pathlib import Path
 
 from .conftest import Podline, Write
@@ -78,7 +79,13 @@ def test_errors_are_told_as_lint_tells_them(podline: Podline, notebooks: Path) -
         assert shown.stderr == linted.stdout
 
 
-def test_values_that_json_lacks(podline: Podline, write: Write) -> None:
+def test_a_value_that_json_lacks_is_no_parameter(podline: Podline, write: Write) -> None:
     path = write("odd", ("parameters", "kinds = [{1, 2}]"), ("step:load", "x = kinds"))
-    found = json.loads(podline("show", path, "--json").stdout)
-    assert found["parameters"][0]["default"] == ["{1, 2}"]
+    assert json.loads(podline("show", path, "--json").stdout)["parameters"] == []
+
+
+def test_it_is_shown_as_airflow_calls_it(podline: Podline, write: Write) -> None:
+    result = podline("show", write("my notes", ("step:load", "x = 1")))
+    assert result.exit_code == 0
+    assert re.match(r"my_notes_[0-9a-f]{8} ", result.stdout)
+    assert "Airflow cannot have a DAG of the name 'my notes'" in result.stderr

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podline.compiler.attachments import attached_files
+from podline.compiler.attachments import attached_files, unshipped
 from podline.compiler.notebook import read_document
 from podline.exceptions import NotebookError
 
@@ -65,6 +65,7 @@ _PACKAGE = ["package/__init__.py", "package/data.json", "package/part.py"]
         ("import deep", ["deep.py", "helpers.py", *_PACKAGE]),  # and what they import in turn
         ("from helpers import x", ["deep.py", "helpers.py", *_PACKAGE]),
         ("import broken", ["broken.py"]),
+        ("__import__('broken')", ["broken.py"]),
         ("def f():\n    import broken", ["broken.py"]),
         ("import lib", ["src/lib.py"]),
         ("importlib.import_module('broken')", ["broken.py"]),
@@ -91,6 +92,86 @@ _PACKAGE = ["package/__init__.py", "package/data.json", "package/part.py"]
 )
 def test_what_a_cell_names(folder: Path, source: str, expected: list[str]) -> None:
     assert sorted(shipped(folder, source)) == sorted(expected)
+
+
+_ALL = sorted({*FILES, "main.ipynb"} - {"package/__pycache__/part.pyc"})
+_CSV = [name for name in _ALL if name.endswith(".csv")]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("os.listdir()", _ALL),  # the notebook itself, too: it is listed in Jupyter
+        ("os.listdir('.')", _ALL),
+        ("from os import listdir as ls\nls()", _ALL),
+        ("with os.scandir() as entries: pass", _ALL),
+        ("list(os.walk(os.getcwd()))", _ALL),
+        ("list(Path().iterdir())", _ALL),
+        ("HERE = Path.cwd()\nlist(HERE.iterdir())", _ALL),
+        ("def names(folder): return os.listdir(folder)\nnames('.')", _ALL),
+        ("names = !ls -l", _ALL),
+        ("%%bash\nfind . -name '*.csv'", _ALL),
+        ("glob.glob('*')", [n for n in _ALL if not n.startswith("src/")] + ["src/lib.py"]),
+        ("list(Path('.').rglob('*.csv'))", _CSV),
+        ("glob('**/*.csv', recursive=True)", _CSV),
+        ("list(Path.cwd().glob('*.csv'))", ["data.csv"]),
+        ("glob.glob('*.ipynb')", ["main.ipynb", "other.ipynb"]),
+        ("os.listdir(os.path.join('data', 'more'))", [n for n in _ALL if n.startswith("data/")]),
+        ("!ls src", ["src/lib.py"]),
+        ("ast.walk(tree); words.walk(1); rows.glob", []),
+        ("os.listdir(folder)", []),
+    ],
+)
+def test_what_a_cell_lists(folder: Path, source: str, expected: list[str]) -> None:
+    assert sorted(shipped(folder, source)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("f'{name}.csv'", ["data.csv"]),
+        ("name + '.csv'", ["data.csv"]),
+        ("'{}.csv'.format(name)", ["data.csv"]),
+        ("'%s.csv' % name", ["data.csv"]),
+        ("base = 'da'\nopen(base + 'ta.csv')", ["data.csv"]),
+        ("Path.cwd() / 'data.csv'", ["data.csv"]),
+        ("kind = 'no'\nPath('data') / 'more' / f'{kind}*'", [n for n in _ALL if "data/" in n]),
+        ("open('sub/../data.csv')", ["data.csv"]),
+        ("create_engine('sqlite:///data.csv')", ["data.csv"]),
+        ("sqlite3.connect('file:data.csv?mode=ro', uri=True)", ["data.csv"]),
+        ("print('rows: ' + str(n)); 'a' + b; 1 / 2; a / b; f'{a}.{b}'; f'{a}/{b}'", []),
+    ],
+)
+def test_paths_that_the_run_makes(folder: Path, source: str, expected: list[str]) -> None:
+    found = set(shipped(folder, source)) - {"package/data.json"}
+    assert sorted(found) == sorted(set(expected) - {"package/data.json"})
+
+
+def test_what_is_only_guessed_is_left_out_where_it_is_too_much(folder: Path) -> None:
+    (folder / "data.csv").write_bytes(b"x" * 100)
+    assert shipped(folder, "f'{name}.csv', open('config.json')", limit=50) == ["config.json"]
+    with pytest.raises(NotebookError, match="names or lists have"):
+        shipped(folder, "os.listdir()", limit=50)
+
+
+def test_a_parameter_s_value_names_files(folder: Path) -> None:
+    shipped(folder, "open(name)")
+    document, _ = read_document(folder / "main.ipynb")
+    found = attached_files(document, 1000, ["data/one.csv", 3, "*", "../outside.csv"])
+    assert [path.name for path in found] == ["one.csv"]
+
+
+def test_what_a_stage_missed_is_told_if_it_is_there(folder: Path) -> None:
+    shipped(folder, "x = 1")
+    document, _ = read_document(folder / "main.ipynb")
+    assert unshipped(document, ["nowhere", "data/one.csv", "data"]) == (
+        "'data/one.csv' is beside the notebook, and was not shipped: its code does not name it. "
+        'fix: give the notebook the metadata "podline": {"files": ["data/one.csv"]}'
+    )
+    assert unshipped(document, ["../outside.csv"]).startswith(
+        "'../outside.csv' is outside the notebook's folder: a stage gets only what is in it. fix: "
+    )
+    assert unshipped(document, ["nowhere"]) == ""
 
 
 def test_patterns_of_the_metadata(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """From cells and tags to stages: what waits for what and why, and every error before a run."""
 
+import re
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -287,13 +289,42 @@ ERRORS: list[tuple[Cells, str]] = [
     ),
     (
         [("step:load", "x = 1"), ("step:b prev:laod", "y = 1")],
-        "example.ipynb, cell 2: error: `prev:laod`: there is no stage 'laod'\n"
+        "example.ipynb, cell 2: error: `prev:laod`: there is no stage 'laod' for 'b' to wait for\n"
         "    fix: did you mean prev:load?",
     ),
     (
         [("step:a", "x = 1"), ("step:b prev:zzzz", "y = 1")],
-        "example.ipynb, cell 2: error: `prev:zzzz`: there is no stage 'zzzz'\n"
+        "example.ipynb, cell 2: error: `prev:zzzz`: there is no stage 'zzzz' for 'b' to wait for\n"
         "    fix: the stages are: a",
+    ),
+    (
+        [("step:a skip", "x = 1"), ("step:b prev:a", "y = 1")],
+        "example.ipynb, cell 2: error: `prev:a`: there is no stage 'a' for 'b' to wait for\n"
+        "    fix: cell 1 begins it, and is tagged skip: remove that tag or this one",
+    ),
+    (  # the cell that has the tag, not the one without any that its stage begins with
+        [("", "x = 1"), ("step:a", "y = 1"), ("step:a prev:laod", "z = 1")],
+        "example.ipynb, cell 3: error: `prev:laod`: there is no stage 'laod' for 'a' to wait for\n"
+        "    fix: the stages are: none",
+    ),
+    (
+        [("", "w = 1"), ("step:a prev:b", "x = 1"), ("step:b", "print(x)")],
+        "example.ipynb, cell 2: error: the stages wait for each other in a circle: a waits for b "
+        "(prev); b waits for a (reads x)\n"
+        "    fix: remove one of the prev: tags, or reorder the cells",
+    ),
+    (
+        [("", "w = 1"), ("step:a", "x = 1"), ("step:b", "y = 1"), ("step:a", "z = 1")],
+        "example.ipynb, cell 4: error: the stage 'a' starts a second time; it began in cell 2, "
+        "and others stand between\n"
+        "    fix: give this one another name, or move its cells together",
+    ),
+    (
+        [("parameters", "rows = 1\nbackend = 'gpu'"), ("step:a", "print(rows, backend)")],
+        "example.ipynb, cell 1, line 2: error: the parameter 'backend' is podline's own: a run's "
+        "parameter of that name says where its stages run\n"
+        "    backend = 'gpu'\n"
+        "    fix: give the notebook's another name, such as my_backend",
     ),
     (
         [("step:a prev:b", "x = 1"), ("step:b", "print(x)")],
@@ -384,6 +415,48 @@ def test_a_file_outside_the_notebook_s_folder(check: Check, write: Write) -> Non
     assert text.endswith("fix: move the file beside the notebook, or read it from the store")
 
 
+OUTSIDE = [
+    ("open(os.path.join('..', 'up', 'a.csv'))", "names '../up/a.csv'"),
+    ("ROOT = Path.cwd().parent\n(ROOT / 'up' / 'a.csv').read_text()", "names '../up/a.csv'"),
+    ("Path('..').resolve() / 'up'", "names '../up'"),
+    ("f'../up/{name}.csv'", "names '../up/*.csv'"),
+    ("os.path.dirname(os.getcwd()) + '/up'", "names '../up'"),
+    ("Path.cwd().parents[0].joinpath('up', 'a.csv')", "names '../up/a.csv'"),
+    ("os.listdir('..')", "lists '..'"),
+    ("list(Path('..').glob('*.csv'))", "lists '../*.csv'"),
+    ("glob.glob('../up/*')", "lists '../up/*'"),
+]
+NOT_OUTSIDE = """
+sys.path.append('../up') | sys.path.insert(0, str(Path.cwd().parent)) | ROOT = Path('..')
+open('../new.csv', 'w') | 'up/../x.csv' | print('..') | a = '../..' | os.chdir('..')
+os.makedirs('b'); os.chdir('b'); os.listdir('..') | rows[..., 0] | x.parent / y
+"""
+NAMES = ("imports", "import glob, os, sys\nfrom pathlib import Path\nname = rows = x = y = None")
+
+
+@pytest.mark.parametrize(("source", "expected"), OUTSIDE)
+def test_what_is_above_the_notebook_s_folder(
+    check: Check, write: Write, source: str, expected: str
+) -> None:
+    folder = write().parents[1] / "up"
+    folder.mkdir(exist_ok=True)
+    (folder / "a.csv").write_text("")
+    text = error(check(NAMES, ("step:a", source)))
+    assert f"error: {expected}, which is outside the notebook's folder: a stage gets" in text
+
+
+@pytest.mark.parametrize("source", re.split(r" \| |\n", NOT_OUTSIDE.strip()))
+def test_what_only_looks_as_if_it_were(check: Check, write: Write, source: str) -> None:
+    (write().parents[1] / "up").mkdir(exist_ok=True)
+    assert errors(check(NAMES, ("step:a", source))) == []
+
+
+def test_files_of_the_metadata_are_below_the_folder(check: Check) -> None:
+    for pattern in ("../data/*.csv", "/etc/hosts", "~/x", "a/../../b"):
+        text = error(check(("step:a", "x = 1"), metadata={"podline": {"files": [pattern]}}))
+        assert f"the notebook's metadata podline.files is ['{pattern}']" in text
+
+
 def test_all_errors_come_at_once_in_the_order_of_the_cells(write: Write) -> None:
     path = write(
         ("step:b prev:nowhere", "print(one)"),
@@ -440,3 +513,74 @@ def test_a_cell_before_the_first_stage_is_a_part_of_it(check: Check) -> None:
     (problem,) = pipeline.problems
     assert (problem.severity, problem.cell) == ("warning", 1)
     assert "stands before the first stage: 'a' runs it" in problem.message
+
+
+# --- what Airflow's database would not take -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [
+        ({"tags": ["t" * 101]}, "podline.tags"),
+        ({"owner": "o" * 501}, "podline.owner"),
+        ({"retries": 10**9}, "podline.retries"),
+        ({"max_active_runs": 10**30}, "podline.max_active_runs"),
+        ({"schedule": "0 0 31 2 *"}, "podline.schedule"),  # a day that never comes
+        ({"schedule": "@continuous", "max_active_runs": 2}, "podline.max_active_runs"),
+    ],
+)
+def test_metadata_that_would_cost_other_dags(
+    check: Check, about: dict[str, object], expected: str
+) -> None:
+    text = error(check(("step:a", "x = 1"), metadata={"podline": about}))
+    assert f"the notebook's metadata {expected} is " in text
+    assert "fix: give " in text
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 1\0", "cell 1: error: has a character that nothing can store"),
+        ("x = '\ud83d'", "cell 1: error: has a character that nothing can store"),
+        (f"x = {'(' * 9000}", "cell 1, line 1: error: syntax error: too many nested parentheses"),
+        (f"x = {' + '.join('1' * 2500)}", "cell 1: error: nests an expression too deeply"),
+    ],
+    ids=["null", "surrogate", "parentheses", "sum"],
+)
+def test_a_cell_that_breaks_a_parser_is_named(check: Check, source: str, expected: str) -> None:
+    assert error(check(("step:a", source), ("step:b", "f = abs"))).startswith(
+        f"example.ipynb, {expected}"
+    )
+
+
+def test_a_warning_does_not_hide_that_there_is_no_stage(check: Check) -> None:
+    pipeline = check(("imports", "import json"), metadata={"podline": {"nonsense": 1}})
+    assert "has no stage" in error(pipeline)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python takes it")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("x = 1\ntype Pair = tuple[int, int]", "line 2: error: syntax error: the statement `type`"),
+        ("def first[T](rows: list[T]) -> T: ...", "line 1: error: syntax error: a type parameter"),
+        ("class Box[T]:\n    pass", "line 1: error: syntax error: a type parameter"),
+        ("d = {}\nf'{d['a']}'", "line 2: error: syntax error: a quote inside an f-string's braces"),
+        ("f\"{', '.join(str(v)\n for v in [1])}\"", "line 1: error: syntax error: an f-string's b"),
+        (r"""f'{chr(92) + "\n"}'""", "line 1: error: syntax error: a backslash inside"),
+    ],
+)
+def test_what_a_newer_python_takes_is_said(check: Check, source: str, said: str) -> None:
+    text = error(check(("step:a", source)))
+    assert text.startswith(f"example.ipynb, cell 1, {said}")
+    assert " is of Python 3.12, and podline reads notebooks with Python 3.11 here\n" in text
+    assert (
+        "fix: write it as Python 3.11 takes it, or run Airflow and podline with the newer" in text
+    )
+
+
+@pytest.mark.parametrize(
+    "source", ["f'{x'", "f'{x\ny = 1", "type = 1 2", "def f(: pass", "x = [1, 2", "class A[: 1"]
+)
+def test_what_no_python_takes_is_only_wrong(check: Check, source: str) -> None:
+    assert "is of Python" not in error(check(("step:a", source)))

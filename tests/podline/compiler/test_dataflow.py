@@ -273,12 +273,54 @@ def test_whoever_unpickles_may_need_every_class() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "guarded"),
+    [
+        ("'a' in locals()", "a"),
+        ("'a' not in dir()", "a"),
+        ("'a' in list(vars().keys())", "a"),
+        ("if 'a' in globals(): print(a)", "a"),
+        ("x = a if 'a' in locals() else 1", "a"),
+        ("globals().get('a', 1)", "a"),
+        ("vars().pop('a', None)", "a"),
+        ("def f():\n if 'a' in globals(): return a\nf()", "a"),
+        ("get_ipython().user_ns.get('a')", "a"),
+        ("hasattr(__main__, 'a')", "a"),
+        ("vars(__main__)['a']", ""),
+        ("a\n'a' in globals()", ""),  # who reads it without asking needs it
+        ("'{a}'.format(**rows, **globals())", "a"),
+        ("locals()['a']", ""),
+        ("del vars()['a']", ""),
+        ("'{a}'.format(**locals())", ""),
+        ("'{a[0]}'.format_map(globals())", ""),
+        ("'%(a)s' % vars()", ""),
+        ("eval('a', globals())", ""),
+    ],
+)
+def test_a_name_asked_for_as_a_text_is_read(source: str, guarded: str) -> None:
+    found = effects(source)
+    assert found.troubles == []
+    assert "a" in found.all_reads
+    assert " ".join(found.guarded) == guarded
+
+
+def test_what_a_namespace_binds_and_deletes() -> None:
+    assert "a" in effects("locals()['a'] = 1").bound
+    assert "a" in effects("globals().setdefault('a', 1)").may_bind
+    assert "a" in effects("def f(): globals()['a'] = 1\nf()").may_bind
+    assert list(effects("del globals()['a']").deleted) == ["a"]
+
+
+@pytest.mark.parametrize(
     ("source", "what"),
     [
         ("exec(code)", "exec"),
+        ("locals().update(a=1)", "locals"),
+        ("any(n in globals() for n in names)", "globals"),
         ("eval(text)", "eval"),
         ("globals()[name] = 1", "globals"),
         ("for v in vars().values(): pass", "vars"),
+        ("ip = get_ipython()\nlist(ip.user_ns)", "user_ns"),
+        ("names = get_ipython().run_line_magic('who_ls', '')", "%who_ls"),
         ("print(locals())", "locals"),
         ("dir()", "dir"),
         ("def f(): exec(code)", "exec"),
@@ -287,7 +329,7 @@ def test_whoever_unpickles_may_need_every_class() -> None:
 )
 def test_what_cannot_be_seen_is_a_trouble(source: str, what: str) -> None:
     (trouble,) = effects(source).troubles
-    assert trouble.message.startswith(f"{what}()")
+    assert trouble.message.startswith((f"{what}() ", f"{what} "))
     assert trouble.fix
 
 
@@ -323,6 +365,7 @@ def test_what_only_functions_and_loops_may_have(source: str, line: int, what: st
         "dir(obj)",
         "globals()['a']",
         "def f(): return locals()",
+        "class A:\n a = 1\n locals()['b'] = 2\n names = list(vars())",
     ],
 )
 def test_what_only_looks_like_it(source: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,6 @@ def test_cells_are_counted_with_markdown_and_raw_ones(tmp_path: Path) -> None:
         (3, "a = 1\nb = 2", ("step:a", 3)),
         (4, "c = 3", ()),
     ]
-    assert document.name == "example"
     assert document.description == "# Title\nmore"
     assert document.sha256 == hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -65,6 +65,10 @@ def test_a_bare_cell_and_bare_metadata_are_enough(tmp_path: Path) -> None:
         ("", "is not JSON: Expecting value (line 1 of the file)"),
         (b'{"x": "\xff"}', "is not UTF-8 text: invalid start byte"),
         ("[1]", "is not a notebook: it has no 'nbformat'"),
+        ("[" * 100_000, "is no JSON that can be read: maximum recursion depth"),
+        (f'{{"nbformat": {"9" * 5000}}}', "is no JSON that can be read: Exceeds the limit"),
+        (notebook(title="\0"), "has in its metadata a character that nothing can store"),
+        (notebook(title="\ud83d"), "has in its metadata a character that nothing can store"),
         ({"nbformat": 3, "worksheets": []}, "has nbformat 3, not 4"),
         ({"nbformat": 4}, "has no list of 'cells'"),
         ({"nbformat": 4, "cells": {}}, "has no list of 'cells'"),
@@ -77,9 +81,32 @@ def test_a_file_that_is_no_notebook(tmp_path: Path, content: Any, expected: str)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    document, problems = read_document(tmp_path / "nowhere.ipynb")
+    _, problems = read_document(tmp_path / "nowhere.ipynb")
     assert problems[0].message == "cannot be read: No such file or directory"
-    assert document.name == "nowhere"
+
+
+def test_what_cannot_be_read_is_said_and_never_waited_for(tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.ipynb" for name in ("dir", "pipe", "dangling", "loop")}
+    paths["dir"].mkdir()
+    os.mkfifo(paths["pipe"])
+    paths["dangling"].symlink_to("nowhere.ipynb")
+    paths["loop"].symlink_to(paths["loop"])
+    said = {name: read_document(path)[1][0].message for name, path in paths.items()}
+    assert said == {
+        "dir": "cannot be read: it is a folder",
+        "pipe": "cannot be read: it is no file",
+        "dangling": "cannot be read: No such file or directory",
+        "loop": "cannot be read: Too many levels of symbolic links",
+    }
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.ipynb"
+    with path.open("wb") as file:
+        file.truncate(3_000_000_000)  # of which the disk has none
+    (problem,) = read_document(path)[1]
+    assert problem.message.startswith("has 3,000,000,000 bytes, and may have 100,000,000")
+    assert "clear its outputs" in problem.fix
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_a_literal_is_a_parameter_of_its_type(source: str, default: Any, kind: s
 NO_PARAMETERS = """
 x = y * 2 | x = f() | x = y = 3 | x, y = 1, 2 | x.y = 1 | x[0] = 1 | x += 1 | import x | x: int
 def x(): pass | x = (1, 2) | x = b'a' | x = {1, 2} | x = 1 + 2j
+x = [(1, 2)] | x = {1: 2} | x = {'a': {1}} | x = 1e999 | x = 9007199254740993
 """
 
 
