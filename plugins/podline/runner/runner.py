@@ -386,7 +386,8 @@ class Runner:
             self.finishing = True
         if failure is not None:
             message, trace = redacted(failure.message), redacted(failure.traceback)
-            failure = replace(failure, message=message, traceback=trace)
+            missing = tuple(map(redacted, failure.missing))
+            failure = replace(failure, message=message, traceback=trace, missing=missing)
         if not self.executed.endswith(f"/{EXECUTED}"):
             with contextlib.suppress(AlreadyExists):  # SIGTERM came while `_store` was at it
                 self.save(EXECUTED, failure.message if failure else "")
