@@ -126,6 +126,7 @@ class Runner:
         self.clock.end("fetch")
         self._enter(paths)
         self._import(needs)
+        self.kernel.forget_outputs()
         self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
         objects.note_preamble(needs.preamble)
@@ -253,7 +254,6 @@ class Runner:
                 )
 
     def _run_cells(self, objects: Memory) -> None:
-        self.kernel.forget_outputs()
         for cell in self.plan.cells:
             with self.clock.cell(cell.number):
                 executed = self.kernel.run(cell.number, cell.source, cell.count, cell.may_raise)
