@@ -239,6 +239,7 @@ class _Compiler:
             self.carried.append(statement)
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
+        self._check_seeds(cell, statements)
 
     def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
         """Refuse a parameter of the name that a run has for its own."""
@@ -317,6 +318,8 @@ class _Compiler:
         self._note_imported(flow.effects)
         self._check_module_attributes(cell, flow)
         self._check_accessors(cell, statements)
+        self._check_registered(cell, statements)
+        self._check_seeds(cell, statements)
         self.functions = dict(flow.known)
         stage.imports += carry_imports(cell.number, statements)
         stage.changes = flow.effects.changes - self.imported  # `np.sort(x)` does not change numpy
@@ -344,6 +347,41 @@ class _Compiler:
                 if re.search(r"\bregister_\w+_accessor\b", text):
                     place = Place(cell.number, node.lineno)
                     self._afresh(f"registers the accessor {node.name!r}", "pandas", cell, place)
+
+    def _check_registered(self, cell: Cell, statements: Statements) -> None:
+        """Refuse a function or class that a stage registers with a module: `Sized.register(C)`."""
+        if "register" not in cell.source and "copyreg" not in cell.source:
+            return
+        for node in walk_all(statements.body):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name, *path = attribute_path(node.func) or [""]
+            module = self.modules.get(name, "atexit")  # what runs at the end changes nothing
+            registers = path and (path[-1].startswith("register") or module == "copyreg")
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            own = any(isinstance(a, ast.Lambda) or self._is_function(a) for a in given)
+            if registers and own and module != "atexit":
+                place = Place(cell.number, node.lineno)
+                self._afresh(f"calls {'.'.join([name, *path])}()", module, cell, place)
+
+    def _check_seeds(self, cell: Cell, statements: Statements) -> None:
+        """Refuse a seed for polars, whose generator tells nobody where it stands."""
+        if "set_random_seed" not in cell.source:
+            return
+        for node in walk_all(statements.body):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name(name), "set_random_seed")):
+                    if self.modules.get(name) == "polars":
+                        self.notes.add(
+                            "seeds the generator of polars, and where that stands cannot be "
+                            "handed on to the next stages",
+                            "give seed= to the calls that draw",
+                            cell,
+                            node.lineno,
+                        )
+
+    def _is_function(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.flow.known
 
     def _afresh(self, what: str, module: str, cell: Cell, place: Place) -> None:
         self.notes.add(

@@ -62,8 +62,7 @@ class Effects:
         functions: the functions, classes and lambdas bound to names.
         modules: names that an `import` bound last.
         attributes: what is assigned to that is no name, such as `a.b` and `a.b[c]`, with where.
-        shown: names under which IPython keeps what a cell showed; `remembered`: those of them
-            that are read after a cell of these statements showed something, with where first.
+        shown: names under which IPython keeps what a cell showed.
         stars: modules of `from module import *`.
         troubles: constructs that cannot be analysed.
     """
@@ -79,7 +78,6 @@ class Effects:
     modules: set[str] = field(default_factory=set)
     attributes: list[tuple[ast.expr, Place]] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
-    remembered: dict[str, Place] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
@@ -155,8 +153,8 @@ class Namespace:
         A read outside of any `try` takes the guard off the name, unless it may be bound by then:
         in ``try: a`` / ``except NameError: a = 1`` the `a` after it is no question any more.
         """
-        if name not in self.effects.bound and name in self.effects.shown:
-            self.effects.remembered.setdefault(name, where)
+        if name in self.effects.shown - self.effects.bound - self.effects.reads.keys():
+            self.read_perhaps(name, where)  # a name of the notebook's goes before IPython's
         elif name not in self.effects.bound:
             if self.name_error_caught:
                 self.effects.guarded.add(name)

@@ -10,7 +10,7 @@ before the run, and a typo's fix is named. Only what is certain is an error::
     print(b)                  # no error: the same stage may have bound it
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from podline.compiler.namespace import KNOWN_NAMES, Effects, Place
 from podline.compiler.notebook import Notes
@@ -86,7 +86,6 @@ class _Search:
                 if not (carried or there or name in own):
                     self._undefined(name, place, stage.effects, above.get(name))
             self._check_deferred(stage.effects)
-            self._check_remembered(stage.effects, above.keys())
             above.update(dict.fromkeys(stage.effects.may_bind))
             above.update(stage.effects.deleted)
 
@@ -95,21 +94,12 @@ class _Search:
             if name not in self.ever | self.unresolved:
                 self._undefined(name, place, effects)
 
-    def _check_remembered(self, effects: Effects, above: Iterable[str]) -> None:
-        """Check what is read as IPython's memory: a name of the notebook's goes before it."""
-        for name, place in effects.remembered.items():
-            if name in above or any(name in s.carried.binds for s in self.carried):
-                message = (
-                    f"{name!r} is a name that a cell above binds, and IPython's memory as well"
-                )
-                self.notes.add(message, "give the value a name", place.cell, place.line)
-
     def _undefined(
         self, name: str, place: Place, effects: Effects, deleted: Place | None = None
     ) -> None:
         if name in KNOWN_NAMES or name in effects.guarded:
             return
-        remembered = name in ("In", "Out", "_ih", "_oh") or not name.strip("_i0123456789")
+        remembered = name in ("In", "Out", "_ih", "_oh", "_dh") or not name.strip("_i0123456789")
         self.unresolved.add(name)
         if self.starred and not remembered:
             return

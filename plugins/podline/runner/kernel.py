@@ -28,6 +28,7 @@ os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
@@ -147,8 +148,9 @@ class _DisplayHook(DisplayHook):
     def forget(self) -> None:
         """Know nothing of what was shown so far."""
         for name in _REMEMBERED:
+            if self.kernel.namespace.get(name) is getattr(self, name):  # not the notebook's own
+                self.kernel.namespace.pop(name, None)
             setattr(self, name, _UNKNOWN)
-            self.kernel.namespace.pop(name, None)
 
     def update_user_ns(self, result: Any) -> None:
         """Keep the value as `_`; `__` is unknown where another stage showed it."""
@@ -192,6 +194,10 @@ class ZMQInteractiveShell(InteractiveShell):
         error = result.error_before_exec or result.error_in_exec
         self.nested = error is None and self.error is not before
         self.error = self.error or error
+
+    def __reduce__(self) -> Any:
+        """`shell = get_ipython()`: in another process it is that one's."""
+        return get_ipython, ()
 
     def _do_nothing(self, *arguments: Any, **named: Any) -> None:
         pass

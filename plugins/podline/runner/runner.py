@@ -145,6 +145,7 @@ class Runner:
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
         self._import(needs, objects.preamble)
+        self.kernel.forget_outputs()
         self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
@@ -271,7 +272,6 @@ class Runner:
                 )
 
     def _run_cells(self, objects: Memory) -> None:
-        self.kernel.forget_outputs()
         for cell in self.plan.cells:
             with self.clock.cell(cell.number):
                 executed = self.kernel.run(cell.number, cell.source, cell.count, cell.may_raise)

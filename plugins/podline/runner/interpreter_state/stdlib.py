@@ -6,6 +6,7 @@ import gc
 import locale
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -153,6 +154,35 @@ def _put_warnings(state: Any, folder: Path) -> None:
     warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
+# -- classes of files
+
+_TYPES = ("types_map", "common_types", "encodings_map", "suffix_map")
+
+
+def _take_types(folder: Path) -> dict[str, dict[str, str]]:
+    return {name: dict(getattr(module("mimetypes"), name)) for name in _TYPES}
+
+
+def _put_types(state: dict[str, dict[str, str]], folder: Path) -> None:
+    module("mimetypes").init()
+    for name, types in state.items():
+        getattr(module("mimetypes"), name).update(types)
+
+
+# -- limits of the process, each by its number
+
+
+def _take_limits(folder: Path) -> dict[str, int]:
+    names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+    return {name: resource.getrlimit(getattr(resource, name))[0] for name in names}
+
+
+def _put_limits(state: dict[str, int], folder: Path) -> None:
+    for name, soft in state.items():
+        _, hard = resource.getrlimit(getattr(resource, name))
+        resource.setrlimit(getattr(resource, name), (soft, hard))
+
+
 # -- dialects of CSV
 
 _DIALECT = frozenset(
@@ -210,6 +240,8 @@ KINDS = (
         _put_warnings,
         deliberate=NEVER,  # it changes no value
     ),
+    Kind("mimetypes", "mimetypes", _take_types, _put_types, deliberate="mimetypes"),
+    Kind("limits", "resource", _take_limits, _put_limits, split=True),
     Kind("csv dialects", "csv", _take_dialects, _put_dialects),
     Kind("signals", "signal", _take_signals, _put_signals),
 )
