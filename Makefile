@@ -41,6 +41,7 @@ export SCARF_ANALYTICS := false
 
 .PHONY: demo
 demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline, and show where the time went
+	@chmod 700 .airflow
 	$(BIN)/podline store exec -- airflow dags test household_power
 	$(BIN)/podline runs household_power
 	@echo
@@ -48,11 +49,20 @@ demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline,
 	@echo "      podline show NOTEBOOK, podline run NOTEBOOK   your own notebook, without Airflow"
 	@echo "      (podline is in $(VENV)/bin)"
 
+DAG ?=
+CONF ?=
+
+.PHONY: dag-test
+dag-test: .airflow/.migrated ## Run a DAG here at once, with a store (DAG=NAME, CONF='{"rows": 1000}')
+	$(if $(DAG),,$(error name a DAG, such as make dag-test DAG=household_power))
+	$(BIN)/podline store exec -- airflow dags test $(DAG) $(if $(CONF),--conf '$(CONF)')
+
 .PHONY: up
 up: install data ## Run the store and Airflow in the foreground (PORT=8080), until Ctrl-C
 	$(BIN)/podline up
 
 .airflow/.migrated: $(VENV)/.installed
+	@mkdir -p .airflow && chmod 700 .airflow
 	$(BIN)/airflow db migrate >/dev/null
 	@touch $@
 

@@ -59,7 +59,10 @@ def opened() -> Iterator[Cluster]:
     core = connect()
     if core is None:
         needs = "a Kubernetes cluster with podline's images and store"
-        raise SystemExit(f"This needs {needs}: set KUBECONFIG to the file that names it.")
+        raise SystemExit(
+            f"This needs {needs}. fix: set KUBECONFIG to the file that names it, then run "
+            "`make images` and `make cluster-store`"
+        )
     try:  # by the service's address: on the clock no name is looked up
         connection = in_cluster.connection(settings.namespace())
     except StoreConnectionError as error:

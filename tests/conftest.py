@@ -1,13 +1,11 @@
 """What every test shares: a clean environment, and a real S3 server."""
 
 import fcntl
-import json
 import os
 import shutil
 import signal
 import tempfile
 import time
-import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from podline.store import Store, StoreConnection, seaweedfs
+from podline.store.boto3_client import boto3_client
 from tests.support import browser, dags_test, namespaces
 from tests.support.records import Server, serving
 
@@ -109,7 +108,7 @@ def store_server(store_folder: Path) -> Iterator[StoreConnection]:
 
 @pytest.fixture
 def store(
-    store_server: StoreConnection, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+    store_server: StoreConnection, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Store]:
     """A store with an empty bucket, which `open_store()` finds too."""
     store = Store(replace(store_server, bucket="tests"))
@@ -117,7 +116,8 @@ def store(
     for name, value in store.connection.to_env().items():
         monkeypatch.setenv(name, value)
     yield store
-    _delete_bucket(store_folder, store.connection.bucket)
+    # With its volumes, since the disk's free space bounds how many a server makes.
+    s3.delete_bucket(Bucket=store.connection.bucket)
 
 
 @pytest.fixture(scope="session")
@@ -153,12 +153,10 @@ def in_pods(core: Any, namespace: str, store_server: StoreConnection) -> Iterato
     relay.cut()
 
 
-def _delete_bucket(folder: Path, bucket: str) -> None:
-    """Delete a bucket with its volumes: the disk's free space bounds how many a server makes."""
-    ports = json.loads((folder / "server.json").read_text())["ports"]
-    url = f"http://127.0.0.1:{ports['filer'][0]}/buckets/{bucket}?recursive=true"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    direct.open(urllib.request.Request(url, method="DELETE")).close()
+@pytest.fixture(scope="session")
+def s3(store_server: StoreConnection) -> Any:
+    """boto3's client of the session's server."""
+    return boto3_client(store_server, {})
 
 
 @pytest.fixture(scope="session")

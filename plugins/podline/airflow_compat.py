@@ -4,6 +4,8 @@ Checked with Airflow 3.3.2 and the provider 10.25. Each has a test that fails wh
 longer needs it. Nothing of Airflow is imported before it is used: a DAG's file loads this module.
 """
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -198,6 +200,15 @@ def is_resumed(ti: Any) -> bool:
     return told is not None and told.start_date is not None
 
 
+def forget_parsed_dag() -> None:
+    """Take out of the environment which DAG Airflow parsed last for a task: it is left there.
+
+    As long as it is, DAG files make no other, and ``dags test`` finds none of its own.
+    """
+    for name in ("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID"):
+        os.environ.pop(name, None)
+
+
 def trigger_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> str:
     """Trigger a run from inside a task, once; one that exists is left as it is.
 
@@ -219,3 +230,55 @@ def trigger_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> str:
     if isinstance(answer, ErrorResponse) and answer.error != ErrorType.DAGRUN_ALREADY_EXISTS:
         return f"{answer.error.value} {answer.detail}"
     return ""
+
+
+# --- Airflow on one machine ---------------------------------------------------------------------
+
+# Runs a command of Airflow's, which follows.
+RUN_HERE = (sys.executable, "-c", "from podline.airflow_compat import run_here; run_here()")
+
+
+def run_here() -> None:
+    """Run the command of Airflow's in `sys.argv` so that only this machine reaches what it serves.
+
+    Airflow's servers of logs listen at all addresses, and there is no setting for that.
+    """
+    from airflow.__main__ import main
+    from airflow.utils import serve_logs
+
+    serve_logs.serve_logs = serve_logs_here
+    if sys.argv[1:] == ["standalone"]:
+        _run_parts_here()
+    main()  # type: ignore[no-untyped-call]
+
+
+def serve_logs_here(port: int | None = None) -> None:
+    """Serve Airflow's logs on this machine's own address, at a port or that of the setting."""
+    import uvicorn
+    from airflow.utils.serve_logs.core import serve_logs
+
+    run = uvicorn.run
+    uvicorn.run = lambda app, **options: run(app, **options | {"host": "127.0.0.1"})
+    serve_logs(port)  # type: ignore[no-untyped-call]
+
+
+def hostname_here() -> str:
+    """The name by which Airflow's parts find one another's logs: `[core] hostname_callable`."""
+    return "localhost"
+
+
+def _run_parts_here() -> None:
+    """Have the parts of ``airflow standalone`` run so too: it calls any `airflow` on the PATH."""
+    from airflow.cli.commands import standalone_command
+
+    class Part(standalone_command.SubCommand):
+        def run(self) -> None:
+            command = [*RUN_HERE, *self.command]
+            self.process = subprocess.Popen(
+                command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            assert self.process.stdout
+            for line in self.process.stdout:
+                self.parent.output_queue.append((self.name, line))
+
+    standalone_command.SubCommand = Part  # type: ignore[misc]

@@ -19,8 +19,13 @@ CONTRACT_VERSION = 4
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
+# The one in which a local process gets the number of the process that it must not outlive.
+PARENT_VARIABLE = "PODLINE_PARENT"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
+
+# The exit code of a stage for which another try can only come to the same (EX_CONFIG).
+FINAL_EXIT = 78
 
 # The runner's last line: MARK, nonce, sha256 of the result, and when that was stored (epoch).
 RESULT_MARK = "podline-result"
@@ -105,6 +110,7 @@ class StagePlan(Json):
             change here unseen.
         beside: the stages that neither go on from this one nor it from them.
         reseeds: whether its cells seed the generators themselves; `seeded`: whether any cell does.
+        counts_calls: whether any cell asks a cached function for its counts.
         carried: imports, definitions and parameters, in the notebook's order.
         later_modules: the modules that later stages import as well.
         metrics: the names that are the pipeline's metrics, as far as this stage binds them.
@@ -131,6 +137,7 @@ class StagePlan(Json):
     beside: tuple[str, ...] = ()
     reseeds: bool = False
     seeded: bool = False
+    counts_calls: bool = False
 
     @property
     def last_cell(self) -> int:

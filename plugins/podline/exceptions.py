@@ -2,7 +2,13 @@
 
 
 class PodlineError(Exception):
-    """Base of every error that podline raises on purpose."""
+    """Base of every error that podline raises on purpose.
+
+    Attributes:
+        final: whether another try can only come to the same.
+    """
+
+    final = False
 
 
 class SettingError(PodlineError):
@@ -12,13 +18,24 @@ class SettingError(PodlineError):
 class NotebookError(PodlineError):
     """A notebook does not compile; the message lists all of its problems."""
 
+    final = True
+
 
 class ArtifactError(PodlineError):
     """A variable or file cannot be stored, or what came back is not what was stored."""
 
 
 class StageError(PodlineError):
-    """A stage did not succeed."""
+    """A stage did not succeed.
+
+    Args:
+        message: why.
+        final: whether another try can only come to the same.
+    """
+
+    def __init__(self, message: str, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class ContractError(PodlineError):

@@ -1,10 +1,13 @@
-"""Files: their hashes, and how they are written whole or not at all."""
+"""Files: hashes, whose they are, how they are written whole or not at all, and a full disk."""
 
+import errno
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -12,6 +15,15 @@ def digest_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_private(folder: Path) -> None:
+    """Have a folder that only its owner can enter, as those above it that are made for it."""
+    for above in reversed([folder, *folder.parents]):
+        with suppress(FileExistsError):
+            above.mkdir(mode=0o700)
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o700)
 
 
 @contextmanager
@@ -29,3 +41,23 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+# numpy and HDF5 give no errno.
+_FULL = re.compile(r"(?i)no space left|not enough free space|requested and \d+ written")
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a file could not be written because its disk is full."""
+    known = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and (known or bool(_FULL.search(str(error))))
+
+
+def full_disk(folder: Path) -> str:
+    """What to say and to do where the disk of a temporary folder is full."""
+    usage = shutil.disk_usage(folder)
+    return (
+        f"the disk of {folder} is full: {usage.free:,} of {usage.total:,} bytes are free. fix: "
+        "make room there, or have TMPDIR name a folder on a larger disk; a pod asks for more by "
+        "the tag request:ephemeral-storage:20Gi"
+    )

@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from podline import settings
+from podline.airflow_compat import RUN_HERE, hostname_here
 from podline.exceptions import PodlineError
-from podline.files import replacing
+from podline.files import make_private, replacing
 from podline.signals import handled
 
 _HEALTHY_SECONDS = 180
@@ -36,6 +37,11 @@ _PATIENCE = {
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "2",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
+}
+# Nobody else's machine reaches it, and its parts find one another.
+_HERE = {
+    "AIRFLOW__API__HOST": "127.0.0.1",
+    "AIRFLOW__CORE__HOSTNAME_CALLABLE": f"{hostname_here.__module__}.{hostname_here.__name__}",
 }
 _DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _SQLITE_SECONDS = 60
@@ -73,7 +79,7 @@ def serve(
     """
     port = int(os.environ.get("AIRFLOW__API__PORT", "8080"))
     _refuse_taken(port)
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     password = _password(home)
     log = home / "standalone.log"
     stopped: list[int] = []  # the signals that came
@@ -92,26 +98,32 @@ def serve(
 
 
 def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    beside = Path(sys.executable).parent  # standalone looks for `airflow` on the PATH itself
-    path = f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    package, beside = Path(__file__).parents[1], Path(sys.executable).parent
     environment = {
         **_PATIENCE,
+        **_HERE,
         **_patient_database(home),
         **os.environ,
         **variables,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(home)),
-        "PATH": path,
+        "PATH": _before(beside, "PATH"),  # tasks call `airflow` too
+        "PYTHONPATH": _before(package, "PYTHONPATH"),
     }
     with log.open("wb") as output:
         return subprocess.Popen(
-            [str(beside / "airflow"), "standalone"],
+            [*RUN_HERE, "standalone"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a terminal's Ctrl-C is ours to hand on, once
         )
+
+
+def _before(folder: Path, name: str) -> str:
+    """A variable's folders, with another one before them."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get(name)])])
 
 
 def _patient_database(home: Path) -> dict[str, str]:

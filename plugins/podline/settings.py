@@ -116,6 +116,16 @@ def store_bucket() -> str:
     return _get("store_bucket", "podline")
 
 
+def store_linger() -> int:
+    """Seconds for which the embedded store waits for the next command once none uses it."""
+    return _get_int("store_linger", 300)
+
+
+def store_patience() -> int:
+    """Seconds for which a stage, and its task, wait for a store that is away."""
+    return _get_int("store_patience", 900)
+
+
 def notebooks_folder() -> Path:
     """Folder whose notebooks become DAGs; by default ``notebooks`` beside ``plugins``."""
     return _get_folder("notebooks_folder", "notebooks")

@@ -1,9 +1,13 @@
 """Signals that go to a handler of ours for a while, and then to the one before."""
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 @contextmanager
@@ -32,3 +36,23 @@ def unwind(number: int) -> None:
         SystemExit: with the exit code that a shell gives for the signal.
     """
     raise SystemExit(128 + number)
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel send this process SIGTERM once its parent is gone, SIGKILL included.
+
+    On other systems than Linux nothing happens.
+
+    Args:
+        parent: the process that started this one; where it is gone already, this one ends now.
+
+    Raises:
+        SystemExit: it is gone.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes  # a few milliseconds
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        unwind(signal.SIGTERM)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from podline.exceptions import PodlineError
 from podline.store import ObjectMissing, StoreError, open_store
-from podline.web.access import may_read
+from podline.web.access import OF_LOGS, may_read
 from podline.web.responses import to_json, to_page
 from podline.web.routes import Id
 from podline_studies.registry import KINDS, kind_of_dag
@@ -23,7 +23,7 @@ def add_pages(of_dag: APIRouter, of_all: APIRouter) -> None:
         of_dag: below a DAG, for whoever may read it.
         of_all: for everybody who is logged in.
     """
-    of_dag.get("/studies/{study}")(study_page)
+    of_dag.get("/studies/{study}", dependencies=OF_LOGS)(study_page)  # it says why runs failed
     of_all.get("/api/v1/studies")(all_studies)
 
 

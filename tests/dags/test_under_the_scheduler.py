@@ -46,9 +46,9 @@ PUBLISHING = ROWS | {
     "step:publish": "import podline\nversion = podline.publish('model.tflite', 'scheduled', metrics={'rmse': 0.5})",
 }
 EDITED = ROWS | {
-    "step:first": "first = 1",
-    "step:wait": "import time\ntime.sleep(4)\nsecond = first",
-    "step:last": "third = second",
+    "step:first": "first = rows + 1",
+    "step:wait": "import time\ntime.sleep(6)\nsecond = first",
+    "step:last": "print('third', second)",
 }
 
 
@@ -58,7 +58,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_notebook(folder, "chain", CHAIN)
     write_notebook(folder, "slow", SLOW)
     write_notebook(folder, "failing", FAILING, retries=0)
-    write_notebook(folder, "edited", EDITED)
+    for name in ("edited", "removed", "broken"):
+        write_notebook(folder, name, EDITED, retries=1)
     write_notebook(folder, "publishing", PUBLISHING)
     again = ROWS | {"step:try": AGAIN.format(str(folder / "mark"))}
     write_notebook(folder, "again", again, retries=1)
@@ -207,18 +208,61 @@ def test_a_task_marked_failed_ends_its_process(airflow: Airflow, kept_store: Sto
 
 
 @pytest.mark.slow
-def test_a_notebook_edited_during_a_run_is_not_mixed(
+def test_a_notebook_edited_during_a_run_changes_that_run_in_nothing(
     airflow: Airflow, kept_store: Store, folder: Path
 ) -> None:
     run_id = airflow.trigger("edited")
     until(lambda: results(kept_store, "edited", run_id, "first"))
-    write_notebook(folder, "edited", EDITED | {"step:last": "third = second + 1"})
-    assert airflow.wait("edited", run_id) == "failed"
-    assert airflow.tasks("edited", run_id)["last"]["state"] != "success"
-    assert results(kept_store, "edited", run_id, "last") == []
-    tasks = airflow.tasks("edited", run_id)
-    failed = next(name for name in ("wait", "last") if tasks[name]["state"] == "failed")
-    assert "was edited during this run" in airflow.log_text("edited", run_id, failed)
+    edited = {"parameters": "rows = 20  # how many", "step:last": "print('edited', rows)"}
+    write_notebook(folder, "edited", EDITED | edited)
+    assert airflow.wait("edited", run_id) == "success"
+    assert "third 11" in executed(kept_store, "edited", run_id, "last")
+    assert "goes on with the version that it began with" in (
+        airflow.log_text("edited", run_id, "last")
+    )
+    versions = {
+        result.notebook_sha256
+        for task_id in ("first", "wait", "last")
+        for result in results(kept_store, "edited", run_id, task_id)
+    }
+    assert len(versions) == 1
+    for task_id in ("last", "first"):  # what is cleared goes on with it too
+        airflow.clear("edited", run_id, task_id)
+        until(lambda task_id=task_id: len(results(kept_store, "edited", run_id, task_id)) == 2)
+        assert airflow.wait("edited", run_id) == "success"
+        assert results(kept_store, "edited", run_id, task_id)[1].notebook_sha256 in versions
+    airflow.clear("edited", run_id, "first", downstream=True)  # but all of it begins anew
+    until(lambda: len(results(kept_store, "edited", run_id, "last")) == 3)
+    assert airflow.wait("edited", run_id) == "success"
+    last = results(kept_store, "edited", run_id, "last")[2]
+    assert "edited 20" in bytes(kept_store.get(last.executed_notebook)).decode()
+
+
+@pytest.mark.slow
+def test_a_run_whose_notebook_is_removed_goes_on(
+    airflow: Airflow, kept_store: Store, folder: Path
+) -> None:
+    """For as long as Airflow keeps the DAG of a file that is gone."""
+    run_id = airflow.trigger("removed")
+    until(lambda: results(kept_store, "removed", run_id, "first"))
+    (folder / "removed.ipynb").unlink()
+    assert airflow.wait("removed", run_id) == "success"
+    assert "third 11" in executed(kept_store, "removed", run_id, "last")
+    assert "removed.ipynb is no longer in" in airflow.log_text("removed", run_id, "last")
+
+
+@pytest.mark.slow
+def test_a_run_whose_notebook_stays_half_written_says_so(
+    airflow: Airflow, kept_store: Store, folder: Path
+) -> None:
+    run_id = airflow.trigger("broken")
+    until(lambda: results(kept_store, "broken", run_id, "first"))
+    path = folder / "broken.ipynb"
+    path.write_text(path.read_text()[:200])
+    if airflow.wait("broken", run_id) == "success":  # Airflow had not read it yet
+        assert "third 11" in executed(kept_store, "broken", run_id, "last")
+    else:
+        assert "broken.ipynb: error: is not JSON" in airflow.log_text("broken", run_id, "errors")
 
 
 def _stage_pid(airflow: Airflow, run_id: str) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from airflow.configuration import conf
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
@@ -17,6 +18,8 @@ from podline import settings
 from podline.cli import app
 from podline.compiler import tag_words, tags
 from podline.compiler.metadata import DagSettings
+from podline.store import in_cluster, seaweedfs
+from podline_studies.uploads.delay_link import probe
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -194,3 +197,17 @@ def test_shell_lines_can_be_read() -> None:
             for line in block.splitlines():
                 if line.startswith(("podline ", "make ", "eval ", "export ")):
                     assert shlex.split(line.split("#")[0])
+
+
+# --- ports
+
+
+def test_the_ports_are_told() -> None:
+    numbers = {int(number) for row in rows("Ports") for number in re.findall(r"\d{4,}", row[2])}
+    s3 = in_cluster._PORT
+    apart = 10_000  # SeaweedFS's gRPC ports from its HTTP ports
+    pairs = {port + more for port in (s3, 8080, 8888, 9333) for more in (0, apart)}
+    logs = {conf.getint("logging", f"{part}_log_server_port") for part in ("worker", "trigger")}
+    embedded = {seaweedfs._PORTS[0], seaweedfs._PORTS[-1]}
+    assert numbers == pairs | logs | embedded | {probe.PORT}
+    assert 2 * len(seaweedfs._SERVICES) == 10

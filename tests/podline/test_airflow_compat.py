@@ -1,20 +1,26 @@
 """Each bend of Airflow: that stock Airflow still makes it necessary, and that it works."""
 
 import asyncio
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import airflow.sdk
 import pytest
+import setproctitle
+import uvicorn
 from airflow.providers.cncf.kubernetes.hooks import kubernetes as hooks
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk import DAG, BaseOperator, Param
+from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
+from airflow.sdk.definitions._internal import dag_parsing_context
 from airflow.sdk.exceptions import ErrorType, TaskDeferralError
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder, ErrorResponse, OKResponse
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
+from airflow.utils.serve_logs import serve_logs
 from kubernetes.client import Configuration
 
 from podline import airflow_compat
@@ -219,6 +225,22 @@ def test_whether_a_try_is_resumed() -> None:
         assert airflow_compat.is_resumed(ti) is resumed
 
 
+def test_airflow_leaves_in_the_environment_what_it_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with dag_parsing_context._airflow_parsing_context_manager(dag_id="d", task_id="t"):
+        pass
+    assert get_parsing_context() == ("d", "t")
+    airflow_compat.forget_parsed_dag()
+    assert get_parsing_context() == (None, None)
+
+
+@pytest.mark.parametrize("word", ["supervis", "resumed", "trigger_dag", "forks", "comms"])
+def test_airflow_offers_none_of_this_itself(word: str) -> None:
+    """Once it does, what stands for it in `airflow_compat` can go."""
+    offered = {*airflow.sdk.__all__, *dir(airflow.sdk.TaskInstance)}
+    assert not [name for name in offered if not name.startswith("_") and word in name.lower()]
+
+
 def test_a_run_is_triggered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[Any] = [
         OKResponse(ok=True),
@@ -230,3 +252,15 @@ def test_a_run_is_triggered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told = [airflow_compat.trigger_run("d", "r", {"n": 1}) for _ in range(3)]
     assert told[:2] == ["", ""]
     assert "why" in told[2]
+
+
+# --- Airflow on one machine ---------------------------------------------------------------------
+
+
+def test_stock_airflow_serves_logs_to_all_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts: list[str] = []
+    monkeypatch.setattr(uvicorn, "run", lambda app, host, **options: hosts.append(host))
+    monkeypatch.setattr(setproctitle, "setproctitle", lambda title: None)
+    serve_logs(1)
+    airflow_compat.serve_logs_here(1)
+    assert hosts == ["", "127.0.0.1"]

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from podline import local_airflow
 from podline.local_airflow import StandaloneError
 from tests.support.airflow_server import airflow_command, free_port
 from tests.support.dags_test import environment, migrate
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("airflow")
 
@@ -40,10 +43,21 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     return number
 
 
+@pytest.fixture
+def log_ports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ports of the servers of logs."""
+    found = []
+    for part in ("WORKER", "TRIGGER"):
+        found.append(free_port())
+        monkeypatch.setenv(f"AIRFLOW__LOGGING__{part}_LOG_SERVER_PORT", str(found[-1]))
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_airflow_from_start_to_ctrl_c(port: int, tmp_path: Path) -> None:
+def test_airflow_from_start_to_ctrl_c(port: int, log_ports: list[int], tmp_path: Path) -> None:
     home = tmp_path / "airflow"
+    home.mkdir(mode=0o755)  # as an earlier version made it
     with subprocess.Popen(
         [sys.executable, "-c", SERVE, str(home)], stdout=subprocess.PIPE, text=True
     ) as outer:
@@ -53,6 +67,11 @@ def test_airflow_from_start_to_ctrl_c(port: int, tmp_path: Path) -> None:
         password = where[-1]
         assert where[:4] == ["Airflow", "is", "at", f"http://localhost:{port}"]
         assert log_in(port, password)
+        ports = {port, *log_ports}
+        until(lambda: {door.port for door in doors(outer.pid)} >= ports, 60)
+        assert {door.port for door in doors(outer.pid)} == ports
+        assert {door.ip for door in doors(outer.pid)} == {"127.0.0.1"}
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
         outer.send_signal(signal.SIGINT)
         assert outer.wait(60) == 0
     assert stat.S_IMODE((home / "passwords.json").stat().st_mode) == 0o600
@@ -60,6 +79,13 @@ def test_airflow_from_start_to_ctrl_c(port: int, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))  # nobody listens any more
+
+
+def doors(process: int) -> list[Any]:
+    """The addresses at which a process and what it started listen."""
+    outer = psutil.Process(process)
+    found = (one.net_connections("inet") for one in (outer, *outer.children(recursive=True)))
+    return [c.laddr for every in found for c in every if c.status == psutil.CONN_LISTEN]
 
 
 def log_in(port: int, password: str) -> str:

@@ -42,6 +42,11 @@ def test_who_may_not_read_the_dag_sees_none(server: Server) -> None:
         assert server.ask("/podline/api/v1/studies", user).json == {"studies": []}
         assert server.ask(PATH, user).status == 403
     assert server.ask(PATH, None).status == 401
+    # It says why runs failed, as logs do.
+    assert {user: server.ask(PATH, user).status for user in ("dora", "emil")} == {
+        "dora": 403,
+        "emil": 200,
+    }
     # A right to another DAG is none to its studies.
     assert server.ask(PATH.replace("overhead_sweep", "small"), "anna").status == 404
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from podline.store import Store, StoreConnection, StoreError
 from podline.store.in_cluster import server_arguments
+from podline.store.weed_security import jwt_variables
 from podline_studies.uploads.delay_link import topology
 from podline_studies.uploads.delay_link.subprocesses import ended
 
@@ -47,8 +48,9 @@ def new_store(conn_id: str, address: str, bucket: str = "uploads") -> StoreConne
 
 
 def keys_of(store: StoreConnection) -> dict[str, str]:
-    """The keys of a store, as its server's environment has them."""
+    """The keys of a store, as its server's environment has them, those of its other doors too."""
     return {
+        **jwt_variables(),
         "AWS_ACCESS_KEY_ID": store.access_key or "",
         "AWS_SECRET_ACCESS_KEY": store.secret_key or "",
     }

@@ -23,6 +23,15 @@ from tests.support.notebooks import code_cell, notebook_text
 
 # Who may read which DAG; admin may read all.
 RIGHTS = {"anna": ["small"], "ben": ["plain"], "carl": []}
+# And who may read no more of it than some parts, by Airflow's names of them.
+PARTS = {
+    "dora": ["TASK_INSTANCE"],
+    "emil": ["TASK_INSTANCE", "TASK_LOGS"],
+    "fred": ["TASK_INSTANCE", "CODE", "XCOM"],
+    "gina": ["TASK_INSTANCE", "TASK_LOGS", "CODE"],
+    "hugo": ["RUN", "TASK_LOGS", "CODE", "XCOM"],
+}
+SECRET = "horse-battery-staple"  # which a task of `plain` has masked, and tells when it fails
 MANY = 1000  # map indices of the large run
 
 _STATES = "task_state_store"
@@ -30,19 +39,22 @@ _STATES = "task_state_store"
 _BY_DAG = f"""
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 
-RIGHTS = {RIGHTS!r}
+RIGHTS, PARTS = {RIGHTS!r}, {PARTS!r}
 
 class ByDag(SimpleAuthManager):
     def is_authorized_dag(self, *, method, user, access_entity=None, details=None):
+        if user.username in PARTS:
+            return access_entity is not None and access_entity.name in PARTS[user.username]
         if user.username not in RIGHTS:
             return super().is_authorized_dag(
                 method=method, user=user, access_entity=access_entity, details=details
             )
         return details is not None and details.id in RIGHTS[user.username]
 """
-_PLAIN = """
+_PLAIN = f"""
 from airflow.exceptions import AirflowSkipException
 from airflow.sdk import dag, task
+from airflow.sdk.log import mask_secret
 
 @dag(schedule=None)
 def plain():
@@ -57,7 +69,8 @@ def plain():
     @task(retries=1, retry_delay=0)
     def flaky(ti=None):
         if ti.try_number == 1:
-            raise ValueError("<img src=x onerror=alert(1)>")
+            mask_secret({SECRET!r})
+            raise ValueError("<img src=x onerror=alert(1)> {SECRET}")
 
     @task
     def skipped():
@@ -182,14 +195,14 @@ def _environment(home: Path) -> dict[str, str]:
         "dags/plain.py": _PLAIN,
         "dags/notebooks.py": (ROOT / "dags" / "notebook_pipelines_dag.py").read_text(),
         "notebooks/small.ipynb": notebook_text(_CELLS),
-        "passwords.json": json.dumps({name: name for name in ["admin", *RIGHTS]}),
+        "passwords.json": json.dumps({name: name for name in ["admin", *RIGHTS, *PARTS]}),
     }
     for name, text in files.items():
         path = home / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     port = free_port()
-    users = ["admin:admin", *(f"{name}:viewer" for name in RIGHTS)]
+    users = ["admin:admin", *(f"{name}:viewer" for name in (*RIGHTS, *PARTS))]
     return os.environ | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__HOST": "127.0.0.1",

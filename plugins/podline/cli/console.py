@@ -13,9 +13,9 @@ from rich.table import Table
 _PLAIN_WIDTH = 120  # columns in a file or a pipe, unless COLUMNS says otherwise
 
 
-def make_console() -> Console:
-    """Return a console on standard output; without colours where that is no terminal."""
-    console = Console(highlight=False, emoji=False, markup=False)
+def make_console(err: bool = False) -> Console:
+    """Return a console on standard output, or error; without colours where that is no terminal."""
+    console = Console(highlight=False, emoji=False, markup=False, stderr=err)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PLAIN_WIDTH
     return console

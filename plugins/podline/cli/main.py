@@ -80,9 +80,8 @@ app = typer.Typer(
     cls=_Podline,
     name="podline",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
-    context_settings={"max_content_width": 100},
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,  # it would show the values of variables: keys, too
 )
 

@@ -109,7 +109,8 @@ def get(
     name: Name,
     which: Which = "latest",
     folder: Annotated[
-        Path | None, typer.Option("--to", help="Where to; by default a folder NAME-VERSION here.")
+        Path | None,
+        typer.Option("-o", "--output", "--to", help="Folder; by default NAME-VERSION here."),
     ] = None,
 ) -> None:
     """Write the files of a version to a folder, each checked by its hash."""
@@ -118,7 +119,7 @@ def get(
         version = model.version(which).version
         target = folder or Path(f"{name}-{version}")
         if target.exists() and any(target.iterdir()):
-            raise PodlineError(f"{target} is not empty: name another folder with --to")
+            raise PodlineError(f"{target} is not empty: name another folder with --output")
         found = model.download(version, target)
     for file in found.files:
         typer.echo(f"{target / file.path}")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from podline.cli.executed import write
 from podline.cli.store import opened
 from podline.compiler.join_stages import JOINED, join_stages
 from podline.exceptions import NotebookError, PodlineError
@@ -16,8 +17,9 @@ def join(
     notebook: Annotated[Path, typer.Argument(help="A notebook.")],
     first: Annotated[str, typer.Argument(help="A stage of it.")],
     second: Annotated[str, typer.Argument(help="The stage that comes next.")],
-    to: Annotated[
-        Path | None, typer.Option("--to", help="The new notebook; by default NOTEBOOK_joined.")
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", "--to", help="The new notebook; else NOTEBOOK_joined."),
     ] = None,
 ) -> None:
     """Write a notebook with two of its stages joined.
@@ -26,9 +28,9 @@ def join(
 
     The joined stage has the first one's name and settings. Only tags are changed.
     """
-    to = to or notebook.with_stem(notebook.stem + JOINED)
+    to = output or notebook.with_stem(notebook.stem + JOINED)
     if to.exists():
-        raise NotebookError(f"{to} exists. fix: remove it, or name another with --to")
+        raise NotebookError(f"{to} exists. fix: remove it, or name another with --output")
     to.write_text(join_stages(notebook, first, second))
     typer.echo(to)
 
@@ -59,10 +61,7 @@ def fetch(
         typer.echo(data, nl=False)
         return
     path = output or _default_path(what, key, ".html" if html else ".ipynb")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise PodlineError(f"{path} cannot be written: {error.strerror}") from None
+    write(path, data)
     typer.echo(path)
 
 

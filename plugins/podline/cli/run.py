@@ -1,7 +1,7 @@
 """`podline run`: a notebook's stages as local processes, and what happens told meanwhile."""
 
-import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +11,7 @@ from rich.text import Text
 from podline import settings
 from podline.cli import run_report
 from podline.cli.console import make_console
+from podline.cli.executed import executed_whole, write
 from podline.cli.lint import Notebook, compiled
 from podline.cli.run_report import Cells
 from podline.cli.stage_times import row_of
@@ -36,6 +37,14 @@ def command(
             help="A parameter's value, such as -p rows=20000; may be given several times.",
         ),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "-f",
+            "--parameters-file",
+            help="Parameters' values as a YAML or JSON object; -p goes over it.",
+        ),
+    ] = None,
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Run the whole notebook as one process.")
     ] = False,
@@ -43,15 +52,25 @@ def command(
         bool, typer.Option("--quiet", "-q", help="Leave out what the cells print.")
     ] = False,
     cells: Cells = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="File to write the whole executed notebook to, failed or not."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print how it went as JSON; all else goes to standard error."),
+    ] = False,
 ) -> None:
     """Run a notebook's stages here, and say where the time went.
 
-    Each stage is a local process; Airflow is not needed. The store is the one that the
-    environment's connection names, or else the embedded one.
+    Each stage is a local process, side by side with others where it may be; Airflow is not needed.
+    The store is the one that the environment's connection names, or else the embedded one.
     """
     pipeline = compiled(notebook)
-    values = read_parameters(pipeline, parameter or [])
-    console = make_console()
+    values = read_parameters(pipeline, parameter or [], file)
+    console = make_console(err=as_json)
     with opened(lambda line: _remark(console, line)) as store:
         run = LocalRun(pipeline, store, values)
         if baseline:
@@ -60,11 +79,15 @@ def command(
         progress = _Progress(console, run, quiet)
         failure = progress.follow(baseline)
         _print_end(console, run, cells)
+        if output is not None:
+            write(output, executed_whole(pipeline.document, store, run.results))
+        if as_json:
+            run_report.print_json(run, failure)
         if settings.html():  # pages too, now that nothing is timed any more
             folder = keys.run_prefix(run.pipeline.name, run.run_id)
             make_pages_apart(folder, environment(store.connection))
         if failure:
-            raise _explained(console, run, progress.stage, failure)
+            raise _explained(console, run, failure)
 
 
 def _print_head(console: Console, run: LocalRun) -> None:
@@ -85,56 +108,42 @@ def _remark(console: Console, text: str) -> None:
 
 
 class _Progress:
-    """Tells what a run does while it does it."""
+    """Tells what a run does while it does it, from the threads that follow its stages."""
 
     def __init__(self, console: Console, run: LocalRun, quiet: bool) -> None:
         self.console, self.run, self.quiet = console, run, quiet
+        run.ended = self.ended
         self.width = min(20, max(len(stage.name) for stage in run.pipeline.stages))
-        self.stage = ""  # the one that runs
-        self.since = time.monotonic()
 
     def follow(self, baseline: bool) -> StageError | None:
         """Run the stages, or the notebook as one process; returns why it did not succeed."""
-        failure = None
         try:
             if baseline:
-                self.begin("notebook")
+                self._print("notebook", Text("starts", "dim"))
                 self.run.run_baseline(self.line)
             else:
                 self.run.run(self.line, self.start)
         except StageError as error:
-            failure = error
-        self.end()
-        return failure
+            return error
+        return None
 
     def start(self, plan: StagePlan) -> StagePlan:
-        """Begin a stage; its plan stays as it is."""
-        self.begin(plan.stage)
+        """Say that a stage begins; its plan stays as it is."""
+        self._print(plan.stage, Text("starts", "dim"))
         return plan
-
-    def begin(self, stage: str) -> None:
-        """End the stage before, and note that this one starts."""
-        self.end()
-        self.stage, self.since = stage, time.monotonic()
-        self._print(Text("starts", "dim"))
 
     def line(self, stage: str, text: str) -> None:
         """Print a line of a stage's output."""
         if not self.quiet:
-            self._print(Text.from_ansi(text))
+            self._print(stage, Text.from_ansi(text))
 
-    def end(self) -> None:
-        """Say how the stage ended, if one ran."""
-        if not self.stage:
-            return
-        result = self.run.results.get(self.stage)
-        seconds = self.run.seconds.get(self.stage, time.monotonic() - self.since)
-        succeeded = result is not None and result.succeeded
+    def ended(self, stage: str, seconds: float, succeeded: bool) -> None:
+        """Say how a stage ended."""
         how = ("done in", "green") if succeeded else ("failed after", "red")
-        self._print(Text(f"{how[0]} {seconds:.2f} s", how[1]))
+        self._print(stage, Text(f"{how[0]} {seconds:.2f} s", how[1]))
 
-    def _print(self, text: Text) -> None:
-        head = f"{self.stage:{self.width}} │ "
+    def _print(self, stage: str, text: Text) -> None:
+        head = f"{stage:{self.width}} │ "
         self.console.print(Text.assemble((head, "dim"), text), soft_wrap=True)
 
 
@@ -148,12 +157,12 @@ def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
         run_report.print_executed(console, found, stages)
 
 
-def _explained(console: Console, run: LocalRun, stage: str, error: StageError) -> StageError:
+def _explained(console: Console, run: LocalRun, error: StageError) -> StageError:
     """Print why a stage failed; returns the error that says so in a line."""
-    result = run.results.get(stage)
-    if result is None or result.failure is None:
-        return error  # its process left no result
-    failure = result.failure
+    failures = [(name, r.failure) for name, r in run.results.items() if r.failure is not None]
+    if not failures or failures[0][1].message != str(error):
+        return error  # its process left no result, or was stopped
+    stage, failure = failures[0]
     if failure.traceback:
         console.print()
         console.print(Text(failure.traceback.strip("\n"), "dim"), soft_wrap=True)

@@ -1,5 +1,7 @@
 """What a run has to say at its end: its time by stage and phase, metrics, executed notebooks."""
 
+import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
@@ -9,6 +11,7 @@ from rich.text import Text
 
 from podline.cli.console import make_table, print_table
 from podline.cli.stage_times import Row, phase_names, total_of
+from podline.operators.local_run import LocalRun
 from podline.operators.task_spec import shown
 from podline.store.run_history import Run
 
@@ -68,6 +71,36 @@ def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
     print_table(console, table)
 
 
+def print_json(run: LocalRun, failure: Exception | None) -> None:
+    """Print how a run went as one JSON object.
+
+    Args:
+        run: the run, which has ended.
+        failure: why it failed; None: it did not.
+    """
+    stages = [
+        {
+            "stage": name,
+            "succeeded": result.succeeded,
+            "seconds": run.seconds[name],
+            "phases": {phase.name: phase.seconds for phase in result.phases},
+            "metrics": result.metrics,
+            "executed_notebook": result.executed_notebook,
+            "published": [f"{one.name} {one.number}" for one in result.published],
+        }
+        for name, result in run.results.items()
+    ]
+    about = {
+        "dag_id": run.pipeline.name,
+        "run_id": run.run_id,
+        "state": "failed" if failure else "success",
+        "failure": str(failure) if failure else None,
+        "parameters": run.parameters,
+        "stages": stages,
+    }
+    typer.echo(json.dumps(about, indent=2, ensure_ascii=False, default=str))
+
+
 def print_executed(console: Console, run: Run, stages: Iterable[str]) -> None:
     """Print the keys of executed notebooks, and the command that fetches one.
 
@@ -83,5 +116,5 @@ def print_executed(console: Console, run: Run, stages: Iterable[str]) -> None:
     console.print(Text("executed notebooks", "dim"))
     for key in found.values():
         console.print(f"  {key}", soft_wrap=True)
-    command = f"podline notebook {run.dag_id} {run.run_id} {[*found][-1]}"
+    command = shlex.join(["podline", "notebook", run.dag_id, run.run_id, [*found][-1]])
     console.print(Text.assemble(("fetch one with  ", "dim"), command), soft_wrap=True)

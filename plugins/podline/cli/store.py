@@ -33,7 +33,7 @@ def embedded_folder() -> Path:
 
 @contextmanager
 def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
-    """The environment's store, or else the embedded one, up meanwhile.
+    """The environment's store, or else the embedded one, up meanwhile and for a while longer.
 
     Args:
         say: gets a line that tells which it is.
@@ -42,7 +42,8 @@ def opened(say: Callable[[str], object] = lambda line: None) -> Iterator[Store]:
         StoreConnectionError: the environment's connection cannot be used.
         EmbeddedStoreError: the embedded store does not start.
     """
-    with handled(unwind, SIGTERM), environment.environment(embedded_folder) as variables:
+    embedded = environment.environment(embedded_folder, settings.store_linger())
+    with handled(unwind, SIGTERM), embedded as variables:
         os.environ.update(variables)
         try:
             store = open_store()
@@ -134,7 +135,7 @@ def execute(
     It is the environment's own, or else the embedded one, which is up meanwhile.
     """
     try:
-        code = environment.run(program, embedded_folder)
+        code = environment.run(program, embedded_folder, settings.store_linger())
     except (FileNotFoundError, PermissionError) as error:
         typer.echo(f"podline: error: {program[0]}: {error.strerror}", err=True)
         code = 127 if isinstance(error, FileNotFoundError) else 126

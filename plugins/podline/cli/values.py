@@ -13,6 +13,8 @@ import typer
 from podline.exceptions import PodlineError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from podline.compiler.pipeline import Pipeline
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
@@ -31,8 +33,15 @@ class ValueFormError(PodlineError):
     """A value that the user wrote cannot be read."""
 
 
-def read_parameters(pipeline: Pipeline, given: Iterable[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` for a notebook's parameters; of a name given twice, the last one counts.
+def read_parameters(
+    pipeline: Pipeline, given: Iterable[str], file: Path | None = None
+) -> dict[str, Any]:
+    """Read values for a notebook's parameters; of a name given twice, the last one counts.
+
+    Args:
+        pipeline: the notebook.
+        given: each as ``NAME=VALUE``.
+        file: a YAML or JSON object with values, which `given` goes over.
 
     Raises:
         ValueFormError: one is not of this form, or not of its parameter's type.
@@ -41,13 +50,27 @@ def read_parameters(pipeline: Pipeline, given: Iterable[str]) -> dict[str, Any]:
     from podline.operators.task_spec import check_parameters
 
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters}
-    values = {}
+    values = _values_in(file) if file else {}
     for item in given:
         name, equals, text = item.partition("=")
         if not equals:
             raise ValueFormError(f"the parameter {item!r} has no value: write -p {item}=VALUE")
         values[name] = _read(name, text, defaults[name]) if name in defaults else text
     return check_parameters(pipeline, values)
+
+
+def _values_in(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        found = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise ValueFormError(f"{file} cannot be read: {error.strerror}. fix: check -f") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueFormError(f"{file} is neither YAML nor JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueFormError(f"{file} holds no object. fix: write a line NAME: VALUE for each")
+    return {str(name): value for name, value in found.items()}
 
 
 def _read(name: str, text: str, default: Any) -> Any:

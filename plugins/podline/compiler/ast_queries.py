@@ -133,21 +133,24 @@ def names_in(node: ast.AST) -> set[str]:
 
 # Fields that hold no nodes with names in them.
 _PLAIN_FIELDS = frozenset({"ctx", "op", "ops", "attr", "id", "kind", "type_comment", "conversion"})
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.keyword: ("value",), ast.Constant: ()}
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.keyword: ("value",)}
 
 
-def children_of(node: ast.AST) -> Iterator[ast.AST]:
+def children_of(node: ast.AST) -> list[ast.AST]:
     """Return the nodes below that may hold names; faster than `ast.iter_child_nodes`."""
     kind = type(node)
     fields = _FIELDS.get(kind)
     if fields is None:
         fields = _FIELDS[kind] = tuple(f for f in node._fields if f not in _PLAIN_FIELDS)
+    found: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            yield value
-        elif value and type(value) is list:
-            yield from [child for child in value if isinstance(child, ast.AST)]
+        if type(value) is list:
+            found += value
+        elif value is not None:
+            found.append(value)
+    # A list may hold the names of `global`, and None for `**more`.
+    return [n for n in found if type(n) is not ast.Constant and isinstance(n, ast.AST)]
 
 
 def always_true(test: ast.expr) -> bool:

@@ -209,6 +209,7 @@ class Pipeline:
             beside=tuple(s.name for s in self.stages if self._is_beside(s, stage)),
             reseeds=stage.reseeds,
             seeded=any(seeds(cell) for cell in self.document.code_cells),
+            counts_calls=any("cache_info" in c.source for c in self.document.code_cells),
         )
 
     def _filled(self, number: int, source: str, values: Values) -> str:

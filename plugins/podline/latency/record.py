@@ -21,6 +21,13 @@ _Offset = Annotated[float, Field(ge=-1e9, le=1e9)]
 _Time = Annotated[float, Field(ge=0, le=1e11)]
 _Count = Annotated[int, Field(ge=0, le=1 << 62)]
 
+# Why a record is not whole, as those who write records say it.
+_WORKER_DIED = "its worker died"
+ORPHAN = f"{_WORKER_DIED}: this is what its pod knows of it"
+DEAD = f"{_WORKER_DIED}: this is what its pod and the next try know of it"
+CUT = {part: f"its {part} are in the object store only" for part in ("events", "cells")}
+_PARTIAL = "|".join(("", _WORKER_DIED, ORPHAN, DEAD, *CUT.values()))
+
 Source = Literal["airflow", "worker", "watch", "status", "events", "stage", "trigger"]
 
 
@@ -111,7 +118,7 @@ class Record(_Model):
     kind: Literal["stage", "notebook", "pod", "task"]
     backend: Backend | Literal[""] = ""
     state: Annotated[str, Field(max_length=30)]
-    partial: _Text = ""
+    partial: Annotated[str, Field(pattern=f"^({_PARTIAL})$")] = ""
     start: _Time | None
     end: _Time | None
     run_start: _Time | None = None

@@ -8,14 +8,13 @@ from typing import Any
 from podline.airflow_compat import is_resumed, is_supervised
 from podline.latency import timeline
 from podline.latency.observations import LostTry, Observed, PodFacts, PodTimes
-from podline.latency.record import VERSION, Record, epoch
+from podline.latency.record import DEAD, ORPHAN, VERSION, Record, epoch
 from podline.runner.clock import process_age
+from podline.secrecy import redacted
 from podline.settings import Backend
 from podline.store.keys import TryKey
 
 _LONGEST = 2000  # characters of a failure
-_ORPHAN = "its worker died: this is what its pod knows of it"
-_DEAD = "its worker died: this is what its pod and the next try know of it"
 
 _Fields = dict[str, Any]  # of a `Record`, which checks them
 
@@ -30,7 +29,7 @@ def record_of(ti: Any, began: float, error: BaseException | str | None) -> Recor
     """
     start, end, seen = _start(ti), _end(ti), _seen(ti)
     about = _identity(ti) | {"start": round(start, 6), "end": round(end, 6)}
-    about |= {"state": ti.state.value, "failure": str(error or "")[:_LONGEST]}
+    about |= {"state": ti.state.value, "failure": _told(error or "")}
     if seen is not None:
         return Record.model_validate(about | _of_stage(start, end, seen))
     times, facts = _stock_pod(ti.task)
@@ -54,7 +53,7 @@ def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
     seen = _seen(ti)
     lost = seen.lost if seen else ()
     left = next((entry for entry in lost if entry.number == where.try_number), None)
-    about = _identity(ti) | {"try_number": where.try_number, "state": "failed", "partial": _DEAD}
+    about = _identity(ti) | {"try_number": where.try_number, "state": "failed", "partial": DEAD}
     about |= {"start": None, "end": None}
     if left is None:
         return where.prefix, Record.model_validate(about)
@@ -65,7 +64,7 @@ def lost_record(ti: Any, where: TryKey) -> tuple[str, Record]:
 def orphan_record(left: LostTry) -> tuple[str, Record]:
     """Return the folder and the record of a try that only a pod is left of."""
     where = TryKey.at(left.seen.prefix)
-    about = _ids(where) | {"kind": "stage", "state": "failed", "partial": _ORPHAN, "end": None}
+    about = _ids(where) | {"kind": "stage", "state": "failed", "partial": ORPHAN, "end": None}
     return left.seen.prefix, Record.model_validate(about | _of_lost(left, time.time()))
 
 
@@ -141,7 +140,7 @@ def _of_stage(start: float, end: float, seen: Observed) -> _Fields:
             "skew": skew if seen.backend == Backend.KUBERNETES else None,
         }
         if result.failure is not None:
-            fields["failure"] = result.failure.message[:_LONGEST]
+            fields["failure"] = _told(result.failure.message)
     return fields
 
 
@@ -155,6 +154,10 @@ def _of_lost(left: LostTry, until: float) -> _Fields:
     ended = left.seen.status.ended
     end = until if ended is None else min(ended, until)
     return _of_stage(left.start, end, left.seen) | {"start": round(left.start, 6)}
+
+
+def _told(why: object) -> str:
+    return redacted(str(why))[:_LONGEST]
 
 
 def _named(pod: PodFacts) -> _Fields:

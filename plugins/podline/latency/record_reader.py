@@ -4,6 +4,7 @@ A record is not to be trusted: a user may write the state store by REST. What do
 Airflow knows of the try is left out, and said.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -26,8 +27,10 @@ _OFF = 0.05  # seconds that a record's times may differ from Airflow's
 # that somebody marks failed it notes the end at once, and tells the task with its next heartbeat.
 _LATE = frozenset({"failed", "skipped"})
 _BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor to note a start
+_AFTER = 600.0  # seconds in which what was to be done after a try was done
 _SAME = 0.0001  # seconds that make no difference
 _UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
+_OF_AIRFLOW = frozenset({"scheduled", "queued"})  # phases that are told here, not by records
 _FAILED = frozenset({"failed", "up_for_retry"})
 _NOT_YET = frozenset({"", "scheduled", "queued"})  # states before a try begins, or is resumed
 
@@ -150,7 +153,7 @@ def _run_starts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict
 
 def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) -> Record:
     """The record of a try, with Airflow's own word on what Airflow knows."""
-    record, doubt = _believed(dag_id, row, text)
+    record, doubt = _believed(dag_id, row, text, run_start)
     if record is None:
         over = row.end is not None and row.start is not None
         lacks = "it left no record: only what Airflow knows is shown" if over else ""
@@ -167,18 +170,20 @@ def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) 
     return record.model_copy(update=known)
 
 
-def _believed(dag_id: str, row: Known, text: str | None) -> tuple[Record | None, str]:
+def _believed(
+    dag_id: str, row: Known, text: str | None, run_start: float | None
+) -> tuple[Record | None, str]:
     """A record that fits the try, or why there is none."""
     if text is None:
         return None, ""
     try:
-        record = Record.model_validate_json(text)
+        record = Record.model_validate_json(text, strict=True)
     except ValidationError as error:
         return None, f"its record cannot be read: {_first(error)}"
     id_ = TryId(record.run_id, record.task_id, record.map_index, record.try_number)
     if (record.dag_id, id_) != (dag_id, row.id):
         return None, "its record is of another try"
-    if misfit := _misfit(record, row):
+    if misfit := _misfit(record, row) or _misplaced(record, row, run_start):
         return None, f"its record does not fit the times that Airflow knows: {misfit}"
     return record, ""
 
@@ -220,12 +225,14 @@ def _first(error: ValidationError) -> str:
 
 def _misfit(record: Record, row: Known) -> str:
     """Why a record's times are not the try's, or its phases not contiguous and as long as it."""
-    if record.end is None:  # of a try whose worker died: nobody knew its end
-        return "" if record.partial else "it has no end"
-    if record.start is None or row.start is None or row.end is None:
+    if record.end is None and not record.partial:
+        return "it has no end"
+    if record.end is not None and (record.start is None or row.start is None or row.end is None):
         return "it has no start, or the try has not ended"
-    early, late = row.start - record.start, row.end - record.end
-    if not -_OFF <= early <= _BUSY:
+    early = 0.0 if record.start is None or row.start is None else row.start - record.start
+    late = 0.0 if record.end is None or row.end is None else row.end - record.end
+    # Of one whose worker died, its pod tells when the process was told to start.
+    if not -(_BUSY if record.end is None else _OFF) <= early <= _BUSY:
         return f"it starts {early:.3f} s before the try"
     off = _BUSY if row.state in _LATE else _OFF
     if not -off <= late <= off:
@@ -236,8 +243,30 @@ def _misfit(record: Record, row: Known) -> str:
             if abs(phase.start - at) > _UNSUMMED:
                 return f"its phase {phase.name} starts {phase.start - at:.3f} s late"
             at = phase.start + phase.seconds
-    if abs(at - record.duration) > _UNSUMMED:
+    if record.end is not None and abs(at - record.duration) > _UNSUMMED:
         return f"its phases are {at - record.duration:.3f} s longer than the try"
+    return ""
+
+
+def _misplaced(record: Record, row: Known, run_start: float | None) -> str:
+    """Why parts of a record are not of this try: they lie before its run, or after its end."""
+    names = [phase.name for phase in record.phases]
+    if _OF_AIRFLOW & {*names} or len({*names}) < len(names):
+        return "a phase is not its own to tell, or is there twice"
+    zero = record.start if row.start is None else row.start
+    if zero is None:
+        return "it has phases, and the try has not begun" if record.phases else ""
+    first = (zero if run_start is None else min(run_start, zero)) - zero - _BUSY
+    last = (time.time() if row.end is None else row.end) - zero + _BUSY
+    for phase in record.phases:
+        limit = last + _AFTER if phase.name in OUTSIDE else last
+        if not first <= phase.start <= phase.start + phase.seconds <= limit:
+            return f"its phase {phase.name} is not within the run"
+    for cell in record.cells:
+        if not first <= cell.start <= cell.start + cell.seconds <= last:
+            return f"its cell {cell.number} is not within the try"
+    if record.gone is not None and not first <= record.gone - zero <= last + _AFTER:
+        return "its process ended at no time of the run"
     return ""
 
 

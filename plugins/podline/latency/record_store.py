@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from podline.latency.record import Record
+from podline.latency.record import CUT, Record
 from podline.store.errors import ObjectMissing
 from podline.store.keys import LATENCY, TryKey
 
@@ -71,7 +71,7 @@ def _read(store: "Store", key: str) -> Record | None:
     try:
         if store.head(key).size > _LARGEST_FILE:
             return None
-        return Record.model_validate_json(bytes(store.get(key)))
+        return Record.model_validate_json(bytes(store.get(key)), strict=True)
     except (ObjectMissing, ValidationError):
         return None
 
@@ -83,9 +83,8 @@ def to_json(record: Record) -> str:
 
 def _short(record: Record) -> Record:
     """The record without its longest parts, as far as it is too long for the state store."""
-    for part in ("events", "cells"):
+    for part, said in CUT.items():
         if len(to_json(record).encode()) <= _LARGEST:
             break
-        said = f"its {part} are in the object store only"
         record = record.model_copy(update={part: (), "partial": said})
     return record

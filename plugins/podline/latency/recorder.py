@@ -82,11 +82,11 @@ def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:
 
 
 def _store(task: Any) -> "Store | None":
-    """The store that the task has open, or the setting's."""
+    """The store that the task has open, or the setting's; recording waits for none."""
     from podline.store import StoreError, open_store
 
     try:
-        return getattr(task, "store", None) or open_store()
+        return (getattr(task, "store", None) or open_store()).hasty
     except StoreError as error:  # of a task that has nothing to do with us
         _log.info("the latency of this try is in Airflow's state store only: %s", error)
         return None

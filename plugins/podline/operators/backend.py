@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from podline import settings
 from podline.airflow_compat import Cluster
 from podline.compiler.pipeline import Pipeline
 from podline.compiler.tags import StageSettings
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
-    from podline.store import StoreConnection
+    from podline.store import Store, StoreConnection
     from podline.store.keys import TryKey
 
 Log = Callable[[str], object]
@@ -165,11 +166,19 @@ class StageBackend:
         """
         raise NotImplementedError
 
+    def tidy(self, store: "Store") -> None:
+        """Remove what lost tries have left, now that this one is over and nobody waits for it.
+
+        Args:
+            store: where their records go.
+        """
+
 
 def stage_variables(conn_id: str) -> dict[str, str]:
     """What the environment of each stage has, wherever it runs; `conn_id`: of the store."""
     return {
         "AIRFLOW__PODLINE__STORE_CONN_ID": conn_id,
+        "AIRFLOW__PODLINE__STORE_PATIENCE": str(settings.store_patience()),
         "PYTHONUNBUFFERED": "1",
         # All stages of a run agree on the hash of a text, as one process does.
         "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from functools import cached_property, partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 
@@ -15,19 +15,25 @@ from podline.compiler.parameters import BACKEND_PARAM
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
-from podline.exceptions import StageError
+from podline.exceptions import PodlineError, StageError
 from podline.latency.observations import Moments, Observed
-from podline.operators import task_spec
+from podline.operators import run_version, task_spec
 from podline.operators.backend import Log, StageBackend, TryContext, open_backend
 from podline.operators.task_spec import Input, Shipment, Values
+from podline.secrecy import redacted
 from podline.store import keys
 from podline.store.keys import RESULT, TryKey
+from podline.store.patience import Patience
 
 if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     from airflow.sdk import Context
 
     from podline.store import Store
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class PublishedName(TypedDict):
@@ -47,6 +53,23 @@ class Reference(Input):
     adopted_from_try: int | None
 
 
+def tried_once(method: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Have Airflow not retry what another try can only come to as well."""
+
+    @wraps(method)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return method(*args, **kwargs)
+        except PodlineError as error:
+            if not error.final:
+                raise
+            from airflow.sdk.exceptions import AirflowFailException
+
+            raise AirflowFailException(str(error)) from None
+
+    return run
+
+
 class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     """Runs cells of a notebook on the backend that the run or the setting names.
 
@@ -63,6 +86,8 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     template_fields = ()
     stage: Stage | None
     store: "Store"
+    patience: Patience | None = None
+    was_edited = False  # since the run began
 
     # The only __init__ of our operators: Airflow copies all parameters once for each.
     def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
@@ -93,28 +118,36 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
 
     def _make_task(self, context: "Context") -> StageTask:
         """What this try is to do: the plan for the run's parameters, and the inputs."""
+        where = TryKey.of(context["ti"])
+        inputs, shipment = self._go_by_the_run(context, keys.run_of(where.prefix))
         params = context["params"]
         given = {p.name: params[p.name] for p in self.pipeline.parameters if p.name in params}
+        if self.was_edited:  # the DAG's defaults are those of the notebook as it is now
+            given = run_version.values_of(self.pipeline, context["dag_run"].conf or {})
         parameters = task_spec.check_parameters(self.pipeline, given)
-        inputs = self._inputs(context)
-        where = TryKey.of(context["ti"])
-        plan = self._plan(parameters, self._shipment(keys.run_of(where.prefix), inputs, parameters))
+        plan = self._plan(parameters, shipment)
         refs = tuple(ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs)
         return StageTask(plan, refs, where.prefix, where.nonce)
 
-    def _shipment(self, run: str, inputs: list[Input], parameters: Values) -> Shipment:
-        """The version that the run began with; its first stage ships it.
-
-        Args:
-            run: the run's folder in the store.
-            inputs: what the stages before returned.
-            parameters: the run's values.
-        """
-        if not inputs:
-            return task_spec.ship(self.pipeline, self.store, run, parameters.values())
-        shipment = Shipment(dict(inputs[0]["files"]), inputs[0]["version"])
-        task_spec.check_version(self.pipeline, shipment, inputs)
-        return shipment
+    def _go_by_the_run(self, context: "Context", run: str) -> tuple[list[Input], Shipment]:
+        """Take the notebook in the version of the run; returns the stage's inputs, and that."""
+        now, store, inputs = self.pipeline, self.store, self._inputs(context)
+        if inputs:
+            shipment = run_version.of_inputs(inputs, now.name)
+        else:
+            shipment = run_version.begin(now, store, run, context)
+        self.pipeline = run_version.pipeline_of(now, shipment, store, run)
+        self.was_edited = self.pipeline is not now
+        if self.was_edited:
+            self.log.warning(
+                "the notebook %s was saved since this run began: the run goes on with the version "
+                "that it began with; trigger a new run for the one that there is now",
+                now.document.path.name,
+            )
+            inputs = self._inputs(context)
+            if inputs:
+                run_version.of_inputs(inputs, now.name)
+        return inputs, shipment
 
     # --- where
 
@@ -136,8 +169,17 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     def _open_backend(self, name: str, context: "Context") -> StageBackend:
         return open_backend(name, self._try_context(context))
 
+    def _open_store(self) -> "Store":
+        """The store, which is waited for."""
+        from podline.store.client import open_store, wait_for_stores
+
+        self.patience = Patience(settings.store_patience(), partial(self.log.warning, "%s"))
+        wait_for_stores(self.patience)
+        return open_store()
+
     # --- a try
 
+    @tried_once
     def execute(self, context: "Context") -> Reference:
         """Run the cells on the backend that the run or the setting names.
 
@@ -148,14 +190,14 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             StageError: a cell failed, a value cannot be stored, or the process or pod died.
             TaskDeferred: the pod is made; `resume` does the rest.
         """
-        from podline.store import open_store
-
         self.observed = seen = Observed(Moments(execute=time.time()))
         name = _backend_name(context)
         self.backend = backend = self._open_backend(name, context)
-        self.store = store = open_store()
+        self.store = store = self._open_store()
         backend.prepare(store.connection)
         task = self._make_task(context)
+        if self.was_edited:  # what a pod is goes by the notebook, too
+            self.backend = backend = self._open_backend(name, context)
         seen.backend, seen.prefix = name, task.prefix
         self._say_not_applied(name, backend.not_applied)
         self.log.info("%s: runs on the backend %r", task.plan.stage, name)
@@ -166,6 +208,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             self._leave(backend, task, context)
         return self._end(context, partial(backend.run, task, store.connection))
 
+    @tried_once
     def resume(self, context: "Context", event: Any, noted: str, prefix: str) -> Reference:
         """Go on where the trigger of a deferred try ended; see `execute`.
 
@@ -175,11 +218,9 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             noted: what was observed before: `Observed` as JSON.
             prefix: the folder in the store of the try that made the pod.
         """
-        from podline.store import open_store
-
         self.observed = seen = Observed.from_json(noted)
         seen.moments.resumed = time.time()
-        self.prefix, self.store = prefix, open_store()
+        self.prefix, self.store = prefix, self._open_store()
         self.backend = backend = self._open_backend(seen.backend, context)
         return self._end(context, partial(backend.finish, event))
 
@@ -190,7 +231,9 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         backend.abandon(TryKey.of(context["ti"]))
 
     def on_kill(self) -> None:
-        """End the child or the pod when the task is."""
+        """End the child or the pod when the task is, and any waiting for the store."""
+        if self.patience is not None:
+            self.patience.end()
         if self.backend is not None:
             self.backend.stop()
 
@@ -251,7 +294,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         adopted = where.try_number != context["ti"].try_number
         return {
             **task_spec.input_of(result, f"{self.prefix}/{RESULT}", digest),
-            "metrics": result.metrics,
+            "metrics": {redacted(name): value for name, value in result.metrics.items()},
             "published": [{"name": one.name, "number": one.number} for one in result.published],
             "phases": {phase.name: phase.seconds for phase in result.phases},
             "executed_notebook": result.executed_notebook,
@@ -288,8 +331,10 @@ def _listed(given: Any) -> list[Any]:
 
 def _close(context: "Context") -> None:
     """See to the end of the process or pod of a try that succeeded."""
-    if (backend := getattr(context["task"], "backend", None)) is not None:
+    task: Any = context["task"]
+    if (backend := getattr(task, "backend", None)) is not None:
         backend.close()
+        backend.tidy(task.store.hasty)
 
 
 def _keep_pages(context: "Context") -> None:

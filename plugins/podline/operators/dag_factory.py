@@ -1,14 +1,15 @@
 """Makes DAGs from notebooks: each notebook's pipeline, its baseline, or the place of its errors."""
 
 import gc
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, Param
+from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
 
 from podline import settings
 from podline.airflow_compat import set_params
@@ -17,9 +18,16 @@ from podline.compiler.dag_id import BASELINE, dag_id
 from podline.compiler.parameters import BACKEND_PARAM, Parameter
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.exceptions import NotebookError
-from podline.operators.stage import NotebookOperator, StageOperator
+from podline.operators.base import tried_once
+from podline.operators.stage import (
+    KeptNotebookOperator,
+    KeptStageOperator,
+    NotebookOperator,
+    StageOperator,
+)
 
 INVALID_TAG = "invalid"
+_WRITING = 1.0  # seconds for which a notebook that was just changed may be half-written
 
 
 def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
@@ -39,14 +47,30 @@ def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
             if only in (None, (name := dag_id(path)), name + BASELINE)
             for dag in _dags_of(path)
         ]
-    return [dag for dag in dags if only in (None, dag.dag_id)]
+    found = [dag for dag in dags if only in (None, dag.dag_id)]
+    process = get_parsing_context()
+    task_id = process.task_id if process.dag_id == only else None
+    if only is None or task_id is None or any(dag.has_task(task_id) for dag in found):
+        return found
+    # Airflow would reschedule it again and again, and then fail it without a word.
+    return [_kept_dag(folder, only, task_id)]
 
 
 def _dags_of(path: Path) -> list[DAG]:
-    try:
-        return _make(compile_notebook(path))
-    except Exception as error:  # whatever it is, it is this notebook's alone
-        return [_invalid_dag(path, error)]
+    while True:
+        try:
+            return _make(compile_notebook(path))
+        except Exception as error:  # whatever it is, it is this notebook's alone
+            if not _is_being_written(path):
+                return [_invalid_dag(path, error)]
+            time.sleep(_WRITING / 5)
+
+
+def _is_being_written(path: Path) -> bool:
+    """Whether a file was just changed: not every editor saves in one step."""
+    with suppress(OSError):
+        return abs(time.time() - path.stat().st_mtime) < _WRITING
+    return False
 
 
 @contextmanager
@@ -167,6 +191,36 @@ def _invalid_dag(path: Path, error: Exception) -> DAG:
     return dag
 
 
+def _kept_dag(folder: Path, dag_id: str, task_id: str) -> DAG:
+    """A DAG for the process of a task that its notebook does not have, as the notebook is now."""
+    name = dag_id.removesuffix(BASELINE)
+    path = folder / f"{name}.ipynb"
+    with DAG(dag_id, schedule=None) as dag:
+        if why := _why_unreadable(path):
+            kind = KeptStageOperator if name == dag_id else KeptNotebookOperator
+            later: Any = None  # what its run has kept
+            task = kind(task_id=task_id, pipeline=later)
+            task.notebook, task.why = name, why
+        else:
+            _Refuse(
+                task_id=task_id,
+                text=f"the notebook {path.name} has no stage {task_id!r} any more: it was edited "
+                "since this run began. fix: trigger a new run",
+            )
+    return dag
+
+
+def _why_unreadable(path: Path) -> str:
+    """What is wrong with a notebook; empty: nothing."""
+    if not path.exists():
+        return f"the notebook {path.name} is no longer in {path.parent}. fix: put it back"
+    try:
+        compile_notebook(path)
+    except NotebookError as error:
+        return str(error)
+    return ""
+
+
 class _Refuse(BaseOperator):
     """Fails with the errors of a notebook."""
 
@@ -174,6 +228,7 @@ class _Refuse(BaseOperator):
         super().__init__(**kwargs)
         self.text = text
 
+    @tried_once
     def execute(self, context: Any) -> None:
         """Say what is wrong.
 

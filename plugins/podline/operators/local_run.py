@@ -1,11 +1,21 @@
-"""Runs a whole notebook without Airflow: its stages one after the other, as local processes."""
+"""Runs a whole notebook without Airflow: its stages as local processes, side by side as they may.
 
+As under Airflow a stage starts when those that it waits for have ended, is tried again as its
+``retry:`` says, and is stopped when its ``timeout:`` is over.
+"""
+
+import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 
 from podline.compiler.pipeline import Pipeline
+from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
 from podline.models import mlflow_tracking
@@ -17,6 +27,7 @@ from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
 
 Log = Callable[[str, str], object]  # takes a stage's name and a line of its output
+Ended = Callable[[str, float, bool], object]  # takes a stage's name, seconds, whether it succeeded
 
 
 @dataclass
@@ -25,7 +36,8 @@ class LocalRun:
 
     Attributes:
         results: the results so far, by stage.
-        seconds: how long each stage took, from its start until its result was read.
+        seconds: how long the last try of each stage took, until its result was read.
+        ended: is told of each try that has ended, in the thread that followed it.
     """
 
     pipeline: Pipeline
@@ -34,23 +46,34 @@ class LocalRun:
     run_id: str = field(default_factory=lambda: f"local__{datetime.now(UTC).isoformat()}")
     results: dict[str, StageResult] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    ended: Ended = lambda *_: None
     _refs: dict[str, ResultRef] = field(default_factory=dict, init=False)
+    _running: dict[str, ProcessBackend] = field(default_factory=dict, init=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, log: Log, change: Callable[[StagePlan], StagePlan] = lambda plan: plan) -> None:
-        """Run all stages.
+        """Run all stages, as many at once as there are processors.
 
         Args:
-            log: takes their output.
-            change: gives the plan that is run instead of a stage's own.
+            log: takes their output, in the threads that follow them.
+            change: gives the plan that is run instead of a stage's own, when it begins.
 
         Raises:
-            StageError: a stage failed; the others are not run.
+            StageError: a stage failed; those that ran beside it were run to their end.
         """
         shipment = self._ship()
-        for stage in self.pipeline.in_order():
-            plan = task_spec.plan_stage(self.pipeline, stage, self.parameters, shipment)
-            inputs = [self._refs[p] for p in stage.parents if p in stage.ancestors]
-            self._run(stage.name, change(plan), inputs, log)
+        waiting = TopologicalSorter({s.name: s.parents for s in self.pipeline.stages})
+        waiting.prepare()
+        running: dict[Future[None], str] = {}
+        with ThreadPoolExecutor(os.cpu_count()) as pool, self._stopping(), self._sorting():
+            while waiting.is_active():
+                for name in sorted(waiting.get_ready(), key=lambda n: self.pipeline.stage(n).order):
+                    running[pool.submit(self._stage, name, shipment, change, log)] = name
+                for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                    if ended.exception():
+                        wait(running)
+                    ended.result()
+                    waiting.done(running.pop(ended))
 
     def run_baseline(self, log: Log) -> None:
         """Run the whole notebook in one kernel.
@@ -58,18 +81,88 @@ class LocalRun:
         Raises:
             StageError: it failed.
         """
-        shipment = self._ship()
-        plan = task_spec.plan_baseline(self.pipeline, self.parameters, shipment)
-        self._run(plan.stage, plan, [], log)
+        plan = task_spec.plan_baseline(self.pipeline, self.parameters, self._ship())
+        self._try(plan, [], log, 1, None)
 
     def _ship(self) -> Shipment:
         run = keys.run_prefix(self.pipeline.name, self.run_id)
         return task_spec.ship(self.pipeline, self.store, run, self.parameters.values())
 
-    def _run(self, name: str, plan: StagePlan, inputs: list[ResultRef], log: Log) -> None:
-        where = TryKey(self.pipeline.name, self.run_id, name, -1, 1, keys.new_nonce())
+    @contextmanager
+    def _sorting(self) -> Iterator[None]:
+        """Have the results in the order in which the stages could run one after the other."""
+        try:
+            yield
+        finally:
+            order = [stage.name for stage in self.pipeline.in_order()]
+            self.results = dict(sorted(self.results.items(), key=lambda r: order.index(r[0])))
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Have what runs end soon where this thread is told to stop."""
+        try:
+            yield
+        except StageError:
+            raise
+        except BaseException:
+            self._stopped.set()
+            for backend in list(self._running.values()):
+                backend.interrupt()
+            raise
+
+    def _stage(
+        self, name: str, shipment: Shipment, change: Callable[[StagePlan], StagePlan], log: Log
+    ) -> None:
+        """Run a stage, again as often as its tags say."""
+        stage = self.pipeline.stage(name)
+        inputs = [self._refs[p] for p in stage.parents if p in stage.ancestors]
+        plan = change(task_spec.plan_stage(self.pipeline, stage, self.parameters, shipment))
+        waits = [*_waits(stage.settings, self.pipeline.settings.retries)]
+        for number, seconds in enumerate(waits, 1):
+            try:
+                return self._try(plan, inputs, log, number, stage.settings.timeout)
+            except StageError as error:
+                log(name, f"try {number} of {len(waits) + 1} failed: {error}")
+                log(name, f"it is tried again in {seconds:g} s")
+                if self._stopped.wait(seconds):
+                    raise
+        return self._try(plan, inputs, log, len(waits) + 1, stage.settings.timeout)
+
+    def _try(
+        self, plan: StagePlan, inputs: list[ResultRef], log: Log, number: int, limit: float | None
+    ) -> None:
+        backend = ProcessBackend()
+        self._running[plan.stage] = backend
+        try:
+            if self._stopped.is_set():
+                raise StageError(f"the stage {plan.stage!r} was not begun: the run was stopped")
+            with self._timed(plan.stage), _limited(backend, plan.stage, limit):
+                self._follow(backend, plan, inputs, log, number)
+        finally:
+            del self._running[plan.stage]
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start, succeeded = time.monotonic(), False
+        self.seconds.pop(stage, None)
+        try:
+            yield
+            succeeded = True
+        finally:
+            seconds = self.seconds.setdefault(stage, time.monotonic() - start)
+            self.ended(stage, seconds, succeeded)
+
+    def _follow(
+        self,
+        backend: ProcessBackend,
+        plan: StagePlan,
+        inputs: list[ResultRef],
+        log: Log,
+        number: int,
+    ) -> None:
+        name, start = plan.stage, time.monotonic()
+        where = TryKey(self.pipeline.name, self.run_id, name, -1, number, keys.new_nonce())
         task = StageTask(plan, tuple(inputs), where.prefix, where.nonce)
-        backend, start = ProcessBackend(), time.monotonic()
         with ending(backend):
             digest = backend.run(task, self.store.connection, lambda line: log(name, line))
             found = task_spec.read_result(self.store, task, digest)
@@ -80,3 +173,41 @@ class LocalRun:
         mlflow_tracking.log_published(result.published, self.store)
         if result.failure:
             raise StageError(result.failure.message)
+
+
+def _waits(tags: StageSettings, default: int) -> Iterator[float]:
+    """The seconds before each further try; at once where no tag says how long."""
+    times = tags.retry.times if tags.retry else default
+    for number in range(times):
+        if tags.retry is None:
+            yield 0.0
+            continue
+        seconds = (tags.retry.interval or 0.0) * (tags.retry.factor or 1.0) ** number
+        yield min(seconds, tags.retry.max_interval or seconds)
+
+
+@contextmanager
+def _limited(backend: ProcessBackend, stage: str, seconds: float | None) -> Iterator[None]:
+    """Stop a stage whose time is over, and say so."""
+    if seconds is None:
+        yield
+        return
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        backend.interrupt()
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    except StageError as error:
+        if over.is_set():
+            raise StageError(
+                f"the stage {stage!r} was stopped: its timeout of {seconds:g} s was over. fix: "
+                "give it more with the tag timeout:, or less to do"
+            ) from error
+        raise
+    finally:
+        timer.cancel()

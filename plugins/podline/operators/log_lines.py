@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from podline.contract import RESULT_MARK
+from podline.secrecy import redacted
 
 _BAR_EVERY = 5.0  # seconds between two states of a progress bar
 
@@ -38,8 +39,8 @@ class Transcript:
         # The last line is set apart by an empty one, which is not the notebook's.
         self._blank = not line
         if line:
-            self._log(line)
-            self.last = line
+            self.last = redacted(line)
+            self._log(self.last)
         return None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podline.compiler.tags import OF_PODS
-from podline.contract import StageTask
+from podline.contract import FINAL_EXIT, PARENT_VARIABLE, StageTask
 from podline.exceptions import StageError
 from podline.latency.observations import Moments
 from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
@@ -39,6 +39,7 @@ class ProcessBackend(StageBackend):
 
     def __init__(self, moments: Moments | None = None) -> None:
         self.process: subprocess.Popen[bytes] | None = None
+        self._lock, self._interrupted = threading.Lock(), False
         self.moments = moments or Moments()
 
     def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:
@@ -55,14 +56,17 @@ class ProcessBackend(StageBackend):
         kills = _memory_kills()
         command = [sys.executable, "-m", "podline.runner"]
         self.moments.created = time.time()
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment(connection),
-            start_new_session=True,  # a signal to the terminal is ours to pass on
-        )
+        with self._lock:
+            if self._interrupted:
+                raise StageError(f"the stage {task.plan.stage!r} was not begun: it was stopped")
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment(connection) | {PARENT_VARIABLE: str(os.getpid())},
+                start_new_session=True,  # a signal to the terminal is ours to pass on
+            )
         assert self.process.stdin
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(task.to_json().encode())
@@ -75,7 +79,18 @@ class ProcessBackend(StageBackend):
                     return stored.digest
         finally:
             self.moments.heard = time.time()
-        raise StageError(_death(task, self.process, kills, transcript.last))
+        why = _death(task, self.process, kills, transcript.last)
+        raise StageError(why, final=self.process.returncode == FINAL_EXIT)
+
+    def interrupt(self) -> None:
+        """Have `run`, in another thread, come to its end: SIGTERM, and SIGKILL after a while."""
+        with self._lock:
+            self._interrupted = True
+            if self.process is not None:
+                self.process.terminate()
+                killer = threading.Timer(_STOP_GRACE, self.process.kill)
+                killer.daemon = True
+                killer.start()
 
     def stop(self) -> None:
         """End the stage: SIGTERM, and SIGKILL if it does not mind that."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -79,26 +79,6 @@ def version_of(pipeline: Pipeline, files: dict[str, str]) -> str:
     """The hash of a notebook together with the files that are shipped with it."""
     parts = [pipeline.document.sha256, files]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def check_version(pipeline: Pipeline, shipment: Shipment, inputs: Sequence[Input]) -> None:
-    """Refuse to go on with another notebook than the run began with.
-
-    Args:
-        pipeline: the notebook as it is now.
-        shipment: what the run began with.
-        inputs: what the stages before returned.
-
-    Raises:
-        StageError: the notebook, or what is shipped with it, differs.
-    """
-    versions = {shipment.sha256, version_of(pipeline, shipment.files)}
-    if versions | {entry["version"] for entry in inputs} != {shipment.sha256}:
-        raise StageError(
-            f"the notebook {pipeline.document.path.name} was edited during this run: a stage "
-            "before this one ran another version of it, and a run never mixes two. fix: trigger a "
-            "new run, or clear this one from its first stage on"
-        )
 
 
 def plan_stage(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +18,7 @@ from podline.runner.clock import Clock
 
 if TYPE_CHECKING:
     from podline.contract import StageTask
+    from podline.exceptions import PodlineError
     from podline.runner.runner import Runner
     from podline.store import Store
 
@@ -73,6 +75,10 @@ def _ended_by_sigterm(runner: "Runner") -> Iterator[threading.Thread]:
             pass
         if not byte:
             return  # the stage is done
+        if runner.patience.waits:  # there is nowhere to keep a result
+            runner.tell("the stage was told to stop (SIGTERM) while it waited for the store")
+            os._exit(128 + signal.SIGTERM)
+        runner.patience.end()
         time.sleep(_GRACE)
         if runner.finish(runner.heap, runner.terminated()):
             os._exit(128 + signal.SIGTERM)
@@ -102,35 +108,53 @@ def main() -> int:
     """
     clock = Clock()
     # One at a time, so that the clock counts our own imports as boot.
+    from podline import settings
+    from podline.contract import PARENT_VARIABLE
     from podline.exceptions import ContractError
     from podline.runner import termination_message
-    from podline.runner.runner import Runner
-    from podline.store import StoreError, open_store
+    from podline.signals import end_with
+    from podline.store import StoreConnection, StoreError, open_store
+    from podline.store.client import wait_for_stores
+    from podline.store.patience import Patience
 
+    if parent := os.environ.pop(PARENT_VARIABLE, ""):
+        end_with(int(parent))
     for stream in (sys.stdout, sys.stderr):
         # Whatever a cell prints is no reason to fail.
         cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        store = open_store()
+        # Before any other import may look at the environment, and keep it.
+        connection = StoreConnection.take()
+        patience = Patience(settings.store_patience(), partial(print, flush=True))
+        wait_for_stores(patience)
+        store = open_store(connection)
         task = read_task(store)
     except (StoreError, ContractError) as error:
         termination_message.leave(str(error))
         print(error, flush=True)
-        return 1
+        return _exit_code(error)
+    from podline.runner.runner import Runner
+
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
-    runner = Runner(task, store, clock)
+    runner = Runner(task, store, clock, patience)
     try:
         with _ended_by_sigterm(runner) as ender:
             result = runner.run()
             if result is None:  # the other thread is storing one, and then ends the process
                 ender.join()
     except StoreError as error:  # there is nowhere to keep a result
-        termination_message.leave(str(error))
-        runner.say(str(error))
-        return 1
+        runner.tell(str(error))
+        return _exit_code(error)
     finally:
         runner.clean()
     return 0 if result and result.succeeded else 1
+
+
+def _exit_code(error: "PodlineError") -> int:
+    """The exit code of a stage that ends without a result."""
+    from podline.contract import FINAL_EXIT
+
+    return FINAL_EXIT if error.final else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from podline.contract import CellSource, StagePlan
+from podline.secrecy import redacted
 
 if TYPE_CHECKING:
     from podline.runner.kernel import ExecutedCell
@@ -37,7 +38,7 @@ def executed_notebook(plan: StagePlan, cells: "Sequence[ExecutedCell]", failure:
         },
     }
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": listed}
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, default=str)
+    text = redacted(json.dumps(notebook, indent=1, ensure_ascii=False, default=str))
     return text.encode(errors="replace")  # a half of a surrogate pair is no character
 
 

@@ -20,11 +20,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from podline.contract import Artifact, Carried, Heap, StagePlan
+from podline.contract import Artifact, Heap, StagePlan
 from podline.exceptions import ArtifactError
 from podline.runner import array_views, object_walk, pickling, serializers
-from podline.runner.heap_needs import Needs, reached
-from podline.runner.pickling import Namespace, Objects, has_identity
+from podline.runner.heap_needs import Needs, reachable, reached
+from podline.runner.object_ids import is_made, made_id, name_of
+from podline.runner.pickling import Namespace, Objects, Walk, has_identity
+from podline.runner.preamble import Preamble
 
 
 class Memory:
@@ -35,7 +37,8 @@ class Memory:
         prints: a hash of each loaded object that later stages may see; "": it has no identity
             and so cannot change, "?": it cannot be hashed, which counts as a change.
         guards: the same of the names that this stage must not change.
-        given: what the preamble bound: the value, its hash, and whether it was computed.
+        preamble: what its statements made.
+        altered: ids of the objects that the cells changed, once these are stored.
     """
 
     def __init__(self, plan: StagePlan, heap: Heap, namespace: Namespace, folder: str = "") -> None:
@@ -49,33 +52,16 @@ class Memory:
         """
         self.plan, self.heap, self.namespace = plan, heap, namespace
         self.context = pickling.Context(namespace, folder)
+        self.context.beside = bool(plan.beside) and not plan.counts_calls
         self.loaded: Objects = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
-        self.given: dict[str, tuple[Any, str, bool]] = {}
+        self.preamble = Preamble(self.context)
+        self.altered: set[str] = set()
         self._files: dict[str, Path] = {}
         self._wanted: set[str] = set()
 
     # -- before the cells
-
-    def note_preamble(self, ran: Iterable[Carried]) -> None:
-        """Note what the preamble's statements bound.
-
-        A class or function among them is stored by its name alone: each stage makes its own, and
-        an instance that was stored elsewhere is one of the class that is here.
-        """
-        for statement in ran:
-            for name in statement.binds:
-                value = self.namespace.get(name)
-                definition = isinstance(value, type | types.FunctionType)
-                if definition and value.__module__ == "__main__":
-                    self.context.preamble[id(value)] = name
-        # Only now: a hash may go through any of them.
-        for statement in ran:
-            for name in set(statement.binds) & set(self.namespace):
-                value = self.namespace[name]
-                if not isinstance(value, types.ModuleType):
-                    self.given[name] = (value, self.print(value), statement.value)
 
     def load(self, needs: Needs, files: dict[str, Path]) -> None:
         """Load objects and bind the names.
@@ -87,41 +73,60 @@ class Memory:
         Raises:
             ArtifactError: an object cannot be loaded; the message names it and its stage.
         """
+        self.preamble.note(self.walk)
+        self._check_overtaken()
         self._files, self._wanted = files, needs.objects
         for object_id in sorted(needs.objects):
             self._load(object_id)
+        self._check_divided()
         for name in needs.names:
             binding = self.heap.names[name]
             assert binding.object is not None
             self.namespace[name] = self.loaded[binding.object]
-        for object_id, value in self.loaded.items():
+        for object_id, value in sorted(self.loaded.items(), key=lambda item: is_made(item[0])):
             if has_identity(value):
                 self.context.roots[id(value)] = object_id
         for object_id in self.watched():
             self.prints[object_id] = self.print(self.loaded[object_id])
         for name in self.plan.guarded:
-            if name in needs.names:
+            if name in needs.names or name in self.preamble.latest:
                 self.guards[name] = self.print(self.namespace[name], whole=True)
 
     def _load(self, object_id: str) -> Any:
         if object_id in self.loaded:
             return self.loaded[object_id]
+        if object_id not in self.heap.objects:
+            return self.preamble.made[object_id].value
         artifact = self.heap.objects[object_id]
         try:
             if artifact.shares in self._wanted:
                 frame = self._load(artifact.shares)
                 self.loaded[object_id] = array_views.make_part(frame, artifact.part)
                 return self.loaded[object_id]
-            return self._load_file(object_id, artifact, self._files[artifact.key])
+            loaded = self._load_file(object_id, artifact, self._files[artifact.key])
+            return self._alike(object_id, loaded)
         except ArtifactError:
             raise
         except Exception as error:
-            name = object_id.partition(":")[2]
+            name = name_of(object_id)
             raise ArtifactError(
                 f"the variable {name!r} ({artifact.type}) of the stage {artifact.stage!r} cannot "
                 f"be loaded: {type(error).__name__}: {error}. fix: move the code that it needs "
                 "to a cell tagged functions, or make it again where it is used"
             ) from error
+
+    def _alike(self, object_id: str, loaded: Any) -> Any:
+        """Take the object that the preamble made here, if others made here hold it, for the one
+        that it computed and another stage stored, as long as they are alike.
+        """
+        made = self.preamble.made.get(made_id(object_id)) if not is_made(object_id) else None
+        if (
+            made
+            and self.preamble.holders(made_id(object_id), made.value)
+            and self.print(loaded) == made.walk.print
+        ):
+            self.loaded[object_id] = made.value
+        return self.loaded[object_id]
 
     def _load_file(self, object_id: str, artifact: Artifact, path: Path) -> Any:
         if artifact.kind == serializers.PICKLE:
@@ -140,22 +145,76 @@ class Memory:
         return self.loaded[object_id]
 
     def _resolve_name(self, name: str | None) -> Any:
-        """What a name stands for while objects are loaded; None: the namespace itself.
+        """What a name stands for while objects are loaded, or an id of the preamble; None: the
+        namespace itself.
 
         An object that is still to be loaded is loaded now: an instance needs its class first.
         """
         if name is None:
             return self.namespace
+        if is_made(name):
+            return self._load(name)
         binding = self.heap.names.get(name)
         if binding and binding.object and binding.object in self._wanted:
             return self._load(binding.object)
         return self.namespace[name]
+
+    def _check_overtaken(self) -> None:
+        """Refuse that a stage above changed what a statement below it changes: that ran before.
+
+        Raises:
+            ArtifactError: it is so.
+        """
+        for name, object_id in self.preamble.latest.items():
+            binding, made = self.heap.names.get(name), self.preamble.made[object_id]
+            if not binding or not binding.object or not has_identity(made.value):
+                continue
+            artifact = self.heap.objects.get(binding.object)
+            first = artifact and binding.object == f"{artifact.stage}:{object_id}"
+            below = [c.cell for c in self.plan.carried if name in c.binds and c.cell > binding.cell]
+            if artifact and below and made.cell < binding.cell and not first:
+                raise ArtifactError(
+                    f"the stage {artifact.stage!r} (up to cell {artifact.cell}) changes {name!r}, "
+                    f"and cell {below[0]} changes it further; but that cell is run at the start of "
+                    f"every stage that needs it, without the change. fix: move it above "
+                    f"{artifact.stage!r}, or into a step"
+                )
+
+    def _check_divided(self) -> None:
+        """Refuse that a statement made something of an object whose changed form was loaded.
+
+        Raises:
+            ArtifactError: it is so.
+        """
+        for object_id, holder in self.preamble.replace(self.loaded):
+            name, stage = name_of(object_id), self.heap.objects[object_id].stage
+            raise ArtifactError(
+                f"cell {holder.partition('.')[0]} makes {name_of(holder)!r} of {name!r}, "
+                f"which is as the stage {stage!r} left it; made here, it would be of another. "
+                f"fix: name it in {stage!r} as well, or make it in a step"
+            )
 
     # -- what changed
 
     def watched(self) -> set[str]:
         """The loaded objects that later stages may see."""
         return reached(self.plan.hands_on, self.heap) & set(self.loaded)
+
+    def seen(self) -> set[str]:
+        """The objects that the cells may have seen: loaded, or made here and named by code."""
+        artifacts = [self.heap.objects[o] for o in self.loaded if o in self.heap.objects]
+        made, latest = self.preamble.made, self.preamble.latest
+
+        def named(names: Iterable[str]) -> set[str]:
+            return {latest[name] for name in names if name in latest}
+
+        def requires(object_id: str) -> set[str]:
+            walk = made[object_id].walk if object_id in made else Walk()
+            return walk.requires | named(walk.names)
+
+        starts = named(self.plan.reads).union(*(named(a.names) for a in artifacts))
+        held = {other for artifact in artifacts for other in artifact.requires}
+        return reachable({*starts, *held, *self.loaded}, requires)
 
     def print(self, value: Any, whole: bool = False) -> str:
         """Hash an object: what is inside it, and of other stored objects only which they are.
@@ -168,13 +227,20 @@ class Memory:
         Returns:
             The hash (hex); "" of what cannot change, "?" of what cannot be hashed.
         """
+        return self.walk(value, whole).print
+
+    def walk(self, value: Any, whole: bool = False) -> Walk:
+        """Look through an object, whatever it is: see `print`."""
         if not has_identity(value) and not isinstance(value, tuple | frozenset):
-            return ""
-        context = pickling.Context(self.namespace) if whole else self.context
+            return Walk()
+        context = self.context
+        if whole:
+            context = pickling.Context(self.namespace)
+            context.beside = self.context.beside
         try:
-            return object_walk.walk(value, context).print
+            return object_walk.walk(value, context, tolerant=True)
         except Exception:  # nothing to compare with: it counts as changed
-            return "?"
+            return Walk(print="?")
 
     def check_guards(self, cell: int) -> None:
         """Refuse a change that a stage running side by side would have to see.

@@ -67,6 +67,7 @@ def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding
     graph = Graph(memory)
     sharing.separate(graph)
     changed = {object_id for object_id in graph.walks if _is_changed(graph, object_id)}
+    memory.altered = memory.preamble.altered | (changed & memory.loaded.keys())
     components = enumerate(graph.components(changed))
     return [_write(graph, c, folder, number) for number, c in components], _bindings(graph)
 
@@ -154,11 +155,11 @@ def _write_typed(
 
 def _write_pickle(graph: Graph, component: list[str], path: Path) -> Path:
     values = {object_id: graph.values[object_id] for object_id in component}
-    with path.open("wb") as file:
-        try:
+    try:
+        with path.open("wb") as file:
             pickling.dump(values, graph.context, file)
-        except Exception as error:
-            raise graph.unstorable(component[0], error) from None
+    except Exception as error:
+        raise graph.unstorable(component[0], error) from None
     return path
 
 

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from podline.contract import Artifact, Binding, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner.heap_needs import reachable
+from podline.runner.heap_needs import reached_from
 
 
 def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
@@ -124,7 +124,7 @@ def _live(
     """The objects that this stage or a later one may still see."""
     wanted = {*plan.reads, *plan.hands_on}
     starts = [b.object for name, b in names.items() if name in wanted and b.object]
-    return reachable(starts, lambda o: objects[o].requires if o in objects else ())
+    return reached_from(starts, Heap(objects=dict(objects)))
 
 
 def _conflict(

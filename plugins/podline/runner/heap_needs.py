@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from podline.contract import Artifact, Carried, Heap, StagePlan
+from podline.runner.object_ids import name_of
 
 # A data frame plots with matplotlib, which its cell need not name.
 _PLOTS = re.compile(r"\.(plot|hist|boxplot)\b")
@@ -64,7 +65,7 @@ def needs_of(plan: StagePlan, heap: Heap) -> Needs:
         if binding and binding.cell > latest.get(name, -1):
             if binding.object:
                 names.add(name)
-                queue += [(n, False) for n in _require(binding.object, heap, objects)]
+                queue += _require(binding.object, heap, objects)
             if not by_preamble:
                 continue
         for index, statement in enumerate(plan.carried):
@@ -76,22 +77,38 @@ def needs_of(plan: StagePlan, heap: Heap) -> Needs:
     return Needs([plan.carried[index] for index in sorted(run)], names, objects)
 
 
-def _require(object_id: str, heap: Heap, objects: set[str]) -> list[str]:
-    """Add an object and all that it refers to; return the names that its functions read."""
-    names: list[str] = []
-    for new in reachable([object_id], lambda o: heap.objects[o].requires) - objects:
+def _require(object_id: str, heap: Heap, objects: set[str]) -> list[tuple[str, bool]]:
+    """Add an object and all that it refers to; return the names that this needs, and whether the
+    preamble makes them.
+    """
+    names: list[tuple[str, bool]] = []
+    for new in reached_from([object_id], heap) - objects:
+        if new not in heap.objects:
+            names.append((name_of(new), True))
+            continue
         objects.add(new)
-        names += heap.objects[new].names
+        names += [(name, False) for name in heap.objects[new].names]
         # What sets up a library is wanted wherever the library is.
-        names += [f"{library.partition('.')[0]}." for library in heap.objects[new].libraries]
+        roots = [library.partition(".")[0] for library in heap.objects[new].libraries]
+        names += [(f"{root}.", False) for root in roots]
     return names
 
 
 def reached(names: Iterable[str], heap: Heap) -> set[str]:
-    """The objects that names stand for, with all that those refer to."""
+    """The stored objects that names stand for, with all that those refer to."""
     bindings = [binding for name in names if (binding := heap.names.get(name))]
     starts = [binding.object for binding in bindings if binding.object]
-    return reachable(starts, lambda object_id: heap.objects[object_id].requires)
+    return reached_from(starts, heap) & heap.objects.keys()
+
+
+def reached_from(starts: Iterable[str], heap: Heap) -> set[str]:
+    """The objects that some lead to, those themselves among them; the preamble's lead no further.
+
+    Args:
+        starts: ids of where from.
+        heap: has the stored ones.
+    """
+    return reachable(starts, lambda o: heap.objects[o].requires if o in heap.objects else ())
 
 
 def reachable(starts: Iterable[str], requires: Callable[[str], Iterable[str]]) -> set[str]:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from podline.contract import PARENT_VARIABLE
+from podline.signals import end_with
 from podline.store import open_store
 from podline.store.keys import EXECUTED
 
@@ -40,7 +42,8 @@ def make_pages_apart(run: str, env: Mapping[str, str]) -> None:
         run: the run's folder in the store.
         env: the environment of a stage's process.
     """
-    subprocess.run([*_COMMAND, run], env=env, capture_output=True, check=False)
+    mine = {PARENT_VARIABLE: str(os.getpid())}
+    subprocess.run([*_COMMAND, run], env={**env, **mine}, capture_output=True, check=False)
 
 
 def make_pages_later(run: str, env: Mapping[str, str]) -> None:
@@ -61,6 +64,8 @@ def make_pages_later(run: str, env: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    if PARENT_VARIABLE in os.environ:
+        end_with(int(os.environ[PARENT_VARIABLE]))
     os.nice(19)  # take only time that nobody else wants
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -30,6 +30,7 @@ from traitlets.config import Config
 
 from podline.exceptions import CellFailed
 from podline.runner.pickling import Namespace
+from podline.secrecy import redacted
 from podline.text import lines_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -160,7 +161,7 @@ class _Stream(io.TextIOBase):
     def pass_on(self, text: str) -> None:
         """Write to the log, unless the notebook closed it."""
         with contextlib.suppress(OSError, ValueError):
-            self.target.write(text)
+            self.target.write(redacted(text))
             self.target.flush()
 
     def flush(self) -> None:

@@ -8,13 +8,18 @@ global names that its functions read:
     def mean(): return sum(data) / len(data)    # to hand on `mean` is to hand on `data`
 """
 
+import tempfile
 import types
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from podline.exceptions import ArtifactError
-from podline.runner import object_walk
+from podline.files import full_disk, is_full
+from podline.runner import object_walk, process_bound
 from podline.runner.heap import Memory
 from podline.runner.heap_needs import reachable
+from podline.runner.object_ids import is_made, name_of
 from podline.runner.pickling import Objects, Walk, has_identity
 
 
@@ -38,13 +43,32 @@ class Graph:
         self.carried = {name for statement in self.plan.carried for name in statement.binds}
         self.names: dict[str, str] = {}
         self.values: Objects = dict(memory.loaded)
-        self.ids = {id(value): object_id for object_id, value in self.values.items()}
+        by_id = sorted(self.values.items(), key=lambda item: is_made(item[0]))
+        self.ids = {id(value): object_id for object_id, value in by_id}
         self.walks: dict[str, Walk] = {}
         self.views: dict[str, str] = {}
         self.parts: dict[str, tuple[str, dict[str, int]]] = {}
-        for name in sorted(self.plan.hands_on):
-            self._bind(name)
-        self._walk_all()
+        shared: Sequence[str] = ()
+        if self.plan.beside:
+            memory.preamble.find_changed(memory.walk, {*map(name_of, memory.preamble.made)})
+        while self.plan.hands_on:
+            self._store_changed(shared)
+            self.walks = {}
+            for name in sorted(self.plan.hands_on):
+                self._bind(name)
+            self._walk_all()
+            found = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]
+            if not (shared := memory.preamble.sharing(set().union(*found))):
+                break
+
+    def _store_changed(self, shared: Sequence[str]) -> None:
+        """Store what the preamble made and the cells changed, and what shares parts with others."""
+        preamble = self.memory.preamble
+        preamble.store(shared)
+        preamble.find_changed(self.memory.walk, set(self.plan.hands_on))
+        for object_id in preamble.changed:
+            value = preamble.made[object_id].value
+            self._add(self.context.roots.get(id(value), object_id), value)
 
     def _bind(self, name: str) -> None:
         """Add the object that a name stands for, unless each stage makes it by itself.
@@ -52,20 +76,18 @@ class Graph:
         That is what the preamble bound, as long as it is unchanged; a value that it
         computed is made once in a run, and handed on.
         """
-        namespace, preamble = self.memory.namespace, self.context.preamble
+        namespace, preamble = self.memory.namespace, self.memory.preamble
         if name in self.names or name not in namespace:
             return
         value = namespace[name]
-        if name in self.memory.given:
-            given, before, computed = self.memory.given[name]
-            if value is given and before == self.memory.print(value):
-                if not computed or id(value) in preamble:
-                    return
-            else:
-                preamble.pop(id(value), None)
+        new = f"{self.plan.stage}:{name}"
+        if made := preamble.stands_for(name, value):
+            if preamble.is_made_again(made):
+                return
+            new = made if made in preamble.changed else f"{self.plan.stage}:{made}"
         elif isinstance(value, types.ModuleType) and name in self.carried:
             return
-        object_id = self.ids.get(id(value)) or f"{self.plan.stage}:{name}"
+        object_id = self.ids.get(id(value)) or self.context.roots.get(id(value)) or new
         self._add(object_id, value)
         self.names[name] = object_id
 
@@ -103,10 +125,10 @@ class Graph:
         """
         value, walk = self.values[object_id], Walk()
         if not isinstance(value, types.ModuleType):
-            # A further name for a class of the preamble is stored as that class's own name.
-            by_name = id(value) in self.context.preamble
+            # A further name for what the preamble makes is stored as a reference to that.
+            further = self.context.is_other(value, object_id)
             try:
-                walk = object_walk.walk(value, self.context, frozenset() if by_name else None)
+                walk = object_walk.walk(value, self.context, frozenset() if further else None)
             except Exception as error:
                 raise self.unstorable(object_id, error) from None
         self.walks[object_id] = walk
@@ -153,9 +175,13 @@ class Graph:
     def unstorable(self, object_id: str, error: Exception) -> ArtifactError:
         """The error for an object that cannot be stored."""
         name, kind = self.name_of(object_id), type(self.values[object_id])
+        if is_full(error):
+            why = full_disk(Path(tempfile.gettempdir()))
+            return ArtifactError(f"the variable {name!r} cannot be written: {why}")
         shown = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+        advice = process_bound.advice(self.values[object_id])
         return ArtifactError(
             f"{self.where(name)}the variable {name!r} ({shown}) cannot be stored, and later "
-            f"stages may read it: {type(error).__name__}: {error}. fix: store what it was made "
-            "from and make it again where it is used, or put both into one stage"
+            f"stages may read it: {type(error).__name__}: {error}. fix: {advice}, or put both "
+            "into one stage"
         )

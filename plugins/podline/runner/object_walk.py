@@ -10,7 +10,6 @@ Of `a`, that is the list and the lambda as parts, and the name `source`. The arr
 frames of pandas and the models of Keras are not pickled but hashed, each in its own way.
 """
 
-import copyreg
 import hashlib
 import json
 import pickle
@@ -18,6 +17,7 @@ import types
 from typing import Any
 
 from podline.frameworks import is_keras_model
+from podline.runner import process_bound
 from podline.runner.pickling import (
     VALUES,
     Context,
@@ -27,6 +27,7 @@ from podline.runner.pickling import (
     has_identity,
     is_array,
 )
+from podline.runner.process_bound import BOUND
 
 
 class _Walker(Pickler):
@@ -36,9 +37,13 @@ class _Walker(Pickler):
     would get.
     """
 
+    tolerant = False
+
     def visit(self, obj: Any) -> Any:
         if type(obj) in VALUES:
             return None
+        if self.tolerant and BOUND.get(type(obj), True) and process_bound.is_bound(obj):
+            return ("bound", type(obj), process_bound.state_of(obj))
         self.keep.append(obj)
         if has_identity(obj):
             if id(obj) in self.walk.parts:
@@ -94,7 +99,7 @@ def own_code(model: Any, namespace: Namespace) -> Namespace:
     Returns:
         The classes and functions by their names.
     """
-    text = _description(model)
+    text = description(model)
     return {
         name: value
         for name, value in namespace.items()
@@ -104,7 +109,8 @@ def own_code(model: Any, namespace: Namespace) -> Namespace:
     }
 
 
-def _description(model: Any) -> str:
+def description(model: Any) -> str:
+    """How Keras describes a model: its layers and how it is compiled, as JSON."""
     try:
         return f"{model.to_json()} {json.dumps(model.get_compile_config(), default=repr)}"
     except Exception:  # a model without a config: its weights tell
@@ -112,7 +118,7 @@ def _description(model: Any) -> str:
 
 
 def _digest_model(model: Any) -> str:
-    digest = hashlib.sha256(_description(model).encode())
+    digest = hashlib.sha256(description(model).encode())
     variables = list(model.variables)
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables
@@ -121,7 +127,9 @@ def _digest_model(model: Any) -> str:
     return digest.hexdigest()
 
 
-def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Walk:
+def walk(
+    value: Any, context: Context, own: frozenset[int] | None = None, tolerant: bool = False
+) -> Walk:
     """Look through an object.
 
     Args:
@@ -129,15 +137,16 @@ def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Wal
         context: what is known of the notebook.
         own: Python's ids of the objects to look into though they are known, by default that of
             the object itself; the others are only referred to.
+        tolerant: take what belongs to its process, such as a lock, for what it is; else it
+            raises, as it cannot be stored.
 
     Raises:
         Exception: whatever pickling one of its parts raises.
     """
     result, digest = Walk(), hashlib.sha256()
     sink = types.SimpleNamespace(write=digest.update)
-    if isinstance(value, type):
-        copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
+    walker.tolerant = tolerant
     walker.dump(value)
     result.print = digest.hexdigest()
     result.parts.pop(id(value), None)

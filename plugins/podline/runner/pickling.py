@@ -15,6 +15,7 @@ Pickle's own limits stay: what it refuses, such as a lock or a generator, cannot
 """
 
 import contextlib
+import copyreg
 import functools
 import io
 import pickle
@@ -28,7 +29,8 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-from podline.runner import set_order
+from podline.runner import caches, set_order
+from podline.runner.object_ids import is_made
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
 Objects = dict[str, Any]  # by id
@@ -45,8 +47,8 @@ def has_identity(value: Any) -> bool:
     """Whether two names for this object could be told from two equal objects.
 
     Only such an object needs an id. After `a = b = []` a change by `a` shows in `b`, and must in
-    later stages; after `a = b = 1` there is no way to change the number. Classes of libraries
-    have none either: each process imports its own.
+    later stages; after `a = b = 1` there is no way to change the number. Classes and functions
+    of libraries have none either: each process imports its own.
     """
     kind = type(value)
     if kind in _ATOMS or kind in VALUES:
@@ -56,7 +58,10 @@ def has_identity(value: Any) -> bool:
         module == "numpy" and hasattr(value, "dtype") and kind.__name__ not in ("ndarray", "memmap")
     ):
         return False
-    return not (isinstance(value, type) and value.__module__ != "__main__")
+    imported = isinstance(value, type) or (
+        isinstance(value, types.FunctionType) and "<" not in value.__qualname__
+    )
+    return not (imported and value.__module__ != "__main__")
 
 
 @dataclass
@@ -92,14 +97,22 @@ class Context:
     Attributes:
         namespace: the notebook's names.
         folder: the working directory, which is another in each stage; "": paths stay as they are.
-        preamble: names of its functions and classes, by Python's id.
+        annotations: whether those of functions count.
+        beside: whether others run side by side with this stage, and none asks for caches' counts.
+        preamble: ids of what it made and each stage makes again, by Python's id.
         roots: ids of stored objects, by Python's id.
     """
 
-    def __init__(self, namespace: Namespace, folder: str = "") -> None:
-        self.namespace, self.folder = namespace, folder
+    def __init__(self, namespace: Namespace, folder: str = "", annotations: bool = True) -> None:
+        self.namespace, self.folder, self.annotations = namespace, folder, annotations
+        self.beside = False
         self.preamble: dict[int, str] = {}
         self.roots: dict[int, str] = {}
+
+    def is_other(self, value: Any, object_id: str) -> bool:
+        """Whether an object is known by another id: this one is a further name for it."""
+        root = self.roots.get(id(value), "")
+        return id(value) in self.preamble or (is_made(root) and root != object_id)
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -126,12 +139,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         known = id(obj)
         if obj is self.context.namespace:
             return ("name", None)
-        if known in self.context.preamble and known not in self.own:
-            self.walk.names.add(self.context.preamble[known])
-            return ("name", self.context.preamble[known])
-        if known in self.context.roots and known not in self.own:
-            self.walk.requires.add(self.context.roots[known])
-            return ("object", self.context.roots[known])
+        if known not in self.own:
+            for kind, ids in (("made", self.context.preamble), ("object", self.context.roots)):
+                if known in ids:
+                    self.walk.requires.add(ids[known])
+                    return (kind, ids[known])
         return self.visit(obj)
 
     def visit(self, obj: Any) -> Any:
@@ -160,11 +172,14 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise pickle.PicklingError("an open file belongs to the process that opened it")
         elif isinstance(obj, functools.cached_property):
             return _cached_property, (obj.func, obj.attrname)
-        elif isinstance(obj, _CACHED):
-            # What is in the cache cannot be had: it is computed again.
-            return _cache, (obj.__wrapped__, obj.cache_parameters())
+        elif isinstance(obj, caches.KIND):
+            made_of = obj.cache_parameters()
+            state = caches.state_of(obj, self.context.namespace if self.context.beside else None)
+            return caches.empty, tuple(made_of.values()), state, None, None, _fill
         elif isinstance(obj, type):
             _refuse_hooks(obj)
+            if obj.__module__ == "__main__":  # what is made when it is first asked for
+                getattr(obj, "__annotations__", copyreg._slotnames(obj))  # type: ignore[attr-defined]
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
         elif is_array(obj) and not (obj.flags.writeable or obj.flags.forc):
@@ -178,6 +193,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return (types.CellType, (), contents, None, None, _fill_cell)
         elif isinstance(obj, types.ModuleType):
             return NotImplemented if obj.__name__ != "__main__" else (_main, ())
+        elif getattr(obj, "__module__", "") == "__main__" and _goes_by_name(obj):
+            return _by_value(obj)
         return super().reducer_override(obj)
 
     def reduce_function(self, function: types.FunctionType) -> Any:
@@ -187,6 +204,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         may hold the function itself.
         """
         state = {name: getattr(function, name) for name in _FUNCTION_STATE}
+        if not self.context.annotations:
+            del state["__annotations__"]
         name, closure = function.__name__, function.__closure__
         made_of = (function.__code__, self.context.namespace, name, None, closure)
         return types.FunctionType, made_of, (state, function.__dict__), None, None, _fill_function
@@ -210,17 +229,10 @@ class _Set:
         set_order.fill(self.values, *layout)
 
 
-_CACHED = type(functools.lru_cache(lambda: None))
-
-
 def _cached_property(function: Callable[..., Any], name: str) -> Any:
     made = functools.cached_property(function)
     made.__set_name__(object, name)
     return made
-
-
-def _cache(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
-    return functools.lru_cache(**parameters)(function)
 
 
 # What `singledispatch` makes of a function is a closure around weak references.
@@ -245,6 +257,34 @@ def _refuse_hooks(kind: type) -> None:
         )
 
 
+_REDUCERS = {"__reduce__", "__reduce_ex__"}
+
+
+def _goes_by_name(obj: Any) -> bool:
+    """Whether an object says that it is a global of the notebook: it would refer to itself."""
+    own = any(vars(kind).keys() & _REDUCERS for kind in type(obj).__mro__[:-1])
+    return own and isinstance(obj.__reduce_ex__(5), str)
+
+
+def _by_value(obj: Any) -> tuple[Any, ...]:
+    kind, state = type(obj), {"__module__": obj.__module__}
+    if kind.__name__ == "NewType":
+        state["__qualname__"] = obj.__qualname__
+        return kind, (obj.__name__, obj.__supertype__), state
+    if kind.__name__ in ("ParamSpec", "TypeVar", "TypeVarTuple"):
+        options = {name: getattr(obj, f"__{name}__", None) for name in _OPTIONS}
+        return _parameter, (kind, obj.__name__, {n: v for n, v in options.items() if v}), state
+    return copyreg.__newobj__, (kind,), obj.__getstate__()  # type: ignore[attr-defined]
+
+
+_OPTIONS = ("bound", "covariant", "contravariant")
+
+
+def _parameter(kind: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:
+    """Make a type parameter."""
+    return kind(name, **options)
+
+
 _FUNCTION_STATE = [
     f"__{name}__" for name in ["qualname", "defaults", "kwdefaults", "annotations", "doc", "module"]
 ]
@@ -255,6 +295,11 @@ def _fill_function(function: types.FunctionType, state: Any) -> None:
     for name, value in attributes.items():
         setattr(function, name, value)
     function.__dict__.update(own)
+
+
+def _fill(cache: Any, state: caches.State) -> None:
+    """Stands for `caches.fill` in a pickle."""
+    caches.fill(cache, state)
 
 
 def _fill_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
@@ -285,14 +330,14 @@ def dump(values: Objects, context: Context, file: BinaryIO) -> None:
 
     Args:
         values: the objects, by id.
-        context: what is known of the notebook. The preamble's definitions go by name even if
-            they are among the objects.
+        context: what is known of the notebook. What the preamble makes is referred to even if
+            it is among the objects.
         file: where to.
 
     Raises:
         Exception: whatever pickling one of their parts raises.
     """
-    own = frozenset(map(id, values.values())) - context.preamble.keys()
+    own = frozenset(id(v) for o, v in values.items() if not context.is_other(v, o))
     Pickler(file, context, own, Walk()).dump(values)
 
 
@@ -308,8 +353,11 @@ class _Unpickler(pickle.Unpickler):
     ) -> None:
         super().__init__(file)
         self.name, self.resolve, self.folder = name, resolve, folder
+        self.caches: list[tuple[Any, Any]] = []
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (__name__, _fill.__name__):
+            return lambda *filled: self.caches.append(filled)
         if module == "__main__" and "." not in name:
             return self.name(name)
         return super().find_class(module, name)
@@ -320,7 +368,7 @@ class _Unpickler(pickle.Unpickler):
             import numpy as np
 
             return np.nan
-        if kind == "name":
+        if kind in ("name", "made"):
             return self.name(rest[0])
         if kind == "set":
             return rest[0].values
@@ -339,7 +387,7 @@ def load(
 
     Args:
         file: what `dump` wrote; its hash must have been checked.
-        name: gives what a name stands for; for None, the namespace itself.
+        name: gives what a name stands for, or an id of the preamble; for None, the namespace.
         resolve: gives the other objects that they refer to, by id.
         folder: the working directory.
 
@@ -349,4 +397,9 @@ def load(
     Raises:
         Exception: whatever making one of them again raises.
     """
-    return _Unpickler(file, name, resolve, folder).load()
+    unpickler = _Unpickler(file, name, resolve, folder)
+    loaded = unpickler.load()
+    # Only now: to look up a key runs its methods, and those may be loaded after it.
+    for cache, state in unpickler.caches:
+        caches.fill(cache, state)
+    return loaded

@@ -26,6 +26,7 @@ from typing import Any
 from podline.contract import Json, StagePlan, StageTask
 from podline.exceptions import ArtifactError
 from podline.runner import interpreter_state
+from podline.runner.object_ids import name_of
 from podline.store import ObjectMissing, Store, keys
 
 NOTES = "beside.json"
@@ -48,6 +49,7 @@ class Notes(Json):
         state: hashes of the states at its end, by kind; `changed`: the kinds that it changed.
         written: the files that it wrote or deleted; `read`: those that it opened to read, and the
             folders that it listed (with a slash at the end).
+        objects: ids of the objects that it may have seen; `altered`: those that it changed.
     """
 
     notebook_sha256: str
@@ -60,6 +62,8 @@ class Notes(Json):
     changed: tuple[str, ...]
     written: tuple[str, ...]
     read: tuple[str, ...]
+    objects: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
 
 
 def take(
@@ -154,6 +158,9 @@ def check(earlier: Notes, later: Notes, seeded: bool) -> None:
         elif later.state.get(kind, earlier.state[kind]) != earlier.state[kind]:
             advice = "move that to an imports cell"
             raise _conflict(earlier, later, f"changes the state of {kind!r}", advice)
+    for object_id in sorted(set(earlier.altered).intersection(later.objects)):
+        what = f"changes {name_of(object_id)!r}"
+        raise _conflict(earlier, later, what, "change a copy")
     for path in earlier.written:
         if _goes_by(later, PurePath(path)):
             advice = "use another file in one of them"

@@ -22,19 +22,19 @@ import hashlib
 import importlib
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
+from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
 from podline.runner import interpreter_state, race_check, termination_message, working_dir
@@ -44,8 +44,12 @@ from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import merge
 from podline.runner.heap_needs import Needs, needs_of
+from podline.runner.preamble import Preamble
+from podline.runner.scratch import Scratch
+from podline.secrecy import redacted
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
+from podline.store.patience import Patience
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _TRANSFERS = 8  # at once
@@ -62,21 +66,21 @@ class Runner:
     where the store is away is there no place for a result.
     """
 
-    def __init__(self, task: StageTask, store: Store, clock: Clock) -> None:
+    def __init__(self, task: StageTask, store: Store, clock: Clock, patience: Patience) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
         Args:
             task: what to do.
             store: where all that it reads and leaves is.
             clock: started when the process did.
+            patience: the store's.
         """
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
-        self.folder = Path(tempfile.mkdtemp(prefix="podline-")).resolve()
-        self.work = self.folder / "work"
-        self.scratch = self.folder / "artifacts"
-        self.work.mkdir()
-        self.scratch.mkdir()
+        self.patience = patience
+        self.folder = Scratch()
+        self.work, self.scratch = self.folder.folder("work"), self.folder.folder("artifacts")
         self.log = os.dup(1)
+        patience.say = self.say
         self.heap = Heap()
         self.bytes_in = self.bytes_out = 0
         self.saved = 0
@@ -111,7 +115,12 @@ class Runner:
             failure = self.terminated()
         except Exception as error:  # a defect of ours must not be a silent end
             text = "".join(traceback.format_exception(error))
-            failure = Failure(f"{type(error).__name__}: {error}", traceback=text)
+            why = (
+                full_disk(self.folder.path)
+                if is_full(error)
+                else f"{type(error).__name__}: {error}"
+            )
+            failure = Failure(why, traceback=text)
         return self.finish(heap, failure)
 
     def _missing(self) -> tuple[str, ...]:
@@ -134,10 +143,9 @@ class Runner:
         needs, paths = self._fetch()
         self.clock.end("fetch")
         self._enter(paths)
-        self._import(needs)
-        self.clock.end("imports")
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
-        objects.note_preamble(needs.preamble)
+        self._import(needs, objects.preamble)
+        self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
@@ -165,6 +173,8 @@ class Runner:
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
+            seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
+            notes = replace(notes, objects=seen, altered=altered)
             race_check.compare(self.task, self.store, notes)
         heap = self._store(pending, written, states)
         for path in deleted:
@@ -228,9 +238,8 @@ class Runner:
         sys.path.insert(0, str(self.work))
         self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
 
-    def _import(self, needs: Needs) -> None:
-        for statement in needs.preamble:
-            self.kernel.run_quietly(statement.cell, statement.line, statement.source)
+    def _import(self, needs: Needs, preamble: Preamble) -> None:
+        preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
         for library in sorted(libraries):
@@ -263,14 +272,27 @@ class Runner:
                 executed = self.kernel.run(cell.number, cell.source)
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
-                self.save(f"executed-{self.saved}.ipynb")
-                self.saved += 1
+                self._save_so_far()
 
-    def save(self, name: str, failure: str = "") -> None:
-        """Store the executed notebook as it is now."""
+    def _save_so_far(self) -> None:
+        """Store the notebook as far as it came, unless the store is away: the cells go on."""
+        try:
+            self.save(f"executed-{self.saved}.ipynb", store=self.store.hasty)
+        except StoreUnavailable as error:
+            self.say(f"the notebook as far as it came is not stored: {error}")
+        self.saved += 1
+
+    def save(self, name: str, failure: str = "", store: Store | None = None) -> None:
+        """Store the executed notebook as it is now.
+
+        Args:
+            name: its name in the try's folder.
+            failure: why the stage failed.
+            store: by default the stage's, which is waited for.
+        """
         data = executed_notebook(self.plan, self.kernel.cells, failure)
         key = f"{self.task.prefix}/{name}"
-        self.store.put_same(key, data)
+        (store or self.store).put_same(key, data)
         with self.lock:
             self.executed = key
             self.bytes_out += len(data)
@@ -346,6 +368,9 @@ class Runner:
             if self.finishing:
                 return None
             self.finishing = True
+        if failure is not None:
+            message, trace = redacted(failure.message), redacted(failure.traceback)
+            failure = replace(failure, message=message, traceback=trace)
         if not self.executed.endswith(f"/{EXECUTED}"):
             with contextlib.suppress(AlreadyExists):  # SIGTERM came while `_store` was at it
                 self.save(EXECUTED, failure.message if failure else "")
@@ -375,9 +400,13 @@ class Runner:
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
         line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
+        self.tell(line)
+        return result
+
+    def tell(self, line: str) -> None:
+        """Say a stage's last line, in the log and to the cluster."""
         termination_message.leave(line)
         self.say(line)
-        return result
 
     def say(self, line: str) -> None:
         """Write a line of our own to the log, whatever the notebook made of its streams."""
@@ -391,7 +420,7 @@ class Runner:
         """Remove the stage's folder, and let go of the log."""
         os.close(self.log)
         os.chdir("/")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
 
 def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

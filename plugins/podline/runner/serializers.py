@@ -24,7 +24,7 @@ from typing import Any
 
 from podline.equality import equal
 from podline.frameworks import dump_skops, is_estimator, is_keras_model, load_skops
-from podline.runner.object_walk import own_code
+from podline.runner.object_walk import description, own_code
 from podline.runner.pickling import Namespace
 
 PICKLE = "pickle"
@@ -302,15 +302,25 @@ def _load_table(path: Path) -> Any:
 _SEEDS = "podline-seeds.json"  # in the .keras file: what dropout and its like draw next
 
 
+# How Keras describes a lambda: with its byte code, which it does not load.
+_LAMBDA = re.compile(r'"class_name": "__lambda__"|: \{"value": \["')
+
+
 def _dump_keras(value: Any, path: Path) -> bool:
-    own = own_code(value, vars(sys.modules["__main__"]))
     import zipfile
 
+    own, text = own_code(value, vars(sys.modules["__main__"])), description(value)
+    if _LAMBDA.search(text):
+        raise TypeError(
+            "a lambda is in it, which Keras does not load again; define it by a def in a cell "
+            "tagged functions, and give the layer that function"
+        )
     value.save(path)
     states = [generator.state.numpy().tolist() for generator in _seed_generators(value)]
     with zipfile.ZipFile(path, "a") as file:
         file.writestr(_SEEDS, json.dumps(states))
-    if type(value).__name__ in ("Sequential", "Functional") and not own:
+    of_keras = type(value).__name__ in ("Sequential", "Functional")
+    if of_keras and not own and '"class_name": "function"' not in text:
         return True  # Keras' own promise
     loaded = _load_keras(path, own)
     return type(loaded) is type(value) and equal(loaded.get_weights(), value.get_weights())

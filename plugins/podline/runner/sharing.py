@@ -74,7 +74,7 @@ def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactEr
     return ArtifactError(
         f"{graph.where(other)}the variables {one!r} and {other!r} share one {what}, and "
         "stored they would become two. fix: hand on only one of them and take the other "
-        f"from it where it is used, or make {other!r} a copy"
+        f"from it where it is used, or make {other!r} a deep copy (copy.deepcopy)"
     )
 
 

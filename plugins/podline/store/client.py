@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore import exceptions
@@ -34,23 +34,26 @@ from podline.store.errors import (
     BucketMissing,
     Conflict,
     ObjectMissing,
+    StoreConnectionError,
     StoreError,
     StoreUnavailable,
 )
+from podline.store.patience import Patience
 
 if TYPE_CHECKING:  # obstore has these names for type checkers only
-    from obstore import ObjectMeta, PutMode
+    from obstore import GetOptions, ObjectMeta, PutMode
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
     from podline.store.upload import Progress
     from podline.store.upload.uploader import Uploader
 
+_T = TypeVar("_T")
 _MIB = 1024 * 1024
 _LARGE = 1 * _MIB
 _LARGEST = 5 * 1024 * _MIB  # of one PUT in S3
 _CONNECT = timedelta(seconds=5)
 _SILENCE = timedelta(seconds=15)
-_RETRY: RetryConfig = {
+_RETRY: RetryConfig = {  # of who has no patience
     "max_retries": 50,  # the time decides
     "retry_timeout": timedelta(seconds=10),
     "backoff": {
@@ -60,6 +63,11 @@ _RETRY: RetryConfig = {
     },
 }
 
+# Statuses that pass: of a store that fails, or has too much to do; 501 is that it never does.
+_PASSING = {408, 429, *range(500, 600)} - {501}
+_SOON = timedelta(seconds=2)  # of who has
+
+_patience: Patience | None = None  # of all who open a store in this process
 _owner: int | None = None  # the process whose threads do obstore's work
 
 
@@ -76,16 +84,25 @@ class ObjectInfo:
 class Store:
     """The objects of one bucket. Safe to use from several threads, not across a fork.
 
-    A store that is down is an error after about 10 s, after a minute where a large write had begun:
-    by then it may be back, and nothing is lost. Every method can raise StoreUnavailable,
-    BucketMissing, AccessDenied, and StoreError for anything else that the store says.
+    A store that is down is an error after about 10 s, after a minute where a large write had begun,
+    or when the patience is over. Every method can raise StoreUnavailable, BucketMissing,
+    AccessDenied, and StoreError for anything else that the store says.
+
+    Args:
+        connection: where it is, and who we are there.
+        patience: how long it is waited for.
     """
 
-    def __init__(self, connection: StoreConnection) -> None:
-        self.connection = connection
+    def __init__(self, connection: StoreConnection, patience: Patience | None = None) -> None:
+        self.connection, self.patience = connection, patience
 
     def __repr__(self) -> str:
         return f"Store({self.connection})"
+
+    @cached_property
+    def hasty(self) -> Store:
+        """The same store, without patience."""
+        return Store(self.connection) if self.patience else self
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -117,12 +134,15 @@ class Store:
                 "S3 takes in one request: write it in parts."
             )
         client = self._patient_client if view.nbytes > _LARGE else self._client
-        with self._explained(key):
+
+        def send() -> None:
             try:
                 # One request, not parts: S3 checks If-None-Match in it, and it is as fast.
                 obstore.put(client, key, view, mode="create", use_multipart=False)
             except FileNotFoundError:  # of a write, only the bucket can be missing
                 raise self._no_bucket() from None
+
+        self._ask(send, key)
         if progress:
             progress(view.nbytes)
 
@@ -172,22 +192,25 @@ class Store:
         Raises:
             Conflict: the object is another version by now, or is gone.
         """
-        with self._explained(key):
+
+        def send() -> str:
             try:
                 mode: PutMode = "create" if etag is None else {"e_tag": etag}
                 result = obstore.put(self._client, key, data, mode=mode, use_multipart=False)
+                return result["e_tag"] or ""
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
                 raise Conflict(key) from None
             except FileNotFoundError as error:  # S3 answers 404 where others answer 412
                 if etag is None or "NoSuchBucket" in str(error):
                     raise
                 raise Conflict(key) from None
-        return result["e_tag"] or ""
+
+        return self._ask(send, key)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete these objects; a missing one is no error."""
-        with self._explained():
-            obstore.delete(self._client, list(keys))
+        listed = list(keys)
+        self._ask(lambda: obstore.delete(self._client, listed))
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it exists."""
@@ -198,7 +221,8 @@ class Store:
                 "<CreateBucketConfiguration><LocationConstraint>"
                 f"{region}</LocationConstraint></CreateBucketConfiguration>"
             ).encode()
-        with self._explained():
+
+        def send() -> None:
             try:
                 # A PUT of the empty key is S3's CreateBucket, which obstore has no call for.
                 obstore.put(self._client, "", body, use_multipart=False)
@@ -209,6 +233,8 @@ class Store:
                 if "ETag Header missing" not in str(error):
                     raise
 
+        self._ask(send)
+
     # --- reading -----------------------------------------------------------------------------
 
     def get(self, key: str) -> memoryview:
@@ -217,8 +243,7 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        with self._explained(key):
-            return memoryview(obstore.get(self._client, key).bytes())
+        return self._ask(lambda: memoryview(obstore.get(self._client, key).bytes()), key)
 
     def get_version(self, key: str) -> tuple[memoryview, str]:
         """The object's bytes and ETag.
@@ -226,9 +251,12 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        with self._explained(key):
+
+        def read() -> tuple[memoryview, str]:
             result = obstore.get(self._client, key)
             return memoryview(result.bytes()), result.meta["e_tag"] or ""
+
+        return self._ask(read, key)
 
     def download(self, key: str, path: Path) -> str:
         """Write the object to the file `path`, whole or not at all; returns its sha256 (hex).
@@ -250,11 +278,19 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        digest = hashlib.sha256()
-        with self._explained(key):
-            for chunk in obstore.get(self._client, key).stream(min_chunk_size=4 * _MIB):
+        digest, done = hashlib.sha256(), 0
+
+        def read() -> None:
+            nonlocal done
+            # Where it broke off: an object is written once.
+            options: GetOptions = {"range": {"offset": done}} if done else {}
+            found = obstore.get(self._client, key, options=options)
+            for chunk in found.stream(min_chunk_size=4 * _MIB):
                 digest.update(chunk)
+                done += len(chunk)
                 take(chunk)
+
+        self._ask(read, key)
         return digest.hexdigest()
 
     def head(self, key: str) -> ObjectInfo:
@@ -263,8 +299,7 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        with self._explained(key):
-            return _info(obstore.head(self._client, key))
+        return self._ask(lambda: _info(obstore.head(self._client, key)), key)
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -282,8 +317,7 @@ class Store:
 
     def list_folders(self, prefix: str = "") -> Sequence[str]:
         """The folders right below the folder `prefix`, as prefixes without a slash at the end."""
-        with self._explained():
-            result = obstore.list_with_delimiter(self._client, prefix or None)
+        result = self._ask(lambda: obstore.list_with_delimiter(self._client, prefix or None))
         return sorted(result["common_prefixes"])
 
     # --- the clients -------------------------------------------------------------------------
@@ -293,7 +327,7 @@ class Store:
         """For large writes, where a connection's keys can sign them."""
         from podline.store.upload.uploader import Uploader
 
-        return Uploader(self.connection)
+        return Uploader(self.connection, patience=self.patience)
 
     @cached_property
     def _client(self) -> S3Store:
@@ -317,9 +351,18 @@ class Store:
             region=connection.region,
             unsigned_payload=True,  # hashing the body for the signature costs a third of the time
             client_options={"allow_http": True, "connect_timeout": _CONNECT, **options},
-            retry_config=_RETRY,
+            retry_config=_RETRY | {"retry_timeout": _SOON} if self.patience else _RETRY,
             credential_provider=provider,
         )
+
+    def _ask(self, request: Callable[[], _T], key: str = "") -> _T:
+        """Send a request, as often as our patience has it; its errors are ours."""
+
+        def send() -> _T:
+            with self._explained(key):
+                return request()
+
+        return self.patience.keep(send) if self.patience else send()
 
     @contextmanager
     def _explained(self, key: str = "") -> Iterator[None]:
@@ -342,8 +385,11 @@ class Store:
             return ObjectMissing(key)
         if any(code in text for code in DENIALS):
             return AccessDenied.by(store, _reason(error))
-        if "Server returned non-2xx status code: 5" in text:
+        status = re.search(r"non-2xx status code: (\d+)", text)
+        if status and int(status[1]) in _PASSING:
             return StoreUnavailable.failing(store, _reason(error))
+        if tls := re.search("InvalidCertificate|InvalidContentType", text):
+            return StoreConnectionError.by_tls(store, tls[0])
         if "HTTP error" in text:
             return StoreUnavailable.silent(store, _cause(error))
         return StoreError(f"The store at {store} failed: {_reason(error)}")
@@ -352,15 +398,27 @@ class Store:
         return BucketMissing.of(self.connection.bucket, str(self.connection))
 
 
-def open_store(connection: StoreConnection | None = None) -> Store:
+def open_store(
+    connection: StoreConnection | None = None, patience: Patience | None = None
+) -> Store:
     """The store of `connection`, by default that of the setting ``store_conn_id``.
 
     Nothing is sent yet.
 
+    Args:
+        connection: where it is.
+        patience: how long it is waited for; by default that of the process, if it has one.
+
     Raises:
         StoreConnectionError: there is no such connection.
     """
-    return Store(connection or StoreConnection.read())
+    return Store(connection or StoreConnection.read(), patience or _patience)
+
+
+def wait_for_stores(patience: Patience) -> None:
+    """Have whatever opens a store in this process, a notebook's cells too, wait for it."""
+    global _patience
+    _patience = patience
 
 
 def _keys(connection: StoreConnection) -> Callable[[], S3Credential]:

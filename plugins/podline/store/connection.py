@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from podline import settings
+from podline import secrecy, settings
 from podline.store.errors import StoreConnectionError
 
 _DEFAULT_REGION = "us-east-1"
@@ -44,20 +44,38 @@ class StoreConnection:
     session_token: str | None = field(default=None, repr=False)
     region: str = _DEFAULT_REGION
 
+    def __post_init__(self) -> None:
+        secrecy.hide(self.secret_key, self.session_token)
+
     @classmethod
-    def read(cls, conn_id: str | None = None) -> Self:
+    def read(cls, conn_id: str | None = None) -> "StoreConnection":
         """Read the connection `conn_id`, by default the setting ``store_conn_id``.
 
         Inside Airflow this asks Airflow, with all its secrets backends; elsewhere the
-        environment variable ``AIRFLOW_CONN_…``, since importing Airflow takes a second or two.
+        environment variable ``AIRFLOW_CONN_…``, since importing Airflow takes a second or two. One
+        that was taken out of the environment is known.
 
         Raises:
             StoreConnectionError: there is no such connection, or it cannot be used.
         """
         conn_id = conn_id or settings.store_conn_id()
+        if conn_id in _taken:
+            return _taken[conn_id]
         if "airflow.sdk" in sys.modules:
             return cls._from_airflow(conn_id)
         return cls.from_env(conn_id)
+
+    @classmethod
+    def take(cls) -> "StoreConnection":
+        """Read the setting's connection, and take it out of the environment, which cells may show.
+
+        Raises:
+            StoreConnectionError: there is no such connection, or it cannot be used.
+        """
+        conn_id = settings.store_conn_id()
+        found = cls.from_env(conn_id)
+        secrecy.take_variable(variable(conn_id))
+        return _taken.setdefault(conn_id, found)
 
     @classmethod
     def from_env(cls, conn_id: str, env: Mapping[str, str] = os.environ) -> Self:
@@ -93,7 +111,9 @@ class StoreConnection:
         except AirflowNotFoundException:
             raise StoreConnectionError(
                 f"Airflow has no connection {conn_id!r}: add one of type Amazon Web Services, "
-                f"or set {variable(conn_id)}, or name another in [podline] store_conn_id."
+                f"or set {variable(conn_id)}, or name another in [podline] store_conn_id. "
+                "`podline store exec -- airflow dags test NAME` brings a store to a command, and "
+                "so does `make dag-test DAG=NAME`."
             ) from None
         fields = _Fields(found.conn_type, found.login, found.password, found.extra_dejson)
         return cls._from_fields(conn_id, fields)
@@ -144,6 +164,9 @@ class StoreConnection:
     def __str__(self) -> str:
         where = self.endpoint_url or f"Amazon S3 ({self.region})"
         return f"{where}, bucket {self.bucket!r}, connection {self.conn_id!r}"
+
+
+_taken: dict[str, StoreConnection] = {}  # by the connections' ids
 
 
 def variable(conn_id: str) -> str:

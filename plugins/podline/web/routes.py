@@ -1,9 +1,10 @@
 """The API below Airflow's: where the time of runs, tries and DAGs went.
 
-Every route asks Airflow's own authorisation for the DAG in its path. There is no documentation and
-no static folder to be read without it.
+Every route asks Airflow's own authorisation for the DAG in its path, and for what it tells of it.
+There is no documentation and no static folder to be read without it.
 """
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import Annotated, Literal
 
@@ -20,7 +21,7 @@ from podline.exceptions import PodlineError
 from podline.extensions import PAGES, extensions, guarded
 from podline.latency import answers
 from podline.web import models, queries, static_files, stored
-from podline.web.access import OF_DAG, may_read
+from podline.web.access import OF_DAG, OF_NOTEBOOK, may_read, seen_by
 from podline.web.csv_rows import history_rows, phase_rows
 from podline.web.responses import SAFE, to_csv, to_json, to_page
 
@@ -106,22 +107,25 @@ def run(
 
 
 @_of_dag.get("/runs/{run_id}/tasks/{task_id}")
-def task(found: OneTry, session: SessionDep, form: Format = "json", runs: Runs = 20) -> Response:
+def task(
+    found: OneTry, session: SessionDep, user: GetUserDep, form: Format = "json", runs: Runs = 20
+) -> Response:
     """Where the time of one try went: all that its record says.
 
     Args:
         found: the try.
         session: of Airflow's database.
+        user: Airflow's; whoever may not read logs is not told why the try failed.
         form: ``json``, or ``csv`` with a row a phase.
         runs: how many earlier runs it is compared with.
     """
     if form == "csv":
         return to_csv(phase_rows([found.record]))
     before = queries.read_before(session, found.run, runs)
-    return to_json(answers.of_try(found, before))
+    return to_json(answers.of_try(replace(found, record=seen_by(user, found.record)), before))
 
 
-@_of_dag.get("/runs/{run_id}/tasks/{task_id}/notebook")
+@_of_dag.get("/runs/{run_id}/tasks/{task_id}/notebook", dependencies=OF_NOTEBOOK)
 def notebook(found: OneTry) -> Response:
     """The executed notebook of a try as a page; without its page, the notebook itself.
 

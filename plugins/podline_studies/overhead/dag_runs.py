@@ -4,13 +4,13 @@ Under a scheduler the run is triggered. Under ``airflow dags test`` nothing woul
 the DAG is run in the same process.
 """
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podline import settings
+from podline.airflow_compat import forget_parsed_dag
 from podline.compiler.dag_id import BASELINE as BASELINE_SUFFIX
 from podline.compiler.parameters import BACKEND_PARAM
 from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
@@ -106,10 +106,7 @@ def _missing(dag_id: str) -> str:
 
 
 def _here(dag_id: str, conf: Mapping[str, object]) -> Ended:
-    # Airflow leaves the DAG that it parsed last in the environment; as long as it is there, our DAG
-    # files make no other, and the one to run would not be known.
-    for name in ("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID"):
-        os.environ.pop(name, None)
+    forget_parsed_dag()
     ended = _dag(dag_id).test(run_conf=dict(conf))
     return Ended(ended.run_id, str(ended.state.value))
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from podline.text import plain_cell
 from podline_studies.reports.plotting import Drawing, draw
 from podline_studies.reports.sections import Picture, Section
 
@@ -89,8 +90,12 @@ def escape_markdown(text: object) -> str:
 
 
 def csv(frame: pd.DataFrame) -> str:
-    """Return a table as CSV, numbers to nine digits."""
-    return frame.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    """Return a table as CSV, numbers to nine digits; no cell is a formula."""
+    texts = frame.select_dtypes(exclude="number").columns
+    plain = frame.assign(**{name: frame[name].map(plain_cell) for name in texts})
+    return plain.rename(columns=plain_cell).to_csv(
+        index=False, float_format="%.9g", lineterminator="\n"
+    )
 
 
 def environment(package: str, **options: Any) -> Environment:

@@ -14,6 +14,7 @@ from podline import settings
 from podline.exceptions import PodlineError
 from podline.models.manifest import Manifest
 from podline.models.registry import Model
+from podline.secrecy import redacted
 from podline.store import Store, StoreConnection, keys, open_store
 from podline_studies.dag_tasks import StudyTasks
 from podline_studies.study import Session, Study
@@ -111,7 +112,7 @@ def _measure(
         probe.check(spec, result.after)
         _verify(result, stores)
     except (PodlineError, subprocess.SubprocessError) as error:
-        return replace(blank, failure=str(error))
+        return replace(blank, failure=redacted(str(error)))
     finally:
         for store in stores.values():
             store.delete([found.key for found in store.list(task.prefix)])
@@ -179,7 +180,7 @@ def _run(study: str, place: str, task: BatchTask, link: LinkSpec | None = None) 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables | secrets
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise BatchFailed(f"the batch failed: {done.stderr.strip()[-1000:]}")
+        raise BatchFailed(f"the batch failed: {redacted(done.stderr).strip()[-1000:]}")
     return BatchResult.read(done.stdout)
 
 

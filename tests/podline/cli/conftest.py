@@ -51,6 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the embedded store is, in an environment that names no other."""
     monkeypatch.delenv("AIRFLOW_CONN_PODLINE_STORE", raising=False)
     monkeypatch.setenv("AIRFLOW__PODLINE__HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_LINGER", "0")
     return tmp_path / "home"
 
 

@@ -89,7 +89,7 @@ def test_a_version_is_fetched(podline: Podline, refused: Refused, tmp_path: Path
     assert podline("models", "get", "power", "champion", "--to", target).exit_code == 0
     assert (target / "model.tflite").read_bytes() == b"weightsweights"
     said = refused("models", "get", "power", "--to", target)
-    assert "is not empty: name another folder with --to" in said
+    assert "is not empty: name another folder with --output" in said
 
 
 @pytest.mark.usefixtures("versions")

@@ -1,12 +1,15 @@
 """`podline run` runs a notebook's stages here, and tells where the time went and what failed."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 
 from podline.phases import STAGE_PHASES
@@ -72,6 +75,67 @@ def test_parameters_and_metrics(podline: Podline, write: Write) -> None:
     assert "not applied by local processes: limits of score" in result.stdout
     assert "score │ [b] 5" in result.stdout
     assert re.search(r"^score +2\.5$", result.stdout, re.M)
+
+
+@pytest.mark.usefixtures("store")
+def test_parameters_from_a_file(podline: Podline, write: Write, tmp_path: Path) -> None:
+    path = write("filed", ("parameters", "rows = 3\nname = 'a'"), ("step:a", "print(name, rows)"))
+    values = tmp_path / "values.yaml"
+    values.write_text("rows: 7\nname: b\n")
+    assert "a │ b 7" in podline("run", path, "-f", values).stdout.replace("  ", " ")
+    values.write_text('{"rows": 7}')
+    assert "of filed, rows=8" in podline("run", path, "-f", values, "-p", "rows=8").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rows: many", "'rows'"),
+        ("row: 1", "fails has no parameter 'row'; it has: rows"),
+        ("- 1", "holds no object. fix: write a line NAME: VALUE for each"),
+        ("{", "is neither YAML nor JSON"),
+        (None, "cannot be read: No such file or directory. fix: check -f"),
+    ],
+)
+def test_a_wrong_parameters_file_runs_nothing(
+    podline: Podline, store: Store, write: Write, tmp_path: Path, text: str | None, message: str
+) -> None:
+    if text is not None:
+        (tmp_path / "v.yaml").write_text(text)
+    result = podline("run", write("fails", *FAILS), "-f", tmp_path / "v.yaml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert message in result.stderr
+    assert not list(store.list())
+
+
+def test_the_whole_run_as_one_executed_notebook(
+    podline: Podline, store: Store, write: Write, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole.ipynb"
+    assert podline("run", write("fails", *FAILS), "-q", "-o", whole).exit_code == 1
+    notebook: Any = nbformat.read(whole, as_version=4)  # type: ignore[no-untyped-call]
+    nbformat.validate(notebook)
+    assert [cell.source for cell in notebook.cells] == [source for _, source in FAILS]
+    assert notebook.cells[3].outputs[0].text == "parsing\n"
+    assert notebook.cells[3].outputs[-1].ename == "JSONDecodeError"
+    assert notebook.cells[2].metadata.tags == ["step:load"]
+    assert not notebook.cells[4].outputs
+
+
+@pytest.mark.usefixtures("store")
+def test_how_it_went_as_json(podline: Podline, write: Write, notebooks: Path) -> None:
+    result = podline("run", notebooks / "kale_notebook.ipynb", "--json")
+    told = json.loads(result.stdout)
+    assert (told["dag_id"], told["state"], told["failure"]) == ("kale_notebook", "success", None)
+    assert [stage["stage"] for stage in told["stages"]] == ["load", "square", "sum"]
+    assert set(told["stages"][0]["phases"]) == set(STAGE_PHASES)
+    assert "sum    │ done in" in result.stderr
+    failed = podline("run", write("fails", *FAILS), "--json")
+    assert failed.exit_code == 1
+    told = json.loads(failed.stdout)
+    assert told["state"] == "failed"
+    assert "JSONDecodeError" in told["failure"]
+    assert [stage["succeeded"] for stage in told["stages"]] == [True, False]
 
 
 @pytest.mark.usefixtures("store")
@@ -157,6 +221,19 @@ def test_without_a_connection_the_embedded_store_serves(
     assert not seaweedfs.is_running(home / "store")
     assert "AIRFLOW_CONN_PODLINE_STORE" not in os.environ
     assert "kale_notebook" in podline("runs").stdout
+
+
+def test_the_embedded_store_waits_for_the_next_command(
+    podline: Podline, home: Path, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_LINGER", "60")
+    process = []
+    for _ in range(2):
+        assert podline("run", notebooks / "kale_notebook.ipynb", "-q").exit_code == 0
+        process.append((home / "store" / "server.pid").read_text())
+        assert seaweedfs.is_running(home / "store")
+    assert process[0] == process[1]
+    assert podline("store", "stop").stdout == "the store is stopped\n"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,73 @@ def test_a_record_that_does_not_fit_is_left_out(name: str, value: Any) -> None:
     assert lengths(found).keys() == {"scheduled", "queued"}
 
 
+DEAD = {"state": "failed", "end": None, "partial": "its worker died"}
+OVERLONG = {"name": "cleanup", "start": 1.0, "seconds": 9e8, "source": "worker", "precision": 1}
+
+
+def phases(**changes: float) -> list[dict[str, Any]]:
+    """The record's phases, the last of them changed."""
+    *first, last = json.loads(record_store.to_json(record("a")))["phases"]
+    return [*first, last | changes]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"partial": text} for text in ("call 555-1234", "its worker died. Pay", "its worker\n")),
+        DEAD | {"phases": phases(seconds=9e8)},
+        DEAD | {"phases": phases(start=50.0)},
+        DEAD | {"phases": [phases()[0], OVERLONG]},
+        DEAD | {"start": 1.0},
+        DEAD | {"cells": [{"number": 1, "start": 0.0, "seconds": 9e8}]},
+        {"phases": [*phases(), OVERLONG]},
+        {"phases": [OVERLONG | {"name": "adopted", "start": -9e8}, *phases()]},
+        {"phases": [OVERLONG | {"name": "queued", "start": -1.0, "seconds": 1}, *phases()]},
+        {"phases": [*phases(), OVERLONG | {"seconds": 1}, OVERLONG | {"seconds": 1}]},
+        {"cells": [{"number": 1, "start": 0.5, "seconds": 9e8}]},
+        {"cells": [{"number": 1, "start": -9e8, "seconds": 1}]},
+        {"gone": 9e10},
+        {"gone": 1.0},
+        {"deferred": "yes"},
+        {"try_number": "1"},
+        {"map_index": True},
+        {"start": "1000.0"},
+        {"bytes_in": "5"},
+        {"upstream": "b"},
+        {"failure": ["x"]},
+        {"failure": "x" * 2001},
+        {"skew": {"seconds": "1"}},
+    ],
+)
+def test_a_forged_field_is_not_believed(change: dict[str, Any]) -> None:
+    given = json.loads(record_store.to_json(record("a"))) | change
+    state = change.get("state", "success")
+    found = read(row(state=state, end=1001.0), json.dumps(given))
+    assert found.partial.startswith("its record")
+    assert lengths(found).keys() == {"scheduled", "queued"}
+    assert not found.cells
+    assert found.duration == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 400])
+@pytest.mark.parametrize("name", ["start", "gone", "peak_memory", "run_start"])
+def test_a_number_that_is_none_is_not_believed(name: str, number: str) -> None:
+    text = record_store.to_json(record("a"))
+    forged = json.dumps({**json.loads(text), name: "HERE"}).replace('"HERE"', number)
+    assert read(row(), forged).partial.startswith("its record cannot be read")
+
+
+def test_what_was_really_seen_outside_of_a_try_is_believed() -> None:
+    """A pod that a try took over began before it, and is deleted after it."""
+    outside = [OVERLONG | {"name": "adopted", "start": -0.4, "seconds": 0.4}, *phases()]
+    given = json.loads(record_store.to_json(record("a"))) | {
+        "phases": [*outside, OVERLONG | {"seconds": 2.0}],
+        "cells": [{"number": 1, "start": -0.3, "seconds": 0.5}],
+        "gone": 1003.0,
+    }
+    assert not read(row(), json.dumps(given)).partial
+
+
 def test_tries_that_failed_may_have_a_record_elsewhere_the_last_first() -> None:
     rows = [
         row(id=ID, state="failed"),

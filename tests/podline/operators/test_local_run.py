@@ -1,5 +1,6 @@
 """A whole notebook by local processes: in order, with parameters, up to the stage that fails."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,84 @@ def test_a_failing_stage_ends_the_run(tmp_path: Path, store: Store) -> None:
     assert {name: result.succeeded for name, result in run.results.items()} == {
         "a": True,
         "b": False,
+    }
+
+
+MEET = """
+import pathlib, time
+mine, other = pathlib.Path({folder!r}, {mine!r}), pathlib.Path({folder!r}, {other!r})
+mine.touch()
+while not other.exists():
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="a single processor runs one stage at a time")
+def test_stages_side_by_side_run_at_once(tmp_path: Path, store: Store) -> None:
+    """Each waits for the other, which one after the other they could not."""
+    meet = [MEET.format(folder=str(tmp_path), mine=a, other=b) for a, b in ("ab", "ba")]
+    path = notebook(
+        tmp_path,
+        ("step:first", "x = 1"),
+        ("step:a prev:first", meet[0]),
+        ("step:b prev:first", meet[1]),
+        ("step:last prev:a prev:b", "print(x)"),
+    )
+    run = LocalRun(compile_notebook(path), store, {})
+    run.run(lambda stage, line: None)
+    assert list(run.results) == ["first", "a", "b", "last"]
+
+
+def test_a_stage_is_tried_again_as_its_tag_says(tmp_path: Path, store: Store) -> None:
+    source = f"""
+import pathlib
+counted = pathlib.Path({str(tmp_path / "tries")!r})
+tries = len(counted.read_text()) if counted.exists() else 0
+counted.write_text("x" * (tries + 1))
+assert tries == 2
+"""
+    path = notebook(tmp_path, ("step:a retry:2:0.1s:2", source))
+    run = LocalRun(compile_notebook(path), store, {})
+    ended: list[bool] = []
+    run.ended = lambda stage, seconds, succeeded: ended.append(succeeded)
+    lines: list[str] = []
+    run.run(lambda stage, line: lines.append(line))
+    assert ended == [False, False, True]
+    assert [line for line in lines if "tried again" in line] == [
+        "it is tried again in 0.1 s",
+        "it is tried again in 0.2 s",
+    ]
+    tries = {item.key.split("/")[5].partition("-")[0] for item in store.list("runs/example")}
+    assert {"1", "2", "3"} <= tries
+
+
+def test_the_last_try_tells_why(tmp_path: Path, store: Store) -> None:
+    path = notebook(tmp_path, ("step:a retry:1:0.01s", "1 / 0"))
+    run = LocalRun(compile_notebook(path), store, {})
+    with pytest.raises(StageError, match="ZeroDivisionError"):
+        run.run(lambda stage, line: None)
+
+
+def test_a_stage_is_stopped_when_its_time_is_over(tmp_path: Path, store: Store) -> None:
+    path = notebook(tmp_path, ("step:a timeout:1s", "import time\nwhile True: time.sleep(1)"))
+    run = LocalRun(compile_notebook(path), store, {})
+    with pytest.raises(StageError, match="'a' was stopped: its timeout of 1 s was over. fix: "):
+        run.run(lambda stage, line: None)
+
+
+def test_a_stage_that_fails_lets_those_beside_it_end(tmp_path: Path, store: Store) -> None:
+    path = notebook(
+        tmp_path,
+        ("step:a prev:", "1 / 0"),
+        ("step:b prev:", "import time\ntime.sleep(1)"),
+        ("step:c prev:b", "print(1)"),
+    )
+    run = LocalRun(compile_notebook(path), store, {})
+    with pytest.raises(StageError, match="ZeroDivisionError"):
+        run.run(lambda stage, line: None)
+    assert {name: result.succeeded for name, result in run.results.items()} == {
+        "a": False,
+        "b": True,
     }
 
 

@@ -33,7 +33,9 @@ def test_the_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
         "AIRFLOW_CONN_PODLINE_STORE",
         "AIRFLOW__PODLINE__FILES_LIMIT_MB",
         "AIRFLOW__PODLINE__STORE_CONN_ID",
+        "AIRFLOW__PODLINE__STORE_PATIENCE",
     }
+    assert found["AIRFLOW__PODLINE__STORE_PATIENCE"] == "900"
     plugins, mine = found["PYTHONPATH"].split(os.pathsep)
     assert (Path(plugins) / "podline" / "contract.py").exists()
     assert mine == "/mine"

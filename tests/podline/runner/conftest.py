@@ -49,6 +49,7 @@ class Left:
     namespace: Namespace
     files: dict[str, Path]
     kinds: dict[str, str]
+    memory: Memory
 
 
 @dataclass
@@ -74,10 +75,8 @@ class Chain:
         scratch.mkdir()
         namespace["HERE"] = str(work)
         needs = needs_of(plan, self.heap)
-        for statement in needs.preamble:
-            exec(statement.source, namespace)
         objects = Memory(plan, self.heap, namespace, str(work))
-        objects.note_preamble(needs.preamble)
+        objects.preamble.run(needs.preamble, lambda c: exec(c.source, namespace))
         objects.load(needs, self.files)
         exec(source, namespace)
         objects.check_guards(self.order)
@@ -92,7 +91,7 @@ class Chain:
         self.heap = replace(
             self.heap, names=self.heap.names | bindings, objects=self.heap.objects | added
         )
-        return Left(self.heap, namespace, self.files, kinds)
+        return Left(self.heap, namespace, self.files, kinds, objects)
 
 
 @pytest.fixture
@@ -112,6 +111,7 @@ class Ran:
     digest: str = ""
     result: StageResult | None = None
     error: str = ""
+    final: bool = False
 
     @property
     def ok(self) -> StageResult:
@@ -169,7 +169,7 @@ class Stages:
             ran.digest = backend.run(task, self.store.connection, log)
             ran.result = read_result(self.store, task, ran.digest)
         except PodlineError as error:
-            ran.error = str(error)
+            ran.error, ran.final = str(error), error.final
         finally:
             backend.close()
         return ran

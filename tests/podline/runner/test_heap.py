@@ -297,6 +297,20 @@ def test_what_cannot_be_stored_is_named(chain: Chain, source: str, reason: str) 
     gc.collect()  # what is open is closed here, and not in another test
 
 
+@pytest.mark.parametrize(
+    ("value", "file"), [("[(1,)]", "0-x.pickle"), ("np.zeros(9)", "0-x.npy"), ("[1]", "0-x.json")]
+)
+def test_a_full_disk_is_no_fault_of_the_variable(chain: Chain, value: str, file: str) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        chain.stage(
+            f"import os, numpy as np\nx = {value}\n"
+            f"os.symlink('/dev/full', HERE.replace('work', 'scratch') + '/{file}')",
+            hands_on="x",
+        )
+    assert str(caught.value).startswith("the variable 'x' cannot be written: the disk of /")
+    assert " is full: " in str(caught.value)
+
+
 def test_what_cannot_be_loaded_is_named(chain: Chain) -> None:
     source = (
         "class Bad:\n    def __reduce__(self): return (fail, ())\n"

@@ -1,7 +1,6 @@
 """Pickles: what goes by reference, what by value, and what keeps its identity."""
 
 import io
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -126,16 +125,6 @@ def test_lambdas_partials_and_methods() -> None:
     assert (increase(1), power(3), get(), item([1, 2])) == (2, 8, 5, 2)
 
 
-def test_a_cache_starts_empty() -> None:
-    source = (
-        "import functools\n@functools.lru_cache(maxsize=7)\ndef f(n):\n"
-        "    return n if n < 2 else f(n - 1) + f(n - 2)\nf(5)"
-    )
-    f, _ = moved(source, "f")
-    assert f(5) == 5
-    assert f.cache_parameters() == {"maxsize": 7, "typed": False}
-
-
 # --- classes ------------------------------------------------------------------------------------
 
 
@@ -207,12 +196,24 @@ def test_a_class_whose_making_has_effects_is_refused(source: str) -> None:
         dump(notebook.context(), A=notebook.names["A"])
 
 
-def test_what_pickle_names_is_looked_up_in_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = "import typing\nUid = typing.NewType('Uid', int)\nvalue = [Uid]"
-    first, there = Notebook(source), Notebook(source)
-    monkeypatch.setattr(sys.modules["__main__"], "Uid", first.names["Uid"], raising=False)
-    loaded = load(dump(first.context(), value=first.names["value"]), there)
-    assert loaded["value"][0] is there.names["Uid"]
+def test_what_says_that_it_is_a_global_goes_by_value() -> None:
+    source = (
+        "import typing\nUid = typing.NewType('Uid', int)\nGid = typing.NewType('Gid', Uid)\n"
+        "P = typing.ParamSpec('P', bound=int)\nTs = typing.TypeVarTuple('Ts')\n"
+        "T = typing.TypeVar('T', covariant=True)\n"
+        "class Missing:\n    n = 0\n    def __reduce__(self): return 'MISSING'\n"
+        "MISSING = Missing(); MISSING.n = 1\nvalue = [Uid, Gid, P, Ts, T, MISSING, MISSING]"
+    )
+    (uid, gid, p, ts, t, missing, again), _ = moved(source, "value")
+    assert (uid(3), gid.__supertype__, uid.__module__) == (3, uid, "__main__")
+    assert (p.__name__, p.__bound__, ts.__name__, t.__covariant__) == ("P", int, "Ts", True)
+    assert (missing.n, missing is again) == (1, True)
+
+
+def test_functions_of_libraries_are_no_shared_parts() -> None:
+    notebook = Notebook("import json\nvalue = [json.dumps, lambda: 1]")
+    parts = walk(notebook.names["value"], notebook.context()).parts.values()
+    assert len([part for part in parts if callable(part)]) == 1
 
 
 # --- objects that others refer to ---------------------------------------------------------------

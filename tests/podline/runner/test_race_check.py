@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from podline.exceptions import ArtifactError
 from podline.runner import race_check
 from podline.runner.race_check import Notes, Reading
 
-from .conftest import Ran, Stages, make_plan
+from .conftest import Chain, Ran, Stages, carry, make_plan
 
 STATES = {"cwd": ".", "random": 1, "environ": {}, "pandas": {}}
 
@@ -37,6 +38,32 @@ def test_a_draw_that_should_go_on_from_another() -> None:
         "(up to cell 1), which would go by that from top to bottom, runs side by side with it. "
         "fix: tag 'right' prev:left, or seed it in 'right' as well"
     )
+
+
+def test_an_object_that_no_cell_names() -> None:
+    left, right = notes("left"), notes("right")
+    changes, sees = replace(left, altered=("2.1:log",)), replace(right, objects=("2.1:log",))
+    with pytest.raises(ArtifactError, match="changes 'log', and the stage"):
+        race_check.check(changes, sees, seeded=False)
+    race_check.check(
+        replace(left, objects=("2.1:log",)), replace(right, altered=("2.1:log",)), False
+    )
+    race_check.check(changes, replace(right, objects=("3.1:log", "load:log")), False)
+
+
+def test_a_stage_sees_what_its_functions_name(chain: Chain) -> None:
+    define = "def keep(f):\n    R.append(f)\n    return f\nR = []"
+    chain.carried = (
+        carry(define, "keep R"),
+        replace(carry("@keep\ndef g(): return 1", "R g", "keep"), line=5),
+        replace(carry("LOG = []", "LOG"), line=7),
+        replace(carry("class T:\n    def add(self): LOG.append(1)", "T", "LOG"), line=8),
+    )
+    chain.stage("t = T(); h = [g]", reads="T g", hands_on="t h")
+    beside: Any = {"beside": ("other",)}
+    change = chain.stage("t.add(); h[0]()", reads="t h", **beside)
+    assert change.memory.altered == {"0.7:LOG"}
+    assert change.memory.seen() == {"s1:t", "s1:h", "0.8:T", "0.7:LOG", "0.5:g"}
 
 
 def test_draws_that_do_not_matter() -> None:

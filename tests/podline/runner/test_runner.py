@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -499,7 +500,8 @@ def test_the_notebook_is_saved_after_a_slow_cell(store: Store) -> None:
 
 
 @pytest.mark.slow
-def test_a_store_that_goes_away_in_the_middle(server_folder: Path) -> None:
+def test_a_store_that_stays_away(server_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
     with seaweedfs.running(server_folder) as connection:
         stages = Stages(Store(connection))
         stages.store.ensure_bucket()
@@ -523,8 +525,156 @@ def test_a_store_that_goes_away_in_the_middle(server_folder: Path) -> None:
     assert time.monotonic() - start < 25
 
 
+@dataclass
+class Away:
+    """A store that goes away when a stage says that it is ready, and maybe comes back."""
+
+    folder: Path
+    stages: Stages
+    then: Callable[[], object]
+
+    def hear(self, line: str) -> None:
+        if line == "ready":
+            seaweedfs.stop(self.folder)
+        elif "It is waited for" in line:
+            self.then()
+
+
+@pytest.fixture
+def stages_of_its_own(server_folder: Path) -> Stages:
+    stages = Stages(Store(seaweedfs.start(server_folder)))
+    stages.store.ensure_bucket()
+    return stages
+
+
+LONG = "import numpy as np, time\nprint('ready', flush=True)\ntime.sleep(1)\nx = np.arange(10**6)"
+
+
+def test_what_a_stage_computed_waits_for_its_store(
+    server_folder: Path, stages_of_its_own: Stages
+) -> None:
+    stages = stages_of_its_own
+    away = Away(server_folder, stages, lambda: seaweedfs.start(server_folder))
+    task = stages.task(make_plan(LONG, hands_on="x"))
+    ran = stages.run_task(task, on_line=away.hear)
+    assert ran.ok.heap.names["x"].object == "stage:x"
+    assert ran.lines[-1].startswith("the store answers again, after ")
+    after = stages.run("print(len(x))", reads="x", after=[ran])
+    assert after.ok
+    assert after.lines == ["1000000"]
+
+
+def test_a_stage_that_waits_for_its_inputs(server_folder: Path, stages_of_its_own: Stages) -> None:
+    stages = stages_of_its_own
+    before = stages.run("x = [1]", hands_on="x")
+    seaweedfs.stop(server_folder)
+    away = Away(server_folder, stages, lambda: seaweedfs.start(server_folder))
+    task = stages.task(make_plan("print(x)", reads="x"), [before])
+    assert stages.run_task(task, on_line=away.hear).ok
+
+
+def test_a_stage_that_waits_for_its_store_ends_at_once(
+    server_folder: Path, stages_of_its_own: Stages
+) -> None:
+    stages, backend, sent = stages_of_its_own, ProcessBackend(), list[float]()
+
+    def end() -> None:
+        assert backend.process is not None
+        sent.append(time.monotonic())
+        backend.process.terminate()
+
+    away = Away(server_folder, stages, end)
+    task = stages.task(make_plan(LONG, hands_on="x"))
+    ran = stages.run_task(task, backend, away.hear)
+    assert time.monotonic() - sent[0] < 2
+    assert ran.error == (
+        "the stage 'stage' ended with exit code 143 and left no result; its last line: the stage "
+        "was told to stop (SIGTERM) while it waited for the store"
+    )
+
+
+def test_a_stage_goes_on_while_its_store_is_away(
+    server_folder: Path, stages_of_its_own: Stages
+) -> None:
+    """The notebook as far as it came, which is stored after a long cell, is no reason to wait."""
+    stages = stages_of_its_own
+    task = stages.task(make_plan(LONG, "print('again', flush=True); time.sleep(1)"))
+    code = (
+        "from podline.runner import runner, __main__ as stage\n"
+        "runner._SAVE_AFTER = 0.5\nstage.main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(stages.store.connection),
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(task.to_json())
+    process.stdin.close()
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if line == "ready\n":
+            seaweedfs.stop(server_folder)
+        elif line == "again\n":
+            seaweedfs.start(server_folder)
+    process.stdout.close()
+    process.wait()
+    assert any("the notebook as far as it came is not stored: " in line for line in lines)
+    assert stages.store.exists(f"{task.prefix}/{RESULT}")
+
+
 def test_a_store_that_does_not_let_us_in(store_server: StoreConnection) -> None:
     stages = Stages(Store(replace(store_server, secret_key="wrong")))
     ran = stages.run("x = 1")
     assert "does not allow this" in ran.error
+    assert ran.final
     assert "Traceback" not in "\n".join(ran.lines)
+
+
+LOOK = """
+import os, subprocess, sys
+from pathlib import Path
+import podline
+from podline.store import StoreConnection, open_store
+places = [str(dict(os.environ)), subprocess.check_output([sys.executable, "-c",
+    "import os; print(dict(os.environ))"], text=True)]
+if Path("/proc/self/environ").exists():
+    places += [Path("/proc/self/environ").read_text()]
+seen = [StoreConnection.read().secret_key in place for place in places]
+store = open_store()
+there = store.exists("nothing")
+"""
+TELL = "secret = StoreConnection.read().secret_key\nprint('it is', secret)\nsecret"
+
+
+def test_a_cell_does_not_find_the_stores_keys_but_reaches_the_store(stages: Stages) -> None:
+    ran = stages.run(f"{LOOK}\nassert not any(seen), seen\nassert not there")
+    assert ran.ok.succeeded
+
+
+def test_what_a_cell_tells_of_the_stores_keys_is_not_shown(stages: Stages, store: Store) -> None:
+    ran = stages.run(LOOK, TELL, "raise ValueError(secret)")
+    secret = str(store.connection.secret_key)
+    assert "it is ***" in ran.lines
+    assert "ValueError: ***" in ran.failure
+    assert ran.result is not None
+    assert secret not in ran.result.to_json()
+    notebook = bytes(store.get(ran.result.executed_notebook)).decode()
+    assert notebook.count("***") >= 4
+    for text in (notebook, *ran.lines):
+        assert secret not in text
+
+
+def test_a_stage_listens_nowhere(stages: Stages) -> None:
+    cell = """
+import psutil
+stage = psutil.Process()
+found = [c for p in (stage, *stage.children(recursive=True)) for c in p.net_connections("all")]
+listening = [c.laddr for c in found if c.status == psutil.CONN_LISTEN]
+assert not listening, listening
+"""
+    assert stages.run(cell).ok.succeeded

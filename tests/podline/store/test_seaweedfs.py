@@ -91,6 +91,8 @@ def test_it_is_private(server_folder: Path) -> None:
     with seaweedfs.running(server_folder) as connection:
         assert stat.S_IMODE((server_folder / "server.json").stat().st_mode) == 0o600
         assert stat.S_IMODE(server_folder.stat().st_mode) == 0o700
+        for path in (server_folder / "data").glob("*.dat"):
+            assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
         command = Path(f"/proc/{pid(server_folder)}/cmdline")
         if command.exists():
             assert str(connection.secret_key) not in command.read_text()

@@ -12,7 +12,7 @@ import pytest
 
 from podline.phases import OUTSIDE
 from tests.support.latency import phase
-from tests.support.records import MANY, RIGHTS, Server
+from tests.support.records import MANY, PARTS, RIGHTS, SECRET, Server
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 
@@ -199,6 +199,56 @@ def test_who_may_not_read_the_dag_is_refused(server: Server, path: str, user: st
 @pytest.mark.parametrize("path", PATHS[:4])
 def test_who_may_read_it_is_answered(server: Server, path: str) -> None:
     assert server.ask(path.format(dag="small", run=server.runs["small"]), "anna").status == 200
+
+
+@pytest.mark.parametrize(("user", "told"), [("dora", False), ("emil", True), ("fred", False)])
+def test_why_a_try_failed_is_for_who_may_read_logs(server: Server, user: str, told: bool) -> None:
+    answer = server.ask(f"{server.run_path('plain')}/tasks/flaky?try_number=1", user)
+    assert answer.status == 200
+    assert ("onerror" in answer.text) is told
+    assert answer.json["phases"]
+
+
+def test_events_and_the_notebooks_key_are_for_who_may_read_them(server: Server) -> None:
+    event = {"reason": "Failed", "message": "exec: not found", "at": 1}
+    before = server.ask(record_path(server, "first")).json["value"]
+    server.ask(
+        record_path(server, "first"), method="PUT", body={"value": before | {"events": [event]}}
+    )
+    try:
+        shown = {
+            user: server.ask(f"{server.run_path('small')}/tasks/first", user).json
+            for user in ("dora", "emil", "gina")
+        }
+    finally:
+        server.ask(record_path(server, "first"), method="PUT", body={"value": before})
+    assert {user: len(found["events"]) for user, found in shown.items()} == {
+        "dora": 0,
+        "emil": 1,
+        "gina": 1,
+    }
+    assert {user for user, found in shown.items() if found["executed_notebook"]} == {"gina"}
+
+
+@pytest.mark.parametrize("user", PARTS)
+def test_the_executed_notebook_is_for_who_may_read_logs_and_code(server: Server, user: str) -> None:
+    path = f"{server.run_path('small')}/tasks/second/notebook"
+    assert server.ask(path, user).status == (200 if user == "gina" else 403)
+
+
+def test_who_may_not_read_task_instances_reads_no_times(server: Server) -> None:
+    for path in PATHS:
+        answer = server.ask(path.format(dag="small", run=server.runs["small"]), "hugo")
+        assert answer.status == 403
+
+
+def test_a_masked_secret_is_not_told(server: Server) -> None:
+    found = server.ask(f"{server.run_path('plain')}/tasks/flaky?try_number=1").json
+    assert found["failure"].endswith("onerror=alert(1)> ***")
+    with closing(sqlite3.connect(server.database)) as database:
+        kept = database.execute("SELECT value FROM task_state_store").fetchall()
+    assert "onerror" in str(kept)
+    assert SECRET not in str(kept)
 
 
 @pytest.mark.parametrize("user", RIGHTS)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from podline_studies.reports.page import Report, escape_markdown, make
+from podline_studies.reports.page import Report, csv, escape_markdown, make
 from podline_studies.reports.sections import Grid, Paragraph, Picture, Points, Section
 
 EVIL = '<script>alert("1")</script> | a_b *c* [d](http://e)'
@@ -99,3 +99,8 @@ def test_markdown_says_the_same_and_links_its_figures() -> None:
 )
 def test_markdown_is_escaped(text: object, escaped: str) -> None:
     assert escape_markdown(text) == escaped
+
+
+def test_a_cell_of_a_table_is_no_formula() -> None:
+    frame = pd.DataFrame({"=name": ['=HYPERLINK("http://x")', "plain"], "value": [-1.5, 2.0]})
+    assert csv(frame) == ('\'=name,value\n"\'=HYPERLINK(""http://x"")",-1.5\nplain,2\n')

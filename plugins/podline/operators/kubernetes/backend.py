@@ -8,18 +8,19 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
 from podline.exceptions import StageError
 from podline.latency.observations import PodFacts, PodTimes
 from podline.operators.backend import Deferral, Log, StageBackend, TryContext
-from podline.operators.kubernetes import pod_events, pod_status, pods
+from podline.operators.kubernetes import pod_events, pod_gc, pod_status, pods
 from podline.operators.kubernetes.follower import Follower
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
+from podline.operators.kubernetes.startup import Patience
 from podline.operators.log_lines import Stored, Transcript
 from podline.store.keys import TryKey
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Pod
 
     from podline.operators.kubernetes.triggers import PodEnd
-    from podline.store import StoreConnection
+    from podline.store import Store, StoreConnection
 
+_T = TypeVar("_T")
 _QUOTA_AGAIN = 2.0  # seconds
 _REASON_SECONDS = 3.0  # in which the cluster says why it ended a pod
 _TRIGGER_FIRST = 60.0  # seconds after a timeout in which the trigger should say so, not Airflow
@@ -153,6 +155,12 @@ class PodBackend(StageBackend):
             self._delete(self.pod)
             self.seen.moments.deleted = time.time()
 
+    def tidy(self, store: "Store") -> None:
+        states = pod_gc.states_for_task(self._wanted.context["ti"])
+        with suppress(*failures()):  # the next task looks for them, too
+            for name in pod_gc.collect_ended(self.client, self.namespace, states, store):
+                self.say(f"removed the pod {name}, which a lost worker had left")
+
     def _delete(self, pod: Pod) -> None:
         try:
             pods.delete_pod(self.client, pod)
@@ -225,7 +233,7 @@ class PodBackend(StageBackend):
         transcript = Transcript(event["stage"], TryKey.at(event["prefix"]).nonce, log)
         stored = Stored(*event["stored"]) if "stored" in event else None
         try:
-            for line in pods.whole_log(self.client, pod) if event["started"] else ():
+            for line in self._ask(lambda: self._log_of(pod)) if event["started"] else ():
                 stored = transcript.hear(line) or stored
         except failures() as error:
             if status_of(error) != 404:
@@ -234,7 +242,9 @@ class PodBackend(StageBackend):
             seen.moments.stored = stored.at
             return stored.digest
         if "ended" in event:
-            raise StageError(pod_status.death(event["ended"], event["stage"], transcript.last))
+            over = event["ended"]
+            why = pod_status.death(over, event["stage"], transcript.last)
+            raise StageError(why, pod_status.is_final(over))
         raise StageError(event["error"])
 
     def abandon(self, where: TryKey) -> None:
@@ -262,7 +272,7 @@ class PodBackend(StageBackend):
             StageError: the cluster does not say which pods there are.
         """
         try:
-            earlier = self._pods_of(task.prefix, number)
+            earlier = self._ask(lambda: self._pods_of(task.prefix, number))
         except failures() as error:
             raise StageError(
                 "whether the try before has left a pod cannot be told: "
@@ -300,6 +310,30 @@ class PodBackend(StageBackend):
                 found.append((number, pod))
         return [pod for _, pod in sorted(found, key=itemgetter(0), reverse=True)]
 
+    # --- a cluster that does not answer
+
+    def _ask(self, request: Callable[[], _T]) -> _T:
+        """Send a request, and again while nobody answers, as long as a pod may take to start.
+
+        Raises:
+            ApiException: it was refused.
+            OSError: nobody has answered, or the stage was told to stop.
+        """
+        patience, until = Patience(), time.monotonic() + settings.startup_timeout()
+        while True:
+            try:
+                return request()
+            except failures() as error:
+                now = time.monotonic()
+                if not pods.passes(error) or now > until or self.stopped:
+                    raise
+                if patience.broke(now):
+                    self.say(f"the cluster does not answer: {explain(error)}; it is tried again")
+            time.sleep(patience.wait)
+
+    def _log_of(self, pod: Pod) -> list[str]:
+        return list(pods.whole_log(self.client, pod))
+
     # --- creation
 
     def _create(self, pod: "V1Pod") -> Pod:
@@ -308,11 +342,11 @@ class PodBackend(StageBackend):
         said = False
         while True:
             try:
-                return pods.create_pod(self.client, body)
+                return self._ask(lambda: pods.create_pod(self.client, body))
             except failures() as error:
                 status, why = status_of(error), explain(error)
                 if status == 409:  # the answer to our first request was lost
-                    return pods.read_pod(self.client, body)
+                    return self._ask(lambda: pods.read_pod(self.client, body))
                 room = status == 403 and "exceeded quota" in why
                 if not room or time.monotonic() > until:
                     raise StageError(_refused(status, why, self.namespace)) from None
@@ -328,7 +362,8 @@ class PodBackend(StageBackend):
         if settings.store_endpoint():
             connection = replace(connection, endpoint_url=settings.store_endpoint())
         try:
-            return have_secret(self.client, self.namespace, connection.to_env())
+            content = connection.to_env()
+            return self._ask(lambda: have_secret(self.client, self.namespace, content))
         except failures() as error:
             raise StageError(
                 f"the store's Secret cannot be made in the namespace {self.namespace!r}: "

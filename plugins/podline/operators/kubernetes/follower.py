@@ -114,7 +114,8 @@ class Follower:
             return stored
         if pod_status.has_ended(self.pod):
             last = self.transcript.last
-            raise StageError(pod_status.death(self.pod, self.transcript.stage, last))
+            why = pod_status.death(self.pod, self.transcript.stage, last)
+            raise StageError(why, pod_status.is_final(self.pod))
         raise self.progress.late()
 
     # -- the streams

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from podline.latency.observations import Event, Pull
 from podline.operators.kubernetes import pods
+from podline.secrecy import redacted
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
@@ -51,7 +52,7 @@ def brief(events: Sequence[Said]) -> tuple[Event, ...]:
     return tuple(
         Event(
             reason=str(event.get("reason") or ""),
-            message=str(event.get("message") or "")[:_LONGEST],
+            message=redacted(str(event.get("message") or ""))[:_LONGEST],
             at=time_of(event),
             count=count_of(event),
         )

@@ -1,13 +1,14 @@
 """The garbage collection of pods: it removes those that nobody follows any more."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.airflow_compat import Cluster, cluster_hook
-from podline.operators.kubernetes import pods
+from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
 from podline.store.keys import TryKey
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 # States of a task instance that follows its pod, or whose next try may take it over.
 _WAITS = {"none", "scheduled", "queued", "up_for_retry", "up_for_reschedule"}
 FOLLOWED = frozenset({"running", "deferred", "restarting"} | _WAITS)
+OVER = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 _log = logging.getLogger(__name__)
 _YOUNG = timedelta(minutes=1)  # in which a try that just ended deletes its pod itself
+_JUST_ENDED = 2.0  # seconds in which whoever follows a pod hears of its end
 
 # Gives a task instance's state; None: Airflow does not know it.
 States = Callable[[TryKey], str | None]
@@ -57,6 +60,40 @@ def collect(
             _record(store, pod)
         pods.delete_pod(client, pod)
     return [pod["metadata"]["name"] for pod in found]
+
+
+def collect_ended(
+    client: "CoreV1Api", namespace: str, state_of: States, store: "Store"
+) -> list[str]:
+    """Delete the pods of stages that have ended, as those of a worker that was lost at the end.
+
+    Few have ended and are still there, so that each task can look for them when it is over. A pod
+    that Airflow knows nothing of may be another Airflow's.
+
+    Args:
+        client: of the cluster.
+        namespace: where to look.
+        state_of: gives the state of a pod's task instance.
+        store: where the records of tries go that left none.
+
+    Returns:
+        The names of the pods that were deleted.
+
+    Raises:
+        ApiException: the cluster does not answer, or does not allow it.
+    """
+    before = time.time() - _JUST_ENDED
+    found = [
+        pod
+        for pod in pods.list_pods(client, namespace, ended=True)
+        if not pods.is_over(pod)
+        and (pod_status.times(pod).ended or before) < before
+        and state_of(TryKey.at(pod["metadata"]["annotations"][pods.PREFIX])) in OVER
+    ]
+    for pod in found:
+        _record(store, pod)
+        pods.delete_pod(client, pod)
+    return [pod_status.name_of(pod) for pod in found]
 
 
 def _record(store: "Store", pod: Pod) -> None:

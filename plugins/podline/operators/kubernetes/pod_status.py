@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from podline import __version__
+from podline.contract import FINAL_EXIT
 from podline.latency.observations import PodFacts, PodTimes
 
 Pod = Mapping[str, Any]
@@ -155,6 +156,12 @@ def finding(pod: Pod) -> Finding | None:
     return None
 
 
+def is_final(pod: Pod) -> bool:
+    """Whether the stage of a container that ended says that another try comes to the same."""
+    how = ended(pod)
+    return how is not None and how.exit_code == FINAL_EXIT
+
+
 def death(pod: Pod, stage: str, last: str) -> str:
     """Say how the container of a stage ended that left no result.
 
@@ -178,7 +185,7 @@ def death(pod: Pod, stage: str, last: str) -> str:
     said = how.message or last
     if _NO_PROGRAM.search(said):
         return _WITHOUT_PODLINE.format(image=image)
-    if how.signal or how.exit_code > 128:
+    if how.signal or (how.exit_code > 128 and not how.message):
         return f"the stage {stage!r} was killed by the signal {how.signal or how.exit_code - 128}"
     return f"the stage {stage!r} ended with exit code {how.exit_code} and left no result: {said}"
 

@@ -5,6 +5,7 @@ Pods are the API's JSON, which the client's own models would take a multiple of 
 
 import json
 from collections.abc import Iterator
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 
 from podline.latency.observations import LostTry, Moments, Observed
@@ -31,14 +32,21 @@ NONCE, PREFIX, WORK, TRY, TRIES, START, EXECUTE = (
 )
 
 
-def list_pods(client: "CoreV1Api", namespace: str) -> list[Pod]:
+def list_pods(client: "CoreV1Api", namespace: str, ended: bool = False) -> list[Pod]:
     """List the pods of stages.
+
+    Args:
+        client: of the cluster.
+        namespace: where to look.
+        ended: whether only those are wanted that are over.
 
     Raises:
         ApiException: they may not be listed.
     """
-    label = f"{STAGE_LABEL}=stage"
-    response = client.list_namespaced_pod(namespace, label_selector=label, **REQUEST)
+    which = {"label_selector": f"{STAGE_LABEL}=stage"}
+    if ended:
+        which["field_selector"] = "status.phase!=Pending,status.phase!=Running"
+    response = client.list_namespaced_pod(namespace, **which, **REQUEST)
     pods: list[Pod] = json.loads(response.data)["items"]
     # Others may use the label too.
     return [pod for pod in pods if PREFIX in pod["metadata"].get("annotations", {})]
@@ -68,7 +76,8 @@ def delete_pod(client: "CoreV1Api", pod: Pod) -> None:
     Raises:
         ApiException: it is not there, or may not be deleted.
     """
-    client.delete_namespaced_pod(*_place(pod), grace_period_seconds=GRACE_SECONDS, **REQUEST)
+    done = client.delete_namespaced_pod(*_place(pod), grace_period_seconds=GRACE_SECONDS, **REQUEST)
+    done.drain_conn()
 
 
 def keep_pod(client: "CoreV1Api", pod: Pod) -> None:
@@ -155,6 +164,22 @@ def status_of(error: BaseException) -> int | None:
     """The HTTP status of a request that failed; None: there was no answer."""
     status: int | None = getattr(error, "status", None)
     return status
+
+
+def passes(error: BaseException) -> bool:
+    """Whether a request that failed may succeed later: nobody answered, or who did is not ready."""
+    status = status_of(error)
+    if status is None:
+        return not any(isinstance(cause, SSLCertVerificationError) for cause in _causes(error))
+    return status == 429 or status >= 500
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it came from: urllib3 gives that as a reason."""
+    cause: object = error
+    while isinstance(cause, BaseException):
+        yield cause
+        cause = getattr(cause, "reason", None) or cause.__cause__ or (cause.args or (None,))[0]
 
 
 def explain(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """The trigger of a deferred stage: waits for the end of its pod without polling it."""
 
 import inspect
+import json
 import math
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.startup import Progress
 from podline.operators.log_lines import stored_in
+from podline.secrecy import redacted
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
@@ -104,7 +106,9 @@ class StageTrigger(BaseTrigger):
                 outcome = {"error": str(error)}
         self.over = True
         progress.moments.heard = time.time()
-        yield TriggerEvent(self._event(progress, outcome))  # type: ignore[no-untyped-call]
+        # Airflow keeps events as they are.
+        event = json.loads(redacted(json.dumps(self._event(progress, outcome))))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     def _event(self, progress: Progress, outcome: Outcome) -> PodEnd:
         return {

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 import secrets
+import ssl
 import threading
 import time
 import zlib
@@ -27,9 +28,11 @@ from podline.store.errors import (
     AlreadyExists,
     BucketMissing,
     ObjectMissing,
+    StoreConnectionError,
     StoreError,
     StoreUnavailable,
 )
+from podline.store.patience import Patience
 from podline.store.upload import Progress
 from podline.store.upload.http_connection import Answer, Interrupted, Times, Wire
 from podline.store.upload.part_planner import Network, Plan, is_lossy, plan
@@ -70,10 +73,13 @@ class Uploader:
         store: where to; with keys.
         exact: whether to note when bodies were acknowledged; see
             `podline.store.upload.http_connection.Wire`.
+        patience: how long the store is waited for; by default for some seconds.
     """
 
-    def __init__(self, store: StoreConnection, exact: bool = False) -> None:
-        self.store, self.exact = store, exact
+    def __init__(
+        self, store: StoreConnection, exact: bool = False, patience: Patience | None = None
+    ) -> None:
+        self.store, self.exact, self.patience = store, exact, patience
         self.network = Network()
         self._wires: LifoQueue[tuple[float, Wire]] = LifoQueue()
         self._lock = threading.Lock()
@@ -193,7 +199,7 @@ class _Sending:
         self.uploader, self.key, self.body = uploader, key, body
         self.progress = progress
         self.condition = {"If-None-Match": "*"} if new else {}
-        self.tries = _Tries(uploader.store)
+        self.tries = _Tries(uploader.store, uploader.patience)
 
     def whole(self) -> tuple[str, Times]:
         """Send it in one request; returns its ETag, and when what happened."""
@@ -241,7 +247,7 @@ class _Sending:
         )
         text = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         headers = {"Content-Type": "application/xml"} | self.condition
-        tries = _Tries(self.uploader.store)
+        tries = _Tries(self.uploader.store, self.uploader.patience)
         tries.reached()
         try:
             answer = self._ask("POST", tries, {"uploadId": upload}, headers, text=text)
@@ -280,12 +286,16 @@ class _Sending:
                 with self.uploader._wire() as wire:
                     answer = wire.request(method, self.key, query, headers, body, told, text)
             except Interrupted as error:
+                _check_tls(self.uploader.store, error)
                 tries.again(str(error), told.sent > 0)
             else:
                 if answer.status < 300:
                     tries.reached()
                     return answer
-                if answer.status < 500 and answer.status not in (408, 429):
+                if answer.status not in (408, 429) and (
+                    answer.status < 500 or answer.status == 501
+                ):
+                    tries.reached()
                     raise _refusal(self.uploader.store, self.key, answer)
                 why = f"{answer.status} {_tag(answer.body, 'Code')}".strip()
                 tries.again(why, told.sent > 0, StoreUnavailable.failing)
@@ -310,11 +320,19 @@ def _refusal(store: StoreConnection, key: str, answer: Answer) -> StoreError:
     )
 
 
-class _Tries:
-    """How long an upload goes on trying: longer once something was sent."""
+def _check_tls(store: StoreConnection, error: Interrupted) -> None:
+    """Refuse to go on where there can be no TLS with what answers."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError) or "WRONG_VERSION_NUMBER" in str(cause):
+        raise StoreConnectionError.by_tls(str(store), str(cause))
 
-    def __init__(self, store: StoreConnection) -> None:
-        self.store, self.patience = store, _PATIENCE
+
+class _Tries:
+    """How long an upload goes on trying: longer once something was sent, or with patience."""
+
+    def __init__(self, store: StoreConnection, shared: Patience | None = None) -> None:
+        self.store, self.shared = store, shared
+        self.patience = _PATIENCE
         self.told: list[str] = []
         self.failing: float | None = None  # since when
         self.failures = 0  # since then
@@ -324,6 +342,8 @@ class _Tries:
         """Something was done: the patience begins anew."""
         with self.lock:
             self.patience, self.failing, self.failures = _PATIENCE_LATER, None, 0
+        if self.shared:
+            self.shared.answered(id(self))
 
     def again(
         self,
@@ -346,13 +366,19 @@ class _Tries:
             now = time.monotonic()
             self.failing = self.failing or now
             self.patience = max(self.patience, _PATIENCE_LATER if moved else 0)
-            if (passed := now - self.failing) > self.patience:
-                raise error(str(self.store), f"{why}, for {passed:.0f} s")
+            passed, since = now - self.failing, self.failing
+            away = error(str(self.store), f"{why}, for {passed:.0f} s" if passed >= 1 else why)
+            if passed > self.patience and self.shared is None:
+                raise away
             first, longest = _BACKOFF
             wait = min(longest, first * 2**self.failures)
             self.failures += 1
         # Not by `random`, whose state is the caller's.
-        time.sleep(wait * secrets.SystemRandom().uniform(0.5, 1))
+        wait *= secrets.SystemRandom().uniform(0.5, 1)
+        if self.shared:
+            self.shared.again(id(self), away, since, wait)
+        else:
+            time.sleep(wait)
 
 
 class _Counted:

@@ -1,8 +1,12 @@
 """Stages as pods of a real cluster, with this session's store behind a relay that they reach."""
 
+import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -134,6 +138,73 @@ def pods(
     monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)
     return Pods(core, namespace, store, tmp_path)
+
+
+class Api:
+    """A server in the place of a cluster's, which is there only when it is started.
+
+    Attributes:
+        client: one of its API.
+        answers: what it answers to a method, with which status where that is not 200.
+        asked: the requests.
+    """
+
+    def __init__(self) -> None:
+        from kubernetes import client
+
+        self.answers: dict[str, Any] = {"DELETE": {}}
+        self.asked: list[str] = []
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        configuration = client.Configuration()
+        configuration.host = f"http://127.0.0.1:{self.port}"
+        configuration.retries = False
+        self.client = client.CoreV1Api(client.ApiClient(configuration))
+        self._server: ThreadingHTTPServer | None = None
+
+    def start(self) -> None:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                api.asked.append(f"{self.command} {self.path}")
+                answer = api.answers[self.command]
+                status, body = answer if isinstance(answer, tuple) else (200, answer)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            do_GET = do_POST = do_DELETE = answer
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+        self.client.api_client.rest_client.pool_manager.clear()
+        self.client.api_client.close()
+
+
+@pytest.fixture
+def away() -> Iterator[Api]:
+    """An API server that does not answer yet."""
+    api = Api()
+    yield api
+    api.stop()
+
+
+@pytest.fixture
+def api(away: Api) -> Api:
+    """An API server."""
+    away.start()
+    return away
 
 
 def template_file(folder: Path, spec: Any) -> str:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from podline import __version__
+from podline.exceptions import StageError
 from tests.support.namespaces import Relay
 
 from .conftest import Pods, template_file
@@ -235,14 +236,18 @@ def test_a_stage_that_is_told_to_stop(pods: Pods) -> None:
     assert time.monotonic() - ended[0] < 5
 
 
-def test_a_store_that_the_pod_does_not_reach(pods: Pods, relay: Relay) -> None:
+def test_a_store_that_the_pod_does_not_reach(
+    pods: Pods, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
     relay.cut()
     ran = pods.run("x = 1")
     assert f"The store at {relay.url}" in ran.error
     assert "does not answer" in ran.error
 
 
-def test_a_store_that_goes_away(pods: Pods, relay: Relay) -> None:
+def test_a_store_that_goes_away(pods: Pods, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
     ran = pods.follow(pods.prepare("print('up')"), lambda line: relay.cut())
     assert ran.result is None
     assert "does not answer" in ran.error
@@ -251,12 +256,10 @@ def test_a_store_that_goes_away(pods: Pods, relay: Relay) -> None:
 def test_wrong_keys(pods: Pods) -> None:
     ran = pods.prepare("x = 1")
     wrong = replace(pods.store.connection, secret_key="wrong")
-    try:
+    with pytest.raises(StageError, match="does not allow this") as caught:
         ran.backend.run(ran.task, wrong, ran.lines.append)
-    except Exception as error:
-        ran.error = str(error)
+    assert caught.value.final
     ran.backend.fail()
-    assert "does not allow this" in ran.error
 
 
 # --- lost workers -------------------------------------------------------------------------------

@@ -63,6 +63,25 @@ def test_an_api_server_that_restarts(pods: Pods) -> None:
     assert pods.left() == []
 
 
+def test_an_api_server_that_is_away_when_a_pod_is_to_be_made(pods: Pods) -> None:
+    """The pod is made as soon as that is back; the cluster's scheduler may take longer."""
+    ran = pods.prepare("print('here')")
+    control("kill", "kube-apiserver")
+    back: list[float] = []
+
+    def start() -> None:
+        control("start", "kube-apiserver")
+        back.append(time.time())
+
+    threading.Timer(8, start).start()
+    assert ran.backend.adopt(ran.task, 2, 1) is None
+    pods.follow(ran)
+    assert ran.lines == ["here"], ran.error
+    assert ran.said[0].startswith("the cluster does not answer: ")
+    assert ran.backend.seen.moments.created - back[0] < 10
+    assert pods.left() == []
+
+
 def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
     stopped: list[float] = []
     said: list[float] = []

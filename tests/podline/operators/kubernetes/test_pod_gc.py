@@ -10,9 +10,10 @@ import pytest
 from podline.latency.record import Record
 from podline.operators.kubernetes import pod_gc
 from podline.operators.kubernetes import pods as pods_module
+from podline.store import Store
 from podline.store.keys import TryKey
 
-from .conftest import Pods
+from .conftest import Api, Pods
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -21,7 +22,11 @@ WHERE = TryKey("power", "manual__2026-01-01T00:00:00+00:00", "train", -1, 1, "ab
 
 def pod(minutes: float = 60, **about: Any) -> dict[str, Any]:
     created = (NOW - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    given = {"creationTimestamp": created, "annotations": {pods_module.PREFIX: WHERE.prefix}}
+    given = {
+        "namespace": "podline",
+        "creationTimestamp": created,
+        "annotations": {pods_module.PREFIX: WHERE.prefix},
+    }
     return {"metadata": {"name": "p", **given, **about}}
 
 
@@ -56,6 +61,34 @@ def test_kept_pods_are_kept_for_so_long() -> None:
     for minutes, goes in ((60, False), (25 * 60, True)):
         kept = pod(minutes=minutes, labels=labels)
         assert pod_gc.is_orphan(kept, lambda where: "failed", NOW, DAY) == goes
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "goes"),
+    [
+        ("success", 5, True),
+        ("failed", 5, True),
+        ("success", 1, False),
+        ("running", 5, False),
+        ("deferred", 5, False),
+        ("up_for_retry", 5, False),
+        (None, 5, False),
+    ],
+)
+def test_a_pod_that_a_lost_worker_left_at_its_end(
+    api: Api, store: Store, state: str | None, seconds: float, goes: bool
+) -> None:
+    over = datetime.now(UTC) - timedelta(seconds=seconds)
+    terminated = {"exitCode": 0, "finishedAt": over.isoformat()}
+    status = [{"name": "base", "state": {"terminated": terminated}}]
+    left = pod() | {"spec": {}, "status": {"phase": "Succeeded", "containerStatuses": status}}
+    api.answers["GET"] = {"items": [left]}
+    found = pod_gc.collect_ended(api.client, "podline", lambda where: state, store)
+    assert found == (["p"] if goes else [])
+    assert [line.partition("?")[0] for line in api.asked if "DELETE" in line] == (
+        ["DELETE /api/v1/namespaces/podline/pods/p"] if goes else []
+    )
+    assert "fieldSelector=status.phase%21%3DPending" in api.asked[0]
 
 
 def test_states_by_way_of_a_task() -> None:

@@ -1,0 +1,59 @@
+"""Executed notebooks as files: a whole run's in one, and where they are written to."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from podline.compiler.notebook import Document
+from podline.contract import StageResult
+from podline.exceptions import PodlineError
+from podline.store import Store
+
+
+def executed_whole(document: Document, store: Store, results: Mapping[str, StageResult]) -> bytes:
+    """Return the notebook as it was read, its cells with what the stages show for them.
+
+    Args:
+        document: the notebook.
+        store: where the stages' executed notebooks are.
+        results: of the stages that ran.
+    """
+    shown: dict[int, dict[str, Any]] = {}
+    for result in results.values():
+        for cell in json.loads(bytes(store.get(result.executed_notebook)))["cells"]:
+            if cell["cell_type"] == "code":
+                shown[cell["metadata"]["podline"]["cell"]] = cell
+    cells = [
+        {
+            "cell_type": cell.kind,
+            "id": f"cell-{cell.number}",
+            "source": cell.source,
+            "metadata": {"tags": list(cell.tags)} if cell.tags else {},
+        }
+        | _outputs(cell.kind, shown.get(cell.number, {}))
+        for cell in document.cells
+    ]
+    whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": document.metadata, "cells": cells}
+    return json.dumps(whole, indent=1, ensure_ascii=False).encode(errors="replace")
+
+
+def _outputs(kind: str, executed: Mapping[str, Any]) -> dict[str, Any]:
+    if kind != "code":
+        return {}
+    return {
+        "execution_count": executed.get("execution_count"),
+        "outputs": executed.get("outputs", []),
+    }
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        PodlineError: that is not possible.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise PodlineError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,50 @@
+"""Secrets are kept out of the environment that cells see, and out of texts that are kept or shown.
+
+A text shows *** for each secret that this process knows: those of its connections, and in Airflow
+what Airflow's own masker hides in logs.
+"""
+
+import ctypes
+import json
+import os
+import sys
+from urllib.parse import quote
+
+_SHORTEST = 5  # characters, as Airflow's: of what is shorter all texts are full
+_MASKERS = ("airflow.sdk._shared.secrets_masker", "airflow._shared.secrets_masker")
+
+_hidden: set[str] = set()
+
+
+def hide(*secrets: str | None) -> None:
+    """Have `redacted` hide these from now on, also as they stand in JSON, URLs and reprs."""
+    for secret in secrets:
+        if secret and len(secret) >= _SHORTEST:
+            escaped = json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")
+            _hidden.update((secret, *escaped))
+
+
+def redacted(text: str) -> str:
+    """The text without secrets; to be called before it is cut, which may leave half of one."""
+    for secret in sorted(_hidden, key=len, reverse=True):  # one may be a part of another
+        text = text.replace(secret, "***")
+    for name in _MASKERS:  # where it was not imported there is nothing that it hides
+        if masker := sys.modules.get(name):
+            text = masker.redact(text)
+    return text
+
+
+def take_variable(name: str) -> str:
+    """Take a variable out of the environment; returns what it was, "" if there was none.
+
+    Neither programs that are started nor /proc/self/environ have it then: the system shows the
+    memory in which the environment came.
+    """
+    value = os.environ.get(name, "")
+    if value:
+        system = ctypes.CDLL(None)
+        system.getenv.restype = ctypes.c_void_p
+        if place := system.getenv(os.fsencode(name)):
+            ctypes.memset(place, 0, len(os.fsencode(value)))
+        del os.environ[name]
+    return value
