@@ -34,6 +34,7 @@ _LETTER = re.compile(r"\w")
 _SHELL_CELL = re.compile(r"\s*%%(bash|sh|script|!)")
 _WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a sentence
 _MADE = re.compile(r"(?=.*[./]).*\w")  # a path that was put together, rather than any text
+_RUNNING = {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput"}
 _SHELL_LISTING = re.compile(r"(?:^|[;&|(])\s*(?:ls|ll|find|tree|du)\b([^;&|)\n]*)", re.MULTILINE)
 _LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".venv"})
 
@@ -148,7 +149,10 @@ class _Search:
         self.here |= place == "."
         if place is not None and _MADE.search(place):
             self.patterns.add(place)
-        for listed in self.places.looked_at(node) if isinstance(node, ast.Call) else ():
+        if not isinstance(node, ast.Call):
+            return
+        self.found |= self.words(_command(node))
+        for listed in self.places.looked_at(node):
             if listed is None:
                 self.lists = True
             else:
@@ -167,6 +171,17 @@ class _Search:
             for place in [w for w in arguments.split() if not w.startswith("-")] or ["."]:
                 self.look_at(place)
         return {path for word in _WORD.findall(line) for path in _path_of(word, self.folder)}
+
+
+def _command(node: ast.Call) -> str:
+    """The shell's command of an `os.system` or `subprocess.run`; nothing: it is no such call."""
+    called = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+    match node.args if called in _RUNNING else []:
+        case [ast.Constant(str(text)), *_]:
+            return text
+        case [ast.List(words) | ast.Tuple(words), *_]:
+            return " ".join(str(word.value) for word in words if isinstance(word, ast.Constant))
+    return ""
 
 
 def _body_of(path: Path) -> list[ast.stmt]:
