@@ -40,7 +40,7 @@ _LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".venv"})
 
 
 def attached_files(document: Document, limit: int, values: Iterable[object] = ()) -> list[Path]:
-    """Return the files below the notebook's folder that its cells name.
+    """Return the files, and folders, below the notebook's folder that its cells name.
 
     Named are: an imported module or package, with what it names in turn; a text in the code, or a
     word of a shell line, that is the path of a file or folder, or a pattern of such; what a
@@ -63,6 +63,7 @@ def attached_files(document: Document, limit: int, values: Iterable[object] = ()
         search.follow(body)
         if _SHELL_CELL.match(cell.source):
             search.found |= search.words(cell.source)
+    search.follow_modules()
     for pattern in read_settings(document.metadata)[0].files:
         search.found |= set(_expand(pattern, search.folder))
     for value in values:
@@ -82,7 +83,7 @@ def attached_files(document: Document, limit: int, values: Iterable[object] = ()
 
 
 def _bytes(files: Iterable[Path]) -> int:
-    return sum(path.stat().st_size for path in files)
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 class _Search:
@@ -113,20 +114,19 @@ class _Search:
         return {path for pattern in self.patterns for path in _path_of(pattern, self.folder)}
 
     def follow(self, body: Iterable[ast.stmt]) -> None:
-        """Add what statements name, and what the modules among it name in turn."""
-        modules: list[Path] = []
+        """Add what statements name."""
         for node in walk_all(body):
             match node:
                 case ast.Import():
                     for alias in node.names:
-                        modules += _module(alias.name, self.folder)
+                        self.found |= set(_module(alias.name, self.folder))
                 case ast.ImportFrom(module=str(module), level=0):
-                    modules += _module(module, self.folder)
+                    self.found |= set(_module(module, self.folder))
                 case ast.Call(
                     ast.Name("import_module" | "__import__") | ast.Attribute(_, "import_module"),
                     [ast.Constant(str(module)), *_],
                 ):
-                    modules += _module(module, self.folder)
+                    self.found |= set(_module(module, self.folder))
                 case ast.Call() if (magic := magic_call(node)) is not None:
                     self.found |= self.words(f"{magic.name} {magic.line}")
                 case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
@@ -135,13 +135,14 @@ class _Search:
                     self.here |= place in (".", "./")
                 case ast.Call() | ast.BinOp() | ast.JoinedStr() | ast.Attribute():
                     self.see(node)
-        for path in modules:
-            self.found.add(path)
-            if path.suffix == ".py" and path not in self.read:
-                self.read.add(path)
-                inner = _body_of(path)
-                self.places.learn(walk_all(inner))
-                self.follow(inner)
+
+    def follow_modules(self) -> None:
+        """Follow the modules among what was found, and what these name in turn."""
+        while new := {path for path in self.found if path.suffix == ".py"} - self.read:
+            self.read |= new
+            for body in map(_body_of, sorted(new)):
+                self.places.learn(walk_all(body))
+                self.follow(body)
 
     def see(self, node: ast.expr) -> None:
         """Note the path that an expression makes, and what it lists."""
@@ -213,27 +214,34 @@ def _path_of(text: str, folder: Path) -> Iterator[Path]:
 def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
     """The files of a path or pattern; of a folder, all that are below it.
 
+    Of a path that is not there, its folder: the code may write a file into it.
+
     Args:
         name: the path or pattern.
         folder: the notebook's.
         listed: whether the code lists them: then notebooks count as well.
     """
     try:
-        path = (folder / posixpath.normpath(name)).relative_to(folder)
-        is_pattern = any(mark in str(path) for mark in "*?[")
-        for match in folder.glob(str(path)) if is_pattern else [folder / path]:
+        path = folder / posixpath.normpath(name)
+        inside = str(path.relative_to(folder))
+        is_pattern = any(mark in inside for mark in "*?[")
+        matches = list(folder.glob(inside)) if is_pattern else [path]
+        for match in matches:
             if match.is_dir():
-                if match != folder:
-                    yield from _below(match)
+                yield from _below(match) if match != folder else ()
             elif (listed or match.suffix != ".ipynb") and match.is_file():
                 yield match
+        if path.parent != folder and path.parent.is_dir() and not any(m.exists() for m in matches):
+            yield path.parent
     except (OSError, ValueError, NotImplementedError):
         return  # no path at all
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not _LEFTOVERS & set(path.relative_to(folder).parts):
+    """The files below a folder, and the folders that are empty, itself too."""
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        empty = path.is_dir() and not any(path.iterdir())
+        if (path.is_file() or empty) and not _LEFTOVERS & set(path.relative_to(folder).parts):
             yield path
 
 
