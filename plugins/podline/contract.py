@@ -125,7 +125,7 @@ class StagePlan(Json):
         later_modules: the modules that later stages import as well.
         metrics: the names that are the pipeline's metrics, as far as this stage binds them.
         parameters: values for the notebook's parameters, by name.
-        files: what is shipped from beside the notebook: sha256 by path.
+        files: what is shipped from beside the notebook: sha256 by path; none: a folder.
         files_limit: bytes that the files of the working directory may have in all.
         last: whether no stage stands below it in the notebook.
     """

@@ -34,12 +34,13 @@ _LETTER = re.compile(r"\w")
 _SHELL_CELL = re.compile(r"\s*%%(bash|sh|script|!)")
 _WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a sentence
 _MADE = re.compile(r"(?=.*[./]).*\w")  # a path that was put together, rather than any text
+_RUNNING = {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput"}
 _SHELL_LISTING = re.compile(r"(?:^|[;&|(])\s*(?:ls|ll|find|tree|du)\b([^;&|)\n]*)", re.MULTILINE)
 _LEFTOVERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".venv"})
 
 
 def attached_files(document: Document, limit: int, values: Iterable[object] = ()) -> list[Path]:
-    """Return the files below the notebook's folder that its cells name.
+    """Return the files, and folders, below the notebook's folder that its cells name.
 
     Named are: an imported module or package, with what it names in turn; a text in the code, or a
     word of a shell line, that is the path of a file or folder, or a pattern of such; what a
@@ -62,6 +63,7 @@ def attached_files(document: Document, limit: int, values: Iterable[object] = ()
         search.follow(body)
         if _SHELL_CELL.match(cell.source):
             search.found |= search.words(cell.source)
+    search.follow_modules()
     for pattern in read_settings(document.metadata)[0].files:
         search.found |= set(_expand(pattern, search.folder))
     for value in values:
@@ -81,7 +83,7 @@ def attached_files(document: Document, limit: int, values: Iterable[object] = ()
 
 
 def _bytes(files: Iterable[Path]) -> int:
-    return sum(path.stat().st_size for path in files)
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 class _Search:
@@ -112,20 +114,19 @@ class _Search:
         return {path for pattern in self.patterns for path in _path_of(pattern, self.folder)}
 
     def follow(self, body: Iterable[ast.stmt]) -> None:
-        """Add what statements name, and what the modules among it name in turn."""
-        modules: list[Path] = []
+        """Add what statements name."""
         for node in walk_all(body):
             match node:
                 case ast.Import():
                     for alias in node.names:
-                        modules += _module(alias.name, self.folder)
+                        self.found |= set(_module(alias.name, self.folder))
                 case ast.ImportFrom(module=str(module), level=0):
-                    modules += _module(module, self.folder)
+                    self.found |= set(_module(module, self.folder))
                 case ast.Call(
                     ast.Name("import_module" | "__import__") | ast.Attribute(_, "import_module"),
                     [ast.Constant(str(module)), *_],
                 ):
-                    modules += _module(module, self.folder)
+                    self.found |= set(_module(module, self.folder))
                 case ast.Call() if (magic := magic_call(node)) is not None:
                     self.found |= self.words(f"{magic.name} {magic.line}")
                 case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST_PATH:
@@ -134,13 +135,14 @@ class _Search:
                     self.here |= place in (".", "./")
                 case ast.Call() | ast.BinOp() | ast.JoinedStr() | ast.Attribute():
                     self.see(node)
-        for path in modules:
-            self.found.add(path)
-            if path.suffix == ".py" and path not in self.read:
-                self.read.add(path)
-                inner = _body_of(path)
-                self.places.learn(walk_all(inner))
-                self.follow(inner)
+
+    def follow_modules(self) -> None:
+        """Follow the modules among what was found, and what these name in turn."""
+        while new := {path for path in self.found if path.suffix == ".py"} - self.read:
+            self.read |= new
+            for body in map(_body_of, sorted(new)):
+                self.places.learn(walk_all(body))
+                self.follow(body)
 
     def see(self, node: ast.expr) -> None:
         """Note the path that an expression makes, and what it lists."""
@@ -148,7 +150,10 @@ class _Search:
         self.here |= place == "."
         if place is not None and _MADE.search(place):
             self.patterns.add(place)
-        for listed in self.places.looked_at(node) if isinstance(node, ast.Call) else ():
+        if not isinstance(node, ast.Call):
+            return
+        self.found |= self.words(_command(node))
+        for listed in self.places.looked_at(node):
             if listed is None:
                 self.lists = True
             else:
@@ -167,6 +172,17 @@ class _Search:
             for place in [w for w in arguments.split() if not w.startswith("-")] or ["."]:
                 self.look_at(place)
         return {path for word in _WORD.findall(line) for path in _path_of(word, self.folder)}
+
+
+def _command(node: ast.Call) -> str:
+    """The shell's command of an `os.system` or `subprocess.run`; nothing: it is no such call."""
+    called = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+    match node.args if called in _RUNNING else []:
+        case [ast.Constant(str(text)), *_]:
+            return text
+        case [ast.List(words) | ast.Tuple(words), *_]:
+            return " ".join(str(word.value) for word in words if isinstance(word, ast.Constant))
+    return ""
 
 
 def _body_of(path: Path) -> list[ast.stmt]:
@@ -198,27 +214,34 @@ def _path_of(text: str, folder: Path) -> Iterator[Path]:
 def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
     """The files of a path or pattern; of a folder, all that are below it.
 
+    Of a path that is not there, its folder: the code may write a file into it.
+
     Args:
         name: the path or pattern.
         folder: the notebook's.
         listed: whether the code lists them: then notebooks count as well.
     """
     try:
-        path = (folder / posixpath.normpath(name)).relative_to(folder)
-        is_pattern = any(mark in str(path) for mark in "*?[")
-        for match in folder.glob(str(path)) if is_pattern else [folder / path]:
+        path = folder / posixpath.normpath(name)
+        inside = str(path.relative_to(folder))
+        is_pattern = any(mark in inside for mark in "*?[")
+        matches = list(folder.glob(inside)) if is_pattern else [path]
+        for match in matches:
             if match.is_dir():
-                if match != folder:
-                    yield from _below(match)
+                yield from _below(match) if match != folder else ()
             elif (listed or match.suffix != ".ipynb") and match.is_file():
                 yield match
+        if path.parent != folder and path.parent.is_dir() and not any(m.exists() for m in matches):
+            yield path.parent
     except (OSError, ValueError, NotImplementedError):
         return  # no path at all
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not _LEFTOVERS & set(path.relative_to(folder).parts):
+    """The files below a folder, and the folders that are empty, itself too."""
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        empty = path.is_dir() and not any(path.iterdir())
+        if (path.is_file() or empty) and not _LEFTOVERS & set(path.relative_to(folder).parts):
             yield path
 
 

@@ -57,12 +57,13 @@ from podline.compiler.tags import (
 )
 from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
+from podline.text import lines_of
 
 # Parts of modules whose state the runner takes from stage to stage.
 _SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
 # What may be part of a path upwards; what changes the directory.
 _UPWARDS = re.compile(r"\.\.|\.parent|pardir|dirname")
-_MOVES = re.compile(r"chdir|^\s*%?cd\b", re.MULTILINE)
+_MOVES = re.compile(r"chdir|^\s*%?cd\b|'cd'", re.MULTILINE)
 
 
 def compile_notebook(path: Path) -> Pipeline:
@@ -98,7 +99,7 @@ class _Compiler:
         last_kind: of the last imports, functions or parameters cell; none: there was none yet.
         places: the paths that names stand for by now.
         upwards: a cell so far may lead to what is above the notebook's folder.
-        moves: the notebook changes its directory.
+        moved: a cell so far changes the directory.
     """
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
@@ -117,7 +118,7 @@ class _Compiler:
         self.last_kind = ""
         self.places = Places()
         self.upwards = False
-        self.moves = any(_MOVES.search(cell.source) for cell in document.code_cells)
+        self.moved = False
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found + name_problems(document.path)
@@ -175,25 +176,27 @@ class _Compiler:
             )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
-        """Refuse what is above the notebook's folder: a path that is there, or a list of it.
+        """Refuse what is above the notebook's folder: a path that is there, or to list or enter it.
 
-        A path that is not there, such as `"../out.csv"` before the first run, is none. Where the
-        notebook changes the directory, `".."` may be in its folder.
+        A path that is not there, such as `"../out.csv"` before the first run, is none. Once the
+        notebook has changed its directory, `".."` may be in its folder.
         """
         self.upwards = self.upwards or bool(_UPWARDS.search(cell.source))
         self.places.learn(statements.body)
-        if not self.upwards:
-            return
-        for statement in statements.body:
-            for node, place, listed in self.places.outside(statement):
-                if self._is_there(place) or (listed and not self.moves):
+        for statement in statements.body if self.upwards else ():
+            for node, place, verb in self.places.outside(statement):
+                lines = lines_of(statements.text)[: node.lineno]
+                above = "\n".join([*lines[:-1], lines[-1][: node.col_offset]])
+                moved = self.moved or _MOVES.search(above)
+                if self._is_there(place) if verb == "names" else not moved:
                     self.notes.add(
-                        f"{'lists' if listed else 'names'} {place!r}, which is outside the "
-                        "notebook's folder: a stage gets only what is in it",
+                        f"{verb} {place!r}, which is outside the notebook's folder: a stage gets "
+                        "only what is in it",
                         "move the file beside the notebook, or read it from the store",
                         cell,
                         node.lineno,
                     )
+        self.moved = self.moved or bool(_MOVES.search(cell.source))
 
     def _is_there(self, place: str) -> bool:
         """Whether a path or pattern above the folder, with a name in it, is one of files."""

@@ -1,7 +1,7 @@
 """The id of a notebook's DAG: its file's name where Airflow takes that, else one made from it.
 
-Airflow takes letters, digits and `_-.`, at most 250 of them, and one id only once. A DAG file with
-an id that it does not take has no DAG at all, so no notebook may ask for one::
+Airflow takes letters, digits and `_-.` of ASCII, at most 250 of them, and one id only once. A DAG
+file with an id that it does not take has no DAG at all, so no notebook may ask for one::
 
     power.ipynb             power
     my notes (1).ipynb      my_notes_1_8e02102d
@@ -22,7 +22,8 @@ BASELINE = "_baseline"  # … of a notebook: all of it in one kernel
 _DERIVED = (BASELINE, "_stock")  # the second is the overhead study's
 _OWN = frozenset({"pod_sweep", "overhead_sweep", "upload_benchmark"})  # of the DAG files beside
 _LONGEST = 250 - len(BASELINE)
-_LEGAL = re.compile(r"[\w.-]*\w[\w.-]*")
+# Some other letters load, and their runs fail: Airflow has the id in addresses.
+_LEGAL = re.compile(r"[\w.-]*\w[\w.-]*", re.ASCII)
 
 
 def dag_id(path: Path) -> str:
@@ -58,7 +59,8 @@ def _made(path: Path) -> str:
 
 
 def _words(path: Path) -> str:
-    """The name without what Airflow refuses; a letter with an accent of its own becomes one."""
-    name = unicodedata.normalize("NFC", path.stem)
-    words = re.sub(r"[^\w-]+", "_", name).strip("_-")[:200] or "notebook"
+    """The name without what Airflow refuses, and letters without their accents."""
+    name = unicodedata.normalize("NFKD", path.stem)
+    plain = "".join(mark for mark in name if not unicodedata.combining(mark))
+    words = re.sub(r"[^a-zA-Z0-9-]+", "_", plain).strip("_-")[:200] or "notebook"
     return f"{words}_2" if words in _OWN or words.endswith(_DERIVED) else words

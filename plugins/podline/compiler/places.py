@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from podline.compiler.ast_queries import attribute_path
+from podline.compiler.cell_parser import magic_call
 
 _LISTING = frozenset({"listdir", "scandir", "fwalk", "copytree"})
 _PATHS = frozenset({"Path", "PurePath", "PosixPath", "join"})
@@ -151,25 +152,34 @@ class Places:
                 return [self._known([inner, *deep, pattern], _joined, 0) if known else None]
         return []
 
-    def outside(self, node: ast.AST) -> Iterator[tuple[ast.expr, str, bool]]:
-        """Yield what leads out of the notebook's folder, its path, and whether it is listed.
+    def outside(self, node: ast.AST) -> Iterator[tuple[ast.expr, str, str]]:
+        """Yield what leads out of the notebook's folder: its path, and what is done with it.
 
         What is added to `sys.path` is left out: a module may be installed as well.
         """
         if isinstance(node, ast.Call):
             if attribute_path(node.func)[:2] == ["sys", "path"]:
                 return
-            for place in self.looked_at(node):
+            listed = [(place, "lists") for place in self.looked_at(node)]
+            for place, verb in [*listed, *((place, "enters") for place in self._entered(node))]:
                 if place is not None and is_outside(place):
-                    yield node, place, True
+                    yield node, place, verb
                     return
         if isinstance(node, ast.expr) and not isinstance(node, ast.Name):
             place = self.of(node)
             if place is not None and is_outside(place):
-                yield node, place, False
+                yield node, place, "names"
                 return
         for child in ast.iter_child_nodes(node):
             yield from self.outside(child)
+
+    def _entered(self, node: ast.Call) -> Iterator[str | None]:
+        """The folder that `os.chdir` or `%cd` makes the current one."""
+        match node:
+            case ast.Call(ast.Name("chdir") | ast.Attribute(_, "chdir"), [place]):
+                yield self.of(place)
+            case ast.Call(_, [ast.Constant("cd"), ast.Constant(str(place))]) if magic_call(node):
+                yield place.strip()
 
 
 def _joined(parts: Sequence[str]) -> str:

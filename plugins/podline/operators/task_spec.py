@@ -69,9 +69,12 @@ def ship(pipeline: Pipeline, store: "Store", run: str, values: Iterable[object] 
     folder = document.path.parent
     files = {}
     for path in attached_files(document, settings.files_limit(), values):
-        digest = digest_of(path)
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            files[f"{name}/"] = ""
+            continue
+        digest = files[name] = digest_of(path)
         store.put_if_absent(keys.file_key(run, digest), path)
-        files[path.relative_to(folder).as_posix()] = digest
     return Shipment(files, version_of(pipeline, files))
 
 

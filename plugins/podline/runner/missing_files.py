@@ -17,6 +17,7 @@ from types import TracebackType
 
 from podline.compiler.places import Places
 
+_ABOUT_FILES = re.compile(r"(?i)\b(file|folder|directory|path|not found|open|exist)")
 _LONGEST = 20  # so many are told
 _WORD = re.compile(r"""'([^'\n]+)'|"([^"\n]+)"|([^\s'",;()]*[./][^\s'",;()]+)""")
 
@@ -33,7 +34,10 @@ def missing_paths(error: BaseException, work: Path) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for cause in _chain(error):
-        named = [*_named(cause), *_in_lines(cause.__traceback__, work), *_words(str(cause))]
+        named = [*_named(cause), *_words(str(cause))]
+        # Of another error its lines' values are nobody's business: one may be a password.
+        if isinstance(cause, FileNotFoundError) or _ABOUT_FILES.search(str(cause)):
+            named = [*_named(cause), *_in_lines(cause.__traceback__, work), *named]
         for text in named:
             if path := _relative(text, work):
                 found[path] = None
@@ -99,6 +103,8 @@ def _is_path(value: object) -> bool:
 def _relative(text: str, work: Path) -> str:
     """The path from the working directory; nothing where it is there, or elsewhere."""
     path = os.path.normpath(os.path.join(os.getcwd(), text))
+    if "://" in text:
+        return ""
     absolute = os.path.isabs(text) and not path.startswith(f"{work.parent}{os.sep}")
     if absolute or "\0" in path or os.path.exists(path):
         return ""

@@ -193,8 +193,11 @@ class Runner:
             path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
             wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
         run = keys.run_of(self.task.prefix)
-        for name, digest in self.plan.files.items():
-            if name not in self.heap.files:
+        shipped = {n: d for n, d in self.plan.files.items() if n not in self.heap.files}
+        for name, digest in shipped.items():
+            if not digest:
+                (self.work / name).mkdir(parents=True, exist_ok=True)
+            else:
                 wanted[f"files/{name}"] = (keys.file_key(run, digest), digest, self.work / name)
         for name, artifact in self.heap.files.items():
             if artifact.kind == "folder":
@@ -202,7 +205,7 @@ class Runner:
             elif artifact.sha256:
                 wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
         _parallel([partial(self._download, *item) for item in wanted.values()])
-        for name in self.plan.files.keys() - self.heap.files.keys():
+        for name in filter(shipped.get, shipped):
             working_dir.make_executable(self.work / name)
         for name, artifact in self.heap.files.items():
             working_dir.restore(self.work / name, artifact.type)

@@ -118,6 +118,10 @@ _CSV = [name for name in _ALL if name.endswith(".csv")]
         ("glob.glob('*.ipynb')", ["main.ipynb", "other.ipynb"]),
         ("os.listdir(os.path.join('data', 'more'))", [n for n in _ALL if n.startswith("data/")]),
         ("!ls src", ["src/lib.py"]),
+        ("subprocess.check_output(['ls', 'src'])", ["src/lib.py"]),
+        ("os.system('wc -l ./data.csv > n')", ["data.csv"]),
+        ("os.popen('ls | wc -l')", _ALL),
+        ("model.run('ls of data.csv', 3); model.call(x)", ["data.csv"]),
         ("ast.walk(tree); words.walk(1); rows.glob", []),
         ("os.listdir(folder)", []),
     ],
@@ -135,7 +139,7 @@ def test_what_a_cell_lists(folder: Path, source: str, expected: list[str]) -> No
         ("'%s.csv' % name", ["data.csv"]),
         ("base = 'da'\nopen(base + 'ta.csv')", ["data.csv"]),
         ("Path.cwd() / 'data.csv'", ["data.csv"]),
-        ("kind = 'no'\nPath('data') / 'more' / f'{kind}*'", [n for n in _ALL if "data/" in n]),
+        ("kind = 'th'\nPath('data') / 'more' / f'{kind}*'", [n for n in _ALL if "data/" in n]),
         ("open('sub/../data.csv')", ["data.csv"]),
         ("create_engine('sqlite:///data.csv')", ["data.csv"]),
         ("sqlite3.connect('file:data.csv?mode=ro', uri=True)", ["data.csv"]),
@@ -145,6 +149,20 @@ def test_what_a_cell_lists(folder: Path, source: str, expected: list[str]) -> No
 def test_paths_that_the_run_makes(folder: Path, source: str, expected: list[str]) -> None:
     found = set(shipped(folder, source)) - {"package/data.json"}
     assert sorted(found) == sorted(set(expected) - {"package/data.json"})
+
+
+def test_folders_that_are_empty_or_written_into(folder: Path) -> None:
+    (folder / "empty/inner").mkdir(parents=True)
+    assert "empty/inner" in shipped(folder, "os.listdir()")
+    assert shipped(folder, "open('empty/out.csv', 'w')") == ["empty"]
+    assert shipped(folder, "f'empty/{name}.csv'") == ["empty", "empty/inner"]
+    assert shipped(folder, "open('data/new.csv', 'w')") == ["data"]
+    assert shipped(folder, "'nowhere/new.csv', 'and/or', './x'") == []
+
+
+def test_modules_of_a_folder_on_the_path_are_followed(folder: Path) -> None:
+    (folder / "src/lib.py").write_text("rows = open('data/one.csv')")
+    assert shipped(folder, "sys.path.append('src')\nimport lib") == ["data/one.csv", "src/lib.py"]
 
 
 def test_what_is_only_guessed_is_left_out_where_it_is_too_much(folder: Path) -> None:

@@ -470,11 +470,14 @@ OUTSIDE = [
     ("os.listdir('..')", "lists '..'"),
     ("list(Path('..').glob('*.csv'))", "lists '../*.csv'"),
     ("glob.glob('../up/*')", "lists '../up/*'"),
+    ("os.chdir('..')", "enters '..'"),
+    ("%cd ..\nx = 1", "enters '..'"),
+    ("os.chdir(Path.cwd().parent)\nos.listdir()", "enters '..'"),
 ]
 NOT_OUTSIDE = """
 sys.path.append('../up') | sys.path.insert(0, str(Path.cwd().parent)) | ROOT = Path('..')
-open('../new.csv', 'w') | 'up/../x.csv' | print('..') | a = '../..' | os.chdir('..')
-os.makedirs('b'); os.chdir('b'); os.listdir('..') | rows[..., 0] | x.parent / y
+open('../new.csv', 'w') | 'up/../x.csv' | print('..') | a = '../..' | os.chdir('b')
+os.chdir('b'); os.chdir('..') | os.makedirs('b'); os.chdir('b'); os.listdir('..') | rows[..., 0] | x.parent / y
 """
 NAMES = ("imports", "import glob, os, sys\nfrom pathlib import Path\nname = rows = x = y = None")
 

@@ -86,6 +86,19 @@ def test_a_stage_that_misses_a_file_beside_the_notebook_says_so(
     assert " fix: " in str(caught.value)
 
 
+def test_folders_beside_the_notebook_are_there(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "out/empty").mkdir(parents=True)
+    path = notebook(
+        tmp_path,
+        ("step:a", "import os\nopen('out/a.csv', 'w').close()\nhere = sorted(os.listdir())"),
+        ("step:b", "os.remove('out/a.csv')"),
+        ("step:c", "print(here, os.listdir('out'))"),
+    )
+    lines: list[str] = []
+    LocalRun(compile_notebook(path), store, {}).run(lambda stage, line: lines.append(line))
+    assert lines == ["['example.ipynb', 'out'] ['empty']"]
+
+
 def test_a_failing_stage_ends_the_run(tmp_path: Path, store: Store) -> None:
     path = notebook(tmp_path, ("step:a", "x = 1"), ("step:b", "x / 0"), ("step:c", "print(x)"))
     run = LocalRun(compile_notebook(path), store, {})

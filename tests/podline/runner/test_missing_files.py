@@ -35,7 +35,11 @@ def work(tmp_path: Path) -> Path:
         ("import os\nos.rename('there.csv', 'no/b.csv')", "no/b.csv"),
         ("import no_such.part", "no_such.py"),
         ("raise ValueError('cannot find a.h5 (errno 2)')", "a.h5"),
-        ("name = 'a'\nraise_ = 'x/' + name + '.db'\nint('x/' + name + '.db') ", "x/a.db"),
+        (
+            "import sqlite3\ndef load(n):\n    sqlite3.connect(f'file:{n}/a.db?mode=ro', uri=True)\n"
+            "load('x')",
+            "x/a.db",
+        ),
         ("def f(n):\n    return {}[f'd/{n}']\nf('q')", "d/q"),
         ("try:\n    open('a.csv')\nexcept OSError:\n    raise RuntimeError", "a.csv"),
     ],
@@ -55,3 +59,10 @@ def test_what_misses_nothing_of_the_notebook_s(
 ) -> None:
     found = missed(source, work, monkeypatch)
     assert not any(os.path.exists(work / path) or "nowhere" in path for path in found)
+
+
+def test_values_of_another_error_s_line_are_not_kept(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "word = 'ab/c.d'\ndef log_in(word):\n    raise RuntimeError('denied')\nlog_in(word)"
+    assert missed(source, work, monkeypatch) == ()
