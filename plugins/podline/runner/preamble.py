@@ -63,6 +63,7 @@ class Preamble:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.walk: Callable[[Any], Walk] = lambda value: Walk()
         self.made: dict[str, Made] = {}
         self.latest: dict[str, str] = {}
         self.altered: set[str] = set()
@@ -93,6 +94,7 @@ class Preamble:
         Args:
             walk: looks through an object.
         """
+        self.walk = walk
         for object_id, made in self.made.items():
             if _is_made_again(made):
                 self.context.preamble.setdefault(id(made.value), object_id)
@@ -151,30 +153,36 @@ class Preamble:
         again = not made.computed or id(made.value) in self.context.preamble
         return again and object_id not in self.changed
 
-    def find_changed(self, walk: Callable[[Any], Walk], names: set[str]) -> None:
-        """Find what the cells changed, and what is made of that.
+    def find_changed(self, names: set[str]) -> None:
+        """Find what the cells changed.
 
         Args:
-            walk: looks through an object.
             names: that later stages may read.
         """
-        looked = {o: m for o, m in self.made.items() if not m.computed or name_of(o) in names}
-        while new := [
+        self.altered = {
             object_id
-            for object_id, made in looked.items()
-            if object_id not in self.changed and made.differs(walk(made.value).print)
-        ]:
-            self.altered = self.altered or set(new)
-            self.store(new)
+            for object_id, made in self.made.items()
+            if (not made.computed or name_of(object_id) in names)
+            and made.differs(self.walk(made.value).print)
+        }
+        self.store(self.altered)
 
     def store(self, object_ids: Iterable[str]) -> None:
-        """Have objects stored from now on: what holds them refers to what is stored."""
-        for object_id in object_ids:
-            self.changed.add(object_id)
-            value = self.made[object_id].value
-            first = self.context.preamble.pop(id(value), object_id)
-            if has_identity(value):
-                self.context.roots.setdefault(id(value), first)
+        """Have objects stored from now on, and what is made of them, which refers to the stored."""
+        while new := set(object_ids) - self.changed:
+            self.changed |= new
+            values = {id(self.made[object_id].value) for object_id in new}
+            for object_id in sorted(new):
+                value = self.made[object_id].value
+                first = self.context.preamble.pop(id(value), object_id)
+                if has_identity(value):
+                    self.context.roots.setdefault(id(value), first)
+            object_ids = [
+                object_id
+                for object_id, made in self.made.items()
+                if (made.walk.requires & new or made.walk.parts.keys() & values)
+                and made.differs(self.walk(made.value).print)
+            ]
 
     def sharing(self, parts: set[int]) -> list[str]:
         """The unchanged objects that hold one of these parts, which stored objects hold as well."""
