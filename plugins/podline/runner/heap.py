@@ -52,7 +52,7 @@ class Memory:
         """
         self.plan, self.heap, self.namespace = plan, heap, namespace
         self.context = pickling.Context(namespace, folder)
-        self.context.beside = bool(plan.beside) and not plan.counts_calls
+        self.context.forget = bool(plan.beside) and not plan.counts_calls
         self.loaded: Objects = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
@@ -227,18 +227,21 @@ class Memory:
         Returns:
             The hash (hex); "" of what cannot change, "?" of what cannot be hashed.
         """
-        return self.walk(value, whole).print
+        context = pickling.Context(self.namespace)
+        context.forget = self.context.forget
+        return self.walk(value, context if whole else self.context).print
 
-    def walk(self, value: Any, whole: bool = False) -> Walk:
-        """Look through an object, whatever it is: see `print`."""
+    def walk(self, value: Any, context: pickling.Context | None = None) -> Walk:
+        """Look through an object, whatever it is: see `print`.
+
+        Args:
+            value: the object.
+            context: what is known of the notebook, if not all that this stage knows.
+        """
         if not has_identity(value) and not isinstance(value, tuple | frozenset):
             return Walk()
-        context = self.context
-        if whole:
-            context = pickling.Context(self.namespace)
-            context.beside = self.context.beside
         try:
-            return object_walk.walk(value, context, tolerant=True)
+            return object_walk.walk(value, context or self.context, tolerant=True)
         except Exception:  # nothing to compare with: it counts as changed
             return Walk(print="?")
 
@@ -267,13 +270,17 @@ class Memory:
         these hashes are for is to refuse that.
         """
         prints = {}
+        context = pickling.Context(self.namespace)
+        context.forget = not self.plan.counts_calls
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             root = name.partition(".")[0]
             if root in self.plan.later_modules and file and Path(file).is_relative_to(folder):
                 for variable, value in vars(module).items():
                     if not variable.startswith("__") and not _is_code(value):
-                        prints[f"{name}.{variable}"] = self.print(value) or repr(value)
+                        prints[f"{name}.{variable}"] = self.walk(value, context).print or repr(
+                            value
+                        )
         return prints
 
 
