@@ -191,14 +191,15 @@ class Memory:
             raise ArtifactError(
                 f"cell {holder.partition('.')[0]} makes {name_of(holder)!r} of {name!r}, "
                 f"which is as the stage {stage!r} left it; made here, it would be of another. "
-                f"fix: name it in {stage!r} as well, or make it in a step"
+                f"fix: make it above {stage!r} and name it there, or make it in a step"
             )
 
     # -- what changed
 
     def watched(self) -> set[str]:
-        """The loaded objects that later stages may see."""
-        return reached(self.plan.hands_on, self.heap) & set(self.loaded)
+        """The objects that later stages may see, as far as this stage loaded or changed them."""
+        here = self.loaded.keys() | self.preamble.changed
+        return reached(self.plan.hands_on, self.heap) & here
 
     def seen(self) -> set[str]:
         """The objects that the cells may have seen: loaded, or made here and named by code."""

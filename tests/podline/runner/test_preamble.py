@@ -100,6 +100,14 @@ def test_it_is_not_changed_before_and_after(chain: Chain) -> None:
             "T.n == 1 and issubclass(S, T) and issubclass(A_, T) and type(t) is S",
         ),
         ((carry("C = [1]", "C"),), "h = [C]", "h[0] is C"),
+        (
+            (
+                carry("import typing\nC = typing.NewType('C', int)", "C", value=True),
+                carry("def f(x: C): return C(x)", "f", "C"),
+            ),
+            "h = [C]",
+            "h[0] is C is f.__annotations__['x'] and f(1) == 1",
+        ),
         ((carry("C = {'p': []}", "C"),), "p = C['p']", "p is C['p']"),
         ((carry("C = {'p': []}", "C"),), "h = [C['p']]", "h[0] is C['p']"),
         ((T,), "p = T.log", "p is T.log"),
@@ -121,6 +129,13 @@ def test_what_it_shares_stays_shared(
     assert chain.stage(f"v = {test}", reads=NAMES).namespace["v"] is True
 
 
+def test_a_change_reaches_what_holds_it_and_was_not_loaded(chain: Chain) -> None:
+    chain.carried = (carry("C = [1, 2]", "C"),)
+    chain.stage("h = iter(C); next(h)", reads="C", hands_on="C h")
+    chain.stage("C.append(3)", reads="C", hands_on="h")
+    assert chain.stage("v = list(h)", reads="h").namespace["v"] == [2, 3]
+
+
 def test_made_of_what_was_computed_elsewhere_is_made_of_the_same(chain: Chain) -> None:
     chain.carried = (
         carry("CFG = dict(a=[])", "CFG", value=True, cell=0),
@@ -138,7 +153,7 @@ def test_made_of_what_was_changed_elsewhere_is_refused(chain: Chain) -> None:
         chain.stage("g()", reads="f g")
     assert str(caught.value) == (
         "cell 0 makes 'g' of 'f', which is as the stage 's1' left it; made here, it would be of "
-        "another. fix: name it in 's1' as well, or make it in a step"
+        "another. fix: make it above 's1' and name it there, or make it in a step"
     )
 
 
