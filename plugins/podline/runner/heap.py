@@ -120,8 +120,10 @@ class Memory:
         that it computed and another stage stored, as long as they are alike.
         """
         made = self.preamble.made.get(made_id(object_id)) if not is_made(object_id) else None
+        artifact = self.heap.objects[object_id]
         if (
             made
+            and not any(other in self.heap.objects for other in artifact.requires)
             and self.preamble.holders(made_id(object_id), made.value)
             and self.print(loaded) == made.walk.print
         ):

@@ -15,6 +15,7 @@ import contextlib
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -86,7 +87,13 @@ class Preamble:
                 self.latest.pop(name, None)
                 if not isinstance(value, types.ModuleType):
                     self.latest[name] = object_id = f"{statement.cell}.{statement.line}:{name}"
-                    self.made[object_id] = Made(value, statement.cell, statement.value)
+                    self._add(object_id, Made(value, statement.cell, statement.value))
+
+    def _add(self, object_id: str, made: Made) -> None:
+        """Add an object, and the classes in a class (`3.1:Shop.Item`) and members of an enum."""
+        self.made[object_id] = made
+        for name, value in _members(made.value).items():
+            self._add(f"{object_id}.{name}", Made(value, made.cell, computed=False))
 
     def note(self, walk: Callable[[Any], Walk]) -> None:
         """Note what the objects are made of, before the cells run.
@@ -191,6 +198,16 @@ class Preamble:
             for object_id, made in self.made.items()
             if object_id not in self.changed and made.data & parts
         ]
+
+
+def _members(kind: Any) -> dict[str, Any]:
+    if not isinstance(kind, type) or kind.__module__ != "__main__":
+        return {}
+    if issubclass(kind, Enum):
+        return dict(kind.__members__)
+    names = {name: f"{kind.__qualname__}.{name}" for name in vars(kind)}
+    inner = {name: value for name, value in vars(kind).items() if isinstance(value, type)}
+    return {name: value for name, value in inner.items() if value.__qualname__ == names[name]}
 
 
 def _is_data(part: Any) -> bool:

@@ -157,6 +157,29 @@ def test_made_of_what_was_changed_elsewhere_is_refused(chain: Chain) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "use", "test"),
+    [
+        (
+            "import enum\nclass T(enum.Enum):\n    A = 1\n    B = [2]",
+            "h = [T.B]; t = T.A",
+            "C[h[0]] and t is T.A and h[0] is T.B and C[t]",
+        ),
+        (
+            "class T:\n    A = 'a'\n    class B:\n        log = []",
+            "h = [T.B]; t = T.B()",
+            "type(t) is T.B is h[0] and C[h[0]] and t.log is T.B.log",
+        ),
+    ],
+)
+def test_what_is_in_a_class_is_the_class_s(chain: Chain, kind: str, use: str, test: str) -> None:
+    made_of_it = replace(carry("C = {T.A: 1, T.B: 2}", "C", "T"), line=9)
+    chain.carried = (carry(kind, "T"), made_of_it)
+    assert chain.stage(use, reads="T", hands_on=NAMES).kinds.keys() == {"h", "t"}
+    chain.stage("", reads="h", hands_on=NAMES)
+    assert chain.stage(f"v = bool({test})", reads=NAMES).namespace["v"] is True
+
+
 def test_an_annotation_is_no_use(chain: Chain) -> None:
     chain.carried = (T, replace(carry("def g(t: T) -> T: return t.n", "g", "T"), line=2))
     chain.stage("T()", reads="T", hands_on="T g")
