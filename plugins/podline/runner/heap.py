@@ -52,7 +52,7 @@ class Memory:
         """
         self.plan, self.heap, self.namespace = plan, heap, namespace
         self.context = pickling.Context(namespace, folder)
-        self.context.beside = bool(plan.beside) and not plan.counts_calls
+        self.context.forget = bool(plan.beside) and not plan.counts_calls
         self.loaded: Objects = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
@@ -120,8 +120,10 @@ class Memory:
         that it computed and another stage stored, as long as they are alike.
         """
         made = self.preamble.made.get(made_id(object_id)) if not is_made(object_id) else None
+        artifact = self.heap.objects[object_id]
         if (
             made
+            and not any(other in self.heap.objects for other in artifact.requires)
             and self.preamble.holders(made_id(object_id), made.value)
             and self.print(loaded) == made.walk.print
         ):
@@ -191,14 +193,15 @@ class Memory:
             raise ArtifactError(
                 f"cell {holder.partition('.')[0]} makes {name_of(holder)!r} of {name!r}, "
                 f"which is as the stage {stage!r} left it; made here, it would be of another. "
-                f"fix: name it in {stage!r} as well, or make it in a step"
+                f"fix: make it above {stage!r} and name it there, or make it in a step"
             )
 
     # -- what changed
 
     def watched(self) -> set[str]:
-        """The loaded objects that later stages may see."""
-        return reached(self.plan.hands_on, self.heap) & set(self.loaded)
+        """The objects that later stages may see, as far as this stage loaded or changed them."""
+        here = self.loaded.keys() | self.preamble.changed
+        return reached(self.plan.hands_on, self.heap) & here
 
     def seen(self) -> set[str]:
         """The objects that the cells may have seen: loaded, or made here and named by code."""
@@ -227,18 +230,21 @@ class Memory:
         Returns:
             The hash (hex); "" of what cannot change, "?" of what cannot be hashed.
         """
-        return self.walk(value, whole).print
+        context = pickling.Context(self.namespace)
+        context.forget = self.context.forget
+        return self.walk(value, context if whole else self.context).print
 
-    def walk(self, value: Any, whole: bool = False) -> Walk:
-        """Look through an object, whatever it is: see `print`."""
+    def walk(self, value: Any, context: pickling.Context | None = None) -> Walk:
+        """Look through an object, whatever it is: see `print`.
+
+        Args:
+            value: the object.
+            context: what is known of the notebook, if not all that this stage knows.
+        """
         if not has_identity(value) and not isinstance(value, tuple | frozenset):
             return Walk()
-        context = self.context
-        if whole:
-            context = pickling.Context(self.namespace)
-            context.beside = self.context.beside
         try:
-            return object_walk.walk(value, context, tolerant=True)
+            return object_walk.walk(value, context or self.context, tolerant=True)
         except Exception:  # nothing to compare with: it counts as changed
             return Walk(print="?")
 
@@ -267,13 +273,17 @@ class Memory:
         these hashes are for is to refuse that.
         """
         prints = {}
+        context = pickling.Context(self.namespace)
+        context.forget = not self.plan.counts_calls
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             root = name.partition(".")[0]
             if root in self.plan.later_modules and file and Path(file).is_relative_to(folder):
                 for variable, value in vars(module).items():
                     if not variable.startswith("__") and not _is_code(value):
-                        prints[f"{name}.{variable}"] = self.print(value) or repr(value)
+                        prints[f"{name}.{variable}"] = self.walk(value, context).print or repr(
+                            value
+                        )
         return prints
 
 

@@ -10,7 +10,6 @@ global names that its functions read:
 
 import tempfile
 import types
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,27 +47,29 @@ class Graph:
         self.walks: dict[str, Walk] = {}
         self.views: dict[str, str] = {}
         self.parts: dict[str, tuple[str, dict[str, int]]] = {}
-        shared: Sequence[str] = ()
-        if self.plan.beside:
-            memory.preamble.find_changed(memory.walk, {*map(name_of, memory.preamble.made)})
-        while self.plan.hands_on:
-            self._store_changed(shared)
-            self.walks = {}
-            for name in sorted(self.plan.hands_on):
-                self._bind(name)
-            self._walk_all()
-            found = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]
-            if not (shared := memory.preamble.sharing(set().union(*found))):
-                break
+        if self.plan.hands_on or self.plan.beside:
+            names = map(name_of, memory.preamble.made) if self.plan.beside else self.plan.hands_on
+            memory.preamble.find_changed(set(names))
+        while not self._is_complete():
+            pass
 
-    def _store_changed(self, shared: Sequence[str]) -> None:
-        """Store what the preamble made and the cells changed, and what shares parts with others."""
+    def _is_complete(self) -> bool:
+        """Look through what is handed on; False: of the preamble, more is to be stored with it.
+
+        That is what shares a part with it, such as a list in a dict that each stage makes again.
+        """
         preamble = self.memory.preamble
-        preamble.store(shared)
-        preamble.find_changed(self.memory.walk, set(self.plan.hands_on))
         for object_id in preamble.changed:
             value = preamble.made[object_id].value
             self._add(self.context.roots.get(id(value), object_id), value)
+        self.walks = {}
+        for name in sorted(self.plan.hands_on):
+            self._bind(name)
+        self._walk_all()
+        parts = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]
+        shared = preamble.sharing(set().union(*parts))
+        preamble.store(shared)
+        return not shared
 
     def _bind(self, name: str) -> None:
         """Add the object that a name stands for, unless each stage makes it by itself.

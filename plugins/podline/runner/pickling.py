@@ -98,14 +98,14 @@ class Context:
         namespace: the notebook's names.
         folder: the working directory, which is another in each stage; "": paths stay as they are.
         annotations: whether those of functions count.
-        beside: whether others run side by side with this stage, and none asks for caches' counts.
+        forget: take caches of functions that only compute for empty.
         preamble: ids of what it made and each stage makes again, by Python's id.
         roots: ids of stored objects, by Python's id.
     """
 
     def __init__(self, namespace: Namespace, folder: str = "", annotations: bool = True) -> None:
         self.namespace, self.folder, self.annotations = namespace, folder, annotations
-        self.beside = False
+        self.forget = False
         self.preamble: dict[int, str] = {}
         self.roots: dict[int, str] = {}
 
@@ -174,7 +174,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _cached_property, (obj.func, obj.attrname)
         elif isinstance(obj, caches.KIND):
             made_of = obj.cache_parameters()
-            state = caches.state_of(obj, self.context.namespace if self.context.beside else None)
+            state = caches.state_of(obj, self.context.forget)
             return caches.empty, tuple(made_of.values()), state, None, None, _fill
         elif isinstance(obj, type):
             _refuse_hooks(obj)

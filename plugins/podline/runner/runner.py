@@ -271,7 +271,8 @@ class Runner:
                 raise ArtifactError(
                     f"the stage {self.plan.stage!r} changes {name}, a variable of a module, and "
                     "later stages import that module afresh. fix: keep the variable in the "
-                    "notebook, and pass it to the module's functions"
+                    "notebook, and pass it to the module's functions; move a cached function "
+                    "into a cell tagged functions"
                 )
 
     def _run_cells(self, objects: Memory) -> None:
