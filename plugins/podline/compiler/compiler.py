@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler.ast_queries import attribute_path
+from podline.compiler.ast_queries import attribute_path, walk_all
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
