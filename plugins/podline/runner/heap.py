@@ -16,7 +16,7 @@ after them, whoever changed it and by whatever name; only that is stored again
 import json
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +94,13 @@ class Memory:
             binding = self.heap.names[name]
             assert binding.object is not None
             self.namespace[name] = self.loaded[binding.object]
-        for object_id, value in self.loaded.items():
+        bundles = {o: v for o, v in self.loaded.items() if isinstance(v, pickling.Bundle)}
+        for object_id, value in (bundles | self.loaded).items():
             if has_identity(value):
-                self.context.roots[id(value)] = object_id
+                self.context.refer(object_id, value)
         for object_id in self.watched():
-            self.prints[object_id] = self.print(self.loaded[object_id])
+            own = self.context.own({object_id: self.loaded[object_id]})
+            self.prints[object_id] = self.print(self.loaded[object_id], own=own)
         for name in self.plan.guarded:
             if name in needs.names:
                 self.guards[name] = self.print(self.namespace[name], whole=True)
@@ -157,13 +159,14 @@ class Memory:
         """The loaded objects that later stages may see."""
         return reached(self.plan.hands_on, self.heap) & set(self.loaded)
 
-    def print(self, value: Any, whole: bool = False) -> str:
+    def print(self, value: Any, whole: bool = False, own: Set[int] | None = None) -> str:
         """Hash an object: what is inside it, and of other stored objects only which they are.
 
         Args:
             value: the object.
             whole: hash through stored objects as well, as for a guard: whoever reads the name
                 also sees a change further inside.
+            own: Python's ids of what is inside it though it is known, by default its own.
 
         Returns:
             The hash (hex); "" of what cannot change, "?" of what cannot be hashed.
@@ -172,7 +175,7 @@ class Memory:
             return ""
         context = pickling.Context(self.namespace) if whole else self.context
         try:
-            return object_walk.walk(value, context).print
+            return object_walk.walk(value, context, own).print
         except Exception:  # nothing to compare with: it counts as changed
             return "?"
 

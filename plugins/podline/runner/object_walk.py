@@ -15,6 +15,7 @@ import hashlib
 import json
 import pickle
 import types
+from collections.abc import Set
 from typing import Any
 
 from podline.frameworks import is_keras_model
@@ -28,6 +29,8 @@ from podline.runner.pickling import (
     is_array,
 )
 
+_PLAIN = {list, dict, set}  # in the most objects, there is nothing but these and values
+
 
 class _Walker(Pickler):
     """Pickles into a hash, and notes what it meets.
@@ -37,13 +40,16 @@ class _Walker(Pickler):
     """
 
     def visit(self, obj: Any) -> Any:
-        if type(obj) in VALUES:
+        kind = type(obj)
+        if kind in VALUES:
             return None
         self.keep.append(obj)
-        if has_identity(obj):
+        if kind in _PLAIN or has_identity(obj):
             if id(obj) in self.walk.parts:
                 self.walk.repeated = True
             self.walk.parts[id(obj)] = obj
+        if kind in _PLAIN:
+            return None
         return _digest_array(obj, self.walk) or _digest_whole(obj, self.walk, self.context)
 
 
@@ -121,7 +127,7 @@ def _digest_model(model: Any) -> str:
     return digest.hexdigest()
 
 
-def walk(value: Any, context: Context, own: frozenset[int] | None = None) -> Walk:
+def walk(value: Any, context: Context, own: Set[int] | None = None) -> Walk:
     """Look through an object.
 
     Args:

@@ -20,7 +20,7 @@ import io
 import pickle
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -32,6 +32,8 @@ from podline.runner import set_order
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
 Objects = dict[str, Any]  # by id
+# To an object by its id, or to one of a bundle by that and its place.
+Reference = tuple[str, str] | tuple[str, str, int]
 
 # Values without an identity that a program could notice.
 _ATOMS = {bool, int, float, complex, str, bytes, range, slice}
@@ -48,15 +50,28 @@ def has_identity(value: Any) -> bool:
     later stages; after `a = b = 1` there is no way to change the number. Classes of libraries
     have none either: each process imports its own.
     """
-    kind = type(value)
-    if kind in _ATOMS or kind in VALUES:
-        return False
-    module = kind.__module__
-    if module in ("datetime", "decimal", "fractions", "uuid", "pathlib") or (
-        module == "numpy" and hasattr(value, "dtype") and kind.__name__ not in ("ndarray", "memmap")
-    ):
+    kind: Any = type(value)
+    if _is_value(kind):
         return False
     return not (isinstance(value, type) and value.__module__ != "__main__")
+
+
+@functools.cache
+def _is_value(kind: type) -> bool:
+    """Whether objects of a type have no identity."""
+    module, name = kind.__module__, kind.__name__
+    return (
+        kind in _ATOMS
+        or kind in VALUES
+        or module in ("datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo")
+        or (module == "numpy" and hasattr(kind, "dtype") and name not in ("ndarray", "memmap"))
+        or module.startswith("pandas._libs.tslibs")  # timestamps and their like
+        or module == "pandas._libs.missing"
+    )
+
+
+class Bundle(list[Any]):
+    """What several objects share, stored together: they refer to each part by its place."""
 
 
 @dataclass
@@ -93,13 +108,37 @@ class Context:
         namespace: the notebook's names.
         folder: the working directory, which is another in each stage; "": paths stay as they are.
         preamble: names of its functions and classes, by Python's id.
-        roots: ids of stored objects, by Python's id.
+        roots: references to stored objects, by Python's id.
     """
 
     def __init__(self, namespace: Namespace, folder: str = "") -> None:
         self.namespace, self.folder = namespace, folder
         self.preamble: dict[int, str] = {}
-        self.roots: dict[int, str] = {}
+        self.roots: dict[int, Reference] = {}
+
+    def refer(self, object_id: str, value: Any) -> None:
+        """Refer to an object by its id from now on, and to the parts of a bundle by their places.
+
+        What is in a bundle stays so, whatever other name it gets.
+        """
+        if isinstance(value, Bundle):
+            for place, part in enumerate(value):
+                self.roots.setdefault(id(part), ("object", object_id, place))
+        self.roots.setdefault(id(value), ("object", object_id))
+
+    def own(self, values: Objects) -> set[int]:
+        """Python's ids of what is written out as these objects; to all else they refer.
+
+        A further name for what is known already, such as a class of the preamble or a part of a
+        bundle, is but a reference.
+        """
+        own = set()
+        for object_id, value in values.items():
+            known = self.roots.get(id(value), ("object", object_id)) != ("object", object_id)
+            if not known and id(value) not in self.preamble:
+                own.add(id(value))
+                own.update(map(id, value) if isinstance(value, Bundle) else ())
+        return own
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -108,7 +147,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     `own` are the objects to write out though they are known: those that this pickle is of.
     """
 
-    def __init__(self, file: Any, context: Context, own: frozenset[int], walk: Walk) -> None:
+    def __init__(self, file: Any, context: Context, own: Set[int], walk: Walk) -> None:
         super().__init__(file, protocol=5)
         self.globals_ref[id(context.namespace)] = context.namespace
         self.context, self.own, self.walk = context, own, walk
@@ -117,12 +156,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def persistent_id(self, obj: Any) -> Any:
         """What stands for an object in the pickle; None: the object is written out."""
-        if type(obj) in _ATOMS:
-            if type(obj) is str and self.context.folder and self.context.folder in obj:
+        kind = type(obj)
+        if kind in _ATOMS:
+            if kind is str and self.context.folder and self.context.folder in obj:
                 self.walk.placed = True
                 return ("path", obj.split(self.context.folder))
             # `np.nan in values` is true only of the very object.
-            return ("nan",) if obj is _nan() else None
+            return ("nan",) if kind is float and obj is _nan() else None
         known = id(obj)
         if obj is self.context.namespace:
             return ("name", None)
@@ -130,8 +170,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.walk.names.add(self.context.preamble[known])
             return ("name", self.context.preamble[known])
         if known in self.context.roots and known not in self.own:
-            self.walk.requires.add(self.context.roots[known])
-            return ("object", self.context.roots[known])
+            self.walk.requires.add(self.context.roots[known][1])
+            return self.context.roots[known]
         return self.visit(obj)
 
     def visit(self, obj: Any) -> Any:
@@ -292,8 +332,7 @@ def dump(values: Objects, context: Context, file: BinaryIO) -> None:
     Raises:
         Exception: whatever pickling one of their parts raises.
     """
-    own = frozenset(map(id, values.values())) - context.preamble.keys()
-    Pickler(file, context, own, Walk()).dump(values)
+    Pickler(file, context, context.own(values), Walk()).dump(values)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -326,7 +365,8 @@ class _Unpickler(pickle.Unpickler):
             return rest[0].values
         if kind == "path":
             return self.folder.join(rest[0])
-        return self.resolve(rest[0])
+        found = self.resolve(rest[0])
+        return found[rest[1]] if rest[1:] else found
 
 
 def load(

@@ -14,47 +14,93 @@ from itertools import combinations
 from typing import Any
 
 from podline.exceptions import ArtifactError
+from podline.frameworks import is_keras_model
 from podline.runner import array_views, serializers
 from podline.runner.object_graph import Graph
+from podline.runner.pickling import Bundle
 
-# Shared parts of one stage that become objects of their own; of any more, each holder keeps a copy.
-_MOST_PARTS = 200
+# Shared parts of one stage that become objects of their own, each with a file; as many bundles.
+_MOST = 100
+
+_Parts = dict[int, Any]  # by Python's id
 
 
 def separate(graph: Graph) -> None:
     """Make objects of their own of the parts that several objects share.
 
+    Of many parts that the same objects share one bundle is made: a single object, with all that
+    is in them.
+
     Raises:
         ArtifactError: two objects share what cannot be stored apart from them.
     """
-    for _ in range(_MOST_PARTS):
-        shared = _shared_part(graph)
-        if shared is None:
-            break
-        part, holders = shared
-        # The holders now refer to the part, and what is in it is no longer theirs.
-        for object_id in [*holders, graph.promote(part)]:
-            graph.walk(object_id)
+    groups = _shared(graph)
+    shared = {part for group in groups for part in group}
+    holders = [o for o, walk in graph.walks.items() if not shared.isdisjoint(walk.parts)]
+    few: _Parts = {}
+    many = []
+    for group in sorted(groups, key=len):
+        if len(few) + len(group) <= _MOST:
+            few |= group
+        else:
+            many.append(group)
+    if len(many) > _MOST:
+        many = [{part: value for group in many for part, value in group.items()}]
+    bundles = [graph.promote(Bundle(group.values())) for group in many]
+    promoted = [graph.promote(part) for part in few.values()]
+    # The holders now refer to the parts, and what is in those is no longer theirs.
+    for object_id in (*holders, *bundles, *promoted):
+        graph.walk(object_id)
+    _put_back(graph, promoted)
     _refuse_opaque(graph)
     _make_views(graph)
     _note_frame_parts(graph)
 
 
-def _shared_part(graph: Graph) -> tuple[Any, list[str]] | None:
-    """Return a part that several objects hold, the outermost there is, and its holders.
+def _shared(graph: Graph) -> list[_Parts]:
+    """Group the parts that several objects hold by who holds them, the outer before the inner.
 
     Objects that refer to each other in a circle are stored together, and so may share parts.
+    What has a format of its own is not grouped with what has none.
     """
     circles = graph.circles()
-    holders: dict[int, list[str]] = {}
+    first: dict[int, str] = {}
+    several: dict[int, frozenset[str]] = {}
     for object_id, walk in graph.walks.items():
+        circle = circles[object_id]
         for part in walk.parts:
-            holders.setdefault(part, []).append(object_id)
+            if (other := first.setdefault(part, circle)) != circle:
+                several[part] = several.get(part, frozenset([other])) | {circle}
+    groups: dict[tuple[frozenset[str], bool], _Parts] = {}
     for walk in graph.walks.values():
         for part, value in walk.parts.items():
-            if len({circles[holder] for holder in holders[part]}) > 1:
-                return value, holders[part]
-    return None
+            if part in several:
+                whole = serializers.is_frame(value) or is_keras_model(value)
+                groups.setdefault((several[part], whole), {})[part] = value
+    return list(groups.values())
+
+
+def _put_back(graph: Graph, promoted: list[str]) -> None:
+    """Let go of the objects that are but a part of one other of them, and store them in that."""
+    users: dict[str, set[str]] = {object_id: set() for object_id in promoted}
+    for object_id, walk in graph.walks.items():
+        for used in walk.requires & users.keys():
+            users[used].add(object_id)
+    outer = {object_id: object_id for object_id in graph.walks}
+    settled = False
+    while not settled:
+        settled = True
+        for object_id in promoted:
+            found = {outer[user] for user in users[object_id]} - {object_id}
+            if outer[object_id] == object_id and len(found) == 1 and found <= users.keys():
+                (into,) = found
+                outer |= {o: into for o, other in outer.items() if other == object_id}
+                settled = False
+    inner = [object_id for object_id in promoted if outer[object_id] != object_id]
+    for object_id in inner:
+        graph.demote(object_id)
+    for object_id in {outer[object_id] for object_id in inner}:
+        graph.walk(object_id)
 
 
 def _refuse_opaque(graph: Graph) -> None:
@@ -70,7 +116,7 @@ def _refuse_opaque(graph: Graph) -> None:
 
 
 def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactError:
-    one, other = graph.name_of(first), graph.name_of(second)
+    one, other = graph.way_to(first), graph.way_to(second)
     return ArtifactError(
         f"{graph.where(other)}the variables {one!r} and {other!r} share one {what}, and "
         "stored they would become two. fix: hand on only one of them and take the other "
