@@ -20,6 +20,7 @@ from podline.frameworks import is_keras_model
 from podline.runner import array_views, figures, pickling, serializers, sharing
 from podline.runner.heap import Memory
 from podline.runner.object_graph import Graph
+from podline.runner.pickling import Walk
 
 
 @dataclass
@@ -96,6 +97,7 @@ def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pen
     value, name = values[0], graph.name_of(first)
     stem = f"{number}-{name}" if name.isidentifier() and name.isascii() else f"{number}"
     pictures: tuple[Path, ...] = ()
+    walks = [graph.walks[object_id] for object_id in component]
     if isinstance(value, types.ModuleType):
         kind, path = serializers.MODULE, folder / f"{stem}.json"
         path.write_text(json.dumps(value.__name__))
@@ -105,9 +107,9 @@ def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pen
     elif typed := _write_typed(graph, component, folder, stem):
         kind, path = typed
     else:
-        kind, path = serializers.PICKLE, _write_pickle(graph, component, folder / f"{stem}.pickle")
+        kind, path = serializers.PICKLE, folder / f"{stem}.pickle"
+        walks.append(_write_pickle(graph, component, path))
         pictures = figures.draw_figures(values, folder, stem)
-    walks = [graph.walks[object_id] for object_id in component]
     requires = {other for walk in walks for other in walk.requires} - set(component)
     names = {name for walk in walks for name in walk.names}
     shares, part = graph.parts.get(first, ("", {}))
@@ -152,14 +154,13 @@ def _write_typed(
         raise graph.unstorable(object_id, error) from error
 
 
-def _write_pickle(graph: Graph, component: list[str], path: Path) -> Path:
+def _write_pickle(graph: Graph, component: list[str], path: Path) -> Walk:
     values = {object_id: graph.values[object_id] for object_id in component}
     with path.open("wb") as file:
         try:
-            pickling.dump(values, graph.context, file)
+            return pickling.dump(values, graph.context, file)
         except Exception as error:
             raise graph.unstorable(component[0], error) from None
-    return path
 
 
 def _bindings(graph: Graph) -> dict[str, Binding]:

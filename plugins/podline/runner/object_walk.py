@@ -13,20 +13,20 @@ frames of pandas and the models of Keras are not pickled but hashed, each in its
 import copyreg
 import hashlib
 import json
-import pickle
 import types
 from collections.abc import Set
 from typing import Any
 
 from podline.frameworks import is_keras_model
+from podline.runner import pandas_objects
 from podline.runner.pickling import (
     VALUES,
     Context,
     Namespace,
     Pickler,
     Walk,
+    digest_array,
     has_identity,
-    is_array,
 )
 
 _PLAIN = {list, dict, set}  # in the most objects, there is nothing but these and values
@@ -50,35 +50,15 @@ class _Walker(Pickler):
             self.walk.parts[id(obj)] = obj
         if kind in _PLAIN:
             return None
-        return _digest_array(obj, self.walk) or _digest_whole(obj, self.walk, self.context)
-
-
-def _digest_array(obj: Any, walk: Walk) -> Any:
-    """Hash a numpy array's own bytes: pickling would copy them.
-
-    Their order in memory counts as well: it shows in the flags, and in the last bits of sums.
-    """
-    if not is_array(obj):
-        return None
-    walk.arrays.append(obj)
-    order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""
-    data = obj if order == "C" else obj.T if order == "F" else obj.copy()
-    digest = hashlib.sha256(data.reshape(-1).view("u1").data if data.size else b"").hexdigest()
-    return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
+        if type(obj).__name__ == "ndarray" and id(obj) not in self.walk.inner:
+            self.walk.arrays.append(obj)
+        return digest_array(obj) or _digest_whole(obj, self.walk, self.context)
 
 
 def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
-    """Hash what is stored whole: its inner arrays are nobody else's business."""
-    module = type(obj).__module__.partition(".")[0]
-    if module == "pandas" and hasattr(obj, "_mgr"):
-        # Copy-on-write: frames that share memory do not show it.
-        data = pickle.dumps(obj, protocol=5)
-        if context.folder and context.folder.encode() in data:
-            raise pickle.PicklingError(
-                "it holds paths of the working directory, which is another in each stage; use "
-                "paths relative to it"
-            )
-        return ("pandas", hashlib.sha256(data).hexdigest())
+    """Hash what is not hashed by pickling it: an object of pandas, a model of Keras."""
+    if type(obj).__module__.partition(".")[0] == "pandas":
+        return pandas_objects.digest(obj, walk, context)
     if is_keras_model(obj):
         walk.names |= own_code(obj, context.namespace).keys()
         for part in [*obj._flatten_layers(include_self=False), getattr(obj, "optimizer", None)]:

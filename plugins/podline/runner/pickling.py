@@ -16,6 +16,7 @@ Pickle's own limits stay: what it refuses, such as a lock or a generator, cannot
 
 import contextlib
 import functools
+import hashlib
 import io
 import pickle
 import sys
@@ -28,7 +29,7 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-from podline.runner import set_order
+from podline.runner import array_views, set_order
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
 Objects = dict[str, Any]  # by id
@@ -86,6 +87,8 @@ class Walk:
         repeated: whether one of them is met twice, so that the object is no tree.
         placed: whether it holds a path of the working directory.
         arrays: the numpy arrays in it, as far as their memory could be shared.
+        memory: those that are the memory of data frames in it, and are changed through these.
+        inner: ids of those that no other object can hold.
         opaque: ids of parts that cannot be stored apart from it, with what they are.
     """
 
@@ -96,6 +99,8 @@ class Walk:
     repeated: bool = False
     placed: bool = False
     arrays: list[Any] = field(default_factory=list)
+    memory: list[Any] = field(default_factory=list)
+    inner: set[int] = field(default_factory=set)
     opaque: dict[int, Any] = field(default_factory=dict)
 
 
@@ -109,12 +114,14 @@ class Context:
         folder: the working directory, which is another in each stage; "": paths stay as they are.
         preamble: names of its functions and classes, by Python's id.
         roots: references to stored objects, by Python's id.
+        views: of arrays that share memory, the array that owns it, by Python's id.
     """
 
     def __init__(self, namespace: Namespace, folder: str = "") -> None:
         self.namespace, self.folder = namespace, folder
         self.preamble: dict[int, str] = {}
         self.roots: dict[int, Reference] = {}
+        self.views: dict[int, Any] = {}
 
     def refer(self, object_id: str, value: Any) -> None:
         """Refer to an object by its id from now on, and to the parts of a bundle by their places.
@@ -207,6 +214,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             _refuse_hooks(obj)
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
+        elif id(obj) in self.context.views:
+            owner = self.context.views[id(obj)]
+            return array_views.make_view, (array_views.view_of(obj, owner), owner)
         elif is_array(obj) and not (obj.flags.writeable or obj.flags.forc):
             obj = obj.copy()  # of parts of others, numpy forgets that they are read-only
             obj.flags.writeable = False
@@ -216,6 +226,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             with contextlib.suppress(ValueError):  # the variable is not bound yet
                 contents = (obj.cell_contents,)
             return (types.CellType, (), contents, None, None, _fill_cell)
+        elif "_cache" in getattr(obj, "__dict__", ()) and type(obj).__module__[:7] == "pandas.":
+            made, of, *state = obj.__reduce_ex__(5)
+            if state and type(state[0]) is dict:
+                # What was worked out since is no change; it is worked out again.
+                state[0] = {n: v for n, v in state[0].items() if n != "_cache"}
+            return made, of, *state
         elif isinstance(obj, types.ModuleType):
             return NotImplemented if obj.__name__ != "__main__" else (_main, ())
         return super().reducer_override(obj)
@@ -320,7 +336,20 @@ def is_array(obj: Any) -> bool:
     return is_array and not obj.dtype.hasobject
 
 
-def dump(values: Objects, context: Context, file: BinaryIO) -> None:
+def digest_array(obj: Any) -> Any:
+    """Hash a numpy array's own bytes, since pickling would copy them; None: it is no such array.
+
+    Their order in memory counts as well: it shows in the flags, and in the last bits of sums.
+    """
+    if not is_array(obj):
+        return None
+    order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""
+    data = obj if order == "C" else obj.T if order == "F" else obj.copy()
+    digest = hashlib.sha256(data.reshape(-1).view("u1").data if data.size else b"").hexdigest()
+    return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
+
+
+def dump(values: Objects, context: Context, file: BinaryIO) -> Walk:
     """Pickle objects by id; those that are not among them are referred to.
 
     Args:
@@ -329,10 +358,15 @@ def dump(values: Objects, context: Context, file: BinaryIO) -> None:
             they are among the objects.
         file: where to.
 
+    Returns:
+        What the pickle refers to.
+
     Raises:
         Exception: whatever pickling one of their parts raises.
     """
-    Pickler(file, context, context.own(values), Walk()).dump(values)
+    walk = Walk()
+    Pickler(file, context, context.own(values), walk).dump(values)
+    return walk
 
 
 class _Unpickler(pickle.Unpickler):

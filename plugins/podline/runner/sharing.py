@@ -10,8 +10,9 @@ change by one of them would no longer show in the other:
 What cannot be taken apart in this way is refused with an error.
 """
 
-from itertools import combinations
-from typing import Any
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from podline.exceptions import ArtifactError
 from podline.frameworks import is_keras_model
@@ -124,59 +125,125 @@ def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactEr
     )
 
 
+class _Place(NamedTuple):
+    """An array in memory: where it begins and ends, whose it is, and whether it is a frame's."""
+
+    start: int
+    end: int
+    object_id: str
+    array: Any
+    inner: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether it can be written to. Who writes to a frame's memory, writes to a copy."""
+        return bool(self.array.flags.writeable) and not self.inner
+
+
 def _make_views(graph: Graph) -> None:
     """Store arrays that share memory as views of the array that owns it.
 
     Arrays that lie in one memory but have no element in common are stored apart: no change of
-    one shows in the other.
+    one shows in the other. Nor does a change of one frame in another.
 
     Raises:
-        ArtifactError: such an array is inside another object, or no plain memory owns it.
+        ArtifactError: no plain memory owns such an array, or several frames have it.
     """
     circles = graph.circles()
-    owners: dict[int, list[tuple[str, Any]]] = {}
-    for object_id, walk in graph.walks.items():
-        for array in walk.arrays:
-            owners.setdefault(id(_owner(array)), []).append((object_id, array))
-    for group in owners.values():
-        objects = {circles[object_id] for object_id, _ in group}
-        several = len(objects) > 1 and len({id(array) for _, array in group}) > 1
-        if not several or not _overlap(group):
-            continue
-        owner = _owner(group[0][1])
-        whole = all(graph.values[object_id] is array for object_id, array in group)
-        if type(owner).__name__ != "ndarray" or owner.dtype.hasobject or not whole:
-            first, second = sorted(objects)[:2]
-            raise _inseparable(graph, first, second, "array's memory")
-        owner_id = graph.ids.get(id(owner)) or graph.promote(owner)
+    views: dict[int, dict[int, _Place]] = {}
+    for one, other in _overlapping(graph):
+        owner = _owner(one.array)
+        if owner is not _owner(other.array):
+            raise _inseparable(graph, one.object_id, other.object_id, "array's memory")
+        views.setdefault(id(owner), {}).update({id(place): place for place in (one, other)})
+    for group in views.values():
+        _own(graph, list(group.values()), circles)
+
+
+def _own(graph: Graph, views: list[_Place], circles: dict[str, str]) -> None:
+    """Have arrays refer to the one that owns their memory.
+
+    Args:
+        graph: of all objects.
+        views: the arrays.
+        circles: of each object, the first of those that it is stored with.
+
+    Raises:
+        ArtifactError: they cannot.
+    """
+    owner, objects = _owner(views[0].array), [place.object_id for place in views]
+    frames = {id(place.array) for place in views if place.inner}
+    if not _can_own(owner) or len(frames) > 1:
+        raise _inseparable(graph, objects[0], objects[-1], "array's memory")
+    owner_id = graph.ids.get(id(owner), "")
+    if not owner_id and len({circles[object_id] for object_id in objects}) > 1:
+        owner_id = graph.promote(owner)
         graph.walk(owner_id)
-        for object_id, array in group:
-            if array is not owner:
+    for object_id, array in ((place.object_id, place.array) for place in views):
+        walk = graph.walks[object_id]
+        walk.repeated = True
+        if array is not owner:
+            graph.context.views[id(array)] = owner
+        if owner_id and owner_id != object_id:
+            walk.requires.add(owner_id)
+            if graph.values[object_id] is array:
+                walk.requires = {owner_id}
                 graph.views[object_id] = owner_id
-                graph.walks[object_id].requires.add(owner_id)
+
+
+def _can_own(owner: Any) -> bool:
+    """Whether views of an array can be made again: numpy makes none of fields that are objects."""
+    plain = owner.dtype == object or not owner.dtype.hasobject
+    return type(owner).__name__ == "ndarray" and owner.flags.forc and plain
 
 
 def _owner(array: Any) -> Any:
-    """Return the object that owns an array's memory."""
-    while getattr(array, "base", None) is not None:
+    """Return the array that owns an array's memory, or got it from what is no array."""
+    while hasattr(getattr(array, "base", None), "dtype"):
         array = array.base
     return array
 
 
-def _overlap(group: list[tuple[str, Any]]) -> bool:
-    """Whether arrays of different objects share an element that one of them can write."""
+def _bounds(array: Any) -> tuple[int, int]:
+    """The addresses where an array begins and ends."""
+    start = end = array.__array_interface__["data"][0]
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        start += min(0, (length - 1) * stride)
+        end += max(0, (length - 1) * stride)
+    return start, end + array.itemsize
+
+
+def _overlapping(graph: Graph) -> Iterator[tuple[_Place, _Place]]:
+    """Yield arrays by twos where a change of one shows in the other; of many, not all such twos."""
+    places = [
+        _Place(*_bounds(array), object_id, array, inner)
+        for object_id, walk in graph.walks.items()
+        for inner, arrays in ((False, walk.arrays), (True, walk.memory))
+        for array in arrays
+        if array.size
+    ]
+    known: set[int] = set()
+    near: list[_Place] = []
+    for place in sorted(places, key=attrgetter("start")):
+        near = [other for other in near if other.end > place.start]
+        for other in near:
+            both = id(place) in known and id(other) in known
+            if not both and (place.changes or other.changes) and _meet(place, other):
+                known |= {id(place), id(other)}
+                yield other, place
+        near.append(place)
+
+
+def _meet(one: _Place, other: _Place) -> bool:
+    """Whether two arrays share an element, and are not one object that is known as such."""
     import numpy as np
 
-    for (first_id, first), (second_id, second) in combinations(group, 2):
-        writeable = first.flags.writeable or second.flags.writeable
-        if first_id == second_id or first is second or not writeable:
-            continue
-        try:
-            if np.shares_memory(first, second, max_work=100_000):  # type: ignore[arg-type]
-                return True
-        except np.exceptions.TooHardError:
-            return True
-    return False
+    if one.array is other.array:
+        return one.inner != other.inner
+    try:
+        return np.shares_memory(one.array, other.array, max_work=100_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
 
 
 def _note_frame_parts(graph: Graph) -> None:

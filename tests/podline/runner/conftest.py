@@ -78,7 +78,8 @@ class Chain:
             exec(statement.source, namespace)
         objects = Memory(plan, self.heap, namespace, str(work))
         objects.note_preamble(needs.preamble)
-        objects.load(needs, self.files)
+        fetched = [artifact.key for artifact in needs.artifacts(self.heap)]
+        objects.load(needs, {key: self.files[key] for key in fetched})
         exec(source, namespace)
         objects.check_guards(self.order)
         pending, bindings = dump(objects, scratch)

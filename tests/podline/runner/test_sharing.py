@@ -16,7 +16,7 @@ def shown(chain: Chain, names: str, *cells: str) -> tuple[object, object]:
 
     A cell that begins with `# reads:` gets only these names, the others all.
     """
-    single: dict[str, object] = {"__name__": "__main__"}
+    single: dict[str, object] = {"__name__": "__main__", "HERE": "there"}
     for cell in cells:
         exec(cell, single)
         head = cell.partition("\n")[0]
@@ -125,6 +125,31 @@ CASES = {
         "array = np.array(rows); counts = dict.fromkeys(rows, 0)",
         "# reads: queue counts\nqueue[0].n = 1; counts[queue[0]] += 1",
         "v = rows[50].n, counts[rows[50]], array[50] is rows[50] is queue[0]",
+    ),
+    "views in two dicts": (
+        "np a b",
+        "import numpy as np\nx = np.zeros((3, 3)); a = {'row': x[0]}; b = {'column': x[:, 0]}",
+        "# reads: a\na['row'][0] = 5",
+        "a['row'][0] += 1; v = b['column'].tolist()",
+    ),
+    "views in one object": (
+        "np Net net",
+        "import numpy as np\nclass Net: pass\nnet = Net(); net.all = np.zeros(4)\n"
+        "net.first = net.all[:2]; net.last = net.all[2:].reshape(2, 1)",
+        "net.first[0] = 5",
+        "net.last[1] = 6; v = net.all.tolist()",
+    ),
+    "views of objects": (
+        "np a b",
+        "import numpy as np\na = np.array([[1], 'x', None], dtype=object); b = a[::2]",
+        "# reads: a\na[0] = 'new'",
+        "b[1] = 5; v = a.tolist(), b.tolist()",
+    ),
+    "rows of an array": (
+        "np x rows",
+        "import numpy as np\nx = np.zeros((300, 2)); rows = list(x)",
+        "# reads: rows\nrows[3][0] = 5",
+        "v = x[3].tolist()",
     ),
     "bound methods": (
         "Hit hits calls",

@@ -1,0 +1,123 @@
+"""What is inside the objects of pandas: labels, cells and memory that other objects may hold too.
+
+    idx = df.index; idx.name = "day"        # shows in df, whose index is that very object
+    rows = [[1], [2]]; df["row"] = rows     # the cells are those lists
+    kinds = df["kind"].array                # is the column's memory
+    s = pd.Series(x, copy=False)            # so is x
+
+That frames share memory with each other does not show: who writes first, writes to a copy.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+from podline.runner.pickling import VALUES, Context, Walk, digest_array, has_identity
+
+
+def digest(obj: Any, walk: Walk, context: Context) -> Any:
+    """Hash an object of pandas; in the hash stands what others could share with it.
+
+    Args:
+        obj: the object.
+        walk: notes the arrays that are its memory.
+        context: knows the working directory, whose paths no array of pandas can hold.
+
+    Returns:
+        What to pickle in its place; None: the object itself.
+
+    Raises:
+        PicklingError: it holds such a path.
+    """
+    if hasattr(obj, "_mgr"):
+        return _digest_frame(obj, walk, context)
+    if any(base.__name__ == "Index" for base in type(obj).__mro__):
+        return _digest_index(obj, walk, context)
+    if hasattr(obj, "_from_sequence"):
+        if obj.dtype == object:
+            return None
+        if id(obj) not in walk.inner:
+            walk.arrays += _arrays_of(obj)
+        return _digest_extension(obj, walk, context)
+    # What a grouping has worked out is nobody else's business.
+    walk.inner |= {id(array) for array in _arrays_of(obj)}
+    return None
+
+
+def _digest_frame(frame: Any, walk: Walk, context: Context) -> Any:
+    blocks = []
+    for block in frame._mgr.blocks:
+        values = block.values
+        if not hasattr(values, "_from_sequence"):
+            walk.memory.append(values)
+            cells = digest_array(values) or _cells(values, context)
+        else:
+            if id(values) not in context.roots:
+                walk.memory += _arrays_of(values)
+            walk.inner.add(id(values))
+            shared = block.refs.has_reference()  # with another frame
+            cells = _digest_extension(values, walk, context) if shared else values
+        blocks.append((block.mgr_locs.as_array.tobytes(), cells))
+    about = (frame.flags.allows_duplicate_labels, getattr(frame, "_name", None))
+    attrs = tuple(frame.attrs.items())
+    if attrs:
+        walk.opaque[id(frame.attrs)] = frame.attrs
+    axes = tuple(frame._mgr.axes)
+    return ("pandas", type(frame).__name__, about, axes, attrs, tuple(blocks))
+
+
+def _digest_extension(array: Any, walk: Walk, context: Context) -> Any:
+    """Hash an extension array, and refer to its categories.
+
+    The frames made of one frame have the same: only if these have a name of their own, it shows.
+    """
+    labels = getattr(array.dtype, "categories", None)
+    if id(array) in walk.inner and id(labels) not in context.roots:
+        labels = None
+    return ("array", type(array).__name__, _pickled(array, context), labels)
+
+
+def _cells(values: Any, context: Context) -> Any:
+    """The hash of an array of Python objects, or these themselves if any could be shared."""
+    if _has_only_values(values):
+        return values.shape, _pickled(values, context)
+    return values.shape, tuple(values.ravel())
+
+
+def _digest_index(index: Any, walk: Walk, context: Context) -> Any:
+    for labels in getattr(index, "levels", [index]):
+        if labels.dtype == object and not _has_only_values(labels._data):
+            walk.inner |= {id(array) for array in _arrays_of(labels)}
+            return None
+    return ("index", type(index).__name__, _pickled(index, context))
+
+
+def _has_only_values(array: Any) -> bool:
+    """Whether no object in an array could be told from its equal, by one of each type."""
+    flat = array.ravel()
+    examples = dict(zip(map(type, flat), flat, strict=True))
+    return not any(
+        kind is type or kind in VALUES or has_identity(value) for kind, value in examples.items()
+    )
+
+
+def _pickled(obj: Any, context: Context) -> str:
+    data = pickle.dumps(obj, protocol=5)
+    if context.folder and context.folder.encode() in data:
+        raise pickle.PicklingError(
+            "it holds paths of the working directory, which is another in each stage; use "
+            "paths relative to it"
+        )
+    return hashlib.sha256(data).hexdigest()
+
+
+def _arrays_of(obj: Any) -> list[Any]:
+    """The arrays of numpy that are an object's attributes."""
+    return [value for value in _attributes(obj) if type(value).__name__ == "ndarray"]
+
+
+def _attributes(obj: Any) -> Iterator[Any]:
+    yield from getattr(obj, "__dict__", {}).values()
+    yield getattr(obj, "_ndarray", None)
+    yield getattr(obj, "_data", None)
