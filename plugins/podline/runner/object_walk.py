@@ -44,7 +44,7 @@ class _Walker(Pickler):
         if kind in VALUES:
             return None
         self.keep.append(obj)
-        if kind in _PLAIN or has_identity(obj):
+        if kind in _PLAIN or (has_identity(obj) and id(obj) not in self.walk.apart):
             if id(obj) in self.walk.parts:
                 self.walk.repeated = True
             self.walk.parts[id(obj)] = obj

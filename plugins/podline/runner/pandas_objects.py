@@ -31,7 +31,9 @@ def digest(obj: Any, walk: Walk, context: Context) -> Any:
         PicklingError: it holds such a path.
     """
     if hasattr(obj, "_mgr"):
-        return _digest_frame(obj, walk, context)
+        return _digest_frame(obj, walk)
+    if type(obj).__name__.endswith("BlockManager"):
+        return _digest_manager(obj, walk, context)
     if any(base.__name__ == "Index" for base in type(obj).__mro__):
         return _digest_index(obj, walk, context)
     if hasattr(obj, "_from_sequence"):
@@ -45,9 +47,18 @@ def digest(obj: Any, walk: Walk, context: Context) -> Any:
     return None
 
 
-def _digest_frame(frame: Any, walk: Walk, context: Context) -> Any:
+def _digest_frame(frame: Any, walk: Walk) -> Any:
+    about = (frame.flags.allows_duplicate_labels, getattr(frame, "_name", None))
+    attrs = tuple(frame.attrs.items())
+    if attrs:
+        walk.opaque[id(frame.attrs)] = frame.attrs
+    return ("pandas", type(frame).__name__, about, attrs, frame._mgr)
+
+
+def _digest_manager(manager: Any, walk: Walk, context: Context) -> Any:
+    """Hash labels and cells. A frame and its resampler have one manager, not only equal ones."""
     blocks = []
-    for block in frame._mgr.blocks:
+    for block in manager.blocks:
         values = block.values
         if not hasattr(values, "_from_sequence"):
             walk.memory.append(values)
@@ -56,15 +67,11 @@ def _digest_frame(frame: Any, walk: Walk, context: Context) -> Any:
             if id(values) not in context.roots:
                 walk.memory += _arrays_of(values)
             walk.inner.add(id(values))
-            shared = block.refs.has_reference()  # with another frame
-            cells = _digest_extension(values, walk, context) if shared else values
+            if block.refs.has_reference():  # by another frame
+                walk.apart.add(id(values))
+            cells = values
         blocks.append((block.mgr_locs.as_array.tobytes(), cells))
-    about = (frame.flags.allows_duplicate_labels, getattr(frame, "_name", None))
-    attrs = tuple(frame.attrs.items())
-    if attrs:
-        walk.opaque[id(frame.attrs)] = frame.attrs
-    axes = tuple(frame._mgr.axes)
-    return ("pandas", type(frame).__name__, about, axes, attrs, tuple(blocks))
+    return ("manager", tuple(manager.axes), tuple(blocks))
 
 
 def _digest_extension(array: Any, walk: Walk, context: Context) -> Any:

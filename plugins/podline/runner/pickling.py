@@ -89,6 +89,7 @@ class Walk:
         arrays: the numpy arrays in it, as far as their memory could be shared.
         memory: those that are the memory of data frames in it, and are changed through these.
         inner: ids of those that no other object can hold.
+        apart: ids of objects that are no parts: each holder is to get a copy.
         opaque: ids of parts that cannot be stored apart from it, with what they are.
     """
 
@@ -101,6 +102,7 @@ class Walk:
     arrays: list[Any] = field(default_factory=list)
     memory: list[Any] = field(default_factory=list)
     inner: set[int] = field(default_factory=set)
+    apart: set[int] = field(default_factory=set)
     opaque: dict[int, Any] = field(default_factory=dict)
 
 

@@ -145,6 +145,12 @@ def test_a_grouping_that_is_used_is_none_that_changes(chain: Chain) -> None:
     assert left.kinds == {}
 
 
+def test_a_frame_whose_column_is_held_is_none_that_changed(chain: Chain) -> None:
+    source = "import pandas as pd\ndf = pd.DataFrame({'c': pd.Categorical(['a', 'b'])})"
+    chain.stage(source, hands_on="df c")
+    assert chain.stage("c = df['c']", reads="df", hands_on="df c").kinds == {"c": "parquet"}
+
+
 def test_frames_that_share_nothing_that_shows_keep_their_format(chain: Chain) -> None:
     source = f"{FRAME}\nrest = df[df.a > 1]; named = df.rename(columns=str.upper); s = df['b']"
     left = chain.stage(source, hands_on="df rest named s")
