@@ -36,6 +36,10 @@ Objects = dict[str, Any]  # by id
 # To an object by its id, or to one of a bundle by that and its place.
 Reference = tuple[str, str] | tuple[str, str, int]
 
+# Calls inside one another, by which pickle goes from object to object: four of them for each. The
+# stack of 8 MB has room for 40,000.
+_DEEPEST = 10_000
+
 # Values without an identity that a program could notice.
 _ATOMS = {bool, int, float, complex, str, bytes, range, slice}
 _ATOMS |= {type(None), type(Ellipsis), type(NotImplemented)}
@@ -162,6 +166,19 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self.context, self.own, self.walk = context, own, walk
         self.keep: list[Any] = []  # an id is only good while its object lives
         self.sets: dict[int, _Set] = {}
+
+    def dump(self, obj: Any) -> None:
+        """Pickle an object, in which as many objects may be inside one another as in Python 3.13.
+
+        Raises:
+            Exception: whatever pickling one of its parts raises.
+        """
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _DEEPEST))
+        try:
+            super().dump(obj)
+        finally:
+            sys.setrecursionlimit(limit)
 
     def persistent_id(self, obj: Any) -> Any:
         """What stands for an object in the pickle; None: the object is written out."""

@@ -104,6 +104,15 @@ CASES = {
         "# reads: nodes\nnodes[2].mark = 1",
         "v = box[0].kids[0].kids[0].mark, box[0].kids[0] is nodes[1]",
     ),
+    "a graph": (
+        "Place places order",
+        "class Place: pass\nplaces = {k: Place() for k in range(500)}\n"
+        "for k, place in places.items():\n"
+        "    place.k = k; place.near = {places[(k * 7 + j) % 500] for j in range(3)}\n"
+        "order = list(places.values())[::-1]\ndel place",
+        "# reads: order\norder[0].seen = True",
+        "v = places[499].seen, all(near is places[near.k] for p in order for near in p.near)",
+    ),
     "a holder that they refer to": (
         "Row Table table some",
         "class Row: pass\nclass Table: pass\ntable = Table(); table.rows = []\n"
