@@ -11,6 +11,7 @@ frames of pandas and the models of Keras are not pickled but hashed, each in its
 """
 
 import copyreg
+import functools
 import hashlib
 import json
 import types
@@ -32,6 +33,12 @@ from podline.runner.pickling import (
 _PLAIN = {list, dict, set}  # in the most objects, there is nothing but these and values
 
 
+@functools.cache
+def _is_array(kind: Any) -> bool:
+    """Whether a type is numpy's array, or a class of its kind."""
+    return any(b.__name__ == "ndarray" and b.__module__ == "numpy" for b in kind.__mro__)
+
+
 class _Walker(Pickler):
     """Pickles into a hash, and notes what it meets.
 
@@ -50,7 +57,7 @@ class _Walker(Pickler):
             self.walk.parts[id(obj)] = obj
         if kind in _PLAIN:
             return None
-        if type(obj).__name__ == "ndarray" and id(obj) not in self.walk.inner:
+        if _is_array(kind) and id(obj) not in self.walk.inner:
             self.walk.arrays.append(obj)
         return digest_array(obj) or _digest_whole(obj, self.walk, self.context)
 
@@ -127,7 +134,4 @@ def walk(value: Any, context: Context, own: Set[int] | None = None) -> Walk:
     walker.dump(value)
     result.print = digest.hexdigest()
     result.parts.pop(id(value), None)
-    result.arrays = [array for array in result.arrays if array is not value] + (
-        [value] if any(array is value for array in result.arrays) else []
-    )
     return result

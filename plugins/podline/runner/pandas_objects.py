@@ -39,9 +39,10 @@ def digest(obj: Any, walk: Walk, context: Context) -> Any:
     if hasattr(obj, "_from_sequence"):
         if obj.dtype == object:
             return None
-        if id(obj) not in walk.inner:
-            walk.arrays += _arrays_of(obj)
-        return _digest_extension(obj, walk, context)
+        if id(obj) in walk.inner:
+            return ("column",)  # with the frame's hash
+        walk.arrays += _arrays_of(obj)
+        return _digest_extension(obj, context, inner=False)
     # What a grouping has worked out is nobody else's business.
     walk.inner |= {id(array) for array in _arrays_of(obj)}
     return None
@@ -64,25 +65,40 @@ def _digest_manager(manager: Any, walk: Walk, context: Context) -> Any:
             walk.memory.append(values)
             cells = digest_array(values) or _cells(values, context)
         else:
-            if id(values) not in context.roots:
-                walk.memory += _arrays_of(values)
-            walk.inner.add(id(values))
-            if block.refs.has_reference():  # by another frame
-                walk.apart.add(id(values))
-            cells = values
+            cells = _digest_extension(values, context), _column(block, walk, context)
         blocks.append((block.mgr_locs.as_array.tobytes(), cells))
     return ("manager", tuple(manager.axes), tuple(blocks))
 
 
-def _digest_extension(array: Any, walk: Walk, context: Context) -> Any:
+def _digest_extension(array: Any, context: Context, inner: bool = True) -> Any:
     """Hash an extension array, and refer to its categories.
 
     The frames made of one frame have the same: only if these have a name of their own, it shows.
+
+    Args:
+        array: the array.
+        context: knows what has a name.
+        inner: whether it is a frame's.
     """
     labels = getattr(array.dtype, "categories", None)
-    if id(array) in walk.inner and id(labels) not in context.roots:
+    if inner and id(labels) not in context.roots:
         labels = None
     return ("array", type(array).__name__, _pickled(array, context), labels)
+
+
+def _column(block: Any, walk: Walk, context: Context) -> Any:
+    """The extension array that is a frame's memory, as what another variable may hold as well.
+
+    Where another frame has the same memory, who writes first gets a copy: then it is nobody's.
+    """
+    array, shared = block.values, block.refs.has_reference()
+    walk.inner.add(id(array))
+    if id(array) in context.roots:
+        return None if shared else array
+    walk.memory += _arrays_of(array)
+    if shared:
+        walk.apart.add(id(array))
+    return array
 
 
 def _cells(values: Any, context: Context) -> Any:

@@ -153,9 +153,11 @@ def _make_views(graph: Graph) -> None:
     views: dict[int, dict[int, _Place]] = {}
     for one, other in _overlapping(graph):
         owner = _owner(one.array)
-        if owner is not _owner(other.array):
+        if owner is _owner(other.array) and _can_own(owner, one.array, other.array):
+            views.setdefault(id(owner), {}).update({id(place): place for place in (one, other)})
+        # What a library makes of its own arrays is its own business.
+        elif circles[one.object_id] != circles[other.object_id]:
             raise _inseparable(graph, one.object_id, other.object_id, "array's memory")
-        views.setdefault(id(owner), {}).update({id(place): place for place in (one, other)})
     for group in views.values():
         _own(graph, list(group.values()), circles)
 
@@ -169,11 +171,10 @@ def _own(graph: Graph, views: list[_Place], circles: dict[str, str]) -> None:
         circles: of each object, the first of those that it is stored with.
 
     Raises:
-        ArtifactError: they cannot.
+        ArtifactError: several frames have the memory.
     """
     owner, objects = _owner(views[0].array), [place.object_id for place in views]
-    frames = {id(place.array) for place in views if place.inner}
-    if not _can_own(owner) or len(frames) > 1:
+    if len({id(place.array) for place in views if place.inner}) > 1:
         raise _inseparable(graph, objects[0], objects[-1], "array's memory")
     owner_id = graph.ids.get(id(owner), "")
     if not owner_id and len({circles[object_id] for object_id in objects}) > 1:
@@ -191,17 +192,22 @@ def _own(graph: Graph, views: list[_Place], circles: dict[str, str]) -> None:
                 graph.views[object_id] = owner_id
 
 
-def _can_own(owner: Any) -> bool:
-    """Whether views of an array can be made again: numpy makes none of fields that are objects."""
+def _can_own(owner: Any, *arrays: Any) -> bool:
+    """Whether arrays can be made again as views of another.
+
+    None can that are of a class of their own, or of fields that are Python objects.
+    """
+    kinds = {type(array).__name__ for array in (owner, *arrays)}
     plain = owner.dtype == object or not owner.dtype.hasobject
-    return type(owner).__name__ == "ndarray" and owner.flags.forc and plain
+    return kinds == {"ndarray"} and owner.flags.forc and plain
 
 
 def _owner(array: Any) -> Any:
     """Return the array that owns an array's memory, or got it from what is no array."""
-    while hasattr(getattr(array, "base", None), "dtype"):
-        array = array.base
-    return array
+    owner = array
+    while (array := getattr(array, "base", None)) is not None:
+        owner = array if hasattr(array, "dtype") else owner
+    return owner
 
 
 def _bounds(array: Any) -> tuple[int, int]:
