@@ -44,8 +44,8 @@ def seconds_and_files(namespace: dict[str, Any]) -> tuple[float, int]:
     plan = StagePlan(**nothing | about)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        pending, _ = dump(Memory(plan, Heap(), namespace), Path(folder))
-        return time.perf_counter() - start, len(pending)
+        dumped = dump(Memory(plan, Heap(), namespace), Path(folder))
+        return time.perf_counter() - start, len(dumped.pending)
 
 
 def main() -> None:

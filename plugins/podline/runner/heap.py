@@ -22,7 +22,7 @@ from typing import Any
 
 from podline.contract import Artifact, Carried, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner import array_views, object_walk, pickling, serializers
+from podline.runner import array_views, object_walk, pandas_objects, pickling, serializers
 from podline.runner.heap_needs import Needs, reached
 from podline.runner.pickling import Namespace, Objects, has_identity
 
@@ -114,7 +114,11 @@ class Memory:
                 frame = self._load(artifact.shares)
                 self.loaded[object_id] = array_views.make_part(frame, artifact.part)
                 return self.loaded[object_id]
-            return self._load_file(object_id, artifact, self._files[artifact.key])
+            value = self._load_file(object_id, artifact, self._files[artifact.key])
+            if artifact.part and not artifact.shares:
+                labels = {axis: self._load(label) for label, axis in artifact.part.items()}
+                pandas_objects.give_labels(value, labels)
+            return value
         except ArtifactError:
             raise
         except Exception as error:

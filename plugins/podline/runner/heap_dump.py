@@ -52,15 +52,28 @@ class Pending:
         return replace(self.draft, key=key, bytes=size, sha256=digest)
 
 
-def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding]]:
+@dataclass
+class Dumped:
+    """What a stage leaves.
+
+    Attributes:
+        pending: the files to upload.
+        relabelled: artifacts of frames that are as they were, but whose labels are now another
+            object, by id.
+        bindings: the new bindings by name.
+    """
+
+    pending: list[Pending]
+    relabelled: dict[str, Artifact]
+    bindings: dict[str, Binding]
+
+
+def dump(memory: Memory, folder: Path) -> Dumped:
     """Write what later stages may read and what changed.
 
     Args:
         memory: the stage's objects.
         folder: where to.
-
-    Returns:
-        The files to upload, and the new bindings by name.
 
     Raises:
         ArtifactError: an object cannot be stored, or cannot be kept one with another.
@@ -68,20 +81,37 @@ def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding
     graph = Graph(memory)
     sharing.separate(graph)
     changed = {object_id for object_id in graph.walks if _is_changed(graph, object_id)}
-    components = enumerate(graph.components(changed))
-    return [_write(graph, c, folder, number) for number, c in components], _bindings(graph)
+    components = graph.components(changed)
+    pending = [_write(graph, c, folder, number) for number, c in enumerate(components)]
+    relabelled = _relabelled(graph, {object_id for c in components for object_id in c})
+    return Dumped(pending, relabelled, _bindings(graph))
+
+
+def _relabelled(graph: Graph, written: set[str]) -> dict[str, Artifact]:
+    found = {}
+    for object_id in graph.walks.keys() - written:
+        before, labels = graph.memory.heap.objects[object_id], graph.walks[object_id].labels
+        if not before.shares and before.part != labels:
+            requires = {*before.requires} - before.part.keys() | labels.keys()
+            found[object_id] = replace(before, part=labels, requires=tuple(sorted(requires)))
+    return found
 
 
 def _is_changed(graph: Graph, object_id: str) -> bool:
-    """Whether an object is new, has other content, or is another part of a frame than before."""
-    memory = graph.memory
+    """Whether an object is new, has other content, or is another part of a frame than before.
+
+    A frame whose labels are no longer the object that they were has a file of older labels.
+    """
+    memory, walk = graph.memory, graph.walks[object_id]
     if object_id not in memory.loaded:
         return True
     before = memory.heap.objects[object_id]
-    moved = graph.parts.get(object_id) != (before.shares, before.part)
-    return memory.prints.get(object_id) not in ("", graph.walks[object_id].print) or (
-        moved and before.shares in memory.loaded
+    moved = before.shares in memory.loaded and (
+        graph.parts.get(object_id) != (before.shares, before.part)
     )
+    lost = not before.shares and before.part.items() - walk.labels.items()
+    other = memory.prints.get(object_id) not in ("", walk.print)
+    return bool(moved or lost or other)
 
 
 def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pending:
@@ -112,7 +142,7 @@ def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pen
         pictures = figures.draw_figures(values, folder, stem)
     requires = {other for walk in walks for other in walk.requires} - set(component)
     names = {name for walk in walks for name in walk.names}
-    shares, part = graph.parts.get(first, ("", {}))
+    shares, part = graph.parts.get(first, ("", graph.walks[first].labels))
     plan, type_name = graph.plan, type(value).__qualname__
     draft = replace(
         Artifact("", kind, 0, "", plan.stage, plan.last_cell, type_name),
@@ -144,7 +174,8 @@ def _write_typed(
             raise TypeError(
                 "it is not built yet, and would draw its weights from other seeds; build it here"
             )
-        tree = not (walk.requires or walk.repeated or walk.placed) and (model or not walk.names)
+        inside = walk.requires - walk.labels.keys()
+        tree = not (inside or walk.repeated or walk.placed) and (model or not walk.names)
         alone = tree and len(component) == 1
         stored = serializers.store_typed(value, folder, stem) if alone else None
         if model and not stored:

@@ -47,7 +47,7 @@ class _Walker(Pickler):
     """
 
     def visit(self, obj: Any) -> Any:
-        kind = type(obj)
+        kind: Any = type(obj)
         if kind in VALUES:
             return None
         self.keep.append(obj)
@@ -130,6 +130,7 @@ def walk(value: Any, context: Context, own: Set[int] | None = None) -> Walk:
     sink = types.SimpleNamespace(write=digest.update)
     if isinstance(value, type):
         copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
+    result.manager = getattr(value, "_mgr", None)
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
     walker.dump(value)
     result.print = digest.hexdigest()

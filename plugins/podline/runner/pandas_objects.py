@@ -67,7 +67,33 @@ def _digest_manager(manager: Any, walk: Walk, context: Context) -> Any:
         else:
             cells = _digest_extension(values, context), _column(block, walk, context)
         blocks.append((block.mgr_locs.as_array.tobytes(), cells))
-    return ("manager", tuple(manager.axes), tuple(blocks))
+    axes = manager.axes
+    if manager is walk.manager:
+        axes = [_digest_labels(axis, number, walk, context) for number, axis in enumerate(axes)]
+    return ("manager", tuple(axes), tuple(blocks))
+
+
+def _digest_labels(index: Any, axis: int, walk: Walk, context: Context) -> Any:
+    """Hash labels of the frame that is looked through.
+
+    It stays as it is stored, whoever else holds its labels: what they are is noted beside it.
+    """
+    known = context.roots.get(id(index), ())
+    digest = _digest_index(index, walk, context)
+    if digest is None or known[2:]:
+        return index
+    if known:
+        walk.requires.add(known[1])
+        walk.labels[known[1]] = axis
+    else:
+        walk.parts[id(index)] = index
+    return digest
+
+
+def give_labels(frame: Any, labels: dict[int, Any]) -> None:
+    """Make indexes the labels of a frame, which has equal ones, by the manager's axis."""
+    for axis, index in labels.items():
+        frame._mgr.axes[axis] = index
 
 
 def _digest_extension(array: Any, context: Context, inner: bool = True) -> Any:

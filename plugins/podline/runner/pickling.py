@@ -94,6 +94,8 @@ class Walk:
         memory: those that are the memory of data frames in it, and are changed through these.
         inner: ids of those that no other object can hold.
         apart: ids of objects that are no parts: each holder is to get a copy.
+        manager: what holds labels and cells of the object, if it is a frame of pandas.
+        labels: the objects that are its labels, with the manager's number of the axis.
         opaque: ids of parts that cannot be stored apart from it, with what they are.
     """
 
@@ -107,6 +109,8 @@ class Walk:
     memory: list[Any] = field(default_factory=list)
     inner: set[int] = field(default_factory=set)
     apart: set[int] = field(default_factory=set)
+    manager: Any = None
+    labels: dict[str, int] = field(default_factory=dict)
     opaque: dict[int, Any] = field(default_factory=dict)
 
 

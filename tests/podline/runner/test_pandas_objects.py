@@ -1,11 +1,13 @@
 """What is inside pandas' objects stays what other variables hold too."""
 
+from pathlib import Path
+
 import pytest
 
 from podline.exceptions import ArtifactError
 
 from .conftest import Chain
-from .test_sharing import shown
+from .test_sharing import shown, side_by_side
 
 FRAME = """
 import pandas as pd, numpy as np
@@ -149,6 +151,29 @@ def test_a_frame_whose_column_is_held_is_none_that_changed(chain: Chain) -> None
     source = "import pandas as pd\ndf = pd.DataFrame({'c': pd.Categorical(['a', 'b'])})"
     chain.stage(source, hands_on="df c")
     assert chain.stage("c = df['c']", reads="df", hands_on="df c").kinds == {"c": "parquet"}
+
+
+def test_a_frame_is_not_written_again_for_a_name_of_its_labels(chain: Chain) -> None:
+    names = "df idx"
+    chain.stage(FRAME, hands_on=names)
+    left = chain.stage("idx = df.index", reads="df", hands_on=names)
+    assert left.kinds == {"idx": "pickle"}
+    chain.stage("idx.name = 'n'", reads="idx", hands_on=names)
+    left = chain.stage("v = df.index.name, df.index is idx", reads=names, hands_on=names)
+    assert left.namespace["v"] == ("n", True)
+    assert left.kinds == {}
+    chain.stage("df.index = df.index.copy()", reads="df", hands_on=names)
+    left = chain.stage("v = df.index.name, df.index is idx", reads=names)
+    assert left.namespace["v"] == ("n", False)
+
+
+def test_stages_side_by_side_name_the_labels_of_a_frame(chain: Chain, tmp_path: Path) -> None:
+    names = "df idx columns"
+    chain.stage(FRAME, hands_on=names)
+    chain.heap = side_by_side(chain, tmp_path, names, "idx = df.index", "columns = df.columns")
+    chain.order = 10
+    left = chain.stage("v = df.index is idx, df.columns is columns", reads=names)
+    assert left.namespace["v"] == (True, True)
 
 
 def test_frames_that_share_nothing_that_shows_keep_their_format(chain: Chain) -> None:

@@ -192,30 +192,31 @@ def test_a_few_parts_have_files_of_their_own(chain: Chain) -> None:
     assert (len(left.files), kinds) == (4, {"pickle", "npy", "json"})
 
 
-def _branches(chain: Chain, tmp_path: Path, left: str, right: str) -> Heap:
-    chain.stage(ROWS, hands_on="rows by_id")
+def side_by_side(chain: Chain, folder: Path, names: str, left: str, right: str) -> Heap:
+    """What two stages leave together that both go on from the one before, and see these names."""
     heaps = []
     for number, source in enumerate([left, right]):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        branch = Chain(folder, (), chain.heap, chain.files, 2 + number)
-        heaps.append(branch.stage(source, reads="rows by_id", hands_on="rows by_id").heap)
-    plan = make_plan(
-        "", reads="rows by_id", ancestors={"s1": (), "s3": ("s1",), "s4": ("s1",)}, name="end"
-    )
-    return merge(plan, heaps)
+        (folder / f"{number}").mkdir()
+        branch = Chain(folder / f"{number}", (), chain.heap, chain.files, 2 + number)
+        heaps.append(branch.stage(source, reads=names, hands_on=names).heap)
+    ancestors = {"s1": (), "s3": ("s1",), "s4": ("s1",)}
+    return merge(make_plan("", reads=names, ancestors=ancestors, name="end"), heaps)
 
 
 def test_stages_side_by_side_change_different_holders(chain: Chain, tmp_path: Path) -> None:
-    chain.heap = _branches(chain, tmp_path, "rows.append(5)", "by_id['k'] = 6")
+    chain.stage(ROWS, hands_on="rows by_id")
+    left, right = "rows.append(5)", "by_id['k'] = 6"
+    chain.heap = side_by_side(chain, tmp_path, "rows by_id", left, right)
     chain.order = 10
-    left = chain.stage(f"rows.pop(); v = {SAME}, by_id['k']", reads="rows by_id")
-    assert left.namespace["v"] == (True, 6)
+    last = chain.stage(f"rows.pop(); v = {SAME}, by_id['k']", reads="rows by_id")
+    assert last.namespace["v"] == (True, 6)
 
 
 def test_stages_side_by_side_change_what_is_shared(chain: Chain, tmp_path: Path) -> None:
+    chain.stage(ROWS, hands_on="rows by_id")
+    left, right = "rows[0]['n'] = 5", "by_id[1]['n'] = 6"
     with pytest.raises(ArtifactError, match="an object that variables share was changed by"):
-        _branches(chain, tmp_path, "rows[0]['n'] = 5", "by_id[1]['n'] = 6")
+        side_by_side(chain, tmp_path, "rows by_id", left, right)
 
 
 def test_what_is_shared_and_cannot_be_stored_is_named(chain: Chain) -> None:
