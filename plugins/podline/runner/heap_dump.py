@@ -100,18 +100,21 @@ def _relabelled(graph: Graph, written: set[str]) -> dict[str, Artifact]:
 def _is_changed(graph: Graph, object_id: str) -> bool:
     """Whether an object is new, has other content, or is another part of a frame than before.
 
-    A frame whose labels are no longer the object that they were has a file of older labels.
+    It is also written again if it must refer to what is in its file, or if it is a frame whose
+    labels are no longer the object that they were: those in its file are older.
     """
     memory, walk = graph.memory, graph.walks[object_id]
     if object_id not in memory.loaded:
         return True
-    before = memory.heap.objects[object_id]
+    objects, before = memory.heap.objects, memory.heap.objects[object_id]
     moved = before.shares in memory.loaded and (
         graph.parts.get(object_id) != (before.shares, before.part)
     )
-    lost = not before.shares and before.part.items() - walk.labels.items()
+    new = walk.requires - walk.labels.keys() - {*before.requires}
+    refers = any(o not in objects or objects[o].key != before.key for o in new)
+    unlabelled = not before.shares and before.part.items() - walk.labels.items()
     other = memory.prints.get(object_id) not in ("", walk.print)
-    return bool(moved or lost or other)
+    return bool(moved or refers or unlabelled or other)
 
 
 def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pending:

@@ -180,6 +180,9 @@ def _own(graph: Graph, views: list[_Place], circles: dict[str, str]) -> None:
     if not owner_id and len({circles[object_id] for object_id in objects}) > 1:
         owner_id = graph.promote(owner)
         graph.walk(owner_id)
+        for object_id, walk in list(graph.walks.items()):
+            if id(owner) in walk.parts:
+                graph.walk(object_id).requires |= walk.requires
     for object_id, array in ((place.object_id, place.array) for place in views):
         walk = graph.walks[object_id]
         walk.repeated = True
@@ -256,7 +259,11 @@ def _note_frame_parts(graph: Graph) -> None:
     """Note the arrays that are parts of a data frame's memory: `X = df.to_numpy()`."""
     values, walks = graph.values, graph.walks
     frames = {o: values[o] for o in walks if serializers.is_frame(values[o])}
-    arrays = [o for o, walk in walks.items() if any(a is values[o] for a in walk.arrays)]
+    arrays = [
+        object_id
+        for object_id, walk in walks.items()
+        if object_id not in graph.views and any(a is values[object_id] for a in walk.arrays)
+    ]
     for object_id in arrays if frames else ():
         for frame_id, frame in frames.items():
             part = array_views.part_of(values[object_id], frame)

@@ -148,6 +148,14 @@ CASES = {
         "net.first[0] = 5",
         "net.last[1] = 6; v = net.all.tolist()",
     ),
+    "views that a later stage takes": (
+        "np d e column",
+        "import numpy as np\nx = np.zeros(4); d = {'x': np.zeros((2, 2)), 'a': x[:3], 'b': x[1:]}\n"
+        "del x",
+        "# reads: d\ncolumn = d['x'][:, 0]; e = [d['a'][:2]]",
+        "# reads: column e\ncolumn[0] = 5; e[0][1] = 6",
+        "v = d['x'].tolist(), d['b'].tolist()",
+    ),
     "views of objects": (
         "np a b",
         "import numpy as np\na = np.array([[1], 'x', None], dtype=object); b = a[::2]",
