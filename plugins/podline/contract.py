@@ -224,7 +224,8 @@ class Artifact:
         requires: ids of the objects that it refers to.
         names: global names that functions in it read.
         libraries: modules that loading it imports.
-        shares: id of the data frame whose memory it is a part of; `part`: which part.
+        shares: id of the data frame whose memory it is a part of; `part`: which part. Of a data
+            frame itself, `part` says which objects are its labels, by their ids.
     """
 
     key: str

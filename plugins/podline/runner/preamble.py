@@ -183,7 +183,7 @@ class Preamble:
                 value = self.made[object_id].value
                 first = self.context.preamble.pop(id(value), object_id)
                 if has_identity(value):
-                    self.context.roots.setdefault(id(value), first)
+                    self.context.refer(first, value)
             object_ids = [
                 object_id
                 for object_id, made in self.made.items()

@@ -171,17 +171,18 @@ class Runner:
         working_dir.check_size(after[0], self.plan.files_limit)
         touched = {*written, *deleted}
         notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
-        pending, bindings = dump(objects, self.scratch)
+        dumped = dump(objects, self.scratch)
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
             seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
             notes = replace(notes, objects=seen, altered=altered)
             race_check.compare(self.task, self.store, notes)
-        heap = self._store(pending, written, states)
+        heap = self._store(dumped.pending, written, states)
+        heap.objects.update(dumped.relabelled)
         for path in deleted:
             heap.files[path] = self._plain(("deleted", 0, ""), "deleted")
-        return Heap(self.heap.names | bindings, heap.objects, heap.files, heap.state)
+        return Heap(self.heap.names | dumped.bindings, heap.objects, heap.files, heap.state)
 
     # -- fetch
 
