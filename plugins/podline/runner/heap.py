@@ -22,7 +22,7 @@ from typing import Any
 
 from podline.contract import Artifact, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner import array_views, object_walk, pickling, serializers
+from podline.runner import array_views, object_walk, pickling, process_bound, serializers
 from podline.runner.heap_needs import Needs, reachable, reached
 from podline.runner.object_ids import is_made, made_id, name_of
 from podline.runner.pickling import Namespace, Objects, Walk, has_identity
@@ -73,8 +73,9 @@ class Memory:
         Raises:
             ArtifactError: an object cannot be loaded; the message names it and its stage.
         """
-        self.preamble.note(self.walk)
         self._check_overtaken()
+        self._check_written()
+        self.preamble.note(self.walk)
         self._files, self._wanted = files, needs.objects
         for object_id in sorted(needs.objects):
             self._load(object_id)
@@ -180,6 +181,20 @@ class Memory:
                     f"and cell {below[0]} changes it further; but that cell is run at the start of "
                     f"every stage that needs it, without the change. fix: move it above "
                     f"{artifact.stage!r}, or into a step"
+                )
+
+    def _check_written(self) -> None:
+        """Refuse that the preamble writes to a database once more.
+
+        Raises:
+            ArtifactError: it does.
+        """
+        for object_id, made in self.preamble.made.items() if self.plan.ancestors else ():
+            if made.written != process_bound.written(made.value):
+                raise ArtifactError(
+                    f"cell {made.cell} makes {name_of(object_id)!r}, and what cells tagged imports "
+                    "or functions write to its database is written again in every stage. fix: "
+                    "write it in a step"
                 )
 
     def _check_divided(self) -> None:
