@@ -90,7 +90,7 @@ class Memory:
         for object_id in self.watched():
             self.prints[object_id] = self.print(self.loaded[object_id])
         for name in self.plan.guarded:
-            if name in needs.names or name in self.preamble.latest:
+            if name in self.namespace and (name in needs.names or name in self.preamble.latest):
                 self.guards[name] = self.print(self.namespace[name], whole=True)
 
     def _load(self, object_id: str) -> Any:

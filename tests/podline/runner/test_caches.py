@@ -108,6 +108,12 @@ def test_a_carried_function_s_draws(chain: Chain) -> None:
     assert first.kinds == {"draw": "pickle", "x": "json"}
 
 
+def test_what_it_remembers_and_cannot_be_stored(chain: Chain) -> None:
+    source = "import functools\n@functools.cache\ndef f(k): return (i for i in [k])\nf(1)"
+    with pytest.raises(ArtifactError, match=r"'f' .* cannot be stored.* fix: call its cache_clear"):
+        chain.stage(source, hands_on="f")
+
+
 def test_a_cache_that_does_not_come_back_alike_is_no_cache() -> None:
     state = caches.state_of(functools.cache(len))
     with pytest.raises(pickle.PicklingError, match="does not come back alike"):
