@@ -22,7 +22,7 @@ from typing import Any
 
 from podline.contract import Artifact, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner import array_views, object_walk, pickling, process_bound, serializers
+from podline.runner import array_views, caches, object_walk, pickling, process_bound, serializers
 from podline.runner.heap_needs import Needs, reachable, reached
 from podline.runner.object_ids import is_made, made_id, name_of
 from podline.runner.pickling import Namespace, Objects, Walk, has_identity
@@ -296,10 +296,14 @@ class Memory:
             if root in self.plan.later_modules and file and Path(file).is_relative_to(folder):
                 for variable, value in vars(module).items():
                     if not variable.startswith("__") and not _is_code(value):
-                        prints[f"{name}.{variable}"] = self.walk(value, context).print or repr(
-                            value
-                        )
+                        held = _content(value, context)
+                        prints[f"{name}.{variable}"] = self.walk(held, context).print or repr(held)
         return prints
+
+
+def _content(value: Any, context: pickling.Context) -> Any:
+    """Of a cached function of a module, what it remembers."""
+    return [*caches.state_of(value, context.forget)[2:]] if caches.is_imported(value) else value
 
 
 def _is_code(value: Any) -> bool:
