@@ -14,8 +14,10 @@ order of use; and it is filled by calling it, while its function gives the remem
 import functools
 import gc
 import pickle
+import sys
 from collections import deque
 from itertools import repeat, starmap
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from podline.runner import process_bound, pure_functions
@@ -46,6 +48,17 @@ class State(NamedTuple):
     calls: tuple[Call, ...]
     hits: int
     misses: int
+
+
+def is_imported(value: Any) -> bool:
+    """Whether it is a cached function of a library, of which each process imports its own."""
+    if not isinstance(value, KIND) or "<" in value.__qualname__ or value.__module__ == "__main__":
+        return False
+    try:
+        found = attrgetter(value.__qualname__)(sys.modules[value.__module__])
+    except (AttributeError, KeyError):
+        return False
+    return found is value
 
 
 def empty(maxsize: int | None, typed: bool) -> Any:
@@ -83,7 +96,7 @@ def _calls(cache: Any, info: Any) -> list[Call]:
     each as key, result and type.
     """
     held, count = gc.get_referents(cache), info.currsize
-    entries = held[held.index(type(cache)) + 1 :]
+    entries = held[next(i for i, value in enumerate(held) if value is type(cache)) + 1 :]
     at = 0 if info.maxsize is None else 3 * count
     table, *rest = entries[at:]
     if type(table) is not dict or len(table) != count:

@@ -22,7 +22,15 @@ from typing import Any
 
 from podline.contract import Artifact, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner import array_views, object_walk, pandas_objects, pickling, serializers
+from podline.runner import (
+    array_views,
+    caches,
+    object_walk,
+    pandas_objects,
+    pickling,
+    process_bound,
+    serializers,
+)
 from podline.runner.heap_needs import Needs, reachable, reached
 from podline.runner.object_ids import is_made, made_id, name_of
 from podline.runner.pickling import Bundle, Namespace, Objects, Walk, has_identity
@@ -73,8 +81,9 @@ class Memory:
         Raises:
             ArtifactError: an object cannot be loaded; the message names it and its stage.
         """
-        self.preamble.note(self.walk)
         self._check_overtaken()
+        self._check_written()
+        self.preamble.note(self.walk)
         self._files, self._wanted = files, needs.objects
         for object_id in sorted(needs.objects):
             self._load(object_id)
@@ -90,7 +99,7 @@ class Memory:
             own = self.context.own({object_id: self.loaded[object_id]})
             self.prints[object_id] = self.print(self.loaded[object_id], own=own)
         for name in self.plan.guarded:
-            if name in needs.names or name in self.preamble.latest:
+            if name in self.namespace and (name in needs.names or name in self.preamble.latest):
                 self.guards[name] = self.print(self.namespace[name], whole=True)
 
     def _load(self, object_id: str) -> Any:
@@ -184,6 +193,20 @@ class Memory:
                     f"and cell {below[0]} changes it further; but that cell is run at the start of "
                     f"every stage that needs it, without the change. fix: move it above "
                     f"{artifact.stage!r}, or into a step"
+                )
+
+    def _check_written(self) -> None:
+        """Refuse that the preamble writes to a database once more.
+
+        Raises:
+            ArtifactError: it does.
+        """
+        for object_id, made in self.preamble.made.items() if self.plan.ancestors else ():
+            if made.written != process_bound.written(made.value):
+                raise ArtifactError(
+                    f"cell {made.cell} makes {name_of(object_id)!r}, and what cells tagged imports "
+                    "or functions write to its database is written again in every stage. fix: "
+                    "write it in a step"
                 )
 
     def _check_divided(self) -> None:
@@ -289,9 +312,8 @@ class Memory:
             if root in self.plan.later_modules and file and Path(file).is_relative_to(folder):
                 for variable, value in vars(module).items():
                     if not variable.startswith("__") and not _is_code(value):
-                        prints[f"{name}.{variable}"] = self.walk(value, context).print or repr(
-                            value
-                        )
+                        held = _content(value, context)
+                        prints[f"{name}.{variable}"] = self.walk(held, context).print or repr(held)
         return prints
 
 
@@ -299,6 +321,11 @@ def _further(item: tuple[str, Any]) -> tuple[bool, bool]:
     """Sorts ids: of several for one object, those that come later are further names for it."""
     object_id, value = item
     return not isinstance(value, Bundle), not is_made(object_id)
+
+
+def _content(value: Any, context: pickling.Context) -> Any:
+    """Of a cached function of a module, what it remembers."""
+    return [*caches.state_of(value, context.forget)[2:]] if caches.is_imported(value) else value
 
 
 def _is_code(value: Any) -> bool:

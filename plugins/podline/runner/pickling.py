@@ -62,7 +62,7 @@ def has_identity(value: Any) -> bool:
     imported = isinstance(value, type) or (
         isinstance(value, types.FunctionType) and "<" not in value.__qualname__
     )
-    return not (imported and value.__module__ != "__main__")
+    return not (imported and value.__module__ != "__main__") and not caches.is_imported(value)
 
 
 @functools.cache
@@ -243,7 +243,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise pickle.PicklingError("an open file belongs to the process that opened it")
         elif isinstance(obj, functools.cached_property):
             return _cached_property, (obj.func, obj.attrname)
-        elif isinstance(obj, caches.KIND):
+        elif isinstance(obj, caches.KIND) and (id(obj) in self.own or not caches.is_imported(obj)):
             made_of = obj.cache_parameters()
             state = caches.state_of(obj, self.context.forget)
             return caches.empty, tuple(made_of.values()), state, None, None, _fill

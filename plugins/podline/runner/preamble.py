@@ -33,12 +33,14 @@ class Made:
         value: the object.
         cell: the number of the statement's cell.
         computed: it is made once in a run, and handed on.
+        written: what was written to it when it was made, if it is a database.
         walk: what it was made of before the cells ran.
     """
 
     value: Any
     cell: int
     computed: bool
+    written: tuple[int, ...] = ()
     walk: Walk = field(default_factory=Walk)
 
     def differs(self, print_now: str) -> bool:
@@ -92,6 +94,7 @@ class Preamble:
     def _add(self, object_id: str, made: Made) -> None:
         """Add an object, and the classes in a class (`3.1:Shop.Item`) and members of an enum."""
         self.made[object_id] = made
+        made.written = process_bound.written(made.value)
         for name, value in _members(made.value).items():
             self._add(f"{object_id}.{name}", Made(value, made.cell, computed=False))
 

@@ -49,11 +49,15 @@ def _is_pickled(value: Any) -> bool:
 
 def state_of(value: Any) -> str:
     """What is in a connection or its like that a new one would not have; "": nothing."""
-    if isinstance(value, getattr(sys.modules.get("sqlite3"), "Connection", ())):
+    if _is_database(value):
         return _state_of_database(value)
     locked = getattr(value, "locked", bool)
     inner = [getattr(value, name, None) for name in ("_flag", "_value")]  # events, semaphores
     return repr(inner) if any(inner) else "locked" if locked() is True else ""
+
+
+def _is_database(value: Any) -> bool:
+    return isinstance(value, getattr(sys.modules.get("sqlite3"), "Connection", ()))
 
 
 def _state_of_database(connection: Any) -> str:
@@ -78,12 +82,28 @@ def _state_of_database(connection: Any) -> str:
     return hashlib.sha256(repr((about, held)).encode()).hexdigest()
 
 
+def written(value: Any) -> tuple[int, ...]:
+    """What counts the writes of a connection to its database; (): nothing does."""
+    if not _is_database(value):
+        return ()
+    import sqlite3
+
+    try:
+        cursor = value.cursor()
+        cursor.row_factory = None
+        return value.total_changes, cursor.execute("pragma schema_version").fetchone()[0]
+    except sqlite3.Error:  # it is closed
+        return ()
+
+
 def advice(value: Any) -> str:
     """What to do about an object that cannot be stored."""
-    if isinstance(value, getattr(sys.modules.get("sqlite3"), "Connection", ())):
+    if _is_database(value):
         return "connect to a file in a cell tagged imports, and commit what is written to it"
     if is_bound(value) and state_of(value):
         return "keep in a variable what it tells later stages, which have new ones"
     if is_bound(value):
         return "make it in a cell tagged imports, which each stage runs for itself"
+    if hasattr(value, "cache_clear"):
+        return "call its cache_clear() at the end of this stage"
     return "store what it was made from and make it again where it is used"

@@ -1,5 +1,6 @@
 """Caches of functions: what they remember and count goes on in the next stage."""
 
+import fnmatch
 import functools
 import importlib
 import pickle
@@ -106,6 +107,20 @@ def test_a_carried_function_s_draws(chain: Chain) -> None:
     later = chain.stage("v = draw(1) == x, draw.cache_info()[:2]", reads="draw x")
     assert later.namespace["v"] == (True, (1, 2))
     assert first.kinds == {"draw": "pickle", "x": "json"}
+
+
+def test_one_of_a_library_is_imported_again() -> None:
+    source = "import re, functools\nfrom fnmatch import _compile_pattern as compiled\n"
+    source += "compiled('a*'); kept = functools.lru_cache(re.escape); kept('a')\n"
+    (compiled, kept), _ = moved(f"{source}value = [compiled, kept]", "value")
+    assert compiled is fnmatch._compile_pattern  # type: ignore[attr-defined]
+    assert kept.cache_info().misses == 1
+
+
+def test_what_it_remembers_and_cannot_be_stored(chain: Chain) -> None:
+    source = "import functools\n@functools.cache\ndef f(k): return (i for i in [k])\nf(1)"
+    with pytest.raises(ArtifactError, match=r"'f' .* cannot be stored.* fix: call its cache_clear"):
+        chain.stage(source, hands_on="f")
 
 
 def test_a_cache_that_does_not_come_back_alike_is_no_cache() -> None:

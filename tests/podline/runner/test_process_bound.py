@@ -94,3 +94,31 @@ def test_what_a_stage_leaves_in_it_is_not_lost(chain: Chain, make: str, change: 
     )
     with pytest.raises(ArtifactError, match=r"the variable 'made' .* cannot be stored.* fix: "):
         chain.stage(change, reads="made", hands_on="made")
+
+
+@pytest.mark.parametrize(
+    ("write", "refused"),
+    [
+        ("made.execute('create table if not exists t (n)')", False),
+        ("made.execute('drop table t'); made.execute('create table t (n)')", True),
+        ("made.execute('delete from t'); made.commit()", True),
+        ("made.execute('delete from t where n > 5'); made.commit()", False),
+    ],
+)
+def test_the_preamble_does_not_write_again(
+    chain: Chain, tmp_path: Path, write: str, refused: bool
+) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as file:
+        file.execute("create table t (n)")
+        file.execute("insert into t values (1)")
+    chain.carried = (
+        carry(f"import sqlite3\nmade = sqlite3.connect('{tmp_path}/a.db')", "made", value=True),
+        carry(write, "", "made"),
+    )
+    rows = "v = made.execute('select n from t').fetchall()"
+    if refused:
+        with pytest.raises(ArtifactError, match="is written again in every stage. fix: "):
+            chain.stage(rows, reads="made", ancestors={"s0": ()})
+    else:
+        assert chain.stage(rows, reads="made", ancestors={"s0": ()}).namespace["v"] == [(1,)]
+    chain.stage("", reads="made")
