@@ -32,7 +32,7 @@ from podline.exceptions import NotebookError
 _LONGEST_PATH = 255
 _LETTER = re.compile(r"\w")
 _SHELL_CELL = re.compile(r"\s*%%(bash|sh|script|!)")
-_WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a sentence
+_BETWEEN_WORDS = re.compile(r"[\s'\"|;&<>()=]+")
 _MADE = re.compile(r"(?=.*[./]).*\w")  # a path that was put together, rather than any text
 _RUNNING = {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput"}
 _SHELL_LISTING = re.compile(r"(?:^|[;&|(])\s*(?:ls|ll|find|tree|du)\b([^;&|)\n]*)", re.MULTILINE)
@@ -171,7 +171,8 @@ class _Search:
         for arguments in _SHELL_LISTING.findall(line):
             for place in [w for w in arguments.split() if not w.startswith("-")] or ["."]:
                 self.look_at(place)
-        return {path for word in _WORD.findall(line) for path in _path_of(word, self.folder)}
+        words = [w for w in _BETWEEN_WORDS.split(line) if "." in w or "/" in w]  # no sentence's
+        return {path for word in words for path in _path_of(word, self.folder)}
 
 
 def _command(node: ast.Call) -> str:

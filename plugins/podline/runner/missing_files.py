@@ -19,7 +19,8 @@ from podline.compiler.places import Places
 
 _ABOUT_FILES = re.compile(r"(?i)\b(file|folder|directory|path|not found|open|exist)")
 _LONGEST = 20  # so many are told
-_WORD = re.compile(r"""'([^'\n]+)'|"([^"\n]+)"|([^\s'",;()]*[./][^\s'",;()]+)""")
+_QUOTED = re.compile(r"""'([^'\n]+)'|"([^"\n]+)\"""")
+_BETWEEN_WORDS = re.compile(r"""[\s'",;()]+""")
 
 
 def missing_paths(error: BaseException, work: Path) -> tuple[str, ...]:
@@ -63,8 +64,9 @@ def _named(error: BaseException) -> Iterator[str]:
 
 def _words(text: str) -> Iterator[str]:
     """What is quoted in a text, and its words that look like paths."""
-    for match in _WORD.finditer(text[:10_000]):
-        yield next(filter(None, match.groups())).rstrip(".:")
+    text = text[:10_000]
+    yield from ("".join(groups) for groups in _QUOTED.findall(text))
+    yield from (w.rstrip(".:") for w in _BETWEEN_WORDS.split(text) if "." in w or "/" in w)
 
 
 def _in_lines(trace: TracebackType | None, work: Path) -> Iterator[str]:

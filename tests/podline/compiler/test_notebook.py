@@ -100,6 +100,12 @@ def test_what_cannot_be_read_is_said_and_never_waited_for(tmp_path: Path) -> Non
     }
 
 
+def test_data_are_no_code(tmp_path: Path) -> None:
+    said = complaint(tmp_path, notebook(cell(source=f"rows = [{'1,' * 3_000_000}]")))
+    assert "has 6,000,009 characters of code, and may have 5,000,000" in said
+    assert "keep data in a file" in said
+
+
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.ipynb"
     with path.open("wb") as file:
