@@ -17,6 +17,7 @@ attaches it for nothing, which costs no more than its bytes.
 
 import ast
 import json
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
@@ -257,8 +258,8 @@ def unshipped(document: Document, missing: Iterable[str]) -> str:
         The sentences; nothing: none of them is there.
     """
     folder = document.path.parent
-    there = [name for name in missing if (folder / name).exists()]
-    for name in sorted(there, key=lambda name: (folder / name).is_dir()):  # files say more
+    there = [name for name in missing if os.path.exists(folder / name)]
+    for name in sorted(there, key=lambda name: os.path.isdir(folder / name)):  # files say more
         if is_outside(name):
             return (
                 f"{name!r} is outside the notebook's folder: a stage gets only what is in it. "

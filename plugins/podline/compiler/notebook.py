@@ -7,6 +7,7 @@ uses is checked.
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -189,7 +190,7 @@ def _read(path: Path) -> bytes | Problem:
             )
         return path.read_bytes()
     except OSError as error:
-        fix = "check where the link leads" if path.is_symlink() else "check the path"
+        fix = "check where the link leads" if os.path.islink(path) else "check the path"
         fix = "let podline's user read it" if isinstance(error, PermissionError) else fix
         return Problem(f"cannot be read: {error.strerror or error}", fix)
 

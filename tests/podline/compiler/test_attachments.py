@@ -189,7 +189,7 @@ def test_what_a_stage_missed_is_told_if_it_is_there(folder: Path) -> None:
     assert unshipped(document, ["../outside.csv"]).startswith(
         "'../outside.csv' is outside the notebook's folder: a stage gets only what is in it. fix: "
     )
-    assert unshipped(document, ["nowhere"]) == ""
+    assert unshipped(document, ["nowhere", "x" * 300]) == ""
 
 
 def test_patterns_of_the_metadata(folder: Path) -> None:

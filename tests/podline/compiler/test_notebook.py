@@ -87,6 +87,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_said_and_never_waited_for(tmp_path: Path) -> None:
     paths = {name: tmp_path / f"{name}.ipynb" for name in ("dir", "pipe", "dangling", "loop")}
+    paths["long"] = tmp_path / f"{'x' * 300}_baseline.ipynb"
     paths["dir"].mkdir()
     os.mkfifo(paths["pipe"])
     paths["dangling"].symlink_to("nowhere.ipynb")
@@ -97,6 +98,7 @@ def test_what_cannot_be_read_is_said_and_never_waited_for(tmp_path: Path) -> Non
         "pipe": "cannot be read: it is no file",
         "dangling": "cannot be read: No such file or directory",
         "loop": "cannot be read: Too many levels of symbolic links",
+        "long": "cannot be read: File name too long",
     }
 
 
