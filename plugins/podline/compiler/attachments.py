@@ -77,8 +77,8 @@ def attached_files(document: Document, limit: int, values: Iterable[object] = ()
         raise NotebookError(
             f"{document.path.name}: the files beside the notebook that it names or lists have "
             f"{total:,} bytes, and [podline] files_limit_mb allows {limit:,}; the largest is "
-            f"{largest.relative_to(search.folder)}. fix: read it from the store, or raise the "
-            "setting"
+            f"{largest.relative_to(search.folder)}. fix: name or list less, read it from "
+            "the store, or raise the setting"
         )
     return sorted(found)
 
