@@ -111,7 +111,7 @@ class _Search:
     def guessed(self) -> set[Path]:
         """The files that may be meant: those of patterns, or all where any may be listed."""
         if self.here and self.lists:
-            return set(_below(self.folder))
+            return set(_all(self.folder))
         return {path for pattern in self.patterns for path in _path_of(pattern, self.folder)}
 
     def follow(self, body: Iterable[ast.stmt]) -> None:
@@ -163,7 +163,7 @@ class _Search:
     def look_at(self, place: str) -> None:
         """Add what a listing of a folder or pattern gives."""
         if posixpath.normpath(place) == ".":
-            self.found |= set(_below(self.folder))
+            self.found |= set(_all(self.folder))
         elif not is_elsewhere(place):
             self.found |= set(_expand(place, self.folder, listed=True))
 
@@ -227,7 +227,10 @@ def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
         path = folder / posixpath.normpath(name)
         inside = str(path.relative_to(folder))
         is_pattern = any(mark in inside for mark in "*?[")
-        matches = list(folder.glob(inside)) if is_pattern else [path]
+        matches = [path]
+        if is_pattern:
+            wanted = inside.startswith(".") or "/." in inside
+            matches = [m for m in folder.glob(inside) if wanted or not _is_hidden(m, folder)]
         for match in matches:
             if match.is_dir():
                 yield from _below(match) if match != folder else ()
@@ -237,6 +240,21 @@ def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
             yield path.parent
     except (OSError, ValueError, NotImplementedError):
         return  # no path at all
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a path is in a hidden folder, as .git, .venv and the embedded store are, or one."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") for part in (parts if path.is_dir() else parts[:-1]))
+
+
+def _all(folder: Path) -> Iterator[Path]:
+    """All files of the notebook's folder; of hidden folders themselves alone."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_file():
+            yield from () if path.name == ".ipynb_checkpoints" else [path]
+        elif path.is_dir():
+            yield from _below(path)
 
 
 def _below(folder: Path) -> Iterator[Path]:
