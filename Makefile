@@ -168,6 +168,10 @@ bench-process: install-dev ## Measure what the pipeline costs over running the n
 bench-preprocess: install-dev ## Measure two stages over 2 and 21 million rows, beside one plain process
 	$(BIN)/python -m benchmarks.preprocess
 
+.PHONY: bench-dump
+bench-dump: install-dev ## Measure how long a stage writes 50,000 records that variables share
+	$(BIN)/python -m benchmarks.dump
+
 .PHONY: bench-images
 bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
 	$(BIN)/python -m benchmarks.images

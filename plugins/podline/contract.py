@@ -65,10 +65,20 @@ def _build(kind: Any, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class CellSource:
-    """A cell that a stage runs: its number in the notebook (from 1, all cells) and its source."""
+    """A cell that a stage runs.
+
+    Attributes:
+        number: its number in the notebook, from 1, all cells.
+        source: its text.
+        count: its place among the cells that run, from 1, as in the brackets beside it; 0: the
+            next one.
+        may_raise: whether its error does not end the stage.
+    """
 
     number: int
     source: str
+    count: int = 0
+    may_raise: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,7 @@ class StagePlan(Json):
         parameters: values for the notebook's parameters, by name.
         files: what is shipped from beside the notebook: sha256 by path; none: a folder.
         files_limit: bytes that the files of the working directory may have in all.
+        last: whether no stage stands below it in the notebook.
     """
 
     notebook: str
@@ -138,6 +149,7 @@ class StagePlan(Json):
     reseeds: bool = False
     seeded: bool = False
     counts_calls: bool = False
+    last: bool = False
 
     @property
     def last_cell(self) -> int:
@@ -212,7 +224,8 @@ class Artifact:
         requires: ids of the objects that it refers to.
         names: global names that functions in it read.
         libraries: modules that loading it imports.
-        shares: id of the data frame whose memory it is a part of; `part`: which part.
+        shares: id of the data frame whose memory it is a part of; `part`: which part. Of a data
+            frame itself, `part` says which objects are its labels, by their ids.
     """
 
     key: str

@@ -4,12 +4,13 @@ A text shows *** for each secret that this process knows: those of its connectio
 what Airflow's own masker hides in logs.
 """
 
-import ctypes
 import json
 import os
 import sys
 from urllib.parse import quote
 
+# The environment variable that names, separated by commas, those whose values are secrets.
+VARIABLE = "PODLINE_SECRETS"
 _SHORTEST = 5  # characters, as Airflow's: of what is shorter all texts are full
 _MASKERS = ("airflow.sdk._shared.secrets_masker", "airflow._shared.secrets_masker")
 
@@ -22,6 +23,11 @@ def hide(*secrets: str | None) -> None:
         if secret and len(secret) >= _SHORTEST:
             escaped = json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")
             _hidden.update((secret, *escaped))
+
+
+def hide_variables() -> None:
+    """Hide the values of those variables that `VARIABLE` names: the tags `secret:` of a stage."""
+    hide(*map(os.environ.get, os.environ.pop(VARIABLE, "").split(",")))
 
 
 def redacted(text: str) -> str:
@@ -40,6 +46,8 @@ def take_variable(name: str) -> str:
     Neither programs that are started nor /proc/self/environ have it then: the system shows the
     memory in which the environment came.
     """
+    import ctypes  # a stage takes one; what else imports this module does not
+
     value = os.environ.get(name, "")
     if value:
         system = ctypes.CDLL(None)

@@ -3,6 +3,7 @@
 Usage: python reference.py NOTEBOOK PARAMETERS IGNORED (both JSON); run in the notebook's folder.
 """
 
+import asyncio
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 sys.path.insert(0, os.getcwd())
 
 from describe import describe
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from traitlets.config import Config
 
 
@@ -22,7 +23,20 @@ class Shell(InteractiveShell):  # type: ignore[misc]
         pass
 
 
-def main(notebook: Path, parameters: dict[str, object], ignored: list[str]) -> None:
+async def run_cell(shell: Shell, source: str) -> ExecutionResult:
+    """Run a cell as Jupyter's kernel does: in an event loop that is running."""
+    text = shell.transform_cell(source)
+    how = {"transformed_cell": text, "preprocessing_exc_tuple": None}
+    if shell.should_run_async(source, **how):
+        result = await shell.run_cell_async(source, store_history=True, **how)
+    else:
+        result = shell.run_cell(source, store_history=True)
+    for _ in range(20):  # before the next cell comes
+        await asyncio.sleep(0)
+    return result
+
+
+async def main(notebook: Path, parameters: dict[str, object], ignored: list[str]) -> None:
     """Run the cells; the last line says what the variables are."""
     config = Config()
     config.HistoryManager.enabled = False
@@ -32,7 +46,9 @@ def main(notebook: Path, parameters: dict[str, object], ignored: list[str]) -> N
         tags = cell["metadata"].get("tags", [])
         if cell["cell_type"] != "code" or "skip" in tags:
             continue
-        shell.run_cell("".join(cell["source"]), store_history=True).raise_error()
+        result = await run_cell(shell, "".join(cell["source"]))
+        if "raises-exception" not in tags:
+            result.raise_error()
         if {"parameters", "pipeline-parameters"} & set(tags):
             shell.user_ns.update(parameters)
     not_compared = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
@@ -48,5 +64,6 @@ def main(notebook: Path, parameters: dict[str, object], ignored: list[str]) -> N
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3]))
+    arguments = [json.loads(text) for text in sys.argv[2:]]
+    asyncio.run(main(Path(sys.argv[1]), *arguments))
     os._exit(0)

@@ -42,7 +42,13 @@ _UNSUPPORTED = {
     "autocall": "write the parentheses",
     "autoindent": "remove the magic",
     "cython": "put the code into a module of its own",
+    "xdel": "delete the name with del",
     "pylab": "import what is used: import numpy as np; import matplotlib.pyplot as plt",
+}
+# Magics that look at every name or cell, and what to do instead.
+_LOOKING = {
+    **dict.fromkeys(("who", "who_ls", "whos"), "print the names that matter"),
+    **dict.fromkeys(("history", "hist", "notebook"), "remove it: the executed notebook is stored"),
 }
 
 
@@ -152,7 +158,7 @@ def _by_ipython(source: str) -> str:
 
 def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[Problem]]:
     """Return the statements of a `%%` cell, its first line standing for itself."""
-    if name in _UNSUPPORTED:
+    if name in _UNSUPPORTED or name in _LOOKING:
         return [], [_unsupported(cell, name, 1)]
     body: list[ast.stmt] = []
     if name in PYTHON_CELL_MAGICS:
@@ -236,14 +242,18 @@ def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
     return [
         _unsupported(cell, found.name, getattr(node, "lineno", None))
         for node in walk_all(body)
-        if (found := magic_call(node)) and found.name in _UNSUPPORTED
+        if (found := magic_call(node)) and (found.name in _UNSUPPORTED or found.name in _LOOKING)
     ]
 
 
 def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:
+    fix = _UNSUPPORTED.get(name, "")
+    what = "changes names in a way that cannot be seen beforehand"
+    if not fix:
+        what = "looks at every name or cell of the notebook, and a stage has only its own"
     return Problem(
-        f"the magic %{name} changes names in a way that cannot be seen beforehand",
-        _UNSUPPORTED[name],
+        f"the magic %{name} {what}",
+        fix or _LOOKING[name],
         cell.number,
         line,
         cell.line(line),

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler.ast_queries import attribute_path
+from podline.compiler.ast_queries import attribute_path, walk_all
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
@@ -48,7 +48,13 @@ from podline.compiler.preamble import (
     note_modules,
 )
 from podline.compiler.stage_graph import link
-from podline.compiler.tags import CellTags, StageSettings, parse_defaults, parse_tags
+from podline.compiler.tags import (
+    MAY_RAISE,
+    CellTags,
+    StageSettings,
+    parse_defaults,
+    parse_tags,
+)
 from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
 from podline.text import lines_of
@@ -142,7 +148,8 @@ class _Compiler:
                 # A stand-in for the stage, so that one error does not bring others.
                 tags = replace(tags, stage=f"cell_{cell.number}")
             statements, found = parse_cell(cell)
-            self.problems += found
+            if not tags.may_raise:  # also an error of syntax may be what the cell is to show
+                self.problems += found
             try:
                 self._check_outside(cell, statements)
                 self._place(cell, tags, statements)
@@ -235,6 +242,7 @@ class _Compiler:
             self.carried.append(statement)
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
+        self._check_seeds(cell, statements)
 
     def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
         """Refuse a parameter of the name that a run has for its own."""
@@ -307,12 +315,14 @@ class _Compiler:
         flow.future_annotations |= has_future_annotations(self.modules)
         flow.known = dict(self.functions)
         troubles = len(flow.effects.troubles)
-        flow.run(statements.body)
+        flow.run_cell(statements.body, may_raise=MAY_RAISE in cell.tags)
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
         self._note_imported(flow.effects)
         self._check_module_attributes(cell, flow)
         self._check_accessors(cell, statements)
+        self._check_registered(cell, statements)
+        self._check_seeds(cell, statements)
         self.functions = dict(flow.known)
         stage.imports += carry_imports(cell.number, statements)
         stage.changes = flow.effects.changes - self.imported  # `np.sort(x)` does not change numpy
@@ -340,6 +350,41 @@ class _Compiler:
                 if re.search(r"\bregister_\w+_accessor\b", text):
                     place = Place(cell.number, node.lineno)
                     self._afresh(f"registers the accessor {node.name!r}", "pandas", cell, place)
+
+    def _check_registered(self, cell: Cell, statements: Statements) -> None:
+        """Refuse a function or class that a stage registers with a module: `Sized.register(C)`."""
+        if "register" not in cell.source and "copyreg" not in cell.source:
+            return
+        for node in walk_all(statements.body):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name, *path = attribute_path(node.func) or [""]
+            module = self.modules.get(name, "atexit")  # what runs at the end changes nothing
+            registers = path and (path[-1].startswith("register") or module == "copyreg")
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            own = any(isinstance(a, ast.Lambda) or self._is_function(a) for a in given)
+            if registers and own and module != "atexit":
+                place = Place(cell.number, node.lineno)
+                self._afresh(f"calls {'.'.join([name, *path])}()", module, cell, place)
+
+    def _check_seeds(self, cell: Cell, statements: Statements) -> None:
+        """Refuse a seed for polars, whose generator tells nobody where it stands."""
+        if "set_random_seed" not in cell.source:
+            return
+        for node in walk_all(statements.body):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name(name), "set_random_seed")):
+                    if self.modules.get(name) == "polars":
+                        self.notes.add(
+                            "seeds the generator of polars, and where that stands cannot be "
+                            "handed on to the next stages",
+                            "give seed= to the calls that draw",
+                            cell,
+                            node.lineno,
+                        )
+
+    def _is_function(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.flow.known
 
     def _afresh(self, what: str, module: str, cell: Cell, place: Place) -> None:
         self.notes.add(

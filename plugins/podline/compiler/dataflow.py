@@ -50,7 +50,7 @@ from podline.compiler.function_effects import (
     use,
 )
 from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place
-from podline.compiler.troubles import misplaced, unseen
+from podline.compiler.troubles import SHELL_NAMES, misplaced, unseen
 
 
 class _Methods(dict[type[ast.AST], Callable[..., None]]):
@@ -93,6 +93,15 @@ class Flow(Namespace):
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
             self.read(statement)
+
+    def run_cell(self, body: Iterable[ast.stmt], may_raise: bool = False) -> None:
+        """Follow a cell; of one that may raise, any line may be the last."""
+        if not may_raise:
+            self.run(body)
+            return
+        self.name_error_caught += 1
+        self.run_apart(body)
+        self.name_error_caught -= 1
 
     def run_apart(self, body: Iterable[ast.stmt]) -> set[str]:
         """Follow a body that may not run; return the names that are bound at its end."""
@@ -377,12 +386,6 @@ class Flow(Namespace):
         else:
             self.read_children(node)
 
-    def read_Attribute(self, node: ast.Attribute) -> None:
-        """Follow `a.b`; IPython's `user_ns` are the notebook's names."""
-        if node.attr == "user_ns":
-            self.effects.troubles.append(unseen(self.place(node), node.attr))
-        self.read_children(node)
-
     def read_NamedExpr(self, node: ast.NamedExpr) -> None:
         """Follow `name := value`, which `and`, `or` and `if` may leave out: it may bind."""
         self.read(node.value)
@@ -405,6 +408,16 @@ class Flow(Namespace):
         for other in found.others:
             self.read(other)
         return True
+
+    def read_Attribute(self, node: ast.Attribute) -> None:
+        """Follow `a.b`; some attributes of IPython's shell are ways to every name."""
+        if node.attr in SHELL_NAMES:
+            match node:
+                case ast.Attribute(ast.Call(ast.Name("get_ipython")), name):
+                    self.effects.troubles.append(unseen(self.place(node), f"get_ipython().{name}"))
+                case ast.Attribute(attr="user_ns"):
+                    self.effects.troubles.append(unseen(self.place(node), node.attr))
+        self.read(node.value)
 
     def read_Lambda(self, node: ast.Lambda) -> None:
         """Follow a lambda as if it were called: it mostly is where it stands."""

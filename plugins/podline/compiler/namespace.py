@@ -153,7 +153,9 @@ class Namespace:
         A read outside of any `try` takes the guard off the name, unless it may be bound by then:
         in ``try: a`` / ``except NameError: a = 1`` the `a` after it is no question any more.
         """
-        if name not in self.effects.bound:
+        if name in self.effects.shown - self.effects.bound - self.effects.reads.keys():
+            self.read_perhaps(name, where)  # a name of the notebook's goes before IPython's
+        elif name not in self.effects.bound:
             if self.name_error_caught:
                 self.effects.guarded.add(name)
             elif name not in self.effects.may_bind | self.asked:

@@ -18,7 +18,7 @@ from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, Values, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
-from podline.compiler.tags import STAGE_WORDS, StageSettings
+from podline.compiler.tags import MAY_RAISE, STAGE_WORDS, StageSettings
 from podline.contract import Carried, CellSource, StagePlan
 
 
@@ -179,7 +179,11 @@ class Pipeline:
             files: what is shipped from beside the notebook: sha256 by path.
             files_limit: bytes that the working directory's files may have in all.
         """
-        cells = tuple(CellSource(cell.number, cell.source) for cell in stage.cells)
+        counts = self._counts()
+        cells = tuple(
+            CellSource(c.number, c.source, counts.get(c.number, 0), MAY_RAISE in c.tags)
+            for c in stage.cells
+        )
         last = cells[-1].number if cells else 0
         own = {cell.number for cell in stage.cells}
         return StagePlan(
@@ -210,7 +214,15 @@ class Pipeline:
             reseeds=stage.reseeds,
             seeded=any(seeds(cell) for cell in self.document.code_cells),
             counts_calls=any("cache_info" in c.source for c in self.document.code_cells),
+            last=stage.order >= len(self.stages) - 1,
         )
+
+    def _counts(self) -> dict[int, int]:
+        """The number that each cell with code has in the brackets beside it after a run."""
+        run = [
+            c.number for c in self.document.code_cells if "skip" not in c.tags and c.source.strip()
+        ]
+        return {number: count for count, number in enumerate(run, start=1)}
 
     def _filled(self, number: int, source: str, values: Values) -> str:
         """Put a run's values into a source that stands in the cell of that number."""

@@ -29,7 +29,7 @@ from podline.contract import Carried
 from podline.text import lines_of
 
 _LIBRARIES = """
-    IPython altair bokeh keras lightgbm matplotlib pandas plotly seaborn sklearn tensorflow torch
+    altair bokeh keras lightgbm matplotlib pandas plotly seaborn sklearn tensorflow torch
     xgboost
 """
 # Setting these up changes nothing for a stage that does not use them.
@@ -212,7 +212,8 @@ def _sets_up(statement: ast.stmt, modules: dict[str, str]) -> bool:
     """
     for node in ast.walk(statement):
         if found := magic_call(node):
-            return found.method == "run_line_magic" and found.name in ("matplotlib", "config")
+            figures = found.name == "config" and found.line.startswith("InlineBackend")
+            return found.method == "run_line_magic" and (found.name == "matplotlib" or figures)
         if isinstance(node, ast.Attribute) and node.attr in SEEDS:
             return False
     roots = {modules.get(name, "") for name in names_in(statement)}

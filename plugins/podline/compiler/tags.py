@@ -1,6 +1,7 @@
 """The tags of a notebook's cells: what each may say, read into typed values.
 
-The vocabulary is the union of Kale's (0.5 to 2.3) and papermill's ``parameters``, with
+The vocabulary is the union of Kale's (0.5 to 2.3), papermill's ``parameters`` and Jupyter's
+``raises-exception``, with
 ``request:``, ``retry:``, ``timeout:`` and an empty ``prev:`` added. One cell is read at a time:
 which stage an unnamed cell joins, and whether a ``prev:`` names a stage, is the compiler's part.
 
@@ -32,11 +33,13 @@ _KINDS: dict[str, Kind] = {
     "pipeline-parameters": "parameters",
     "pipeline-metrics": "metrics",
 }
+MAY_RAISE = "raises-exception"  # Jupyter's
 STAGE_WORDS = ("step", "block", "notebook")
 
 # One readable tag for each word, for documents and their tests.
 EXAMPLES: tuple[str, ...] = (
     *_KINDS,
+    MAY_RAISE,
     *(word.example for name, word in WORDS.items() if name != "notebook"),
 )
 
@@ -109,12 +112,14 @@ class CellTags:
         stage: the stage that the cell belongs to; None: it joins what the cell before belongs to.
         prev: the stages that must end first; None: not said; empty: none (an empty ``prev:``).
         settings: how the stage runs.
+        may_raise: whether the cell's error does not end the stage.
     """
 
     kind: Kind = "stage"
     stage: str | None = None
     prev: tuple[str, ...] | None = None
     settings: StageSettings = field(default_factory=StageSettings)
+    may_raise: bool = False
 
 
 def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
@@ -148,7 +153,8 @@ def parse_tags(tags: Sequence[object]) -> tuple[CellTags, list[TagProblem]]:
         prev = tuple(filter(None, prev))
         if prev:
             problems.append(_contradiction("prev:", f"prev:{prev[0]}"))
-    return CellTags(kind, _first(kept, "stage") or None, prev, _settings(kept)), problems
+    may_raise = _first(kept, "may_raise") is True
+    return CellTags(kind, _first(kept, "stage") or None, prev, _settings(kept), may_raise), problems
 
 
 def parse_defaults(tags: Sequence[object]) -> tuple[StageSettings, list[TagProblem]]:
@@ -163,7 +169,7 @@ def parse_defaults(tags: Sequence[object]) -> tuple[StageSettings, list[TagProbl
     readings, problems = _read_all(tags)
     kept = []
     for reading in readings:
-        if reading.field in ("kind", "stage", "prev"):
+        if reading.field in ("kind", "stage", "prev", "may_raise"):
             message = f"`{reading.tag}` is about one cell, and cannot hold for every stage"
             problems.append(TagProblem("error", reading.tag, message, "tag the cell itself"))
         else:
@@ -199,9 +205,10 @@ def _read(tag: object) -> _Reading | TagProblem | None:
         message = f"the tag {tag!r} is not text but {type(tag).__name__}"
         return TagProblem("error", repr(tag), message, "put it in quotes, or remove it")
     name, colon, text = tag.partition(":")
-    if name in _KINDS:
+    if name in _KINDS or name == MAY_RAISE:
         if not colon:
-            return _Reading(tag, "kind", "", _KINDS[name])
+            field, value = ("kind", _KINDS[name]) if name in _KINDS else ("may_raise", True)
+            return _Reading(tag, field, "", value)
         return TagProblem("error", tag, f"`{tag}`: `{name}` takes no value", f"write `{name}`")
     if name == "report":  # Kale keeps a step's cells as HTML if it says so
         what = "does nothing: every stage's executed cells are kept"
@@ -259,6 +266,8 @@ def _misplaced(reading: _Reading, kind: Kind, stage: str | None) -> TagProblem |
         return None
     if reading.field == "stage" and reading.value:
         found = "error", f"cannot be on a cell of {kind}", "keep one of the two tags"
+    elif reading.field == "may_raise" and kind in ("stage", "metrics"):
+        return None
     elif kind != "stage":
         found = "warning", f"does nothing on a cell of {kind}", "move it to a cell with a `step:`"
     elif stage is None:

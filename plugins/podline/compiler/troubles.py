@@ -9,6 +9,11 @@ import ast
 from podline.compiler.asked_names import AT_TOP
 from podline.compiler.namespace import Place, Trouble
 
+# What of IPython's shell reads or binds any name.
+SHELL_NAMES = frozenset({"user_ns", "user_global_ns", "user_module", "history_manager"})
+SHELL_NAMES |= {"ev", "ex", "run_cell", "run_cell_async", "safe_execfile"}
+SHELL_NAMES |= {"push", "drop_by_id", "del_var", "reset"}
+
 
 def unseen(place: Place, name: str) -> Trouble:
     """Say that a call of `exec`, `globals` or their like hides names."""

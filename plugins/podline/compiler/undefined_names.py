@@ -77,7 +77,7 @@ class _Search:
         """
         above: dict[str, Place | None] = {}  # names they bound, and where each was deleted, if so
         for stage in self.stages:
-            own = stage.effects.may_bind | stage.effects.shown
+            own = stage.effects.may_bind
             for name, place in stage.effects.reads.items():
                 carried = any(
                     name in s.carried.binds for s in self.carried if s.carried.cell < place.cell
@@ -99,10 +99,11 @@ class _Search:
     ) -> None:
         if name in KNOWN_NAMES or name in effects.guarded:
             return
+        remembered = name in ("In", "Out", "_ih", "_oh", "_dh") or not name.strip("_i0123456789")
         self.unresolved.add(name)
-        if self.starred:
+        if self.starred and not remembered:
             return
-        if name in ("In", "Out", "_ih", "_oh") or not name.strip("_i0123456789"):
+        if remembered:
             message = f"{name!r} is IPython's memory of cells and outputs, which is not carried"
             fix = "give the value a name"
         elif deleted:

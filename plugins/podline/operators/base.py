@@ -94,8 +94,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         if stage is not None:
             kwargs = {**_airflow_settings(stage.settings), **kwargs}
         # What is left to do when the try's end is recorded is no part of its time.
-        for end in ("on_success_callback", "on_failure_callback", "on_retry_callback"):
-            mine = [_close, _keep_pages] if "success" in end else [_keep_pages]
+        for end, mine in _AT_THE_END.items():
             kwargs[end] = [*_listed(kwargs.get(end)), *mine]
         ours = {"logger_name": "podline", "kubernetes_conn_id": None, "do_xcom_push": True}
         ours["deferrable"] = None  # the setting says, when the task runs
@@ -331,10 +330,16 @@ def _listed(given: Any) -> list[Any]:
 
 def _close(context: "Context") -> None:
     """See to the end of the process or pod of a try that succeeded."""
-    task: Any = context["task"]
-    if (backend := getattr(task, "backend", None)) is not None:
+    if (backend := getattr(context["task"], "backend", None)) is not None:
         backend.close()
-        backend.tidy(task.store.hasty)
+
+
+def _tidy(context: "Context") -> None:
+    """Remove what lost tries have left, now that nobody waits for this one."""
+    task: Any = context["task"]
+    backend, store = getattr(task, "backend", None), getattr(task, "store", None)
+    if backend is not None and store is not None:
+        backend.tidy(store.hasty)
 
 
 def _keep_pages(context: "Context") -> None:
@@ -346,3 +351,10 @@ def _keep_pages(context: "Context") -> None:
     last = not task.downstream_task_ids or context["ti"].state != "success"
     if task.prefix and last and settings.html():
         make_pages_later(keys.run_of(task.prefix), environment(task.store.connection))
+
+
+_AT_THE_END = {
+    "on_success_callback": [_close, _keep_pages, _tidy],
+    "on_failure_callback": [_keep_pages, _tidy],
+    "on_retry_callback": [_keep_pages],
+}

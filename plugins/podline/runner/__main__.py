@@ -108,7 +108,7 @@ def main() -> int:
     """
     clock = Clock()
     # One at a time, so that the clock counts our own imports as boot.
-    from podline import settings
+    from podline import secrecy, settings
     from podline.contract import PARENT_VARIABLE
     from podline.exceptions import ContractError
     from podline.runner import termination_message
@@ -125,6 +125,7 @@ def main() -> int:
     try:
         # Before any other import may look at the environment, and keep it.
         connection = StoreConnection.take()
+        secrecy.hide_variables()
         patience = Patience(settings.store_patience(), partial(print, flush=True))
         wait_for_stores(patience)
         store = open_store(connection)

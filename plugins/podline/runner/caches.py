@@ -53,15 +53,14 @@ def empty(maxsize: int | None, typed: bool) -> Any:
     return functools.lru_cache(maxsize, typed)(functools.partial(print))
 
 
-def state_of(cache: Any, beside: dict[str, Any] | None = None) -> State:
+def state_of(cache: Any, forget: bool = False) -> State:
     """Read a cache.
 
     A connection that it remembers is left out: each stage's process makes its own.
 
     Args:
         cache: the cache.
-        beside: the notebook's names, if stages run side by side, so that each may have a cache of
-            its own: it then counts as empty if nobody could tell.
+        forget: take it for empty if nobody could tell, since its function only computes.
 
     Raises:
         PicklingError: it does not say what it holds.
@@ -69,8 +68,8 @@ def state_of(cache: Any, beside: dict[str, Any] | None = None) -> State:
     info, function = cache.cache_info(), cache.__wrapped__
     attributes = tuple((n, v) for n, v in vars(cache).items() if n not in _OWN)
     calls = _calls(cache, info)
-    plain = beside is not None and all(pure_functions.is_plain(tuple(call)) for call in calls)
-    if plain and pure_functions.is_pure(function, beside or {}):
+    plain = forget and all(pure_functions.is_plain(tuple(call)) for call in calls)
+    if plain and pure_functions.is_pure(function):
         return State(function, attributes, (), 0, 0)
     calls = [call for call in calls if not process_bound.is_new(call.result)]
     return State(function, attributes, tuple(calls), info.hits, info.misses)

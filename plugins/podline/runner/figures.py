@@ -1,4 +1,8 @@
-"""Pictures of the figures that a stage hands on: for people, beside the pickles that flow."""
+"""Pictures of matplotlib's figures: inline, as a notebook shows them, and beside the pickles.
+
+A stage that is handed a figure may show it without a word of pyplot, which in a notebook a cell
+further up imported; so the shell draws figures from the start.
+"""
 
 import contextlib
 import warnings
@@ -27,6 +31,26 @@ def draw_figures(values: Iterable[Any], folder: Path, name: str) -> tuple[Path, 
             figure.savefig(path, format="png")
             paths.append(path)
     return tuple(paths)
+
+
+def show_inline(shell: Any) -> None:
+    """Have the shell show a figure as its picture, also where pyplot is not imported.
+
+    Args:
+        shell: IPython's.
+    """
+    for formatter in shell.display_formatter.formatters.values():
+
+        def draw(figure: Any, *arguments: Any, formatter: Any = formatter) -> Any:
+            # The inline backend puts its own printers, by its settings, in the place of these.
+            from matplotlib_inline.backend_inline import configure_inline_support
+
+            configure_inline_support(shell, "inline")  # type: ignore[no-untyped-call]
+            printer = formatter.type_printers.get(type(figure))
+            return printer(figure, *arguments) if printer else None
+
+        if formatter.format_type in ("image/png", "image/jpeg", "image/svg+xml", "application/pdf"):
+            formatter.for_type_by_name("matplotlib.figure", "Figure", draw)
 
 
 def _figure_of(value: Any) -> Any:

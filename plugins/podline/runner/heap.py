@@ -16,16 +16,16 @@ after them, whoever changed it and by whatever name; only that is stored again
 import json
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
 from podline.contract import Artifact, Heap, StagePlan
 from podline.exceptions import ArtifactError
-from podline.runner import array_views, object_walk, pickling, serializers
+from podline.runner import array_views, object_walk, pandas_objects, pickling, serializers
 from podline.runner.heap_needs import Needs, reachable, reached
 from podline.runner.object_ids import is_made, made_id, name_of
-from podline.runner.pickling import Namespace, Objects, Walk, has_identity
+from podline.runner.pickling import Bundle, Namespace, Objects, Walk, has_identity
 from podline.runner.preamble import Preamble
 
 
@@ -52,7 +52,7 @@ class Memory:
         """
         self.plan, self.heap, self.namespace = plan, heap, namespace
         self.context = pickling.Context(namespace, folder)
-        self.context.beside = bool(plan.beside) and not plan.counts_calls
+        self.context.forget = bool(plan.beside) and not plan.counts_calls
         self.loaded: Objects = {}
         self.prints: dict[str, str] = {}
         self.guards: dict[str, str] = {}
@@ -83,11 +83,12 @@ class Memory:
             binding = self.heap.names[name]
             assert binding.object is not None
             self.namespace[name] = self.loaded[binding.object]
-        for object_id, value in sorted(self.loaded.items(), key=lambda item: is_made(item[0])):
+        for object_id, value in sorted(self.loaded.items(), key=_further):
             if has_identity(value):
-                self.context.roots[id(value)] = object_id
+                self.context.refer(object_id, value)
         for object_id in self.watched():
-            self.prints[object_id] = self.print(self.loaded[object_id])
+            own = self.context.own({object_id: self.loaded[object_id]})
+            self.prints[object_id] = self.print(self.loaded[object_id], own=own)
         for name in self.plan.guarded:
             if name in needs.names or name in self.preamble.latest:
                 self.guards[name] = self.print(self.namespace[name], whole=True)
@@ -103,8 +104,11 @@ class Memory:
                 frame = self._load(artifact.shares)
                 self.loaded[object_id] = array_views.make_part(frame, artifact.part)
                 return self.loaded[object_id]
-            loaded = self._load_file(object_id, artifact, self._files[artifact.key])
-            return self._alike(object_id, loaded)
+            value = self._load_file(object_id, artifact, self._files[artifact.key])
+            if artifact.part and not artifact.shares:
+                labels = {axis: self._load(label) for label, axis in artifact.part.items()}
+                pandas_objects.give_labels(value, labels)
+            return self._alike(object_id, value)
         except ArtifactError:
             raise
         except Exception as error:
@@ -120,8 +124,10 @@ class Memory:
         that it computed and another stage stored, as long as they are alike.
         """
         made = self.preamble.made.get(made_id(object_id)) if not is_made(object_id) else None
+        artifact = self.heap.objects[object_id]
         if (
             made
+            and not any(other in self.heap.objects for other in artifact.requires)
             and self.preamble.holders(made_id(object_id), made.value)
             and self.print(loaded) == made.walk.print
         ):
@@ -191,14 +197,15 @@ class Memory:
             raise ArtifactError(
                 f"cell {holder.partition('.')[0]} makes {name_of(holder)!r} of {name!r}, "
                 f"which is as the stage {stage!r} left it; made here, it would be of another. "
-                f"fix: name it in {stage!r} as well, or make it in a step"
+                f"fix: make it above {stage!r} and name it there, or make it in a step"
             )
 
     # -- what changed
 
     def watched(self) -> set[str]:
-        """The loaded objects that later stages may see."""
-        return reached(self.plan.hands_on, self.heap) & set(self.loaded)
+        """The objects that later stages may see, as far as this stage loaded or changed them."""
+        here = self.loaded.keys() | self.preamble.changed
+        return reached(self.plan.hands_on, self.heap) & here
 
     def seen(self) -> set[str]:
         """The objects that the cells may have seen: loaded, or made here and named by code."""
@@ -216,29 +223,36 @@ class Memory:
         held = {other for artifact in artifacts for other in artifact.requires}
         return reachable({*starts, *held, *self.loaded}, requires)
 
-    def print(self, value: Any, whole: bool = False) -> str:
+    def print(self, value: Any, whole: bool = False, own: Set[int] | None = None) -> str:
         """Hash an object: what is inside it, and of other stored objects only which they are.
 
         Args:
             value: the object.
             whole: hash through stored objects as well, as for a guard: whoever reads the name
                 also sees a change further inside.
+            own: Python's ids of what is inside it though it is known, by default its own.
 
         Returns:
             The hash (hex); "" of what cannot change, "?" of what cannot be hashed.
         """
-        return self.walk(value, whole).print
+        context = pickling.Context(self.namespace)
+        context.forget = self.context.forget
+        return self.walk(value, context if whole else self.context, own).print
 
-    def walk(self, value: Any, whole: bool = False) -> Walk:
-        """Look through an object, whatever it is: see `print`."""
+    def walk(
+        self, value: Any, context: pickling.Context | None = None, own: Set[int] | None = None
+    ) -> Walk:
+        """Look through an object, whatever it is: see `print`.
+
+        Args:
+            value: the object.
+            context: what is known of the notebook, if not all that this stage knows.
+            own: see `print`.
+        """
         if not has_identity(value) and not isinstance(value, tuple | frozenset):
             return Walk()
-        context = self.context
-        if whole:
-            context = pickling.Context(self.namespace)
-            context.beside = self.context.beside
         try:
-            return object_walk.walk(value, context, tolerant=True)
+            return object_walk.walk(value, context or self.context, own, tolerant=True)
         except Exception:  # nothing to compare with: it counts as changed
             return Walk(print="?")
 
@@ -267,14 +281,24 @@ class Memory:
         these hashes are for is to refuse that.
         """
         prints = {}
+        context = pickling.Context(self.namespace)
+        context.forget = not self.plan.counts_calls
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             root = name.partition(".")[0]
             if root in self.plan.later_modules and file and Path(file).is_relative_to(folder):
                 for variable, value in vars(module).items():
                     if not variable.startswith("__") and not _is_code(value):
-                        prints[f"{name}.{variable}"] = self.print(value) or repr(value)
+                        prints[f"{name}.{variable}"] = self.walk(value, context).print or repr(
+                            value
+                        )
         return prints
+
+
+def _further(item: tuple[str, Any]) -> tuple[bool, bool]:
+    """Sorts ids: of several for one object, those that come later are further names for it."""
+    object_id, value = item
+    return not isinstance(value, Bundle), not is_made(object_id)
 
 
 def _is_code(value: Any) -> bool:

@@ -20,6 +20,7 @@ from podline.frameworks import is_keras_model
 from podline.runner import array_views, figures, pickling, serializers, sharing
 from podline.runner.heap import Memory
 from podline.runner.object_graph import Graph
+from podline.runner.pickling import Walk
 
 
 @dataclass
@@ -51,15 +52,28 @@ class Pending:
         return replace(self.draft, key=key, bytes=size, sha256=digest)
 
 
-def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding]]:
+@dataclass
+class Dumped:
+    """What a stage leaves.
+
+    Attributes:
+        pending: the files to upload.
+        relabelled: artifacts of frames that are as they were, but whose labels are now another
+            object, by id.
+        bindings: the new bindings by name.
+    """
+
+    pending: list[Pending]
+    relabelled: dict[str, Artifact]
+    bindings: dict[str, Binding]
+
+
+def dump(memory: Memory, folder: Path) -> Dumped:
     """Write what later stages may read and what changed.
 
     Args:
         memory: the stage's objects.
         folder: where to.
-
-    Returns:
-        The files to upload, and the new bindings by name.
 
     Raises:
         ArtifactError: an object cannot be stored, or cannot be kept one with another.
@@ -68,20 +82,40 @@ def dump(memory: Memory, folder: Path) -> tuple[list[Pending], dict[str, Binding
     sharing.separate(graph)
     changed = {object_id for object_id in graph.walks if _is_changed(graph, object_id)}
     memory.altered = memory.preamble.altered | (changed & memory.loaded.keys())
-    components = enumerate(graph.components(changed))
-    return [_write(graph, c, folder, number) for number, c in components], _bindings(graph)
+    components = graph.components(changed)
+    pending = [_write(graph, c, folder, number) for number, c in enumerate(components)]
+    relabelled = _relabelled(graph, {object_id for c in components for object_id in c})
+    return Dumped(pending, relabelled, _bindings(graph))
+
+
+def _relabelled(graph: Graph, written: set[str]) -> dict[str, Artifact]:
+    found = {}
+    for object_id in graph.walks.keys() - written:
+        before, labels = graph.memory.heap.objects[object_id], graph.walks[object_id].labels
+        if not before.shares and before.part != labels:
+            requires = {*before.requires} - before.part.keys() | labels.keys()
+            found[object_id] = replace(before, part=labels, requires=tuple(sorted(requires)))
+    return found
 
 
 def _is_changed(graph: Graph, object_id: str) -> bool:
-    """Whether an object is new, has other content, or is another part of a frame than before."""
-    memory = graph.memory
+    """Whether an object is new, has other content, or is another part of a frame than before.
+
+    It is also written again if it must refer to what is in its file, or if it is a frame whose
+    labels are no longer the object that they were: those in its file are older.
+    """
+    memory, walk = graph.memory, graph.walks[object_id]
     if object_id not in memory.loaded:
         return True
-    before = memory.heap.objects[object_id]
-    moved = graph.parts.get(object_id) != (before.shares, before.part)
-    return memory.prints.get(object_id) not in ("", graph.walks[object_id].print) or (
-        moved and before.shares in memory.loaded
+    objects, before = memory.heap.objects, memory.heap.objects[object_id]
+    moved = before.shares in memory.loaded and (
+        graph.parts.get(object_id) != (before.shares, before.part)
     )
+    new = walk.requires - walk.labels.keys() - {*before.requires}
+    refers = any(o not in objects or objects[o].key != before.key for o in new)
+    unlabelled = not before.shares and before.part.items() - walk.labels.items()
+    other = memory.prints.get(object_id) not in ("", walk.print)
+    return bool(moved or refers or unlabelled or other)
 
 
 def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pending:
@@ -97,6 +131,7 @@ def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pen
     value, name = values[0], graph.name_of(first)
     stem = f"{number}-{name}" if name.isidentifier() and name.isascii() else f"{number}"
     pictures: tuple[Path, ...] = ()
+    walks = [graph.walks[object_id] for object_id in component]
     if isinstance(value, types.ModuleType):
         kind, path = serializers.MODULE, folder / f"{stem}.json"
         path.write_text(json.dumps(value.__name__))
@@ -106,12 +141,12 @@ def _write(graph: Graph, component: list[str], folder: Path, number: int) -> Pen
     elif typed := _write_typed(graph, component, folder, stem):
         kind, path = typed
     else:
-        kind, path = serializers.PICKLE, _write_pickle(graph, component, folder / f"{stem}.pickle")
+        kind, path = serializers.PICKLE, folder / f"{stem}.pickle"
+        walks.append(_write_pickle(graph, component, path))
         pictures = figures.draw_figures(values, folder, stem)
-    walks = [graph.walks[object_id] for object_id in component]
     requires = {other for walk in walks for other in walk.requires} - set(component)
     names = {name for walk in walks for name in walk.names}
-    shares, part = graph.parts.get(first, ("", {}))
+    shares, part = graph.parts.get(first, ("", graph.walks[first].labels))
     plan, type_name = graph.plan, type(value).__qualname__
     draft = replace(
         Artifact("", kind, 0, "", plan.stage, plan.last_cell, type_name),
@@ -143,7 +178,8 @@ def _write_typed(
             raise TypeError(
                 "it is not built yet, and would draw its weights from other seeds; build it here"
             )
-        tree = not (walk.requires or walk.repeated or walk.placed) and (model or not walk.names)
+        inside = walk.requires - walk.labels.keys()
+        tree = not (inside or walk.repeated or walk.placed) and (model or not walk.names)
         alone = tree and len(component) == 1
         stored = serializers.store_typed(value, folder, stem) if alone else None
         if model and not stored:
@@ -153,14 +189,13 @@ def _write_typed(
         raise graph.unstorable(object_id, error) from error
 
 
-def _write_pickle(graph: Graph, component: list[str], path: Path) -> Path:
+def _write_pickle(graph: Graph, component: list[str], path: Path) -> Walk:
     values = {object_id: graph.values[object_id] for object_id in component}
     try:
         with path.open("wb") as file:
-            pickling.dump(values, graph.context, file)
+            return pickling.dump(values, graph.context, file)
     except Exception as error:
         raise graph.unstorable(component[0], error) from None
-    return path
 
 
 def _bindings(graph: Graph) -> dict[str, Binding]:

@@ -12,6 +12,7 @@ there is one list with two: no merge gives that, and the stage is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from podline.contract import Artifact, Binding, Heap, StagePlan
@@ -107,7 +108,10 @@ def _merge(
             if other is None or other.stage in plan.ancestors.get(artifact.stage, ()):
                 merged[key] = artifact
             elif artifact.key == other.key:
-                continue
+                # Each of two stages may have found another object to be a frame's labels.
+                requires = {*other.requires, *artifact.requires}
+                both = replace(other, part=other.part | artifact.part)
+                merged[key] = replace(both, requires=tuple(sorted(requires)))
             # Changed alike is no excuse: one after the other they would have changed it twice.
             elif artifact.stage not in plan.ancestors.get(other.stage, ()):
                 merged[key] = decide(other, artifact, key)

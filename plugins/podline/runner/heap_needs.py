@@ -73,7 +73,8 @@ def needs_of(plan: StagePlan, heap: Heap) -> Needs:
                 run.add(index)
                 queue += [(n, True) for n in statement.reads]
     # A change of a data frame shows in the arrays that are parts of its memory.
-    objects |= {o for o in reached(plan.hands_on, heap) if heap.objects[o].shares in objects}
+    handed_on = reached(plan.hands_on, heap) & heap.objects.keys()
+    objects |= {o for o in handed_on if heap.objects[o].shares in objects}
     return Needs([plan.carried[index] for index in sorted(run)], names, objects)
 
 
@@ -95,10 +96,10 @@ def _require(object_id: str, heap: Heap, objects: set[str]) -> list[tuple[str, b
 
 
 def reached(names: Iterable[str], heap: Heap) -> set[str]:
-    """The stored objects that names stand for, with all that those refer to."""
+    """The objects that names stand for, with all that those refer to."""
     bindings = [binding for name in names if (binding := heap.names.get(name))]
     starts = [binding.object for binding in bindings if binding.object]
-    return reached_from(starts, heap) & heap.objects.keys()
+    return reached_from(starts, heap)
 
 
 def reached_from(starts: Iterable[str], heap: Heap) -> set[str]:

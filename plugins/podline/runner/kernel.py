@@ -1,7 +1,8 @@
 """Runs cells as IPython does, passes their output on as it comes, and keeps it for the notebook.
 
 Cells may use all that a notebook may: magics, `!commands`, top-level `await`, rich output. It is
-IPython's own shell, without the parts for somebody who types, and three things are different:
+IPython's own shell, without the parts for somebody who types. It has Jupyter's kernel's ways: an
+event loop that is running, one context for all cells. Three things are different:
 
 - a cell's error ends the stage, and says which line of the cell raised;
 - output goes to the task's log as it comes, and into the executed notebook; of a progress bar,
@@ -12,30 +13,45 @@ IPython's own shell, without the parts for somebody who types, and three things 
 
 import base64
 import contextlib
+import contextvars
 import io
 import os
 import re
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, ParamSpec, Required, TypedDict, TypeVar
 
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
 from podline.exceptions import CellFailed
+from podline.runner import figures, notebook_signs
 from podline.runner.pickling import Namespace
 from podline.secrecy import redacted
 from podline.text import lines_of
 
+if TYPE_CHECKING:
+    from podline.runner.cell_loop import CellLoop
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # A bar's last return stands for "I will overwrite this": the text before that one is kept.
 _OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
+# What may need the event loop, which takes some time to import.
+_ASYNC = re.compile(r"\basync|\bawait\b")
+_REMEMBERED = ("_", "__", "___")  # the names of what cells showed last
+_UNKNOWN = object()  # what cells of other stages showed
 _OF_CELL = re.compile(r"<ipython-input-|<cell|.*ipykernel_")  # the file that a cell is, to Python
 
 
@@ -65,6 +81,7 @@ class ExecutedCell:
     count: int | None = None
     seconds: float = 0.0
     shown: list[Output] = field(default_factory=list)
+    outdated: bool = False
 
     @property
     def outputs(self) -> list[dict[str, object]]:
@@ -76,11 +93,28 @@ class ExecutedCell:
 
     def print(self, name: str, text: str) -> None:
         """Add printed text; of a progress bar only the last state stays."""
+        self._clear_outdated()
         if not self.shown or self.shown[-1].get("name") != name:
             self.shown.append({"output_type": "stream", "name": name, "text": [""]})
         lines = self.shown[-1]["text"]
         first, *rest = collapse(lines[-1] + text).split("\n")
         lines[-1:] = [first, *rest]
+
+    def show(self, output: Output) -> None:
+        """Add a rich output."""
+        self._clear_outdated()
+        self.shown.append(output)
+
+    def clear(self, wait: bool) -> None:
+        """Take away what it showed, or (`wait`) do so when it shows something else."""
+        self.outdated = True
+        if not wait:
+            self._clear_outdated()
+
+    def _clear_outdated(self) -> None:
+        if self.outdated:
+            self.shown.clear()
+            self.outdated = False
 
 
 class _Publisher(DisplayPublisher):
@@ -88,18 +122,42 @@ class _Publisher(DisplayPublisher):
 
     kernel: "Kernel"
 
-    def publish(self, data: Any, metadata: Any = None, **_: Any) -> None:  # type: ignore[override]
-        self.kernel.display("display_data", data, metadata or {})
+    def publish(  # type: ignore[override]
+        self,
+        data: Any,
+        metadata: Any = None,
+        *,
+        transient: Any = None,
+        update: bool = False,
+        **_: Any,
+    ) -> None:
+        handle = (transient or {}).get("display_id", "")
+        if not (update and self.kernel.update(handle, data, metadata or {})):
+            self.kernel.display("display_data", data, metadata or {}, handle)
 
     def clear_output(self, wait: bool = False) -> None:
         if self.kernel.current:
-            self.kernel.current.shown.clear()
+            self.kernel.current.clear(wait)
 
 
 class _DisplayHook(DisplayHook):
     """Keeps what a cell's last expression is."""
 
     kernel: "Kernel"
+
+    def forget(self) -> None:
+        """Know nothing of what was shown so far."""
+        for name in _REMEMBERED:
+            if self.kernel.namespace.get(name) is getattr(self, name):  # not the notebook's own
+                self.kernel.namespace.pop(name, None)
+            setattr(self, name, _UNKNOWN)
+
+    def update_user_ns(self, result: Any) -> None:
+        """Keep the value as `_`; `__` is unknown where another stage showed it."""
+        super().update_user_ns(result)  # type: ignore[no-untyped-call]
+        for name in _REMEMBERED:
+            if self.kernel.namespace.get(name) is _UNKNOWN:
+                del self.kernel.namespace[name]
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
         self.kernel.display("execute_result", format_dict, md_dict or {})
@@ -111,8 +169,8 @@ class _DisplayHook(DisplayHook):
         pass
 
 
-class _Shell(InteractiveShell):
-    """IPython's shell for cells that nobody types."""
+class ZMQInteractiveShell(InteractiveShell):
+    """IPython's shell for cells that nobody types; many ask for the name of Jupyter's class."""
 
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_DisplayHook)
@@ -123,10 +181,23 @@ class _Shell(InteractiveShell):
     def run_cell(self, *arguments: Any, **named: Any) -> Any:
         before = self.error
         result: Any = super().run_cell(*arguments, **named)  # type: ignore[no-untyped-call]
+        self.note(result, before)
+        return result
+
+    def note(self, result: Any, before: BaseException | None = None) -> None:
+        """Keep a cell's error.
+
+        Args:
+            result: IPython's, of the cell.
+            before: the error that was kept before the cell.
+        """
         error = result.error_before_exec or result.error_in_exec
         self.nested = error is None and self.error is not before
         self.error = self.error or error
-        return result
+
+    def __reduce__(self) -> Any:
+        """`shell = get_ipython()`: in another process it is that one's."""
+        return get_ipython, ()
 
     def _do_nothing(self, *arguments: Any, **named: Any) -> None:
         pass
@@ -151,11 +222,11 @@ class _Stream(io.TextIOBase):
     """Passes text on at once, and keeps it as an output of the running cell."""
 
     def __init__(self, kernel: "Kernel", name: str, target: Any) -> None:
-        self.kernel, self.name_, self.target = kernel, name, target
+        self.kernel, self.name, self.target = kernel, name, target
 
     def write(self, text: str) -> int:
         self.pass_on(text)
-        self.kernel.stream(self.name_, text)
+        self.kernel.stream(self.name, text)
         return len(text)
 
     def pass_on(self, text: str) -> None:
@@ -175,7 +246,7 @@ class _Stream(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        return "utf-8"
+        return "UTF-8"
 
 
 class Kernel:
@@ -185,13 +256,18 @@ class Kernel:
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
-        shell: Any = _Shell.instance(config=config)
+        shell: Any = ZMQInteractiveShell.instance(config=config)
         shell.display_pub.kernel = shell.displayhook.kernel = self
         shell.display_formatter.active_types = list(shell.display_formatter.format_types)
+        notebook_signs.pose(shell, self)
+        figures.show_inline(shell)
         self.shell = shell
         self.current: ExecutedCell | None = None
-        self.out: _Stream | None = None
         self.cells: list[ExecutedCell] = []
+        self.handles: dict[str, list[Output]] = {}  # what was displayed under an id
+        self.streams = _Stream(self, "stdout", sys.stdout), _Stream(self, "stderr", sys.stderr)
+        self.context = contextvars.copy_context()
+        self.loop: CellLoop | None = None
 
     @property
     def namespace(self) -> Namespace:
@@ -199,18 +275,40 @@ class Kernel:
         namespace: Namespace = self.shell.user_ns
         return namespace
 
-    def run(self, number: int, source: str) -> ExecutedCell:
+    def inside(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call a function where the cells run: in their context, and with their streams.
+
+        Args:
+            function: what is called.
+            *arguments: its arguments.
+            **named: the same, by name.
+        """
+        with self._redirected():
+            return self.context.run(function, *arguments, **named)
+
+    @contextlib.contextmanager
+    def _redirected(self) -> Iterator[None]:
+        out, errors = self.streams
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            yield
+
+    def run(
+        self, number: int, source: str, count: int = 0, may_raise: bool = False
+    ) -> ExecutedCell:
         """Run a cell.
 
         Args:
             number: its number in the notebook.
             source: its text.
+            count: which cell with code it is, as in the brackets beside it; 0: the next one.
+            may_raise: its error goes into the notebook alone.
 
         Raises:
             CellFailed: the cell raised. `exit()` and `exit(0)` are no failure.
         """
         cell = self.current = ExecutedCell(number, source)
         self.cells.append(cell)
+        self.shell.execution_count = count or self.shell.execution_count
         start = time.monotonic()
         try:
             # Where this raises, the cell stays the current one: it was interrupted.
@@ -219,10 +317,12 @@ class Kernel:
             cell.seconds = time.monotonic() - start
             cell.count = self.shell.execution_count - 1
         self.current = None
-        if isinstance(error, SystemExit) and error.code in (None, 0):
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             return cell
-        if error is not None:
-            raise self._failure(cell, error)
+        failure = self._failure(cell, error)
+        if not may_raise:
+            raise failure
+        self.streams[1].pass_on(f"{failure.traceback}\n")
         return cell
 
     def run_quietly(self, number: int, line: int, source: str) -> None:
@@ -249,14 +349,37 @@ class Kernel:
         self.shell.error = None
         if "Completer" in source:
             self.shell.Completer  # noqa: B018 - `%config IPCompleter` finds only what was made
-        self.out = _Stream(self, "stdout", sys.stdout)
-        errors = _Stream(self, "stderr", sys.stderr)
-        with contextlib.redirect_stdout(self.out), contextlib.redirect_stderr(errors):
-            self.shell.run_cell(source, store_history=store_history)
+        with self._redirected():
+            if loop := self._loop_for(source):
+                loop.run(self.shell, source, store_history)
+            else:
+                self.context.run(self.shell.run_cell, source, store_history=store_history)
         error: BaseException | None = self.shell.error
         if not isinstance(error, Exception | SystemExit | KeyboardInterrupt | None):
             raise error
         return error
+
+    def _loop_for(self, source: str) -> "CellLoop | None":
+        """The event loop, where a cell could notice that it is there."""
+        if self.loop is None and ("asyncio" in sys.modules or _ASYNC.search(source)):
+            from podline.runner.cell_loop import CellLoop
+
+            self.loop = CellLoop(self.context)
+        return self.loop
+
+    def unfinished(self) -> list[str]:
+        """What cells began and is still running: tasks of the loop, and threads."""
+        found = [f"task {name!r}" for name in self.loop.pending()] if self.loop else []
+        for thread in threading.enumerate():
+            target = getattr(thread, "_target", None)
+            own = getattr(target, "__globals__", None) is self.namespace
+            if own or type(thread).__module__ == "__main__":
+                found.append(f"thread {thread.name!r}")
+        return found
+
+    def forget_outputs(self) -> None:
+        """Know nothing of what cells showed so far: `_` is another stage's."""
+        self.shell.displayhook.forget()
 
     # -- outputs
 
@@ -265,25 +388,40 @@ class Kernel:
         if self.current is not None:
             self.current.print(name, text)
 
-    def display(self, kind: str, data: Forms, metadata: Forms) -> None:
+    def display(self, kind: str, data: Forms, metadata: Forms, handle: str = "") -> None:
         """Keep a rich output, and print its plain text.
 
         Args:
             kind: `display_data`, or `execute_result` of the cell's last expression.
             data: its forms by MIME type.
             metadata: of these forms.
+            handle: an id under which it can be updated.
         """
-        output: Output = {
-            "output_type": kind,
-            "data": {mime: _encoded(value) for mime, value in data.items()},
-            "metadata": metadata,
-        }
+        output: Output = {"output_type": kind, "data": _encoded(data), "metadata": metadata}
         if kind == "execute_result":
             output["execution_count"] = self.shell.execution_count - 1
-        if text := data.get("text/plain"):
-            (self.out or _Stream(self, "stdout", sys.stdout)).pass_on(f"{text}\n")
+        self._log(data)
+        if handle:
+            self.handles.setdefault(handle, []).append(output)
         if self.current is not None:
-            self.current.shown.append(output)
+            self.current.show(output)
+
+    def update(self, handle: str, data: Forms, metadata: Forms) -> bool:
+        """Replace what was displayed under an id; False: nothing was.
+
+        Args:
+            handle: the id.
+            data: the forms by MIME type.
+            metadata: of these forms.
+        """
+        self._log(data)
+        for output in self.handles.get(handle, []):
+            output["data"], output["metadata"] = _encoded(data), metadata
+        return handle in self.handles
+
+    def _log(self, data: Forms) -> None:
+        if text := data.get("text/plain"):
+            self.streams[0].pass_on(f"{text}\n")
 
     # -- failures
 
@@ -305,7 +443,8 @@ class Kernel:
         line = self._line(cell.source, error)
         line = line and first - 1 + line
         heading = f"cell {cell.number}, line {line}" if line else f"cell {cell.number}"
-        message = f"{heading}: {type(error).__name__}: {error}\n{_marked(cell, line, first)}"
+        message = f"{heading}: {type(error).__name__}: {error}{_hint(error)}"
+        message += f"\n{_marked(cell, line, first)}"
         return CellFailed(cell.number, message, text)
 
     def _line(self, source: str, error: BaseException) -> int | None:
@@ -331,6 +470,13 @@ class Kernel:
         return found
 
 
+def _hint(error: BaseException) -> str:
+    """What to say of IPython's names for what cells showed, where another stage's is meant."""
+    if not isinstance(error, NameError) or error.name not in _REMEMBERED:
+        return ""
+    return ": no cell of this stage showed it. fix: give the value a name"
+
+
 def _blank(lines: list[str]) -> int:
     """How many lines are blank before the first that is not."""
     return next((i for i, line in enumerate(lines) if line and not line.isspace()), 0)
@@ -345,8 +491,11 @@ def _marked(cell: ExecutedCell, line: int | None, first: int) -> str:
     return "\n".join(rows)
 
 
-def _encoded(value: Any) -> Any:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+def _encoded(data: Forms) -> Forms:
+    return {
+        mime: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for mime, value in data.items()
+    }
 
 
 def collapse(text: str) -> str:

@@ -10,7 +10,6 @@ global names that its functions read:
 
 import tempfile
 import types
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from podline.runner import object_walk, process_bound
 from podline.runner.heap import Memory
 from podline.runner.heap_needs import reachable
 from podline.runner.object_ids import is_made, name_of
-from podline.runner.pickling import Objects, Walk, has_identity
+from podline.runner.pickling import Bundle, Objects, Walk, has_identity
 
 
 class Graph:
@@ -48,27 +47,30 @@ class Graph:
         self.walks: dict[str, Walk] = {}
         self.views: dict[str, str] = {}
         self.parts: dict[str, tuple[str, dict[str, int]]] = {}
-        shared: Sequence[str] = ()
-        if self.plan.beside:
-            memory.preamble.find_changed(memory.walk, {*map(name_of, memory.preamble.made)})
-        while self.plan.hands_on:
-            self._store_changed(shared)
-            self.walks = {}
-            for name in sorted(self.plan.hands_on):
-                self._bind(name)
-            self._walk_all()
-            found = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]
-            if not (shared := memory.preamble.sharing(set().union(*found))):
-                break
+        self._promoted = 0
+        if self.plan.hands_on or self.plan.beside:
+            names = map(name_of, memory.preamble.made) if self.plan.beside else self.plan.hands_on
+            memory.preamble.find_changed(set(names))
+        while not self._is_complete():
+            pass
 
-    def _store_changed(self, shared: Sequence[str]) -> None:
-        """Store what the preamble made and the cells changed, and what shares parts with others."""
+    def _is_complete(self) -> bool:
+        """Look through what is handed on; False: of the preamble, more is to be stored with it.
+
+        That is what shares a part with it, such as a list in a dict that each stage makes again.
+        """
         preamble = self.memory.preamble
-        preamble.store(shared)
-        preamble.find_changed(self.memory.walk, set(self.plan.hands_on))
         for object_id in preamble.changed:
             value = preamble.made[object_id].value
-            self._add(self.context.roots.get(id(value), object_id), value)
+            self._add(self.context.id_of(value) or object_id, value)
+        self.walks = {}
+        for name in sorted(self.plan.hands_on):
+            self._bind(name)
+        self._walk_all()
+        parts = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]
+        shared = preamble.sharing(set().union(*parts))
+        preamble.store(shared)
+        return not shared
 
     def _bind(self, name: str) -> None:
         """Add the object that a name stands for, unless each stage makes it by itself.
@@ -87,7 +89,7 @@ class Graph:
             new = made if made in preamble.changed else f"{self.plan.stage}:{made}"
         elif isinstance(value, types.ModuleType) and name in self.carried:
             return
-        object_id = self.ids.get(id(value)) or self.context.roots.get(id(value)) or new
+        object_id = self.ids.get(id(value)) or self.context.id_of(value) or new
         self._add(object_id, value)
         self.names[name] = object_id
 
@@ -95,13 +97,19 @@ class Graph:
         self.values[object_id] = value
         self.ids[id(value)] = object_id
         if has_identity(value):
-            self.context.roots[id(value)] = object_id
+            self.context.refer(object_id, value)
 
     def promote(self, part: Any) -> str:
         """Make an object of its own of a part of others, which from now on refer to it."""
-        object_id = f"{self.plan.stage}:#{len(self.values)}"
+        self._promoted += 1
+        object_id = f"{self.plan.stage}:#{self._promoted}"
         self._add(object_id, part)
         return object_id
+
+    def demote(self, object_id: str) -> None:
+        """Undo `promote`."""
+        part = self.values.pop(object_id)
+        del self.walks[object_id], self.ids[id(part)], self.context.roots[id(part)]
 
     def _walk_all(self) -> None:
         """Look through all that is handed on, and through what that refers to."""
@@ -125,10 +133,8 @@ class Graph:
         """
         value, walk = self.values[object_id], Walk()
         if not isinstance(value, types.ModuleType):
-            # A further name for what the preamble makes is stored as a reference to that.
-            further = self.context.is_other(value, object_id)
             try:
-                walk = object_walk.walk(value, self.context, frozenset() if further else None)
+                walk = object_walk.walk(value, self.context, self.context.own({object_id: value}))
             except Exception as error:
                 raise self.unstorable(object_id, error) from None
         self.walks[object_id] = walk
@@ -165,6 +171,16 @@ class Graph:
         names = [name for name, other in self.names.items() if other == object_id]
         return names[0] if names else object_id.partition(":")[2]
 
+    def way_to(self, object_id: str) -> str:
+        """A name that stands for an object, or for one that leads to it."""
+
+        def requires(other: str) -> set[str]:
+            return self.walks[other].requires if other in self.walks else set()
+
+        ways = [n for n, other in self.names.items() if object_id in reachable([other], requires)]
+        name = self.name_of(object_id)
+        return name if name in self.names or not ways else ways[0]
+
     def where(self, name: str) -> str:
         """The last cell that mentions a name, as the head of a message; "": there is none."""
         for cell in reversed(self.plan.cells):
@@ -174,12 +190,14 @@ class Graph:
 
     def unstorable(self, object_id: str, error: Exception) -> ArtifactError:
         """The error for an object that cannot be stored."""
-        name, kind = self.name_of(object_id), type(self.values[object_id])
+        name, kind = self.way_to(object_id), type(self.values[object_id])
         if is_full(error):
             why = full_disk(Path(tempfile.gettempdir()))
             return ArtifactError(f"the variable {name!r} cannot be written: {why}")
         shown = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
         advice = process_bound.advice(self.values[object_id])
+        if kind is Bundle:
+            shown = "what it shares with others"
         return ArtifactError(
             f"{self.where(name)}the variable {name!r} ({shown}) cannot be stored, and later "
             f"stages may read it: {type(error).__name__}: {error}. fix: {advice}, or put both "

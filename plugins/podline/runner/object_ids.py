@@ -3,6 +3,7 @@
 - `load:rows`: what the stage `load` bound to `rows` first;
 - `load:#7`: what it had only as a part of other objects;
 - `2.1:limits`: what the preamble's statement of cell 2, line 1 made, in whatever stage;
+- `3.1:Shop.Item`: a class in a class, or a member of an enum, that such a statement made;
 - `load:2.1:now`: what that statement computed in the stage `load`, once in a run.
 """
 
@@ -22,5 +23,5 @@ def made_id(object_id: str) -> str:
 
 
 def name_of(object_id: str) -> str:
-    """The name in it."""
-    return object_id.rpartition(":")[2]
+    """The name in it; of what is in a class, the class's."""
+    return object_id.rpartition(":")[2].partition(".")[0]

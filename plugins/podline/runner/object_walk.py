@@ -10,24 +10,33 @@ Of `a`, that is the list and the lambda as parts, and the name `source`. The arr
 frames of pandas and the models of Keras are not pickled but hashed, each in its own way.
 """
 
+import functools
 import hashlib
 import json
-import pickle
 import types
+from collections.abc import Set
 from typing import Any
 
 from podline.frameworks import is_keras_model
-from podline.runner import process_bound
+from podline.runner import pandas_objects, process_bound
 from podline.runner.pickling import (
     VALUES,
     Context,
     Namespace,
     Pickler,
     Walk,
+    digest_array,
     has_identity,
-    is_array,
 )
 from podline.runner.process_bound import BOUND
+
+_PLAIN = {list, dict, set}  # in the most objects, there is nothing but these and values
+
+
+@functools.cache
+def _is_array(kind: Any) -> bool:
+    """Whether a type is numpy's array, or a class of its kind."""
+    return any(b.__name__ == "ndarray" and b.__module__ == "numpy" for b in kind.__mro__)
 
 
 class _Walker(Pickler):
@@ -40,44 +49,27 @@ class _Walker(Pickler):
     tolerant = False
 
     def visit(self, obj: Any) -> Any:
-        if type(obj) in VALUES:
+        kind: Any = type(obj)
+        if kind in VALUES:
             return None
         if self.tolerant and BOUND.get(type(obj), True) and process_bound.is_bound(obj):
             return ("bound", type(obj), process_bound.state_of(obj))
         self.keep.append(obj)
-        if has_identity(obj):
+        if kind in _PLAIN or (has_identity(obj) and id(obj) not in self.walk.apart):
             if id(obj) in self.walk.parts:
                 self.walk.repeated = True
             self.walk.parts[id(obj)] = obj
-        return _digest_array(obj, self.walk) or _digest_whole(obj, self.walk, self.context)
-
-
-def _digest_array(obj: Any, walk: Walk) -> Any:
-    """Hash a numpy array's own bytes: pickling would copy them.
-
-    Their order in memory counts as well: it shows in the flags, and in the last bits of sums.
-    """
-    if not is_array(obj):
-        return None
-    walk.arrays.append(obj)
-    order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""
-    data = obj if order == "C" else obj.T if order == "F" else obj.copy()
-    digest = hashlib.sha256(data.reshape(-1).view("u1").data if data.size else b"").hexdigest()
-    return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
+        if kind in _PLAIN:
+            return None
+        if _is_array(kind) and id(obj) not in self.walk.inner:
+            self.walk.arrays.append(obj)
+        return digest_array(obj) or _digest_whole(obj, self.walk, self.context)
 
 
 def _digest_whole(obj: Any, walk: Walk, context: Context) -> Any:
-    """Hash what is stored whole: its inner arrays are nobody else's business."""
-    module = type(obj).__module__.partition(".")[0]
-    if module == "pandas" and hasattr(obj, "_mgr"):
-        # Copy-on-write: frames that share memory do not show it.
-        data = pickle.dumps(obj, protocol=5)
-        if context.folder and context.folder.encode() in data:
-            raise pickle.PicklingError(
-                "it holds paths of the working directory, which is another in each stage; use "
-                "paths relative to it"
-            )
-        return ("pandas", hashlib.sha256(data).hexdigest())
+    """Hash what is not hashed by pickling it: an object of pandas, a model of Keras."""
+    if type(obj).__module__.partition(".")[0] == "pandas":
+        return pandas_objects.digest(obj, walk, context)
     if is_keras_model(obj):
         walk.names |= own_code(obj, context.namespace).keys()
         for part in [*obj._flatten_layers(include_self=False), getattr(obj, "optimizer", None)]:
@@ -127,9 +119,7 @@ def _digest_model(model: Any) -> str:
     return digest.hexdigest()
 
 
-def walk(
-    value: Any, context: Context, own: frozenset[int] | None = None, tolerant: bool = False
-) -> Walk:
+def walk(value: Any, context: Context, own: Set[int] | None = None, tolerant: bool = False) -> Walk:
     """Look through an object.
 
     Args:
@@ -145,12 +135,10 @@ def walk(
     """
     result, digest = Walk(), hashlib.sha256()
     sink = types.SimpleNamespace(write=digest.update)
+    result.manager = getattr(value, "_mgr", None)
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
     walker.tolerant = tolerant
     walker.dump(value)
     result.print = digest.hexdigest()
     result.parts.pop(id(value), None)
-    result.arrays = [array for array in result.arrays if array is not value] + (
-        [value] if any(array is value for array in result.arrays) else []
-    )
     return result

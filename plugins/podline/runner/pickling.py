@@ -17,11 +17,12 @@ Pickle's own limits stay: what it refuses, such as a lock or a generator, cannot
 import contextlib
 import copyreg
 import functools
+import hashlib
 import io
 import pickle
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -29,11 +30,16 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-from podline.runner import caches, set_order
-from podline.runner.object_ids import is_made
+from podline.runner import array_views, caches, set_order
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
 Objects = dict[str, Any]  # by id
+# To an object by its id, or to one of a bundle by that and its place.
+Reference = tuple[str, str] | tuple[str, str, int]
+
+# Calls inside one another, by which pickle goes from object to object: four of them for each. The
+# stack of 8 MB has room for 40,000.
+_DEEPEST = 10_000
 
 # Values without an identity that a program could notice.
 _ATOMS = {bool, int, float, complex, str, bytes, range, slice}
@@ -50,18 +56,31 @@ def has_identity(value: Any) -> bool:
     later stages; after `a = b = 1` there is no way to change the number. Classes and functions
     of libraries have none either: each process imports its own.
     """
-    kind = type(value)
-    if kind in _ATOMS or kind in VALUES:
-        return False
-    module = kind.__module__
-    if module in ("datetime", "decimal", "fractions", "uuid", "pathlib") or (
-        module == "numpy" and hasattr(value, "dtype") and kind.__name__ not in ("ndarray", "memmap")
-    ):
+    kind: Any = type(value)
+    if _is_value(kind):
         return False
     imported = isinstance(value, type) or (
         isinstance(value, types.FunctionType) and "<" not in value.__qualname__
     )
     return not (imported and value.__module__ != "__main__")
+
+
+@functools.cache
+def _is_value(kind: type) -> bool:
+    """Whether objects of a type have no identity."""
+    module, name = kind.__module__, kind.__name__
+    return (
+        kind in _ATOMS
+        or kind in VALUES
+        or module in ("datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo")
+        or (module == "numpy" and hasattr(kind, "dtype") and name not in ("ndarray", "memmap"))
+        or module.startswith("pandas._libs.tslibs")  # timestamps and their like
+        or module == "pandas._libs.missing"
+    )
+
+
+class Bundle(list[Any]):
+    """What several objects share, stored together: they refer to each part by its place."""
 
 
 @dataclass
@@ -76,6 +95,11 @@ class Walk:
         repeated: whether one of them is met twice, so that the object is no tree.
         placed: whether it holds a path of the working directory.
         arrays: the numpy arrays in it, as far as their memory could be shared.
+        memory: those that are the memory of data frames in it, and are changed through these.
+        inner: ids of those that no other object can hold.
+        apart: ids of objects that are no parts: each holder is to get a copy.
+        manager: what holds labels and cells of the object, if it is a frame of pandas.
+        labels: the objects that are its labels, with the manager's number of the axis.
         opaque: ids of parts that cannot be stored apart from it, with what they are.
     """
 
@@ -86,6 +110,11 @@ class Walk:
     repeated: bool = False
     placed: bool = False
     arrays: list[Any] = field(default_factory=list)
+    memory: list[Any] = field(default_factory=list)
+    inner: set[int] = field(default_factory=set)
+    apart: set[int] = field(default_factory=set)
+    manager: Any = None
+    labels: dict[str, int] = field(default_factory=dict)
     opaque: dict[int, Any] = field(default_factory=dict)
 
 
@@ -98,21 +127,47 @@ class Context:
         namespace: the notebook's names.
         folder: the working directory, which is another in each stage; "": paths stay as they are.
         annotations: whether those of functions count.
-        beside: whether others run side by side with this stage, and none asks for caches' counts.
+        forget: take caches of functions that only compute for empty.
         preamble: ids of what it made and each stage makes again, by Python's id.
-        roots: ids of stored objects, by Python's id.
+        roots: references to stored objects, by Python's id.
+        views: of arrays that share memory, the array that owns it, by Python's id.
     """
 
     def __init__(self, namespace: Namespace, folder: str = "", annotations: bool = True) -> None:
         self.namespace, self.folder, self.annotations = namespace, folder, annotations
-        self.beside = False
+        self.forget = False
         self.preamble: dict[int, str] = {}
-        self.roots: dict[int, str] = {}
+        self.roots: dict[int, Reference] = {}
+        self.views: dict[int, Any] = {}
 
-    def is_other(self, value: Any, object_id: str) -> bool:
-        """Whether an object is known by another id: this one is a further name for it."""
-        root = self.roots.get(id(value), "")
-        return id(value) in self.preamble or (is_made(root) and root != object_id)
+    def refer(self, object_id: str, value: Any) -> None:
+        """Refer to an object by its id from now on, and to the parts of a bundle by their places.
+
+        What is in a bundle stays so, whatever other name it gets.
+        """
+        if isinstance(value, Bundle):
+            for place, part in enumerate(value):
+                self.roots.setdefault(id(part), ("object", object_id, place))
+        self.roots.setdefault(id(value), ("object", object_id))
+
+    def own(self, values: Objects) -> set[int]:
+        """Python's ids of what is written out as these objects; to all else they refer.
+
+        A further name for what is known already, such as what the preamble makes or a part of a
+        bundle, is but a reference.
+        """
+        own = set()
+        for object_id, value in values.items():
+            known = self.roots.get(id(value), ("object", object_id)) != ("object", object_id)
+            if not known and id(value) not in self.preamble:
+                own.add(id(value))
+                own.update(map(id, value) if isinstance(value, Bundle) else ())
+        return own
+
+    def id_of(self, value: Any) -> str:
+        """The id that an object is stored under by itself; "": it is not."""
+        _, object_id, *place = self.roots.get(id(value), ("", ""))
+        return "" if place else str(object_id)
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -121,29 +176,45 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     `own` are the objects to write out though they are known: those that this pickle is of.
     """
 
-    def __init__(self, file: Any, context: Context, own: frozenset[int], walk: Walk) -> None:
+    def __init__(self, file: Any, context: Context, own: Set[int], walk: Walk) -> None:
         super().__init__(file, protocol=5)
         self.globals_ref[id(context.namespace)] = context.namespace
         self.context, self.own, self.walk = context, own, walk
         self.keep: list[Any] = []  # an id is only good while its object lives
         self.sets: dict[int, _Set] = {}
 
+    def dump(self, obj: Any) -> None:
+        """Pickle an object, in which as many objects may be inside one another as in Python 3.13.
+
+        Raises:
+            Exception: whatever pickling one of its parts raises.
+        """
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _DEEPEST))
+        try:
+            super().dump(obj)
+        finally:
+            sys.setrecursionlimit(limit)
+
     def persistent_id(self, obj: Any) -> Any:
         """What stands for an object in the pickle; None: the object is written out."""
-        if type(obj) in _ATOMS:
-            if type(obj) is str and self.context.folder and self.context.folder in obj:
+        kind = type(obj)
+        if kind in _ATOMS:
+            if kind is str and self.context.folder and self.context.folder in obj:
                 self.walk.placed = True
                 return ("path", obj.split(self.context.folder))
             # `np.nan in values` is true only of the very object.
-            return ("nan",) if obj is _nan() else None
+            return ("nan",) if kind is float and obj is _nan() else None
         known = id(obj)
         if obj is self.context.namespace:
             return ("name", None)
         if known not in self.own:
-            for kind, ids in (("made", self.context.preamble), ("object", self.context.roots)):
-                if known in ids:
-                    self.walk.requires.add(ids[known])
-                    return (kind, ids[known])
+            if made := self.context.preamble.get(known):
+                self.walk.requires.add(made)
+                return ("made", made)
+            if root := self.context.roots.get(known):
+                self.walk.requires.add(root[1])
+                return root
         return self.visit(obj)
 
     def visit(self, obj: Any) -> Any:
@@ -174,7 +245,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _cached_property, (obj.func, obj.attrname)
         elif isinstance(obj, caches.KIND):
             made_of = obj.cache_parameters()
-            state = caches.state_of(obj, self.context.namespace if self.context.beside else None)
+            state = caches.state_of(obj, self.context.forget)
             return caches.empty, tuple(made_of.values()), state, None, None, _fill
         elif isinstance(obj, type):
             _refuse_hooks(obj)
@@ -182,6 +253,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 getattr(obj, "__annotations__", copyreg._slotnames(obj))  # type: ignore[attr-defined]
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
+        elif id(obj) in self.context.views:
+            owner = self.context.views[id(obj)]
+            return array_views.make_view, (array_views.view_of(obj, owner), owner)
         elif is_array(obj) and not (obj.flags.writeable or obj.flags.forc):
             obj = obj.copy()  # of parts of others, numpy forgets that they are read-only
             obj.flags.writeable = False
@@ -191,6 +265,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             with contextlib.suppress(ValueError):  # the variable is not bound yet
                 contents = (obj.cell_contents,)
             return (types.CellType, (), contents, None, None, _fill_cell)
+        elif "_cache" in getattr(obj, "__dict__", ()) and type(obj).__module__[:7] == "pandas.":
+            made, of, *state = obj.__reduce_ex__(5)
+            if state and type(state[0]) is dict:
+                # What was worked out since is no change; it is worked out again.
+                state[0] = {n: v for n, v in state[0].items() if n != "_cache"}
+            return made, of, *state
         elif isinstance(obj, types.ModuleType):
             return NotImplemented if obj.__name__ != "__main__" else (_main, ())
         elif getattr(obj, "__module__", "") == "__main__" and _goes_by_name(obj):
@@ -325,7 +405,20 @@ def is_array(obj: Any) -> bool:
     return is_array and not obj.dtype.hasobject
 
 
-def dump(values: Objects, context: Context, file: BinaryIO) -> None:
+def digest_array(obj: Any) -> Any:
+    """Hash a numpy array's own bytes, since pickling would copy them; None: it is no such array.
+
+    Their order in memory counts as well: it shows in the flags, and in the last bits of sums.
+    """
+    if not is_array(obj):
+        return None
+    order = "C" if obj.flags.c_contiguous else "F" if obj.flags.f_contiguous else ""
+    data = obj if order == "C" else obj.T if order == "F" else obj.copy()
+    digest = hashlib.sha256(data.reshape(-1).view("u1").data if data.size else b"").hexdigest()
+    return ("array", digest, obj.dtype.str, repr(obj.dtype.descr), obj.shape, order)
+
+
+def dump(values: Objects, context: Context, file: BinaryIO) -> Walk:
     """Pickle objects by id; those that are not among them are referred to.
 
     Args:
@@ -334,11 +427,15 @@ def dump(values: Objects, context: Context, file: BinaryIO) -> None:
             it is among the objects.
         file: where to.
 
+    Returns:
+        What the pickle refers to.
+
     Raises:
         Exception: whatever pickling one of their parts raises.
     """
-    own = frozenset(id(v) for o, v in values.items() if not context.is_other(v, o))
-    Pickler(file, context, own, Walk()).dump(values)
+    walk = Walk()
+    Pickler(file, context, context.own(values), walk).dump(values)
+    return walk
 
 
 class _Unpickler(pickle.Unpickler):
@@ -374,7 +471,8 @@ class _Unpickler(pickle.Unpickler):
             return rest[0].values
         if kind == "path":
             return self.folder.join(rest[0])
-        return self.resolve(rest[0])
+        found = self.resolve(rest[0])
+        return found[rest[1]] if rest[1:] else found
 
 
 def load(

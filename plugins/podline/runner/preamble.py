@@ -15,6 +15,7 @@ import contextlib
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -63,6 +64,7 @@ class Preamble:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.walk: Callable[[Any], Walk] = lambda value: Walk()
         self.made: dict[str, Made] = {}
         self.latest: dict[str, str] = {}
         self.altered: set[str] = set()
@@ -85,7 +87,13 @@ class Preamble:
                 self.latest.pop(name, None)
                 if not isinstance(value, types.ModuleType):
                     self.latest[name] = object_id = f"{statement.cell}.{statement.line}:{name}"
-                    self.made[object_id] = Made(value, statement.cell, statement.value)
+                    self._add(object_id, Made(value, statement.cell, statement.value))
+
+    def _add(self, object_id: str, made: Made) -> None:
+        """Add an object, and the classes in a class (`3.1:Shop.Item`) and members of an enum."""
+        self.made[object_id] = made
+        for name, value in _members(made.value).items():
+            self._add(f"{object_id}.{name}", Made(value, made.cell, computed=False))
 
     def note(self, walk: Callable[[Any], Walk]) -> None:
         """Note what the objects are made of, before the cells run.
@@ -93,6 +101,7 @@ class Preamble:
         Args:
             walk: looks through an object.
         """
+        self.walk = walk
         for object_id, made in self.made.items():
             if _is_made_again(made):
                 self.context.preamble.setdefault(id(made.value), object_id)
@@ -151,30 +160,36 @@ class Preamble:
         again = not made.computed or id(made.value) in self.context.preamble
         return again and object_id not in self.changed
 
-    def find_changed(self, walk: Callable[[Any], Walk], names: set[str]) -> None:
-        """Find what the cells changed, and what is made of that.
+    def find_changed(self, names: set[str]) -> None:
+        """Find what the cells changed.
 
         Args:
-            walk: looks through an object.
             names: that later stages may read.
         """
-        looked = {o: m for o, m in self.made.items() if not m.computed or name_of(o) in names}
-        while new := [
+        self.altered = {
             object_id
-            for object_id, made in looked.items()
-            if object_id not in self.changed and made.differs(walk(made.value).print)
-        ]:
-            self.altered = self.altered or set(new)
-            self.store(new)
+            for object_id, made in self.made.items()
+            if (not made.computed or name_of(object_id) in names)
+            and made.differs(self.walk(made.value).print)
+        }
+        self.store(self.altered)
 
     def store(self, object_ids: Iterable[str]) -> None:
-        """Have objects stored from now on: what holds them refers to what is stored."""
-        for object_id in object_ids:
-            self.changed.add(object_id)
-            value = self.made[object_id].value
-            first = self.context.preamble.pop(id(value), object_id)
-            if has_identity(value):
-                self.context.roots.setdefault(id(value), first)
+        """Have objects stored from now on, and what is made of them, which refers to the stored."""
+        while new := set(object_ids) - self.changed:
+            self.changed |= new
+            values = {id(self.made[object_id].value) for object_id in new}
+            for object_id in sorted(new):
+                value = self.made[object_id].value
+                first = self.context.preamble.pop(id(value), object_id)
+                if has_identity(value):
+                    self.context.refer(first, value)
+            object_ids = [
+                object_id
+                for object_id, made in self.made.items()
+                if (made.walk.requires & new or made.walk.parts.keys() & values)
+                and made.differs(self.walk(made.value).print)
+            ]
 
     def sharing(self, parts: set[int]) -> list[str]:
         """The unchanged objects that hold one of these parts, which stored objects hold as well."""
@@ -183,6 +198,16 @@ class Preamble:
             for object_id, made in self.made.items()
             if object_id not in self.changed and made.data & parts
         ]
+
+
+def _members(kind: Any) -> dict[str, Any]:
+    if not isinstance(kind, type) or kind.__module__ != "__main__":
+        return {}
+    if issubclass(kind, Enum):
+        return dict(kind.__members__)
+    names = {name: f"{kind.__qualname__}.{name}" for name in vars(kind)}
+    inner = {name: value for name, value in vars(kind).items() if isinstance(value, type)}
+    return {name: value for name, value in inner.items() if value.__qualname__ == names[name]}
 
 
 def _is_data(part: Any) -> bool:

@@ -15,8 +15,9 @@ import sys
 from typing import Any
 
 _WORDS = (
-    "barrier|channel|client|condition|connection|consumer|engine|event|executor|lock|pool|"
-    "producer|resource|semaphore|session|sessionmaker|socket"
+    "barrier|bucket|channel|client|cluster|condition|connection|consumer|context|database|driver|"
+    "elasticsearch|engine|event|executor|lock|pool|producer|redis|resource|semaphore|session|"
+    "sessionmaker|socket"
 )
 _NAMES = re.compile(f"(?i)({_WORDS})$")
 

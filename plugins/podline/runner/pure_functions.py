@@ -28,18 +28,17 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _IMPURE = ("IMPORT_", "STORE_GLOBAL", "DELETE_GLOBAL", "BUILD_SET", "SET_")
 
 
-def is_pure(function: Any, namespace: dict[str, Any], seen: frozenset[int] = frozenset()) -> bool:
-    """Whether a function is one.
+def is_pure(function: Any, seen: frozenset[int] = frozenset()) -> bool:
+    """Whether a function, or the one that a cache remembers the results of, is one.
 
     Args:
-        function: it, or a cache of it.
-        namespace: the notebook's names.
+        function: it.
         seen: Python's ids of the functions that call it, and are looked at already.
     """
     function = getattr(function, "__wrapped__", function)
     if id(function) in seen:
         return True
-    if not isinstance(function, types.FunctionType) or function.__globals__ is not namespace:
+    if not isinstance(function, types.FunctionType):
         return False
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if function.__closure__ or not all(map(is_plain, defaults)):
@@ -47,7 +46,7 @@ def is_pure(function: Any, namespace: dict[str, Any], seen: frozenset[int] = fro
     seen |= {id(function)}
     return all(
         not step.opname.startswith(_IMPURE)
-        and (step.opname != "LOAD_GLOBAL" or _is_pure(step.argval, namespace, seen))
+        and (step.opname != "LOAD_GLOBAL" or _is_pure(step.argval, function.__globals__, seen))
         for step in _steps(function.__code__)
     )
 
@@ -63,7 +62,7 @@ def _is_pure(name: str, namespace: dict[str, Any], seen: frozenset[int]) -> bool
         return value.__name__ in _MODULES
     if isinstance(value, types.BuiltinFunctionType | type):
         return value in _COMPUTE
-    return is_plain(value) or is_pure(value, namespace, seen)
+    return is_plain(value) or is_pure(value, seen)
 
 
 def _steps(code: types.CodeType) -> Iterator[dis.Instruction]:

@@ -16,7 +16,6 @@ side without a word. Only of files that libraries read by ways of their own, the
 
 import hashlib
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +29,6 @@ from podline.runner.object_ids import name_of
 from podline.store import ObjectMissing, Store, keys
 
 NOTES = "beside.json"
-
-# Libraries set variables of the environment too; here a cell means to.
-_SETS_ENVIRON = re.compile(r"environ|putenv|%(set_)?env\b|dotenv")
-# What libraries change as they are imported, and what changes no value.
-_HARMLESS = frozenset({"warnings", "logging"})
 
 
 @dataclass(frozen=True)
@@ -68,8 +62,8 @@ class Notes(Json):
 
 def take(
     plan: StagePlan,
-    before: dict[str, bytes],
-    after: dict[str, bytes],
+    before: interpreter_state.Snapshot,
+    after: interpreter_state.Snapshot,
     written: Sequence[str],
     read: Sequence[str],
 ) -> Notes:
@@ -82,19 +76,21 @@ def take(
         written: the files that it wrote or deleted.
         read: the files that it read, and the folders that it listed.
     """
-    sources = [statement.source for statement in plan.carried]
-    sources += [cell.source for cell in plan.cells]
-    changed = set(interpreter_state.changes(before, after)) - _HARMLESS
-    if not any(_SETS_ENVIRON.search(cell.source) for cell in plan.cells):
-        changed.discard("environ")
+    carried = [statement.source for statement in plan.carried]
+    own = "\n".join(cell.source for cell in plan.cells)
+    changed = {
+        name
+        for name in interpreter_state.changed(before, after, own)
+        if interpreter_state.deliberate(name, own)
+    }
     return Notes(
         notebook_sha256=plan.notebook_sha256,
         stage=plan.stage,
         order=plan.order,
         cell=plan.last_cell,
-        source="\n".join(sources),
+        source="\n".join([*carried, own]),
         reseeds=plan.reseeds,
-        state={name: hashlib.sha256(data).hexdigest() for name, data in after.items()},
+        state={name: _hash(state.data) for name, state in after.items()},
         changed=tuple(sorted(changed)),
         written=tuple(sorted(written)),
         read=tuple(sorted(read)),
@@ -154,8 +150,7 @@ def check(earlier: Notes, later: Notes, seeded: bool) -> None:
             if seeded and kind in later.changed and not later.reseeds:
                 advice = f"seed it in {later.stage!r} as well"
                 raise _conflict(earlier, later, f"draws from the generator {kind!r}", advice)
-        # Set alike is set once; and what was never imported there does not matter there.
-        elif later.state.get(kind, earlier.state[kind]) != earlier.state[kind]:
+        elif _is_otherwise(kind, earlier, later):
             advice = "move that to an imports cell"
             raise _conflict(earlier, later, f"changes the state of {kind!r}", advice)
     for object_id in sorted(set(earlier.altered).intersection(later.objects)):
@@ -165,6 +160,22 @@ def check(earlier: Notes, later: Notes, seeded: bool) -> None:
         if _goes_by(later, PurePath(path)):
             advice = "use another file in one of them"
             raise _conflict(earlier, later, f"writes the file {path!r}", advice)
+
+
+def _is_otherwise(kind: str, earlier: Notes, later: Notes) -> bool:
+    """Whether a stage goes by a state that is not as another one set it: alike is set once."""
+    fresh = _hash(interpreter_state.FRESH.data)
+    here = earlier.state.get(kind, fresh)
+    if interpreter_state.is_item(kind):
+        return later.state.get(kind, fresh) != here and interpreter_state.deliberate(
+            kind, later.source
+        )
+    # What was never imported there does not matter there.
+    return later.state.get(kind, here) != here
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _goes_by(notes: Notes, path: PurePath) -> bool:

@@ -145,12 +145,13 @@ class Runner:
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
         self._import(needs, objects.preamble)
+        self.kernel.forget_outputs()
         self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
         self._restore(paths, [n for n in self.heap.state if interpreter_state.is_generator(n)])
-        before = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
+        before = working_dir.snapshot(self.work), self._state()
         modules = objects.module_prints(self.work)
         reading = race_check.Reading(self.work)
         if self.plan.beside:
@@ -163,25 +164,27 @@ class Runner:
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
-        after = working_dir.snapshot(self.work), interpreter_state.snapshot(self.work)
-        states = interpreter_state.changes(before[1], after[1])
+        after = working_dir.snapshot(self.work), self._state()
+        source = "\n".join(cell.source for cell in self.plan.cells)
+        states = interpreter_state.changes(before[1], after[1], source)
         written, deleted = working_dir.changes(before[0], after[0])
         working_dir.check_size(after[0], self.plan.files_limit)
         # An empty folder that has files now is there all the same.
         filled = {path for path in deleted if path.endswith("/") and (self.work / path).is_dir()}
         touched = {*written, *deleted} - filled
         notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
-        pending, bindings = dump(objects, self.scratch)
+        dumped = dump(objects, self.scratch)
         self.metrics = self._read_metrics()
         self.clock.end("dump")
         if self.plan.beside:
             seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
             notes = replace(notes, objects=seen, altered=altered)
             race_check.compare(self.task, self.store, notes)
-        heap = self._store(pending, written, states)
+        heap = self._store(dumped.pending, written, states)
+        heap.objects.update(dumped.relabelled)
         for path in deleted:
             heap.files[path] = self._plain(("deleted", 0, ""), "deleted")
-        return Heap(self.heap.names | bindings, heap.objects, heap.files, heap.state)
+        return Heap(self.heap.names | dumped.bindings, heap.objects, heap.files, heap.state)
 
     # -- fetch
 
@@ -257,7 +260,10 @@ class Runner:
         for name in filter(self._uses, names):
             # The hash that the control plane holds vouched for the bytes.
             data = paths[self.heap.state[name].key].read_bytes()
-            interpreter_state.restore(name, data, self.work)
+            self.kernel.inside(interpreter_state.restore, name, data, self.work)
+
+    def _state(self) -> interpreter_state.Snapshot:
+        return self.kernel.inside(interpreter_state.snapshot, self.work)
 
     # -- cells
 
@@ -268,16 +274,28 @@ class Runner:
                 raise ArtifactError(
                     f"the stage {self.plan.stage!r} changes {name}, a variable of a module, and "
                     "later stages import that module afresh. fix: keep the variable in the "
-                    "notebook, and pass it to the module's functions"
+                    "notebook, and pass it to the module's functions; move a cached function "
+                    "into a cell tagged functions"
                 )
 
     def _run_cells(self, objects: Memory) -> None:
         for cell in self.plan.cells:
             with self.clock.cell(cell.number):
-                executed = self.kernel.run(cell.number, cell.source)
+                executed = self.kernel.run(cell.number, cell.source, cell.count, cell.may_raise)
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
                 self._save_so_far()
+        if not self.plan.last:
+            self._check_ended()
+
+    def _check_ended(self) -> None:
+        """Refuse what goes on in the background: later cells would not see it go on."""
+        if running := self.kernel.unfinished():
+            raise ArtifactError(
+                f"the stage {self.plan.stage!r} ends while its {running[0]} is running, and the "
+                "next stage is another process, where it would not go on. fix: wait for it in a "
+                "cell of this stage, or end it there"
+            )
 
     def _save_so_far(self) -> None:
         """Store the notebook as far as it came, unless the store is away: the cells go on."""
@@ -332,8 +350,8 @@ class Runner:
         uploads = {f"artifacts/{path.name}": path for path in made}
         kinds = {name: working_dir.kind_of(self.work / name) for name in written}
         uploads |= {f"files/{n}": self.work / n for n, kind in kinds.items() if kind == "file"}
-        for name, data in states.items():
-            path = uploads[f"state/{name}.pickle"] = self.scratch / f"state-{name}.pickle"
+        for number, (name, data) in enumerate(states.items()):
+            path = uploads[_state_file(name)] = self.scratch / f"state-{number}.pickle"
             path.write_bytes(data)
         jobs = [partial(self._upload, *upload) for upload in uploads.items()]
         results = _parallel([*jobs, partial(self.save, EXECUTED)])
@@ -346,7 +364,7 @@ class Runner:
             content = stored.get(f"files/{name}", (about or kind, 0, ""))
             heap.files[name] = self._plain(content, kind, about)
         for name in states:
-            heap.state[name] = self._plain(stored[f"state/{name}.pickle"], "state")
+            heap.state[name] = self._plain(stored[_state_file(name)], "state")
         return heap
 
     def _upload(self, name: str, path: Path) -> tuple[str, int, str]:
@@ -427,6 +445,10 @@ class Runner:
         os.close(self.log)
         os.chdir("/")
         self.folder.remove()
+
+
+def _state_file(name: str) -> str:
+    return f"state/{name.replace('/', '%')}.pickle"
 
 
 def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -240,6 +240,9 @@ def _load_parquet(path: Path) -> Any:
     frame = table.to_pandas()
     if about["freq"] and isinstance(frame.index, pd.DatetimeIndex | pd.TimedeltaIndex):
         frame.index.freq = about["freq"]  # type: ignore[misc]
+    for number, dtype in enumerate(frame.dtypes):
+        if dtype == "category":  # its codes are Arrow's memory, which nobody may write to
+            frame.isetitem(number, frame.iloc[:, number].array.copy())
     if about["type"] == "DataFrame":
         return frame
     series = frame.iloc[:, 0]

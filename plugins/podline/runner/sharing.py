@@ -10,51 +10,98 @@ change by one of them would no longer show in the other:
 What cannot be taken apart in this way is refused with an error.
 """
 
-from itertools import combinations
-from typing import Any
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from podline.exceptions import ArtifactError
+from podline.frameworks import is_keras_model
 from podline.runner import array_views, serializers
 from podline.runner.object_graph import Graph
+from podline.runner.pickling import Bundle
 
-# Shared parts of one stage that become objects of their own; of any more, each holder keeps a copy.
-_MOST_PARTS = 200
+# Shared parts of one stage that become objects of their own, each with a file; as many bundles.
+_MOST = 100
+
+_Parts = dict[int, Any]  # by Python's id
 
 
 def separate(graph: Graph) -> None:
     """Make objects of their own of the parts that several objects share.
 
+    Of many parts that the same objects share one bundle is made: a single object, with all that
+    is in them.
+
     Raises:
         ArtifactError: two objects share what cannot be stored apart from them.
     """
-    for _ in range(_MOST_PARTS):
-        shared = _shared_part(graph)
-        if shared is None:
-            break
-        part, holders = shared
-        # The holders now refer to the part, and what is in it is no longer theirs.
-        for object_id in [*holders, graph.promote(part)]:
-            graph.walk(object_id)
+    groups = _shared(graph)
+    shared = {part for group in groups for part in group}
+    holders = [o for o, walk in graph.walks.items() if not shared.isdisjoint(walk.parts)]
+    few: _Parts = {}
+    many = []
+    for group in sorted(groups, key=len):
+        if len(few) + len(group) <= _MOST:
+            few |= group
+        else:
+            many.append(group)
+    if len(many) > _MOST:
+        many = [{part: value for group in many for part, value in group.items()}]
+    bundles = [graph.promote(Bundle(group.values())) for group in many]
+    promoted = [graph.promote(part) for part in few.values()]
+    # The holders now refer to the parts, and what is in those is no longer theirs.
+    for object_id in (*holders, *bundles, *promoted):
+        graph.walk(object_id)
+    _put_back(graph, promoted)
     _refuse_opaque(graph)
     _make_views(graph)
     _note_frame_parts(graph)
 
 
-def _shared_part(graph: Graph) -> tuple[Any, list[str]] | None:
-    """Return a part that several objects hold, the outermost there is, and its holders.
+def _shared(graph: Graph) -> list[_Parts]:
+    """Group the parts that several objects hold by who holds them, the outer before the inner.
 
     Objects that refer to each other in a circle are stored together, and so may share parts.
+    What has a format of its own is not grouped with what has none.
     """
     circles = graph.circles()
-    holders: dict[int, list[str]] = {}
+    first: dict[int, str] = {}
+    several: dict[int, frozenset[str]] = {}
     for object_id, walk in graph.walks.items():
+        circle = circles[object_id]
         for part in walk.parts:
-            holders.setdefault(part, []).append(object_id)
+            if (other := first.setdefault(part, circle)) != circle:
+                several[part] = several.get(part, frozenset([other])) | {circle}
+    groups: dict[tuple[frozenset[str], bool], _Parts] = {}
     for walk in graph.walks.values():
         for part, value in walk.parts.items():
-            if len({circles[holder] for holder in holders[part]}) > 1:
-                return value, holders[part]
-    return None
+            if part in several:
+                whole = serializers.is_frame(value) or is_keras_model(value)
+                groups.setdefault((several[part], whole), {})[part] = value
+    return list(groups.values())
+
+
+def _put_back(graph: Graph, promoted: list[str]) -> None:
+    """Let go of the objects that are but a part of one other of them, and store them in that."""
+    users: dict[str, set[str]] = {object_id: set() for object_id in promoted}
+    for object_id, walk in graph.walks.items():
+        for used in walk.requires & users.keys():
+            users[used].add(object_id)
+    outer = {object_id: object_id for object_id in graph.walks}
+    settled = False
+    while not settled:
+        settled = True
+        for object_id in promoted:
+            found = {outer[user] for user in users[object_id]} - {object_id}
+            if outer[object_id] == object_id and len(found) == 1 and found <= users.keys():
+                (into,) = found
+                outer |= {o: into for o, other in outer.items() if other == object_id}
+                settled = False
+    inner = [object_id for object_id in promoted if outer[object_id] != object_id]
+    for object_id in inner:
+        graph.demote(object_id)
+    for object_id in {outer[object_id] for object_id in inner}:
+        graph.walk(object_id)
 
 
 def _refuse_opaque(graph: Graph) -> None:
@@ -70,7 +117,7 @@ def _refuse_opaque(graph: Graph) -> None:
 
 
 def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactError:
-    one, other = graph.name_of(first), graph.name_of(second)
+    one, other = graph.way_to(first), graph.way_to(second)
     return ArtifactError(
         f"{graph.where(other)}the variables {one!r} and {other!r} share one {what}, and "
         "stored they would become two. fix: hand on only one of them and take the other "
@@ -78,66 +125,145 @@ def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactEr
     )
 
 
+class _Place(NamedTuple):
+    """An array in memory: where it begins and ends, whose it is, and whether it is a frame's."""
+
+    start: int
+    end: int
+    object_id: str
+    array: Any
+    inner: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether it can be written to. Who writes to a frame's memory, writes to a copy."""
+        return bool(self.array.flags.writeable) and not self.inner
+
+
 def _make_views(graph: Graph) -> None:
     """Store arrays that share memory as views of the array that owns it.
 
     Arrays that lie in one memory but have no element in common are stored apart: no change of
-    one shows in the other.
+    one shows in the other. Nor does a change of one frame in another.
 
     Raises:
-        ArtifactError: such an array is inside another object, or no plain memory owns it.
+        ArtifactError: no plain memory owns such an array, or several frames have it.
     """
     circles = graph.circles()
-    owners: dict[int, list[tuple[str, Any]]] = {}
-    for object_id, walk in graph.walks.items():
-        for array in walk.arrays:
-            owners.setdefault(id(_owner(array)), []).append((object_id, array))
-    for group in owners.values():
-        objects = {circles[object_id] for object_id, _ in group}
-        several = len(objects) > 1 and len({id(array) for _, array in group}) > 1
-        if not several or not _overlap(group):
-            continue
-        owner = _owner(group[0][1])
-        whole = all(graph.values[object_id] is array for object_id, array in group)
-        if type(owner).__name__ != "ndarray" or owner.dtype.hasobject or not whole:
-            first, second = sorted(objects)[:2]
-            raise _inseparable(graph, first, second, "array's memory")
-        owner_id = graph.ids.get(id(owner)) or graph.promote(owner)
+    views: dict[int, dict[int, _Place]] = {}
+    for one, other in _overlapping(graph):
+        owner = _owner(one.array)
+        if owner is _owner(other.array) and _can_own(owner, one.array, other.array):
+            views.setdefault(id(owner), {}).update({id(place): place for place in (one, other)})
+        # What a library makes of its own arrays is its own business.
+        elif circles[one.object_id] != circles[other.object_id]:
+            raise _inseparable(graph, one.object_id, other.object_id, "array's memory")
+    for group in views.values():
+        _own(graph, list(group.values()), circles)
+
+
+def _own(graph: Graph, views: list[_Place], circles: dict[str, str]) -> None:
+    """Have arrays refer to the one that owns their memory.
+
+    Args:
+        graph: of all objects.
+        views: the arrays.
+        circles: of each object, the first of those that it is stored with.
+
+    Raises:
+        ArtifactError: several frames have the memory.
+    """
+    owner, objects = _owner(views[0].array), [place.object_id for place in views]
+    if len({id(place.array) for place in views if place.inner}) > 1:
+        raise _inseparable(graph, objects[0], objects[-1], "array's memory")
+    owner_id = graph.ids.get(id(owner), "")
+    if not owner_id and len({circles[object_id] for object_id in objects}) > 1:
+        owner_id = graph.promote(owner)
         graph.walk(owner_id)
-        for object_id, array in group:
-            if array is not owner:
+        for object_id, walk in list(graph.walks.items()):
+            if id(owner) in walk.parts:
+                graph.walk(object_id).requires |= walk.requires
+    for object_id, array in ((place.object_id, place.array) for place in views):
+        walk = graph.walks[object_id]
+        walk.repeated = True
+        if array is not owner:
+            graph.context.views[id(array)] = owner
+        if owner_id and owner_id != object_id:
+            walk.requires.add(owner_id)
+            if graph.values[object_id] is array:
+                walk.requires = {owner_id}
                 graph.views[object_id] = owner_id
-                graph.walks[object_id].requires.add(owner_id)
+
+
+def _can_own(owner: Any, *arrays: Any) -> bool:
+    """Whether arrays can be made again as views of another.
+
+    None can that are of a class of their own, or of fields that are Python objects.
+    """
+    kinds = {type(array).__name__ for array in (owner, *arrays)}
+    plain = owner.dtype == object or not owner.dtype.hasobject
+    return kinds == {"ndarray"} and owner.flags.forc and plain
 
 
 def _owner(array: Any) -> Any:
-    """Return the object that owns an array's memory."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array
+    """Return the array that owns an array's memory, or got it from what is no array."""
+    owner = array
+    while (array := getattr(array, "base", None)) is not None:
+        owner = array if hasattr(array, "dtype") else owner
+    return owner
 
 
-def _overlap(group: list[tuple[str, Any]]) -> bool:
-    """Whether arrays of different objects share an element that one of them can write."""
+def _bounds(array: Any) -> tuple[int, int]:
+    """The addresses where an array begins and ends."""
+    start = end = array.__array_interface__["data"][0]
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        start += min(0, (length - 1) * stride)
+        end += max(0, (length - 1) * stride)
+    return start, end + array.itemsize
+
+
+def _overlapping(graph: Graph) -> Iterator[tuple[_Place, _Place]]:
+    """Yield arrays by twos where a change of one shows in the other; of many, not all such twos."""
+    places = [
+        _Place(*_bounds(array), object_id, array, inner)
+        for object_id, walk in graph.walks.items()
+        for inner, arrays in ((False, walk.arrays), (True, walk.memory))
+        for array in arrays
+        if array.size
+    ]
+    known: set[int] = set()
+    near: list[_Place] = []
+    for place in sorted(places, key=attrgetter("start")):
+        near = [other for other in near if other.end > place.start]
+        for other in near:
+            both = id(place) in known and id(other) in known
+            if not both and (place.changes or other.changes) and _meet(place, other):
+                known |= {id(place), id(other)}
+                yield other, place
+        near.append(place)
+
+
+def _meet(one: _Place, other: _Place) -> bool:
+    """Whether two arrays share an element, and are not one object that is known as such."""
     import numpy as np
 
-    for (first_id, first), (second_id, second) in combinations(group, 2):
-        writeable = first.flags.writeable or second.flags.writeable
-        if first_id == second_id or first is second or not writeable:
-            continue
-        try:
-            if np.shares_memory(first, second, max_work=100_000):  # type: ignore[arg-type]
-                return True
-        except np.exceptions.TooHardError:
-            return True
-    return False
+    if one.array is other.array:
+        return one.inner != other.inner
+    try:
+        return np.shares_memory(one.array, other.array, max_work=100_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
 
 
 def _note_frame_parts(graph: Graph) -> None:
     """Note the arrays that are parts of a data frame's memory: `X = df.to_numpy()`."""
     values, walks = graph.values, graph.walks
     frames = {o: values[o] for o in walks if serializers.is_frame(values[o])}
-    arrays = [o for o, walk in walks.items() if any(a is values[o] for a in walk.arrays)]
+    arrays = [
+        object_id
+        for object_id, walk in walks.items()
+        if object_id not in graph.views and any(a is values[object_id] for a in walk.arrays)
+    ]
     for object_id in arrays if frames else ():
         for frame_id, frame in frames.items():
             part = array_views.part_of(values[object_id], frame)

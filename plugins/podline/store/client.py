@@ -311,9 +311,24 @@ class Store:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects below the folder `prefix` (whole segments: ``a`` does not list ``ab/c``)."""
-        with self._explained():
-            for chunk in obstore.list(self._client, prefix or None, chunk_size=1000):
-                yield from map(_info, chunk)
+        last: str | None = None
+        chunks: Iterator[Sequence[ObjectMeta]] | None = None
+
+        def read() -> Sequence[ObjectMeta]:
+            nonlocal chunks
+            if chunks is None:
+                chunks = iter(
+                    obstore.list(self._client, prefix or None, offset=last, chunk_size=1000)
+                )
+            try:
+                return next(chunks, ())
+            except exceptions.BaseError:
+                chunks = None  # from the last one that came
+                raise
+
+        while chunk := self._ask(read):
+            yield from map(_info, chunk)
+            last = chunk[-1]["path"]
 
     def list_folders(self, prefix: str = "") -> Sequence[str]:
         """The folders right below the folder `prefix`, as prefixes without a slash at the end."""

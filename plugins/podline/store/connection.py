@@ -46,6 +46,8 @@ class StoreConnection:
 
     def __post_init__(self) -> None:
         secrecy.hide(self.secret_key, self.session_token)
+        if not self.secret_key:  # then the client finds these
+            secrecy.hide(*map(os.environ.get, ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")))
 
     @classmethod
     def read(cls, conn_id: str | None = None) -> "StoreConnection":

@@ -13,6 +13,7 @@ from podline.latency.background import aside
 from podline.latency.record import Record
 from podline.latency.record_reader import TryId
 from podline.runner.html_export import PAGE
+from podline.secrecy import redacted
 from podline.store import ObjectMissing, open_store
 from podline.store.keys import EXECUTED, TryKey
 
@@ -70,7 +71,8 @@ def executed_notebook(record: Record) -> tuple[bytes, str]:
     store = open_store()
     for name, kind in _KINDS.items():
         try:
-            return bytes(store.get(where.key(name))), kind
+            text = bytes(store.get(where.key(name))).decode(errors="replace")
+            return redacted(text).encode(), kind
         except ObjectMissing:
             continue
     raise NoNotebook(f"the store has no {key} any more")

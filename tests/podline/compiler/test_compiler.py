@@ -376,6 +376,51 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: write it as ordinary code, or give it a constant text",
     ),
     (
+        [("step:a", "x = 1\n%whos")],
+        "example.ipynb, cell 1, line 2: error: the magic %whos looks at every name or cell of the "
+        "notebook, and a stage has only its own\n"
+        "    %whos\n"
+        "    fix: print the names that matter",
+    ),
+    (
+        [("step:a", "x = get_ipython().user_ns['y']")],
+        "example.ipynb, cell 1, line 1: error: get_ipython().user_ns sees every name of the "
+        "notebook, and a stage has only those that it reads\n"
+        "    x = get_ipython().user_ns['y']\n"
+        "    fix: write the names out, or keep the values in a dict of your own",
+    ),
+    (
+        [
+            ("imports", "from collections.abc import Sized"),
+            ("step:a", "class C: pass\nSized.register(C)"),
+        ],
+        "example.ipynb, cell 2, line 2: error: calls Sized.register(), a part of 'collections', "
+        "which other stages import afresh and would not see\n"
+        "    Sized.register(C)\n"
+        "    fix: move the line into an imports or functions cell: those run in every stage",
+    ),
+    (
+        [("imports", "import polars as pl"), ("step:a", "pl.set_random_seed(1)")],
+        "example.ipynb, cell 2, line 1: error: seeds the generator of polars, and where that stands "
+        "cannot be handed on to the next stages\n"
+        "    pl.set_random_seed(1)\n"
+        "    fix: give seed= to the calls that draw",
+    ),
+    (
+        [("imports", "from math import *"), ("step:a", "sqrt(4)"), ("step:b", "x = Out[2]")],
+        "example.ipynb, cell 3, line 1: error: 'Out' is IPython's memory of cells and outputs, "
+        "which is not carried\n"
+        "    x = Out[2]\n"
+        "    fix: give the value a name",
+    ),
+    (
+        [("step:a", "5"), ("step:b", "x = _"), ("", "7"), ("", "y = _")],
+        "example.ipynb, cell 2, line 1: error: '_' is IPython's memory of cells and outputs, "
+        "which is not carried\n"
+        "    x = _\n"
+        "    fix: give the value a name",
+    ),
+    (
         [("step:a", "x = 1\n%run other.py")],
         "example.ipynb, cell 1, line 2: error: the magic %run changes names in a way that cannot "
         "be seen beforehand\n"

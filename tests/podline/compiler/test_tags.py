@@ -48,6 +48,8 @@ def settings(*tags: str) -> StageSettings:
         (["parameters"], CellTags("parameters")),
         (["parameters", "pipeline-parameters"], CellTags("parameters")),
         (["pipeline-metrics"], CellTags("metrics")),
+        (["raises-exception"], CellTags(may_raise=True)),
+        (["step:a", "raises-exception"], CellTags(stage="a", may_raise=True)),
     ],
 )
 def test_kind_and_stage(tags: list[str], cell: CellTags) -> None:
@@ -154,7 +156,6 @@ def test_tags_about_looks_are_none_of_our_business(tag: str) -> None:
         ("function", "did you mean `functions`?"),
         ("pipeline_parameters", "did you mean `pipeline-parameters`?"),
         ("steps", "did you mean `step:train`?"),
-        ("raises-exception", "it changes nothing"),
         ("todo", "it changes nothing"),
         ("", "it changes nothing"),
     ],

@@ -77,19 +77,22 @@ class Chain:
         needs = needs_of(plan, self.heap)
         objects = Memory(plan, self.heap, namespace, str(work))
         objects.preamble.run(needs.preamble, lambda c: exec(c.source, namespace))
-        objects.load(needs, self.files)
+        fetched = [artifact.key for artifact in needs.artifacts(self.heap)]
+        objects.load(needs, {key: self.files[key] for key in fetched})
         exec(source, namespace)
         objects.check_guards(self.order)
-        pending, bindings = dump(objects, scratch)
+        dumped = dump(objects, scratch)
         added, kinds = {}, {}
-        for item in pending:
+        for item in dumped.pending:
             key = f"s{self.order}/{item.path.name}"
             self.files[key] = item.path
             artifact = item.artifact(key, item.path.stat().st_size, "")
             added.update(dict.fromkeys(item.objects, artifact))
             kinds[item.name] = artifact.kind
         self.heap = replace(
-            self.heap, names=self.heap.names | bindings, objects=self.heap.objects | added
+            self.heap,
+            names=self.heap.names | dumped.bindings,
+            objects=self.heap.objects | added | dumped.relabelled,
         )
         return Left(self.heap, namespace, self.files, kinds, objects)
 

@@ -1,16 +1,20 @@
 """Caches of functions: what they remember and count goes on in the next stage."""
 
 import functools
+import importlib
 import pickle
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podline.contract import Heap
 from podline.exceptions import ArtifactError
 from podline.runner import caches
+from podline.runner.heap import Memory
 
-from .conftest import Chain, carry
+from .conftest import Chain, carry, make_plan
 from .test_pickling import Notebook, dump, load, moved
 
 CACHED = "import functools\ncalls = []\n@functools.lru_cache({})\ndef f(*a, **k):\n"
@@ -134,3 +138,21 @@ def test_stages_side_by_side_may_each_compute_the_same(
             chain.stage("f(1)", reads="f", **plan)
     else:
         assert chain.stage("f(1)", reads="f", hands_on="f", **plan).kinds == {}
+
+
+def test_a_cache_of_a_module_beside_the_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cached_helpers.py").write_text(
+        "import functools, random\n@functools.cache\ndef draw(k): return random.random()\n"
+        "@functools.cache\ndef twice(k): return 2 * k\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    helpers = importlib.import_module("cached_helpers")
+    memory = Memory(make_plan("", later_modules="cached_helpers"), Heap(), {})
+    before = memory.module_prints(tmp_path)
+    helpers.twice(1)
+    assert memory.module_prints(tmp_path) == before
+    helpers.draw(1)
+    after = memory.module_prints(tmp_path)
+    assert [name for name in after if after[name] != before[name]] == ["cached_helpers.draw"]

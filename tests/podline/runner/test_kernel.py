@@ -25,6 +25,8 @@ for number, source in enumerate(json.loads(sys.argv[1]), start=1):
     try:
         if isinstance(source, list):
             kernel.run_quietly(number, *source)
+        elif isinstance(source, dict):
+            kernel.run(number, **source)
         else:
             kernel.run(number, source)
     except CellFailed as error:
@@ -170,6 +172,25 @@ def test_shell_output_reaches_log_and_notebook() -> None:
     assert "hello" in report.log
     assert "problem" in report.log
     assert "hello" in "".join(report.texts())
+
+
+def test_a_plain_cell_needs_no_event_loop() -> None:
+    report = Report("import sys\nx = [name for name in sys.modules if name.startswith('asyn')]")
+    assert report.names == {"x": "[]"}  # to import it takes a while
+
+
+def test_the_brackets_count_as_in_the_whole_notebook() -> None:
+    report = Report({"source": "'a'", "count": 7}, {"source": "x = 1", "count": 9})
+    assert [cell["count"] for cell in report.cells] == [7, 9]
+    assert report.cells[0]["outputs"][0]["execution_count"] == 7
+
+
+def test_the_error_of_a_cell_that_may_raise_is_shown_and_logged() -> None:
+    report = Report({"source": "x = 1\n1 / 0", "may_raise": True}, "y = x")
+    assert report.failed is None
+    assert report.names == {"x": "1", "y": "1"}
+    assert report.texts() == ["ZeroDivisionError: division by zero"]
+    assert "ZeroDivisionError: division by zero" in report.log
 
 
 # --- errors -------------------------------------------------------------------------------------

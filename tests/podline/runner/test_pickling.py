@@ -25,7 +25,8 @@ class Notebook:
     def context(self, *carried: str, folder: str = "", roots: str = "") -> Context:
         context = Context(self.names, folder)
         context.preamble = {id(self.names[name]): name for name in carried}
-        context.roots = {id(self.names[name]): f"s:{name}" for name in roots.split()}
+        for name in roots.split():
+            context.refer(f"s:{name}", self.names[name])
         return context
 
 
@@ -225,8 +226,9 @@ def test_a_shared_object_is_referred_to() -> None:
     found = walk(notebook.names["holder"], context)
     assert found.requires == {"s:shared"}
     other = [2]
-    loaded = load(dump(context, holder=notebook.names["holder"]), Notebook(), {"s:shared": other})
-    assert loaded["holder"]["a"] is loaded["holder"]["b"] is other
+    dumped = dump(context, **{"s:holder": notebook.names["holder"]})
+    holder = load(dumped, Notebook(), {"s:shared": other})["s:holder"]
+    assert holder["a"] is holder["b"] is other
 
 
 def test_the_namespace_itself_and_the_main_module() -> None:

@@ -100,6 +100,14 @@ def test_it_is_not_changed_before_and_after(chain: Chain) -> None:
             "T.n == 1 and issubclass(S, T) and issubclass(A_, T) and type(t) is S",
         ),
         ((carry("C = [1]", "C"),), "h = [C]", "h[0] is C"),
+        (
+            (
+                carry("import typing\nC = typing.NewType('C', int)", "C", value=True),
+                carry("def f(x: C): return C(x)", "f", "C"),
+            ),
+            "h = [C]",
+            "h[0] is C is f.__annotations__['x'] and f(1) == 1",
+        ),
         ((carry("C = {'p': []}", "C"),), "p = C['p']", "p is C['p']"),
         ((carry("C = {'p': []}", "C"),), "h = [C['p']]", "h[0] is C['p']"),
         ((T,), "p = T.log", "p is T.log"),
@@ -121,6 +129,13 @@ def test_what_it_shares_stays_shared(
     assert chain.stage(f"v = {test}", reads=NAMES).namespace["v"] is True
 
 
+def test_a_change_reaches_what_holds_it_and_was_not_loaded(chain: Chain) -> None:
+    chain.carried = (carry("C = [1, 2]", "C"),)
+    chain.stage("h = iter(C); next(h)", reads="C", hands_on="C h")
+    chain.stage("C.append(3)", reads="C", hands_on="h")
+    assert chain.stage("v = list(h)", reads="h").namespace["v"] == [2, 3]
+
+
 def test_made_of_what_was_computed_elsewhere_is_made_of_the_same(chain: Chain) -> None:
     chain.carried = (
         carry("CFG = dict(a=[])", "CFG", value=True, cell=0),
@@ -138,8 +153,31 @@ def test_made_of_what_was_changed_elsewhere_is_refused(chain: Chain) -> None:
         chain.stage("g()", reads="f g")
     assert str(caught.value) == (
         "cell 0 makes 'g' of 'f', which is as the stage 's1' left it; made here, it would be of "
-        "another. fix: name it in 's1' as well, or make it in a step"
+        "another. fix: make it above 's1' and name it there, or make it in a step"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "use", "test"),
+    [
+        (
+            "import enum\nclass T(enum.Enum):\n    A = 1\n    B = [2]",
+            "h = [T.B]; t = T.A",
+            "C[h[0]] and t is T.A and h[0] is T.B and C[t]",
+        ),
+        (
+            "class T:\n    A = 'a'\n    class B:\n        log = []",
+            "h = [T.B]; t = T.B()",
+            "type(t) is T.B is h[0] and C[h[0]] and t.log is T.B.log",
+        ),
+    ],
+)
+def test_what_is_in_a_class_is_the_class_s(chain: Chain, kind: str, use: str, test: str) -> None:
+    made_of_it = replace(carry("C = {T.A: 1, T.B: 2}", "C", "T"), line=9)
+    chain.carried = (carry(kind, "T"), made_of_it)
+    assert chain.stage(use, reads="T", hands_on=NAMES).kinds.keys() == {"h", "t"}
+    chain.stage("", reads="h", hands_on=NAMES)
+    assert chain.stage(f"v = bool({test})", reads=NAMES).namespace["v"] is True
 
 
 def test_an_annotation_is_no_use(chain: Chain) -> None:

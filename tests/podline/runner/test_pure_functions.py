@@ -15,7 +15,7 @@ BEFORE = (
 def pure(source: str) -> bool:
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(BEFORE + source, names)
-    return is_pure(names["f"], names)
+    return is_pure(names["f"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Stages that run side by side: as notes that are compared, and as real stages."""
 
 import os
-import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from podline.exceptions import ArtifactError
 from podline.runner import race_check
+from podline.runner.interpreter_state.kind import pickled
 from podline.runner.race_check import Notes, Reading
 
 from .conftest import Chain, Ran, Stages, carry, make_plan
@@ -24,8 +24,8 @@ def notes(stage: str, source: str = "", **did: Any) -> Notes:
     plan = make_plan(
         source, name=stage, order=("left", "right").index(stage), **did.pop("plan", {})
     )
-    before = {name: pickle.dumps(value) for name, value in STATES.items()}
-    after = before | {name: pickle.dumps(value) for name, value in did.items()}
+    before = {name: pickled(value) for name, value in STATES.items()}
+    after = before | {name: pickled(value) for name, value in did.items()}
     return race_check.take(plan, before, after, written, read)
 
 
@@ -93,6 +93,23 @@ def test_settings(source: str, state: dict[str, Any], refused: bool) -> None:
             race_check.check(left, notes("right"), seeded=False)
     else:
         race_check.check(left, notes("right"), seeded=False)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "refused"),
+    [
+        ("getLogger('a').setLevel(40)", "getLogger('a').warning('w')", True),
+        ("getLogger('a').setLevel(40)", "rows = 3", False),  # it logs nothing
+        ("import a", "getLogger('a').warning('w')", False),  # a library's own doing
+    ],
+)
+def test_loggers(left: str, right: str, refused: bool) -> None:
+    one, other = notes("left", left, **{"loggers:a": 40}), notes("right", right)
+    if refused:
+        with pytest.raises(ArtifactError, match="changes the state of 'loggers:a'"):
+            race_check.check(one, other, seeded=False)
+    else:
+        race_check.check(one, other, seeded=False)
 
 
 @pytest.mark.parametrize(

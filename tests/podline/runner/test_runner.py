@@ -212,6 +212,32 @@ def test_none_of_this_keeps_a_result_from_being_stored(stages: Stages, source: s
     assert ran.ok.heap.objects["stage:x"].kind == "json"
 
 
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (
+            "import threading, time\ndef work(): time.sleep(60)\n"
+            "threading.Thread(target=work, name='T').start()",
+            "thread 'T'",
+        ),
+        (
+            "import threading, time\nclass T(threading.Thread):\n"
+            "    def run(self): time.sleep(60)\nT(name='own').start()",
+            "thread 'own'",
+        ),
+        (
+            "import asyncio\nasync def work(): await asyncio.sleep(60)\n"
+            "task = asyncio.ensure_future(work())",
+            "task 'work'",
+        ),
+    ],
+)
+def test_what_goes_on_in_the_background(stages: Stages, source: str, what: str) -> None:
+    ran = stages.run(source)
+    assert ran.failure.startswith(f"the stage 'stage' ends while its {what} is running")
+    assert stages.run(source, last=True).ok.succeeded  # with the last cell all ends in Jupyter too
+
+
 def test_a_child_that_lives_on_does_not_keep_the_stage(stages: Stages) -> None:
     start = time.monotonic()
     ran = stages.run(
@@ -427,6 +453,10 @@ BUSY = {
     "sleep": "import time\ntime.sleep(60)",
     "numpy": "import numpy as np\na = np.ones((9000, 9000), 'i8')\nwhile True: a @ a",
     "shell": "!sleep 60",
+    "await": "import asyncio\nawait asyncio.sleep(60)",
+    "task": "import asyncio, time\n"
+    "async def work(): time.sleep(60)\n"
+    "await asyncio.gather(asyncio.create_task(work()))",
     "child": "import subprocess\nsubprocess.run(['sleep', '60'])",
     "swallowed": "import time\nwhile True:\n  try: time.sleep(60)\n  except BaseException: pass",
     "lock": "import threading\nlock = threading.Lock(); lock.acquire(); lock.acquire()",
@@ -678,3 +708,15 @@ listening = [c.laddr for c in found if c.status == psutil.CONN_LISTEN]
 assert not listening, listening
 """
     assert stages.run(cell).ok.succeeded
+
+
+def test_secrets_that_tags_name_are_for_cells_and_not_shown(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PODLINE_SECRETS", "DB_PASSWORD,TOKEN,NOT_THERE")
+    monkeypatch.setenv("DB_PASSWORD", "correct horse")
+    monkeypatch.setenv("TOKEN", "battery staple")
+    cell = "import os\nwords = os.environ['DB_PASSWORD'], os.environ['TOKEN']\nprint(*words)"
+    ran = stages.run(cell, "raise ValueError(words)")
+    assert "*** ***" in ran.lines
+    assert "ValueError: (***, ***)" in ran.failure.replace("'", "")

@@ -61,6 +61,7 @@ def test_what_is_asked_waits_until_the_store_is_back(
         lambda: bytes(down.get("old")) == LARGE,
         lambda: down.download("old", tmp_path / "file") == hashlib.sha256(LARGE).hexdigest(),
         lambda: down.list_folders("") is not None,
+        lambda: "old" in [item.key for item in down.list()],
         lambda: down.exists("old"),
     ]
     with ThreadPoolExecutor(len(uses)) as pool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import models as k8s
 
-from podline import settings
+from podline import secrecy, settings
 from podline.airflow_compat import make_pod
 from podline.compiler.tags import StageSettings
 from podline.contract import StageTask
@@ -156,6 +156,8 @@ def _environment(
     conn_id = settings.store_conn_id()
     connection = variable(conn_id)
     ours = {**stage_variables(conn_id), **variables}
+    if tags.secrets:
+        ours[secrecy.VARIABLE] = ",".join(tags.secrets)
     return [
         *(k8s.V1EnvVar(name=name, value=value) for name, value in ours.items()),
         _from_secret(connection, secret, connection),

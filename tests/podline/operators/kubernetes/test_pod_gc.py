@@ -12,6 +12,7 @@ from podline.operators.kubernetes import pod_gc
 from podline.operators.kubernetes import pods as pods_module
 from podline.store import Store
 from podline.store.keys import TryKey
+from tests.support.waiting import until
 
 from .conftest import Api, Pods
 
@@ -133,3 +134,26 @@ def test_a_sweep(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     record = Record.model_validate_json(bytes(pods.store.get(key)))
     assert record.partial.startswith("its worker died")
     assert {"submit", "schedule"} <= {phase.name for phase in record.phases}
+
+
+@pytest.mark.cluster
+def test_the_next_task_removes_what_a_lost_worker_left_at_its_end(pods: Pods) -> None:
+    lost = pods.prepare("x = 1")
+    lost.backend.create(lost.task, pods.store.connection)
+    endless = pods.prepare("import time; time.sleep(60)")
+    endless.backend.create(endless.task, pods.store.connection)
+
+    def get_task_states(**query: Any) -> dict[str, dict[str, str]]:
+        return {pods.folder.name: {"work": "success"}}
+
+    ran = pods.run("print('next')")
+    ran.backend._wanted.context["ti"].get_task_states = get_task_states
+
+    def left() -> list[str]:
+        ran.backend.tidy(pods.store)
+        return pods.left()
+
+    running = endless.backend.pod["metadata"]["name"]
+    until(lambda: left() == [running])
+    assert ran.said[-1].endswith("which a lost worker had left")
+    endless.backend.stop()
