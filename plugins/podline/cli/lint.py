@@ -1,6 +1,7 @@
 """`podline lint`: notebooks as a user names them, and what is wrong with them, not running them."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -60,7 +61,7 @@ def find(paths: Iterable[Path]) -> dict[Path, list[Problem]]:
     """
     found: dict[Path, list[Problem]] = {}
     for path in paths:
-        inside = sorted(path.rglob("*.ipynb")) if path.is_dir() else [path]
+        inside = sorted(path.rglob("*.ipynb")) if os.path.isdir(path) else [path]
         shown = [p for p in inside if not _is_in_hidden(p.relative_to(path))]
         found |= {notebook: [] for notebook in shown}
         if not shown:

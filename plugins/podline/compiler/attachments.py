@@ -17,6 +17,7 @@ attaches it for nothing, which costs no more than its bytes.
 
 import ast
 import json
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
@@ -32,7 +33,7 @@ from podline.exceptions import NotebookError
 _LONGEST_PATH = 255
 _LETTER = re.compile(r"\w")
 _SHELL_CELL = re.compile(r"\s*%%(bash|sh|script|!)")
-_WORD = re.compile(r"[^\s'\"|;&<>()=]*[./][^\s'\"|;&<>()=]*")  # no word of a sentence
+_BETWEEN_WORDS = re.compile(r"[\s'\"|;&<>()=]+")
 _MADE = re.compile(r"(?=.*[./]).*\w")  # a path that was put together, rather than any text
 _RUNNING = {"system", "popen", "Popen", "run", "call", "check_call", "check_output", "getoutput"}
 _SHELL_LISTING = re.compile(r"(?:^|[;&|(])\s*(?:ls|ll|find|tree|du)\b([^;&|)\n]*)", re.MULTILINE)
@@ -76,8 +77,8 @@ def attached_files(document: Document, limit: int, values: Iterable[object] = ()
         raise NotebookError(
             f"{document.path.name}: the files beside the notebook that it names or lists have "
             f"{total:,} bytes, and [podline] files_limit_mb allows {limit:,}; the largest is "
-            f"{largest.relative_to(search.folder)}. fix: read it from the store, or raise the "
-            "setting"
+            f"{largest.relative_to(search.folder)}. fix: name or list less, read it from "
+            "the store, or raise the setting"
         )
     return sorted(found)
 
@@ -110,7 +111,7 @@ class _Search:
     def guessed(self) -> set[Path]:
         """The files that may be meant: those of patterns, or all where any may be listed."""
         if self.here and self.lists:
-            return set(_below(self.folder))
+            return set(_all(self.folder))
         return {path for pattern in self.patterns for path in _path_of(pattern, self.folder)}
 
     def follow(self, body: Iterable[ast.stmt]) -> None:
@@ -162,7 +163,7 @@ class _Search:
     def look_at(self, place: str) -> None:
         """Add what a listing of a folder or pattern gives."""
         if posixpath.normpath(place) == ".":
-            self.found |= set(_below(self.folder))
+            self.found |= set(_all(self.folder))
         elif not is_elsewhere(place):
             self.found |= set(_expand(place, self.folder, listed=True))
 
@@ -171,7 +172,8 @@ class _Search:
         for arguments in _SHELL_LISTING.findall(line):
             for place in [w for w in arguments.split() if not w.startswith("-")] or ["."]:
                 self.look_at(place)
-        return {path for word in _WORD.findall(line) for path in _path_of(word, self.folder)}
+        words = [w for w in _BETWEEN_WORDS.split(line) if "." in w or "/" in w]  # no sentence's
+        return {path for word in words for path in _path_of(word, self.folder)}
 
 
 def _command(node: ast.Call) -> str:
@@ -225,7 +227,10 @@ def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
         path = folder / posixpath.normpath(name)
         inside = str(path.relative_to(folder))
         is_pattern = any(mark in inside for mark in "*?[")
-        matches = list(folder.glob(inside)) if is_pattern else [path]
+        matches = [path]
+        if is_pattern:
+            wanted = inside.startswith(".") or "/." in inside
+            matches = [m for m in folder.glob(inside) if wanted or not _is_hidden(m, folder)]
         for match in matches:
             if match.is_dir():
                 yield from _below(match) if match != folder else ()
@@ -235,6 +240,21 @@ def _expand(name: str, folder: Path, listed: bool = False) -> Iterator[Path]:
             yield path.parent
     except (OSError, ValueError, NotImplementedError):
         return  # no path at all
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a path is in a hidden folder, as .git, .venv and the embedded store are, or one."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") for part in (parts if path.is_dir() else parts[:-1]))
+
+
+def _all(folder: Path) -> Iterator[Path]:
+    """All files of the notebook's folder; of hidden folders themselves alone."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_file():
+            yield from () if path.name == ".ipynb_checkpoints" else [path]
+        elif path.is_dir():
+            yield from _below(path)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -256,8 +276,8 @@ def unshipped(document: Document, missing: Iterable[str]) -> str:
         The sentences; nothing: none of them is there.
     """
     folder = document.path.parent
-    there = [name for name in missing if (folder / name).exists()]
-    for name in sorted(there, key=lambda name: (folder / name).is_dir()):  # files say more
+    there = [name for name in missing if os.path.exists(folder / name)]
+    for name in sorted(there, key=lambda name: os.path.isdir(folder / name)):  # files say more
         if is_outside(name):
             return (
                 f"{name!r} is outside the notebook's folder: a stage gets only what is in it. "

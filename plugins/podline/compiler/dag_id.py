@@ -50,7 +50,8 @@ def _is_derived(path: Path) -> bool:
     """Whether a notebook beside this one has a DAG of this one's name."""
     for ending in _DERIVED:
         if path.stem.endswith(ending):
-            return path.with_name(f"{path.stem.removesuffix(ending)}{path.suffix}").exists()
+            other = path.with_name(f"{path.stem.removesuffix(ending)}{path.suffix}")
+            return os.path.exists(other)
     return False
 
 

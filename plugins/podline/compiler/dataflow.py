@@ -50,7 +50,7 @@ from podline.compiler.function_effects import (
     use,
 )
 from podline.compiler.namespace import KNOWN_NAMES, Namespace, Place
-from podline.compiler.troubles import SHELL_NAMES, misplaced, unseen
+from podline.compiler.troubles import SHELL_NAMES, misplaced, of_shell, unseen
 
 
 class _Methods(dict[type[ast.AST], Callable[..., None]]):
@@ -411,12 +411,8 @@ class Flow(Namespace):
 
     def read_Attribute(self, node: ast.Attribute) -> None:
         """Follow `a.b`; some attributes of IPython's shell are ways to every name."""
-        if node.attr in SHELL_NAMES:
-            match node:
-                case ast.Attribute(ast.Call(ast.Name("get_ipython")), name):
-                    self.effects.troubles.append(unseen(self.place(node), f"get_ipython().{name}"))
-                case ast.Attribute(attr="user_ns"):
-                    self.effects.troubles.append(unseen(self.place(node), node.attr))
+        if node.attr in SHELL_NAMES and (name := of_shell(node)):
+            self.effects.troubles.append(unseen(self.place(node), name))
         self.read(node.value)
 
     def read_Lambda(self, node: ast.Lambda) -> None:
@@ -463,12 +459,9 @@ class Flow(Namespace):
             seen = Function(may_read=set(names_in_eval(node)), unpickles=unpickles_in(node))
             self.may_read(seen, self.place(node))
         match node.func:
-            case ast.Name(id="exec" | "eval" as name) if name not in self.effects.bound:
-                self.effects.troubles.append(unseen(self.place(node), name))
-            case ast.Name(id=name) if name not in self.effects.bound and is_space(
-                node, self.spaces
-            ):
-                self.effects.troubles.append(unseen(self.place(node), name))
+            case ast.Name(id=name) if name not in self.effects.bound:
+                if name in ("exec", "eval") or is_space(node, self.spaces):
+                    self.effects.troubles.append(unseen(self.place(node), name))
 
     def read_text(self, node: ast.Call) -> bool:
         """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
@@ -486,8 +479,6 @@ class Flow(Namespace):
 
         What looks like a name in it may be none: `$HOME` is the shell's, and `{print}` awk's.
         """
-        if magic.name == "who_ls":
-            self.effects.troubles.append(unseen(self.place(node), "%who_ls"))
         for read in expansions(magic.line):
             if read not in KNOWN_NAMES:
                 self.read_perhaps(read, self.place(node))

@@ -8,6 +8,8 @@ import re
 import sys
 from typing import NamedTuple
 
+_LONGEST = 1000  # characters that are looked at
+
 
 class _Syntax(NamedTuple):
     """What is newer, since which Python 3, and a line or a parser's message that tells it."""
@@ -41,6 +43,7 @@ def newer_syntax(text: str, message: str) -> str:
         text: the cell's, from the line on that is refused.
         message: the parser's.
     """
+    text = text[:_LONGEST]
     for syntax in _NEWER:
         told = syntax.message in message if syntax.message else re.match(syntax.line, text)
         if told and sys.version_info < (3, syntax.since):

@@ -7,6 +7,7 @@ uses is checked.
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ERROR: Severity = "error"
 WARNING: Severity = "warning"
 # Bytes. One that takes Airflow longer to read than it allows a DAG file would cost all others.
 _LARGEST = 100_000_000
+_MOST_CODE = 5_000_000  # characters; some seconds
 _LONGEST_QUOTE = 100  # characters
 _UNWRITABLE = "a character that nothing can store: \\u0000, or a lone half such as \\ud83d"
 
@@ -164,6 +166,9 @@ def read_document(path: Path) -> tuple[Document, list[Problem]]:
             problems.append(cell)
         else:
             cells.append(cell)
+    if (length := sum(len(cell.source) for cell in cells if cell.kind == "code")) > _MOST_CODE:
+        message = f"has {length:,} characters of code, and may have {_MOST_CODE:,}"
+        return empty, [Problem(message, "keep data in a file beside the notebook, and read it")]
     digest = hashlib.sha256(content).hexdigest()
     metadata = raw.get("metadata") or {}
     if kernel := _kernel_problems(metadata):
@@ -185,7 +190,7 @@ def _read(path: Path) -> bytes | Problem:
             )
         return path.read_bytes()
     except OSError as error:
-        fix = "check where the link leads" if path.is_symlink() else "check the path"
+        fix = "check where the link leads" if os.path.islink(path) else "check the path"
         fix = "let podline's user read it" if isinstance(error, PermissionError) else fix
         return Problem(f"cannot be read: {error.strerror or error}", fix)
 

@@ -32,6 +32,14 @@ def unseen(place: Place, name: str) -> Trouble:
     )
 
 
+def of_shell(node: ast.Attribute) -> str:
+    """Return `get_ipython().push` for one of `SHELL_NAMES`; nothing for another's of that name."""
+    match node.value:
+        case ast.Call(ast.Name("get_ipython")):
+            return f"get_ipython().{node.attr}"
+    return node.attr if node.attr == "user_ns" else ""
+
+
 def misplaced(place: Place, node: ast.AST, where: str) -> Trouble:
     """Say that a statement stands where Python refuses it, though its parser does not mind.
 

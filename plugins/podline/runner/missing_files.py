@@ -10,6 +10,7 @@ import ast
 import linecache
 import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -18,8 +19,9 @@ from types import TracebackType
 from podline.compiler.places import Places
 
 _ABOUT_FILES = re.compile(r"(?i)\b(file|folder|directory|path|not found|open|exist)")
-_LONGEST = 20  # so many are told
-_WORD = re.compile(r"""'([^'\n]+)'|"([^"\n]+)"|([^\s'",;()]*[./][^\s'",;()]+)""")
+_LONGEST = 50  # so many are told
+_QUOTED = re.compile(r"""'([^'\n]+)'|"([^"\n]+)\"""")
+_BETWEEN_WORDS = re.compile(r"""[\s'",;()]+""")
 
 
 def missing_paths(error: BaseException, work: Path) -> tuple[str, ...]:
@@ -58,13 +60,15 @@ def _named(error: BaseException) -> Iterator[str]:
         yield from (os.fsdecode(f) for f in (error.filename, error.filename2) if _is_path(f))
     if isinstance(error, ModuleNotFoundError) and error.name:
         name = error.name.replace(".", "/")
-        yield from (f"{name}.py", name, f"{name.partition('/')[0]}.py")
+        for folder in ("", *sys.path):
+            yield from (os.path.join(folder, f"{name}.py"), os.path.join(folder, name))
 
 
 def _words(text: str) -> Iterator[str]:
     """What is quoted in a text, and its words that look like paths."""
-    for match in _WORD.finditer(text[:10_000]):
-        yield next(filter(None, match.groups())).rstrip(".:")
+    text = text[:10_000]
+    yield from ("".join(groups) for groups in _QUOTED.findall(text))
+    yield from (w.rstrip(".:") for w in _BETWEEN_WORDS.split(text) if "." in w or "/" in w)
 
 
 def _in_lines(trace: TracebackType | None, work: Path) -> Iterator[str]:

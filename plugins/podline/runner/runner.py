@@ -169,7 +169,9 @@ class Runner:
         states = interpreter_state.changes(before[1], after[1], source)
         written, deleted = working_dir.changes(before[0], after[0])
         working_dir.check_size(after[0], self.plan.files_limit)
-        touched = {*written, *deleted}
+        # An empty folder that has files now is there all the same.
+        filled = {path for path in deleted if path.endswith("/") and (self.work / path).is_dir()}
+        touched = {*written, *deleted} - filled
         notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
         dumped = dump(objects, self.scratch)
         self.metrics = self._read_metrics()

@@ -57,8 +57,9 @@ def test_a_folder_stands_for_its_notebooks(podline: Podline, write: Write, tmp_p
 
 
 def test_what_is_not_there_is_an_error(podline: Podline, tmp_path: Path) -> None:
-    result = podline("lint", tmp_path / "missing.ipynb", tmp_path)
+    result = podline("lint", tmp_path / "missing.ipynb", tmp_path, "x" * 300)
     assert result.exit_code == 1
+    assert f"{'x' * 300}: error: cannot be read: File name too long" in result.stdout
     assert "missing.ipynb: error: cannot be read: No such file or directory" in result.stdout
     assert f"{tmp_path}: error: has no notebook in it" in result.stdout
 

@@ -151,6 +151,17 @@ def test_paths_that_the_run_makes(folder: Path, source: str, expected: list[str]
     assert sorted(found) == sorted(set(expected) - {"package/data.json"})
 
 
+def test_of_hidden_folders_a_listing_ships_the_names(folder: Path) -> None:
+    for name in (".git/config.csv", ".podline/store/data.csv", ".ipynb_checkpoints/a.csv", ".env"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    expected = sorted([*_ALL, ".env", ".git", ".podline"])
+    assert sorted(shipped(folder, "os.listdir()")) == expected
+    assert sorted(shipped(folder, "list(Path().rglob('*.csv'))")) == _CSV
+    assert sorted(shipped(folder, "glob.glob('*')")) == [".env", *_ALL]
+    assert shipped(folder, "glob.glob('.git/*.csv')") == [".git/config.csv"]
+
+
 def test_folders_that_are_empty_or_written_into(folder: Path) -> None:
     (folder / "empty/inner").mkdir(parents=True)
     assert "empty/inner" in shipped(folder, "os.listdir()")
@@ -189,7 +200,7 @@ def test_what_a_stage_missed_is_told_if_it_is_there(folder: Path) -> None:
     assert unshipped(document, ["../outside.csv"]).startswith(
         "'../outside.csv' is outside the notebook's folder: a stage gets only what is in it. fix: "
     )
-    assert unshipped(document, ["nowhere"]) == ""
+    assert unshipped(document, ["nowhere", "x" * 300]) == ""
 
 
 def test_patterns_of_the_metadata(folder: Path) -> None:

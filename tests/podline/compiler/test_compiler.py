@@ -383,11 +383,12 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: print the names that matter",
     ),
     (
-        [("step:a", "x = get_ipython().user_ns['y']")],
-        "example.ipynb, cell 1, line 1: error: get_ipython().user_ns sees every name of the "
+        [("step:a", "y = 'z'\nx = get_ipython().user_ns[y]")],
+        "example.ipynb, cell 1, line 2: error: get_ipython().user_ns sees every name of the "
         "notebook, and a stage has only those that it reads\n"
-        "    x = get_ipython().user_ns['y']\n"
-        "    fix: write the names out, or keep the values in a dict of your own",
+        "    x = get_ipython().user_ns[y]\n"
+        "    fix: write the names out, or keep the values in a dict of your own; to ask for one "
+        "name as a text is fine: 'rows' in globals()",
     ),
     (
         [

@@ -320,7 +320,6 @@ def test_what_a_namespace_binds_and_deletes() -> None:
         ("globals()[name] = 1", "globals"),
         ("for v in vars().values(): pass", "vars"),
         ("ip = get_ipython()\nlist(ip.user_ns)", "user_ns"),
-        ("names = get_ipython().run_line_magic('who_ls', '')", "%who_ls"),
         ("print(locals())", "locals"),
         ("dir()", "dir"),
         ("def f(): exec(code)", "exec"),

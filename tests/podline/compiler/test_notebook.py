@@ -87,6 +87,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_said_and_never_waited_for(tmp_path: Path) -> None:
     paths = {name: tmp_path / f"{name}.ipynb" for name in ("dir", "pipe", "dangling", "loop")}
+    paths["long"] = tmp_path / f"{'x' * 300}_baseline.ipynb"
     paths["dir"].mkdir()
     os.mkfifo(paths["pipe"])
     paths["dangling"].symlink_to("nowhere.ipynb")
@@ -97,7 +98,14 @@ def test_what_cannot_be_read_is_said_and_never_waited_for(tmp_path: Path) -> Non
         "pipe": "cannot be read: it is no file",
         "dangling": "cannot be read: No such file or directory",
         "loop": "cannot be read: Too many levels of symbolic links",
+        "long": "cannot be read: File name too long",
     }
+
+
+def test_data_are_no_code(tmp_path: Path) -> None:
+    said = complaint(tmp_path, notebook(cell(source=f"rows = [{'1,' * 3_000_000}]")))
+    assert "has 6,000,009 characters of code, and may have 5,000,000" in said
+    assert "keep data in a file" in said
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:

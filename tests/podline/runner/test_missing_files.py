@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from podline.runner.missing_files import missing_paths
 def missed(source: str, work: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """Run a cell in a stage's working directory, as IPython does, and ask about its error."""
     monkeypatch.chdir(work)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     name = "<cell>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever the cell raises
@@ -33,7 +35,8 @@ def work(tmp_path: Path) -> Path:
         ("import os\nopen(os.path.abspath('a.csv'))", "a.csv"),
         ("import os\nopen(os.path.abspath('../a.csv'))", "../a.csv"),
         ("import os\nos.rename('there.csv', 'no/b.csv')", "no/b.csv"),
-        ("import no_such.part", "no_such.py"),
+        ("import no_such", "no_such.py"),
+        ("import sys\nsys.path.append('../lib')\nimport no_such", "../lib/no_such.py"),
         ("raise ValueError('cannot find a.h5 (errno 2)')", "a.h5"),
         (
             "import sqlite3\ndef load(n):\n    sqlite3.connect(f'file:{n}/a.db?mode=ro', uri=True)\n"
