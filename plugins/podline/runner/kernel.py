@@ -368,13 +368,19 @@ class Kernel:
 
     def unfinished(self) -> list[str]:
         """What cells began and is still running: tasks of the loop, and threads."""
-        found = [f"task {name!r}" for name in self.loop.pending()] if self.loop else []
-        for thread in threading.enumerate():
-            target = getattr(thread, "_target", None)
-            own = getattr(target, "__globals__", None) is self.namespace
-            if own or type(thread).__module__ == "__main__":
-                found.append(f"thread {thread.name!r}")
-        return found
+        tasks = self.loop.pending() if self.loop else []
+        threads = [t.name for t in threading.enumerate() if self._is_at_work(t)]
+        return [f"task {name!r}" for name in tasks] + [f"thread {name!r}" for name in threads]
+
+    def _is_at_work(self, thread: threading.Thread) -> bool:
+        """Whether a thread runs code of the notebook, as far as that can be told."""
+        target: Any = getattr(thread, "_target", None)
+        if getattr(target, "__module__", "") == "concurrent.futures.thread":  # a worker of a pool
+            pool = getattr(thread, "_args", [lambda: None])[0]()
+            return pool is not None and pool._idle_semaphore._value < len(pool._threads)
+        target = getattr(thread, "function", target)  # a timer's
+        own = getattr(target, "__globals__", None) is self.namespace
+        return own or type(thread).__module__ == "__main__"
 
     def forget_outputs(self) -> None:
         """Know nothing of what cells showed so far: `_` is another stage's."""
