@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from podline.compiler.ast_queries import names_in
+from podline.compiler.ast_queries import attribute_path, names_in
 from podline.compiler.cell_parser import Statements, magic_call
 from podline.compiler.dataflow import Flow
 from podline.compiler.function_effects import Function
@@ -155,6 +155,12 @@ def _carried(
         triggers = set() if _is_future(group.body) else set(binds)
     else:
         triggers = _set_up_by(reads, modules)
+    known = {*modules, *effects.modules}
+    if (binds or effects.stars) and (calls := list(_module_calls(group.body, known))):
+        # `import warnings; warnings.simplefilter(…)`: who reads no `warnings` may mind as well.
+        only_sets_up = all(_sets_up(call, modules) for call in calls)
+        used = {name for call in calls for name in names_in(call)}
+        triggers = triggers | _set_up_by(used, modules) if only_sets_up else set()
     triggers |= {f"{library}." for part in group.body for library in _registers_with(part, modules)}
     computed = any(
         isinstance(statement, _ASSIGNMENTS)
@@ -171,6 +177,20 @@ def _carried(
         value=computed,
     )
     return CarriedStatement(carried, effects)
+
+
+def _module_calls(body: Iterable[ast.AST], modules: set[str]) -> Iterator[ast.Expr]:
+    """The calls of modules' functions for their effect, wherever they stand: in a `try` too."""
+    for statement in body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            root, *_ = attribute_path(statement.value.func) or [""]
+            if root in modules or magic_call(statement.value):
+                yield statement
+        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = ast.iter_child_nodes(statement)
+            yield from _module_calls(
+                (n for n in inner if isinstance(n, ast.stmt | ast.ExceptHandler)), modules
+            )
 
 
 def _set_up_by(reads: set[str], modules: dict[str, str]) -> set[str]:
@@ -205,7 +225,7 @@ def _is_future(body: list[ast.stmt]) -> bool:
     return any(isinstance(s, ast.ImportFrom) and s.module == "__future__" for s in body)
 
 
-def _sets_up(statement: ast.stmt, modules: dict[str, str]) -> bool:
+def _sets_up(statement: ast.AST, modules: dict[str, str]) -> bool:
     """Whether a statement only sets up a library, such as `sns.set_theme()`.
 
     A statement that names anything else, such as `warnings.simplefilter(…)`, may set up more.

@@ -2,16 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from podline.contract import CellSource, StagePlan
+from podline.runner.executed_cell import ExecutedCell
 from podline.secrecy import redacted
 
-if TYPE_CHECKING:
-    from podline.runner.kernel import ExecutedCell
 
-
-def executed_notebook(plan: StagePlan, cells: "Sequence[ExecutedCell]", failure: str = "") -> bytes:
+def executed_notebook(plan: StagePlan, cells: Sequence[ExecutedCell], failure: str = "") -> bytes:
     """Return the notebook as the bytes of an .ipynb file (nbformat 4.5).
 
     Cells that were not run are in it as well, without outputs.
@@ -42,7 +39,7 @@ def executed_notebook(plan: StagePlan, cells: "Sequence[ExecutedCell]", failure:
     return text.encode(errors="replace")  # a half of a surrogate pair is no character
 
 
-def _cell(cell: CellSource, run: "ExecutedCell | None") -> dict[str, object]:
+def _cell(cell: CellSource, run: ExecutedCell | None) -> dict[str, object]:
     took = {"seconds": round(run.seconds, 6)} if run else {}
     return {
         "cell_type": "code",

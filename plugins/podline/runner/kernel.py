@@ -21,8 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ParamSpec, Required, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
@@ -35,6 +34,7 @@ from traitlets.config import Config
 
 from podline.exceptions import CellFailed
 from podline.runner import figures, notebook_signs
+from podline.runner.executed_cell import ExecutedCell, Forms, Output
 from podline.runner.pickling import Namespace
 from podline.secrecy import redacted
 from podline.text import lines_of
@@ -46,75 +46,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# A bar's last return stands for "I will overwrite this": the text before that one is kept.
-_OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
 # What may need the event loop, which takes some time to import.
-_ASYNC = re.compile(r"\basync|\bawait\b")
+_ASYNC = re.compile("async|await")
 _REMEMBERED = ("_", "__", "___")  # the names of what cells showed last
 _UNKNOWN = object()  # what cells of other stages showed
 _OF_CELL = re.compile(r"<ipython-input-|<cell|.*ipykernel_")  # the file that a cell is, to Python
-
-
-Forms = dict[str, object]  # by MIME type
-
-
-class Output(TypedDict, total=False):
-    """What a cell showed, as nbformat has it; printed text still as a list of lines."""
-
-    output_type: Required[str]
-    name: str
-    text: list[str]
-    data: Forms
-    metadata: Forms
-    execution_count: int
-    ename: str
-    evalue: str
-    traceback: list[str]
-
-
-@dataclass
-class ExecutedCell:
-    """A cell that was run, with what it `shown` so far."""
-
-    number: int
-    source: str
-    count: int | None = None
-    seconds: float = 0.0
-    shown: list[Output] = field(default_factory=list)
-    outdated: bool = False
-
-    @property
-    def outputs(self) -> list[dict[str, object]]:
-        """What it showed, in the notebook's format."""
-        return [
-            {**output, "text": "\n".join(output["text"])} if "text" in output else {**output}
-            for output in list(self.shown)
-        ]
-
-    def print(self, name: str, text: str) -> None:
-        """Add printed text; of a progress bar only the last state stays."""
-        self._clear_outdated()
-        if not self.shown or self.shown[-1].get("name") != name:
-            self.shown.append({"output_type": "stream", "name": name, "text": [""]})
-        lines = self.shown[-1]["text"]
-        first, *rest = collapse(lines[-1] + text).split("\n")
-        lines[-1:] = [first, *rest]
-
-    def show(self, output: Output) -> None:
-        """Add a rich output."""
-        self._clear_outdated()
-        self.shown.append(output)
-
-    def clear(self, wait: bool) -> None:
-        """Take away what it showed, or (`wait`) do so when it shows something else."""
-        self.outdated = True
-        if not wait:
-            self._clear_outdated()
-
-    def _clear_outdated(self) -> None:
-        if self.outdated:
-            self.shown.clear()
-            self.outdated = False
 
 
 class _Publisher(DisplayPublisher):
@@ -369,13 +305,19 @@ class Kernel:
 
     def unfinished(self) -> list[str]:
         """What cells began and is still running: tasks of the loop, and threads."""
-        found = [f"task {name!r}" for name in self.loop.pending()] if self.loop else []
-        for thread in threading.enumerate():
-            target = getattr(thread, "_target", None)
-            own = getattr(target, "__globals__", None) is self.namespace
-            if own or type(thread).__module__ == "__main__":
-                found.append(f"thread {thread.name!r}")
-        return found
+        tasks = self.loop.pending() if self.loop else []
+        threads = [t.name for t in threading.enumerate() if self._is_at_work(t)]
+        return [f"task {name!r}" for name in tasks] + [f"thread {name!r}" for name in threads]
+
+    def _is_at_work(self, thread: threading.Thread) -> bool:
+        """Whether a thread runs code of the notebook, as far as that can be told."""
+        target: Any = getattr(thread, "_target", None)
+        if getattr(target, "__module__", "") == "concurrent.futures.thread":  # a worker of a pool
+            pool = getattr(thread, "_args", [lambda: None])[0]()
+            return pool is not None and pool._idle_semaphore._value < len(pool._threads)
+        target = getattr(thread, "function", target)  # a timer's
+        own = getattr(target, "__globals__", None) is self.namespace
+        return own or type(thread).__module__ == "__main__"
 
     def forget_outputs(self) -> None:
         """Know nothing of what cells showed so far: `_` is another stage's."""
@@ -496,8 +438,3 @@ def _encoded(data: Forms) -> Forms:
         mime: base64.b64encode(value).decode() if isinstance(value, bytes) else value
         for mime, value in data.items()
     }
-
-
-def collapse(text: str) -> str:
-    """Return text as a terminal shows it: what follows a carriage return replaces the line."""
-    return _OVERWRITTEN.sub("", text.replace("\r\n", "\n")) if "\r" in text else text

@@ -24,6 +24,7 @@ import os
 import resource
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,7 @@ from podline.store.keys import EXECUTED, RESULT
 from podline.store.patience import Patience
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
+_MOMENT = 0.05  # seconds
 _TRANSFERS = 8  # at once
 
 
@@ -290,6 +292,8 @@ class Runner:
 
     def _check_ended(self) -> None:
         """Refuse what goes on in the background: later cells would not see it go on."""
+        if self.kernel.unfinished():
+            time.sleep(_MOMENT)  # a worker that is done needs one to say so
         if running := self.kernel.unfinished():
             raise ArtifactError(
                 f"the stage {self.plan.stage!r} ends while its {running[0]} is running, and the "

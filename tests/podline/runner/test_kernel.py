@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from podline.runner.kernel import ExecutedCell, collapse
+from podline.runner.executed_cell import ExecutedCell, collapse
 
 _CHILD = """
 import json, os, sys

@@ -226,6 +226,16 @@ def test_none_of_this_keeps_a_result_from_being_stored(stages: Stages, source: s
             "thread 'own'",
         ),
         (
+            "import threading\ndef work(): pass\nt = threading.Timer(60, work)\n"
+            "t.name = 'timer'\nt.start()",
+            "thread 'timer'",
+        ),
+        (
+            "import time\nfrom concurrent.futures import ThreadPoolExecutor\n"
+            "pool = ThreadPoolExecutor(2, 'pool')\npool.submit(time.sleep, 60)",
+            "thread 'pool_0'",
+        ),
+        (
             "import asyncio\nasync def work(): await asyncio.sleep(60)\n"
             "task = asyncio.ensure_future(work())",
             "task 'work'",
@@ -236,6 +246,14 @@ def test_what_goes_on_in_the_background(stages: Stages, source: str, what: str) 
     ran = stages.run(source)
     assert ran.failure.startswith(f"the stage 'stage' ends while its {what} is running")
     assert stages.run(source, last=True).ok.succeeded  # with the last cell all ends in Jupyter too
+
+
+def test_a_pool_with_nothing_to_do_ends_with_its_stage(stages: Stages) -> None:
+    source = (
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2)\n"
+        "x = pool.submit(sum, [1, 2]).result()"
+    )
+    assert stages.run(source, hands_on="x").ok.succeeded
 
 
 def test_a_child_that_lives_on_does_not_keep_the_stage(stages: Stages) -> None:

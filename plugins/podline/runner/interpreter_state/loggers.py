@@ -110,6 +110,7 @@ def _made(state: Any, folder: Path) -> logging.Handler:
     }
     if "filename" in arguments:
         arguments["filename"] = arguments["filename"].replace(FOLDER, str(folder))
+        arguments["delay"] = True  # the notebook may have deleted it since
     if state.stream:
         arguments["stream"] = getattr(sys, state.stream)
     handler: logging.Handler = getattr(sys.modules[module], name)(**arguments)

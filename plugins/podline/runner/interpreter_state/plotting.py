@@ -1,13 +1,14 @@
 """State of the libraries that draw: matplotlib, seaborn, plotly, altair."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from podline.runner.interpreter_state.kind import Kind, module
+from podline.runner.interpreter_state.kind import FOLDER, Kind, module
 
 # -- matplotlib: its settings, and the names that it knows colours and colour maps by
 
@@ -77,6 +78,18 @@ def _put_maps(state: Any, folder: Path) -> None:
     registry = module("matplotlib").colormaps
     for name, colours in state.items():
         registry.register(colours, name=name, force=True)
+
+
+def _take_fonts(folder: Path) -> list[str]:
+    """The fonts that the notebook added from its own folder."""
+    entries = module("matplotlib.font_manager").fontManager.ttflist
+    paths = {os.path.abspath(entry.fname) for entry in entries}
+    return sorted(p.replace(str(folder), FOLDER) for p in paths if p.startswith(f"{folder}/"))
+
+
+def _put_fonts(state: list[str], folder: Path) -> None:
+    for path in state:
+        module("matplotlib.font_manager").fontManager.addfont(path.replace(FOLDER, str(folder)))
 
 
 # -- the inline backend: `%config InlineBackend.figure_format = "retina"`, `set_matplotlib_formats`
@@ -178,6 +191,7 @@ KINDS = (
     Kind("matplotlib backend", "matplotlib", _take_backend, _put_backend, words=_PLOTTING),
     Kind("matplotlib colours", "matplotlib", _take_colours, _put_colours, words=_PLOTTING),
     Kind("matplotlib colour maps", "matplotlib", _take_maps, _put_maps, words=_PLOTTING),
+    Kind("matplotlib fonts", "matplotlib.font_manager", _take_fonts, _put_fonts, words=_PLOTTING),
     Kind("inline figures", "matplotlib_inline.config", _take_inline, _put_inline, words=_PLOTTING),
     Kind("seaborn.objects", "seaborn._core.plot", _take_objects, _put_objects, words=("seaborn",)),
     Kind("plotly", "plotly.io", _take_plotly, _put_plotly, words=("plotly",)),

@@ -27,7 +27,7 @@ def _take_settings(folder: Path) -> Any:
         f"{name} {trait}": value
         for name, found in _configured()
         for trait in found.trait_names(config=True)
-        if isinstance(value := getattr(found, trait), _PLAIN)
+        if isinstance(value := getattr(found, trait), _PLAIN) and trait != "ipython_dir"
     }
 
 
