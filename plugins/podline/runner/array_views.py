@@ -51,8 +51,17 @@ def part_of(array: Any, frame: Any) -> dict[str, int] | None:
 
     Returns:
         first row, number of `rows` and the step between them, first column, number of `columns`
-        (0: the array has one dimension) and the step between them. None: it is no part of it.
+        (0: the array has one dimension) and the step between them; `flat` where it is a single
+        row and has one dimension. None: it is no part of it.
     """
+    part = _rows_of(array, frame)
+    if part is None and array.ndim == 1 and frame.ndim == 2:
+        row = _rows_of(array[None], frame)
+        part = row and row | {"flat": 1}
+    return part
+
+
+def _rows_of(array: Any, frame: Any) -> dict[str, int] | None:
     if array.flags.writeable or array.base is None or not array.size or array.ndim > 2:
         return None
     columns = [frame] if frame.ndim == 1 else [frame.iloc[:, i] for i in range(frame.shape[1])]
@@ -69,8 +78,9 @@ def part_of(array: Any, frame: Any) -> dict[str, int] | None:
     del columns
     if _is_shared(frame, column):
         return None
-    every = array.strides[0] // ((memory[column] or {})["strides"] or (array.itemsize,))[0]
-    return {
+    apart = ((memory[column] or {})["strides"] or (array.itemsize,))[0]
+    every = array.strides[0] // apart if len(array) > 1 else 1
+    part = {
         "row": row,
         "rows": array.shape[0],
         "every": every,
@@ -78,6 +88,13 @@ def part_of(array: Any, frame: Any) -> dict[str, int] | None:
         "columns": number,
         "step": step,
     }
+    return part if every > 0 and _lies(make_part(frame, part)) == _lies(array) else None
+
+
+def _lies(array: Any) -> tuple[Any, ...]:
+    """Where an array lies in memory."""
+    strides = [stride for n, stride in zip(array.shape, array.strides, strict=True) if n > 1]
+    return array.__array_interface__["data"], array.shape, strides
 
 
 def _is_shared(frame: Any, column: int) -> bool:
@@ -91,7 +108,7 @@ def _place(address: int, memory: list[Any], rows: int) -> tuple[int, int] | None
     """The column and the row that lie at an address."""
     for column, about in enumerate(memory):
         if about is not None:
-            stride = (about["strides"] or (int(about["typestr"][2:]),))[0]
+            stride = (about["strides"] or (int(about["typestr"][2:] or 8),))[0]
             row, rest = divmod(address - about["data"][0], stride)
             if 0 <= row < rows and not rest:
                 return column, row
@@ -107,4 +124,5 @@ def make_part(frame: Any, part: dict[str, int]) -> Any:
     if not part["columns"]:
         return frame.iloc[rows, column].to_numpy()
     across = slice(column, column + part["columns"] * part["step"], part["step"])
-    return frame.iloc[rows, across].to_numpy()
+    made = frame.iloc[rows, across].to_numpy()
+    return made[0] if "flat" in part else made

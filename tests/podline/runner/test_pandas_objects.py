@@ -114,6 +114,19 @@ CASES = {
         "# reads: x\nx[0] = 9",
         "v = s.tolist()",
     ),
+    "an array of a column of objects": (
+        "df objects",
+        "import pandas as pd\ndf = pd.DataFrame({'o': [[1], [2]]}); objects = df.o.to_numpy()",
+        "# reads: df\ndf.iloc[0, 0] = 'new'",
+        "v = objects.tolist()",
+    ),
+    "a row of a frame's array": (
+        "df row",
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2], 'b': [3, 4]})\n"
+        "row = df.to_numpy()[0]; back = df.to_numpy()[::-1]",
+        "# reads: df\ndf.iloc[0, 1] = 5",
+        "v = df.b.tolist(), row.tolist()",
+    ),
     "categories": (
         "s labels",
         "import pandas as pd\ns = pd.Series(['a', 'b'], dtype='category')\n"
