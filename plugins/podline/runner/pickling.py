@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-from podline.runner import array_views, caches, set_order
+from podline.runner import array_views, caches, named_objects, set_order
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
 Objects = dict[str, Any]  # by id
@@ -273,8 +273,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return made, of, *state
         elif isinstance(obj, types.ModuleType):
             return NotImplemented if obj.__name__ != "__main__" else (_main, ())
-        elif getattr(obj, "__module__", "") == "__main__" and _goes_by_name(obj):
-            return _by_value(obj)
+        elif getattr(obj, "__module__", "") == "__main__" and named_objects.goes_by_name(obj):
+            return named_objects.by_value(obj)
         return super().reducer_override(obj)
 
     def reduce_function(self, function: types.FunctionType) -> Any:
@@ -335,34 +335,6 @@ def _refuse_hooks(kind: type) -> None:
             f"to load the class {kind.__name__!r} would run its metaclass or __init_subclass__ "
             "again; move both to a cell tagged functions"
         )
-
-
-_REDUCERS = {"__reduce__", "__reduce_ex__"}
-
-
-def _goes_by_name(obj: Any) -> bool:
-    """Whether an object says that it is a global of the notebook: it would refer to itself."""
-    own = any(vars(kind).keys() & _REDUCERS for kind in type(obj).__mro__[:-1])
-    return own and isinstance(obj.__reduce_ex__(5), str)
-
-
-def _by_value(obj: Any) -> tuple[Any, ...]:
-    kind, state = type(obj), {"__module__": obj.__module__}
-    if kind.__name__ == "NewType":
-        state["__qualname__"] = obj.__qualname__
-        return kind, (obj.__name__, obj.__supertype__), state
-    if kind.__name__ in ("ParamSpec", "TypeVar", "TypeVarTuple"):
-        options = {name: getattr(obj, f"__{name}__", None) for name in _OPTIONS}
-        return _parameter, (kind, obj.__name__, {n: v for n, v in options.items() if v}), state
-    return copyreg.__newobj__, (kind,), obj.__getstate__()  # type: ignore[attr-defined]
-
-
-_OPTIONS = ("bound", "covariant", "contravariant")
-
-
-def _parameter(kind: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:
-    """Make a type parameter."""
-    return kind(name, **options)
 
 
 _FUNCTION_STATE = [
