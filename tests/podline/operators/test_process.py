@@ -139,5 +139,6 @@ def test_a_child_that_cannot_start_says_why(
     with pytest.raises(StageError) as caught:
         backend.run(task, CONNECTION, lines.append)
     backend.close()
-    assert "ended with exit code 1 and left no result; its last line: " in str(caught.value)
+    assert "ended with exit code 78 and left no result; its last line: " in str(caught.value)
+    assert caught.value.final
     assert "podline" in lines[-1]

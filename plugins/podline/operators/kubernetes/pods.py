@@ -76,8 +76,7 @@ def delete_pod(client: "CoreV1Api", pod: Pod) -> None:
     Raises:
         ApiException: it is not there, or may not be deleted.
     """
-    done = client.delete_namespaced_pod(*_place(pod), grace_period_seconds=GRACE_SECONDS, **REQUEST)
-    done.drain_conn()
+    client.delete_namespaced_pod(*_place(pod), grace_period_seconds=GRACE_SECONDS, **REQUEST)
 
 
 def keep_pod(client: "CoreV1Api", pod: Pod) -> None:

@@ -64,6 +64,11 @@ def test_kept_pods_are_kept_for_so_long() -> None:
         assert pod_gc.is_orphan(kept, lambda where: "failed", NOW, DAY) == goes
 
 
+# Kubernetes' client leaves its pool of connections to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize(
     ("state", "seconds", "goes"),
     [
