@@ -130,7 +130,8 @@ def walk(value: Any, context: Context, own: Set[int] | None = None) -> Walk:
     sink = types.SimpleNamespace(write=digest.update)
     if isinstance(value, type):
         copyreg._slotnames(value)  # type: ignore[attr-defined]  # pickling an instance notes these
-    result.manager = getattr(value, "_mgr", None)
+    if type(value).__module__.partition(".")[0] == "pandas":
+        result.manager = getattr(value, "_mgr", None)
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
     walker.dump(value)
     result.print = digest.hexdigest()
