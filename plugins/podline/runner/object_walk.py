@@ -135,7 +135,8 @@ def walk(value: Any, context: Context, own: Set[int] | None = None, tolerant: bo
     """
     result, digest = Walk(), hashlib.sha256()
     sink = types.SimpleNamespace(write=digest.update)
-    result.manager = getattr(value, "_mgr", None)
+    if type(value).__module__.partition(".")[0] == "pandas":
+        result.manager = getattr(value, "_mgr", None)
     walker = _Walker(sink, context, own if own is not None else frozenset({id(value)}), result)
     walker.tolerant = tolerant
     walker.dump(value)

@@ -265,7 +265,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             with contextlib.suppress(ValueError):  # the variable is not bound yet
                 contents = (obj.cell_contents,)
             return (types.CellType, (), contents, None, None, _fill_cell)
-        elif "_cache" in getattr(obj, "__dict__", ()) and type(obj).__module__[:7] == "pandas.":
+        elif type(obj).__module__[:7] == "pandas." and "_cache" in getattr(obj, "__dict__", ()):
             made, of, *state = obj.__reduce_ex__(5)
             if state and type(state[0]) is dict:
                 # What was worked out since is no change; it is worked out again.

@@ -184,6 +184,17 @@ def test_as_in_one_kernel(chain: Chain, names: str, cells: list[str]) -> None:
     assert stages == single
 
 
+def test_an_object_is_asked_for_no_attribute(chain: Chain) -> None:
+    source = (
+        "class Strict:\n    __slots__ = ('x',)\n    def __getattr__(self, name):\n"
+        "        if name.startswith('__'): raise AttributeError(name)\n"
+        "        raise LookupError(name)\n"
+        "strict = Strict(); strict.x = [1]; held = [strict]"
+    )
+    stages, single = shown(chain, "Strict strict held", source, "v = held[0] is strict, strict.x")
+    assert stages == single
+
+
 def test_many_parts_make_few_files(chain: Chain) -> None:
     left = chain.stage(ROWS, hands_on="rows by_id")
     assert set(left.heap.objects) == {"s1:rows", "s1:by_id", "s1:#1"}
