@@ -17,7 +17,7 @@ from podline.exceptions import ArtifactError
 from podline.files import full_disk, is_full
 from podline.runner import object_walk, process_bound
 from podline.runner.heap import Memory
-from podline.runner.heap_needs import reachable
+from podline.runner.heap_needs import reachable, reached
 from podline.runner.object_ids import is_made, name_of
 from podline.runner.pickling import Bundle, Objects, Walk, has_identity
 
@@ -64,13 +64,19 @@ class Graph:
             value = preamble.made[object_id].value
             self._add(self.context.id_of(value) or object_id, value)
         self.walks = {}
-        for name in sorted(self.plan.hands_on):
+        for name in sorted({*self.plan.hands_on, *self._read_by_kept()}):
             self._bind(name)
         self._walk_all()
         parts = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]
         shared = preamble.sharing(set().union(*parts))
         preamble.store(shared)
         return not shared
+
+    def _read_by_kept(self) -> set[str]:
+        """The names that functions read which stages above stored, and stages below may get."""
+        objects = self.memory.heap.objects
+        kept = reached(self.plan.hands_on, self.memory.heap) & objects.keys()
+        return {name for object_id in kept for name in objects[object_id].names}
 
     def _bind(self, name: str) -> None:
         """Add the object that a name stands for, unless each stage makes it by itself.

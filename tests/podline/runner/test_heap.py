@@ -83,6 +83,13 @@ def test_each_type_in_its_format(chain: Chain) -> None:
     assert again.namespace["v"][:5] == (1, [0.0, 0.0], [1], {1}, 1)
 
 
+def test_a_name_that_a_function_in_a_list_reads_is_the_latest(chain: Chain) -> None:
+    """No cell names it: that the list needs it is known of the list alone."""
+    chain.stage("k = 2; calls = [lambda x: x * k]", hands_on="calls")
+    chain.stage("k = 3", hands_on="calls")
+    assert chain.stage("v = calls[0](2)", reads="calls").namespace["v"] == 6
+
+
 def test_only_what_changed_is_stored_again(chain: Chain) -> None:
     chain.stage("a = [1]; b = [2]; c = 3", hands_on="a b c")
     left = chain.stage("a.append(1); b[0]; d = b", reads="a b c", hands_on="a b c d")
