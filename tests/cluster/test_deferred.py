@@ -59,7 +59,9 @@ class Try:
         ti = SimpleNamespace(dag_id="deferred", task_id="only", map_index=-1)
         ti.run_id, ti.start_date = f"test__{secrets.token_hex(4)}", datetime.now(UTC)
         ti.try_number, ti.max_tries = 1, 0
+        run = SimpleNamespace(start_date=ti.start_date, run_after=None, clear_number=0, conf={})
         self.context: Any = {"params": {}, "ti": ti, "run_id": ti.run_id, "dag": None}
+        self.context["dag_run"] = run
 
     def defer(self) -> Any:
         """Run the operator until it defers; returns the trigger, as another process makes it."""
