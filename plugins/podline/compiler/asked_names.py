@@ -19,8 +19,9 @@ from typing import NamedTuple
 # Calls without arguments that give the notebook's names: at its top level, and in a function.
 AT_TOP = frozenset({"globals", "locals", "vars", "dir"})
 IN_FUNCTIONS = frozenset({"globals"})
-# The names of what else asks: most calls are others, and Airflow parses often.
-_ASKING = {"get", "pop", "setdefault", "__contains__", "hasattr", "getattr", "format", "format_map"}
+# The names of the calls that may do so: most calls are others, and Airflow parses often.
+ASKING = frozenset({"get", "pop", "setdefault", "__contains__", "hasattr", "getattr"})
+ASKING |= {"format", "format_map", "exec", "eval"}
 
 
 class Asked(NamedTuple):
@@ -37,6 +38,12 @@ class Asked(NamedTuple):
     others: list[ast.expr]
     needed: bool = False
     binds: bool = False
+
+
+def called_name(node: ast.Call) -> str:
+    """The last name of what is called; of what has none, ""."""
+    name: str = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+    return name
 
 
 def asked_item(node: ast.AST, spaces: frozenset[str]) -> str | None:
@@ -59,11 +66,8 @@ def asked(node: ast.expr, spaces: frozenset[str]) -> Asked | None:
         node: the expression.
         spaces: the functions that give the notebook's names here.
     """
-    if isinstance(node, ast.Call):
-        function = node.func
-        called = getattr(function, "attr", None) or getattr(function, "id", None)
-        if called not in _ASKING:
-            return None
+    if isinstance(node, ast.Call) and called_name(node) not in ASKING:
+        return None
     match node:
         case ast.Compare(ast.Constant(str(name)), [ast.In() | ast.NotIn()], [space]):
             if is_space(_listed(space), spaces):

@@ -70,9 +70,8 @@ def changed_by(node: ast.Call) -> Iterator[str]:
     These are `x` in `x.append(1)`, `x.dropna(inplace=True)`, `heappush(x, 1)` and
     `np.add(a, b, out=x)`.
     """
-    in_place = any(
-        keyword.arg in ("inplace", "out", "overwrite_input") for keyword in node.keywords
-    )
+    named = {keyword.arg for keyword in node.keywords}
+    in_place = not named.isdisjoint({"inplace", "out", "overwrite_input"})
     changed: list[ast.expr] = [keyword.value for keyword in node.keywords if keyword.arg == "out"]
     method = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
     if isinstance(node.func, ast.Attribute) and (method in CHANGING_METHODS or in_place):

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from podline.compiler.asked_names import AT_TOP, IN_FUNCTIONS, asked, asked_item, is_space
+from podline.compiler import asked_names
 from podline.compiler.ast_queries import (
     READING_METHODS,
     always_true,
@@ -86,7 +86,7 @@ class Flow(Namespace):
         self.cell = cell
         self.future_annotations = future_annotations
         self.loops = 0
-        self.spaces = AT_TOP
+        self.spaces = asked_names.AT_TOP
 
     # -- statements
 
@@ -156,7 +156,7 @@ class Flow(Namespace):
         """Delete a name; `del a[0]` deletes none and changes `a`, as `a[0] = 1` does."""
         if isinstance(target, ast.Name):
             self.unbind(target.id, self.place(target))
-        elif (name := asked_item(target, self.spaces)) is not None:
+        elif (name := asked_names.asked_item(target, self.spaces)) is not None:
             self.unbind(name, self.place(target))
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -280,7 +280,7 @@ class Flow(Namespace):
         One function stands for all of them: whoever reads the class may call any method.
         """
         inner = Flow(self.cell, self.known, self.future_annotations)
-        inner.spaces = IN_FUNCTIONS  # `locals()` are the class's own
+        inner.spaces = asked_names.IN_FUNCTIONS  # `locals()` are the class's own
         with self.scope_of(node):
             for part in (*node.decorator_list, *node.bases, *node.keywords):
                 self.read(part)
@@ -337,7 +337,7 @@ class Flow(Namespace):
         """Bind a target's names; `a.b = 1` and `a[0] = 1` bind none and change `a`."""
         if isinstance(target, ast.Name):
             self.bind_value(target.id, value)
-        elif (name := asked_item(target, self.spaces)) is not None:
+        elif (name := asked_names.asked_item(target, self.spaces)) is not None:
             self.bind_value(name, value)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
@@ -381,7 +381,8 @@ class Flow(Namespace):
 
     def read_Subscript(self, node: ast.Subscript) -> None:
         """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
-        if (name := asked_item(node, self.spaces)) is not None:
+        plain = isinstance(node.value, ast.Name)  # as most are
+        if not plain and (name := asked_names.asked_item(node, self.spaces)):
             self.read_name(name, self.place(node))
         else:
             self.read_children(node)
@@ -392,17 +393,16 @@ class Flow(Namespace):
         self.effects.may_bind.add(node.target.id)
         self.known.pop(node.target.id, None)
 
-    def read_Compare(self, node: ast.Compare | ast.BinOp) -> None:
+    def read_Compare(self, node: ast.Compare) -> None:
         """Follow a comparison; `"rows" in globals()` asks whether there is such a name."""
-        if not self.read_asked(node):
+        if not (isinstance(node.left, ast.Constant) and self.read_asked(node)):
             self.read_children(node)
 
-    read_BinOp = read_Compare
+    read_BinOp = read_Compare  # such as `"%(rows)s" % globals()`
 
     def read_asked(self, node: ast.expr) -> bool:
         """Follow what asks the namespace for names as texts; False: the node does not."""
-        found = asked(node, self.spaces)
-        if found is None:
+        if (found := asked_names.asked(node, self.spaces)) is None:
             return False
         self.ask(found, self.place(node))
         for other in found.others:
@@ -443,13 +443,14 @@ class Flow(Namespace):
 
     def read_Call(self, node: ast.Call) -> None:
         """Follow a call, with the names that it reads from a text and those that it changes."""
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        method = getattr(node.func, "attr", "")
+        called = asked_names.called_name(node)
         if method in MAGIC_METHODS and (found := magic_call(node)):
             self.read_magic(node, found)
             if found.method == "system":
                 self.effects.shown.add("_exit_code")
             return
-        if self.read_asked(node) or self.read_text(node):
+        if called in asked_names.ASKING and (self.read_asked(node) or self.read_text(node)):
             return
         self.read_children(node)
         self.effects.changes.update(changed_by(node))
@@ -458,17 +459,19 @@ class Flow(Namespace):
                 self.read_name(name, self.place(node))
             seen = Function(may_read=set(names_in_eval(node)), unpickles=unpickles_in(node))
             self.may_read(seen, self.place(node))
-        match node.func:
-            case ast.Name(id=name) if name not in self.effects.bound:
-                if name in ("exec", "eval") or is_space(node, self.spaces):
-                    self.effects.troubles.append(unseen(self.place(node), name))
+        hidden = called in ("exec", "eval") or (
+            called in asked_names.AT_TOP and asked_names.is_space(node, self.spaces)
+        )
+        if hidden and not method and called not in self.effects.bound:
+            self.effects.troubles.append(unseen(self.place(node), called))
 
     def read_text(self, node: ast.Call) -> bool:
         """Follow the constant text of an `exec` or `eval` as if it stood in the cell."""
         match node:
             case ast.Call(ast.Name("exec" | "eval" as name), [ast.Constant(str(text)), *spaces]):
                 given = [*spaces, *(keyword.value for keyword in node.keywords)]
-                if name not in self.effects.bound and all(is_space(s, self.spaces) for s in given):
+                known = all(asked_names.is_space(each, self.spaces) for each in given)
+                if known and name not in self.effects.bound:
                     with suppress(SyntaxError):
                         self.run(ast.parse(text).body)
                         return True
