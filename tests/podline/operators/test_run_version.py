@@ -31,6 +31,7 @@ class Task:
         start = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
         self.context: Any = {
             "ti": self,
+            "params": {},
             "dag_run": SimpleNamespace(start_date=start, run_after=start, clear_number=cleared),
         }
         self.results = results

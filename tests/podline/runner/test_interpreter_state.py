@@ -97,6 +97,12 @@ sklearn | import sklearn | sklearn.set_config(transform_output='pandas') | sklea
 """
 
 
+def test_a_start_method_that_a_library_asks_for_is_no_change(tmp_path: Path) -> None:
+    asks = "multiprocessing.get_start_method()"
+    changed, method = process(tmp_path / "a", tmp_path / "s", "import multiprocessing", asks, asks)
+    assert (changed, bool(method)) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("name", "before", "then", "after"), [row.split(" | ") for row in CASES.strip().splitlines()]
 )

@@ -95,6 +95,13 @@ def _put_timeout(state: Any, folder: Path) -> None:
     module("socket").setdefaulttimeout(state or None)
 
 
+def _take_start_method(folder: Path) -> Any:
+    """The method, if it is another than the system's, which libraries ask for and so settle."""
+    processes = module("multiprocessing")
+    method = processes.get_start_method(allow_none=True)
+    return {} if method in (None, processes.get_all_start_methods()[0]) else method
+
+
 def _put_start_method(state: Any, folder: Path) -> None:
     module("multiprocessing").set_start_method(state or None, force=True)
 
@@ -226,7 +233,7 @@ KINDS = (
     Kind(
         "start method of processes",
         "multiprocessing.context",
-        lambda folder: module("multiprocessing").get_start_method(allow_none=True) or {},
+        _take_start_method,
         _put_start_method,
     ),
     Kind("umask", "os", _take_umask, _put_umask),
