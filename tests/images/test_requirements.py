@@ -49,6 +49,7 @@ def test_what_the_runner_imports_is_inside() -> None:
             if path.name not in outside:
                 imported |= modules(path)
     names = {"IPython": "ipython", "sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}
+    names["matplotlib_inline"] = "matplotlib-inline"
     needed = {names.get(name, name) for name in imported - sys.stdlib_module_names}
     needed -= {"podline", "airflow", "__main__", "boto3", "botocore"}  # of the image for uploads
     assert {"ipython", "obstore", "cloudpickle"} < needed
