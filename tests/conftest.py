@@ -66,6 +66,12 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that a test runs here leaves no patience to the process, as its own would not."""
+    monkeypatch.setattr("podline.store.client._patience", None)
+
+
+@pytest.fixture(autouse=True)
 def _cluster_in_use(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that stops parts of the cluster has it alone; the others share it."""
     faults = request.node.get_closest_marker("cluster_faults")

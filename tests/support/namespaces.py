@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.waiting import until
+
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -29,13 +31,27 @@ def own_namespace(
 ) -> Iterator[str]:
     """A new namespace that enforces a level of Pod Security; deleted at the end."""
     name = f"{prefix}-{secrets.token_hex(4)}"
-    core.create_namespace({"metadata": {"name": name, "labels": {_ENFORCE: security}}})
-    while not core.list_namespaced_service_account(name).items:  # no pod is admitted before
-        time.sleep(0.02)
+    until(lambda: _made(core, name, security), 120)
     try:
         yield name
     finally:
         core.delete_namespace(name)
+
+
+def _made(core: Any, name: str, security: str) -> bool:
+    """Whether a namespace is there; no pod is admitted before its account is.
+
+    Another test may have stopped the API server: a fixture of a module has no lock of the cluster.
+    """
+    from kubernetes.client import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        with suppress(ApiException):  # it is there already
+            core.create_namespace({"metadata": {"name": name, "labels": {_ENFORCE: security}}})
+        return bool(core.list_namespaced_service_account(name).items)
+    except HTTPError:
+        return False
 
 
 class Relay:

@@ -231,20 +231,22 @@ class Memory:
         return reached(self.plan.hands_on, self.heap) & here
 
     def seen(self) -> set[str]:
-        """The objects that the cells may have seen: loaded, or made here and named by code."""
-        artifacts = [self.heap.objects[o] for o in self.loaded if o in self.heap.objects]
-        made, latest = self.preamble.made, self.preamble.latest
+        """The objects that the cells may have seen, whether loaded or made here.
+
+        What is loaded for its guard alone is none of them.
+        """
+        made, stored = self.preamble.made, self.heap.objects
 
         def named(names: Iterable[str]) -> set[str]:
-            return {latest[name] for name in names if name in latest}
+            found = {self.preamble.latest.get(name) for name in names}
+            found |= {b.object for name in names if (b := self.heap.names.get(name))}
+            return {object_id for object_id in found if object_id in made or object_id in stored}
 
         def requires(object_id: str) -> set[str]:
-            walk = made[object_id].walk if object_id in made else Walk()
-            return walk.requires | named(walk.names)
+            about = made[object_id].walk if object_id in made else stored.get(object_id)
+            return {*about.requires} | named(about.names) if about else set()
 
-        starts = named(self.plan.reads).union(*(named(a.names) for a in artifacts))
-        held = {other for artifact in artifacts for other in artifact.requires}
-        return reachable({*starts, *held, *self.loaded}, requires)
+        return reachable(named(self.plan.reads), requires)
 
     def print(self, value: Any, whole: bool = False, own: Set[int] | None = None) -> str:
         """Hash an object: what is inside it, and of other stored objects only which they are.

@@ -80,14 +80,16 @@ class StoreConnection:
         return _taken.setdefault(conn_id, found)
 
     @classmethod
-    def from_env(cls, conn_id: str, env: Mapping[str, str] = os.environ) -> Self:
-        """Read ``AIRFLOW_CONN_{CONN_ID}``, in its JSON or its URI form.
+    def from_env(cls, conn_id: str, env: Mapping[str, str] = os.environ) -> "StoreConnection":
+        """Read ``AIRFLOW_CONN_{CONN_ID}``, in its JSON or its URI form, or what was taken of it.
 
         Raises:
             StoreConnectionError: the variable is missing or cannot be used.
         """
         name = variable(conn_id)
         value = env.get(name)
+        if not value and env is os.environ and conn_id in _taken:
+            return _taken[conn_id]
         if not value:
             raise StoreConnectionError(
                 f"No store: the environment variable {name} is not set. Give it an Airflow "
