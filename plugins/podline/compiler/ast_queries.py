@@ -64,21 +64,27 @@ def root_of(node: ast.expr) -> str | None:
     return node.id
 
 
-def changed_by(node: ast.Call) -> Iterator[str]:
-    """Yield the names whose object a call is known to change.
+def changed_by(node: ast.Call) -> list[str]:
+    """Return the names whose object a call is known to change.
 
     These are `x` in `x.append(1)`, `x.dropna(inplace=True)`, `heappush(x, 1)` and
     `np.add(a, b, out=x)`.
     """
-    named = {keyword.arg for keyword in node.keywords}
-    in_place = not named.isdisjoint({"inplace", "out", "overwrite_input"})
-    changed: list[ast.expr] = [keyword.value for keyword in node.keywords if keyword.arg == "out"]
-    method = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-    if isinstance(node.func, ast.Attribute) and (method in CHANGING_METHODS or in_place):
-        changed.append(node.func.value)
+    changed: list[ast.expr] = []
+    in_place = False
+    for keyword in node.keywords:
+        in_place = in_place or keyword.arg in ("inplace", "out", "overwrite_input")
+        if keyword.arg == "out":
+            changed.append(keyword.value)
+    if isinstance(node.func, ast.Attribute):
+        method = node.func.attr
+        if in_place or method in CHANGING_METHODS:
+            changed.append(node.func.value)
+    else:
+        method = getattr(node.func, "id", "")
     if method in CHANGING_FUNCTIONS:
         changed += node.args[:1]
-    yield from filter(None, map(root_of, changed))
+    return [root for each in changed if (root := root_of(each))]
 
 
 def names_in_query(node: ast.Call) -> list[str]:
@@ -145,11 +151,11 @@ def children_of(node: ast.AST) -> list[ast.AST]:
     for name in fields:
         value = getattr(node, name, None)
         if type(value) is list:
-            found += value
-        elif value is not None:
+            # It may hold the names of `global`, and None for `**more`.
+            found += [n for n in value if type(n) is not ast.Constant and isinstance(n, ast.AST)]
+        elif type(value) is not ast.Constant and isinstance(value, ast.AST):
             found.append(value)
-    # A list may hold the names of `global`, and None for `**more`.
-    return [n for n in found if type(n) is not ast.Constant and isinstance(n, ast.AST)]
+    return found
 
 
 def always_true(test: ast.expr) -> bool:

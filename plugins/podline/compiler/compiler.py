@@ -62,7 +62,7 @@ from podline.text import lines_of
 # Parts of modules whose state the runner takes from stage to stage.
 _SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
 # What may be part of a path upwards; what changes the directory.
-_UPWARDS = re.compile(r"\.\.|\.parent|pardir|dirname")
+_UPWARDS = ("..", ".parent", "pardir", "dirname")
 _MOVES = re.compile(r"chdir|^\s*%?cd\b|'cd'", re.MULTILINE)
 
 
@@ -181,7 +181,7 @@ class _Compiler:
         A path that is not there, such as `"../out.csv"` before the first run, is none. Once the
         notebook has changed its directory, `".."` may be in its folder.
         """
-        self.upwards = self.upwards or bool(_UPWARDS.search(cell.source))
+        self.upwards = self.upwards or any(word in cell.source for word in _UPWARDS)
         self.places.learn(statements.body)
         for statement in statements.body if self.upwards else ():
             for node, place, verb in self.places.outside(statement):
@@ -196,7 +196,8 @@ class _Compiler:
                         cell,
                         node.lineno,
                     )
-        self.moved = self.moved or bool(_MOVES.search(cell.source))
+        if "cd" in cell.source or "chdir" in cell.source:
+            self.moved = self.moved or bool(_MOVES.search(cell.source))
 
     def _is_there(self, place: str) -> bool:
         """Whether a path or pattern above the folder, with a name in it, is one of files."""

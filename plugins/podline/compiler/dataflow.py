@@ -96,18 +96,16 @@ class Flow(Namespace):
 
     def run_cell(self, body: Iterable[ast.stmt], may_raise: bool = False) -> None:
         """Follow a cell; of one that may raise, any line may be the last."""
-        if not may_raise:
-            self.run(body)
-            return
-        self.name_error_caught += 1
-        self.run_apart(body)
-        self.name_error_caught -= 1
+        self.name_error_caught += may_raise
+        (self.run_apart if may_raise else self.run)(body)
+        self.name_error_caught -= may_raise
 
     def run_apart(self, body: Iterable[ast.stmt]) -> set[str]:
         """Follow a body that may not run; return the names that are bound at its end."""
-        with self.apart():
-            self.run(body)
-            return self.effects.bound
+        before, self.unsure = set(self.effects.bound), self.unsure + 1
+        self.run(body)
+        found, self.effects.bound, self.unsure = self.effects.bound, before, self.unsure - 1
+        return found
 
     def run_Expr(self, node: ast.Expr) -> None:
         """Read an expression, whose value IPython keeps as `_` if it is the cell's last."""
@@ -443,8 +441,8 @@ class Flow(Namespace):
 
     def read_Call(self, node: ast.Call) -> None:
         """Follow a call, with the names that it reads from a text and those that it changes."""
-        method = getattr(node.func, "attr", "")
-        called = asked_names.called_name(node)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        called = method or asked_names.called_name(node)
         if method in MAGIC_METHODS and (found := magic_call(node)):
             self.read_magic(node, found)
             if found.method == "system":
@@ -459,10 +457,12 @@ class Flow(Namespace):
                 self.read_name(name, self.place(node))
             seen = Function(may_read=set(names_in_eval(node)), unpickles=unpickles_in(node))
             self.may_read(seen, self.place(node))
-        hidden = called in ("exec", "eval") or (
-            called in asked_names.AT_TOP and asked_names.is_space(node, self.spaces)
-        )
-        if hidden and not method and called not in self.effects.bound:
+        space = called in asked_names.AT_TOP and asked_names.is_space(node, self.spaces)
+        if (
+            (space or called in ("exec", "eval"))
+            and not method
+            and called not in self.effects.bound
+        ):
             self.effects.troubles.append(unseen(self.place(node), called))
 
     def read_text(self, node: ast.Call) -> bool:
