@@ -18,7 +18,7 @@ from tests.support.notebooks import write_notebook
 from tests.support.waiting import until
 
 # One Airflow for all of them; two at once would be slow on a small machine.
-pytestmark = pytest.mark.xdist_group("airflow")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
 TESTS = Path(__file__).parents[1]
 

@@ -24,7 +24,10 @@ TESTS = Path(__file__).parents[1]
 FOLDER = TESTS / "notebooks"
 NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if "invalid" not in p.parts)
 # What they show, quicker ones show too.
-SLOW = "keras_lambda keras_own_code keras_seeded keras_dropout keras_layer_shared keras_not_built model_selection"
+SLOW = (
+    "keras_lambda keras_own_code keras_seeded keras_dropout keras_layer_shared keras_not_built "
+    "keras_history_and_model model_selection options_of_libraries sklearn_pipeline colours_by_name"
+)
 INVALID = sorted((FOLDER / "invalid").glob("*.ipynb"))
 
 

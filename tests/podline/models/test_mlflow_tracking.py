@@ -14,7 +14,7 @@ from podline.models.registry import Model
 from podline.store import Store
 from tests.support import mlflow
 
-pytestmark = pytest.mark.xdist_group("mlflow")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
 
 
 @pytest.fixture(scope="module")

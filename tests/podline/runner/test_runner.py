@@ -641,6 +641,7 @@ def test_a_stage_that_waits_for_its_store_ends_at_once(
     )
 
 
+@pytest.mark.slow
 def test_a_stage_goes_on_while_its_store_is_away(
     server_folder: Path, stages_of_its_own: Stages
 ) -> None:

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from podline.store import caretaker, seaweedfs
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 USE = """
 import pathlib, sys, time

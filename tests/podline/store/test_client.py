@@ -251,6 +251,7 @@ def test_without_keys_the_environment_counts(store: Store, monkeypatch: pytest.M
     assert store.exists("a")
 
 
+@pytest.mark.slow
 def test_a_store_that_is_down() -> None:
     with socket.socket() as unused:  # bound, not listening: the system refuses
         unused.bind(("127.0.0.1", 0))

@@ -79,6 +79,7 @@ def test_what_is_asked_waits_until_the_store_is_back(
     assert bytes(down.get("large")) == LARGE
 
 
+@pytest.mark.slow
 def test_each_minute_it_is_told_again(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience_module, "_EVERY", 0.1)
     with pytest.raises(StoreUnavailable):
@@ -86,6 +87,7 @@ def test_each_minute_it_is_told_again(said: list[str], monkeypatch: pytest.Monke
     assert len(said) >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid:9000"])
 @pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
 def test_patience_has_an_end(url: str, data: bytes, said: list[str]) -> None:

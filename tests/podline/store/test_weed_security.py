@@ -105,7 +105,8 @@ def answer(url: str, method: str) -> tuple[int, bytes]:
         with urllib.request.urlopen(request, timeout=5, context=ANY_SERVER) as found:
             return found.status, found.read()
     except urllib.error.HTTPError as error:
-        return error.code, b""
+        with error:
+            return error.code, b""
     except (OSError, HTTPException):  # it did not go on, or spoke another protocol
         return 0, b""
 
