@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 from podline import settings
 from podline.exceptions import PodlineError
-from podline.files import digest_of, replacing
+from podline.files import digest_of, replacing, searched_first
 from podline.models import lineage
 
 _MIB = 1024 * 1024
@@ -333,7 +333,7 @@ def _installer(folder: Path) -> list[str]:
 
     An environment made by uv has no pip: then uv itself is asked, or a pip of our own.
     """
-    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    beside = searched_first(Path(sys.executable).parent, "PATH")
     python = sys.executable
     if importlib.util.find_spec("pip") is None:
         if uv := shutil.which("uv", path=beside):

@@ -1,4 +1,4 @@
-"""Files: hashes, whose they are, how they are written whole or not at all, and a full disk."""
+"""Files: hashes, owners, writing them whole or not at all, a full disk; and where code is found."""
 
 import errno
 import hashlib
@@ -9,6 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+CODE = Path(__file__).parents[1]  # the folder that podline is imported from
+
+
+def searched_first(folder: Path, variable: str) -> str:
+    """The folders of a variable such as PATH or PYTHONPATH, with another one before them."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get(variable)])])
 
 
 def digest_of(path: Path) -> str:

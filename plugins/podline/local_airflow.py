@@ -22,7 +22,7 @@ from pathlib import Path
 from podline import settings
 from podline.airflow_compat import RUN_HERE, hostname_here
 from podline.exceptions import PodlineError
-from podline.files import make_private, replacing
+from podline.files import CODE, make_private, replacing, searched_first
 from podline.signals import handled
 
 _HEALTHY_SECONDS = 180
@@ -98,7 +98,7 @@ def serve(
 
 
 def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    package, beside = Path(__file__).parents[1], Path(sys.executable).parent
+    beside = Path(sys.executable).parent
     environment = {
         **_PATIENCE,
         **_HERE,
@@ -107,8 +107,8 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
         **variables,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(home)),
-        "PATH": _before(beside, "PATH"),  # tasks call `airflow` too
-        "PYTHONPATH": _before(package, "PYTHONPATH"),
+        "PATH": searched_first(beside, "PATH"),  # tasks call `airflow` too
+        "PYTHONPATH": searched_first(CODE, "PYTHONPATH"),
     }
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -119,11 +119,6 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a terminal's Ctrl-C is ours to hand on, once
         )
-
-
-def _before(folder: Path, name: str) -> str:
-    """A variable's folders, with another one before them."""
-    return os.pathsep.join([str(folder), *filter(None, [os.environ.get(name)])])
 
 
 def _patient_database(home: Path) -> dict[str, str]:

@@ -207,12 +207,18 @@ def test_a_task_marked_failed_ends_its_process(airflow: Airflow, kept_store: Sto
     assert "told to stop (SIGTERM) while cell 2 ran" in result.failure.message
 
 
+def first_has_ended(airflow: Airflow, store: Store, dag_id: str) -> str:
+    """Trigger a run; returns its id once its first stage has ended."""
+    run_id = airflow.trigger(dag_id)
+    until(lambda: results(store, dag_id, run_id, "first"))
+    return run_id
+
+
 @pytest.mark.slow
 def test_a_notebook_edited_during_a_run_changes_that_run_in_nothing(
     airflow: Airflow, kept_store: Store, folder: Path
 ) -> None:
-    run_id = airflow.trigger("edited")
-    until(lambda: results(kept_store, "edited", run_id, "first"))
+    run_id = first_has_ended(airflow, kept_store, "edited")
     edited = {"parameters": "rows = 20  # how many", "step:last": "print('edited', rows)"}
     write_notebook(folder, "edited", EDITED | edited)
     assert airflow.wait("edited", run_id) == "success"
@@ -243,8 +249,7 @@ def test_a_run_whose_notebook_is_removed_goes_on(
     airflow: Airflow, kept_store: Store, folder: Path
 ) -> None:
     """For as long as Airflow keeps the DAG of a file that is gone."""
-    run_id = airflow.trigger("removed")
-    until(lambda: results(kept_store, "removed", run_id, "first"))
+    run_id = first_has_ended(airflow, kept_store, "removed")
     (folder / "removed.ipynb").unlink()
     assert airflow.wait("removed", run_id) == "success"
     assert "third 11" in executed(kept_store, "removed", run_id, "last")
@@ -255,8 +260,7 @@ def test_a_run_whose_notebook_is_removed_goes_on(
 def test_a_run_whose_notebook_stays_half_written_says_so(
     airflow: Airflow, kept_store: Store, folder: Path
 ) -> None:
-    run_id = airflow.trigger("broken")
-    until(lambda: results(kept_store, "broken", run_id, "first"))
+    run_id = first_has_ended(airflow, kept_store, "broken")
     path = folder / "broken.ipynb"
     path.write_text(path.read_text()[:200])
     if airflow.wait("broken", run_id) == "success":  # Airflow had not read it yet

@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,9 +11,11 @@ from rich.text import Text
 
 from podline.cli.console import make_table, print_table
 from podline.cli.stage_times import Row, phase_names, total_of
-from podline.operators.local_run import LocalRun
 from podline.operators.task_spec import shown
 from podline.store.run_history import Run
+
+if TYPE_CHECKING:
+    from podline.operators.local_run import LocalRun
 
 Cells = Annotated[bool, typer.Option("--cells", help="Say the seconds of each cell as well.")]
 
@@ -71,7 +73,7 @@ def print_metrics(console: Console, metrics: Mapping[str, float]) -> None:
     print_table(console, table)
 
 
-def print_json(run: LocalRun, failure: Exception | None) -> None:
+def print_json(run: "LocalRun", failure: Exception | None) -> None:
     """Print how a run went as one JSON object.
 
     Args:

@@ -14,6 +14,7 @@ from pathlib import Path
 from podline.compiler.tags import OF_PODS
 from podline.contract import FINAL_EXIT, PARENT_VARIABLE, StageTask
 from podline.exceptions import StageError
+from podline.files import CODE, searched_first
 from podline.latency.observations import Moments
 from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
 from podline.operators.log_lines import Transcript, readable_lines
@@ -115,8 +116,6 @@ class ProcessBackend(StageBackend):
 
 def environment(connection: StoreConnection) -> dict[str, str]:
     """The environment of a stage's process: ours, without what is Airflow's own."""
-    package = str(Path(__file__).parents[2])
-    path = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     # The task's own channel to Airflow is none of the notebook's business.
     ours = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "_AIRFLOW"))}
     settings = {k: v for k, v in os.environ.items() if k.startswith("AIRFLOW__PODLINE__")}
@@ -125,7 +124,7 @@ def environment(connection: StoreConnection) -> dict[str, str]:
         **settings,
         **connection.to_env(),
         **stage_variables(connection.conn_id),
-        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPATH": searched_first(CODE, "PYTHONPATH"),
         # TensorFlow's notes about the processor would fill the log of each stage.
         "TF_CPP_MIN_LOG_LEVEL": ours.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }

@@ -260,9 +260,11 @@ class Memory:
         Returns:
             The hash (hex); "" of what cannot change, "?" of what cannot be hashed.
         """
-        context = pickling.Context(self.namespace)
-        context.forget = self.context.forget
-        return self.walk(value, context if whole else self.context, own).print
+        context = self.context
+        if whole:
+            context = pickling.Context(self.namespace)
+            context.forget = self.context.forget
+        return self.walk(value, context, own).print
 
     def walk(
         self, value: Any, context: pickling.Context | None = None, own: Set[int] | None = None

@@ -30,6 +30,7 @@ class Graph:
 
     Attributes:
         carried: the names that the preamble binds.
+        handed_on: the names that stages below may read, also by functions that they get.
         names: object ids by the names that stand for them.
         values: the objects by id. They are held here, so that no other takes their Python id.
         walks: what each object is made of.
@@ -48,6 +49,7 @@ class Graph:
         self.views: dict[str, str] = {}
         self.parts: dict[str, tuple[str, dict[str, int]]] = {}
         self._promoted = 0
+        self.handed_on = {*self.plan.hands_on, *self._read_by_kept()}
         if self.plan.hands_on or self.plan.beside:
             names = map(name_of, memory.preamble.made) if self.plan.beside else self.plan.hands_on
             memory.preamble.find_changed(set(names))
@@ -64,7 +66,7 @@ class Graph:
             value = preamble.made[object_id].value
             self._add(self.context.id_of(value) or object_id, value)
         self.walks = {}
-        for name in sorted({*self.plan.hands_on, *self._read_by_kept()}):
+        for name in sorted(self.handed_on):
             self._bind(name)
         self._walk_all()
         parts = [{id(self.values[o]), *walk.parts} for o, walk in self.walks.items()]

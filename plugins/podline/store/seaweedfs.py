@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from podline import settings
-from podline.files import make_private, replacing
+from podline.files import CODE, make_private, replacing, searched_first
 from podline.store.client import Store
 from podline.store.connection import StoreConnection, variable
 from podline.store.errors import EmbeddedStoreError, StoreError
@@ -329,11 +329,9 @@ def _answers(folder: Path, server: _Server) -> bool:
 
 def _begin_caretaker(folder: Path, seconds: float) -> None:
     """Have `podline.store.caretaker` stop the server once nobody has used it for so long."""
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
     subprocess.run(  # it goes on in a child
         [sys.executable, "-m", "podline.store.caretaker", str(folder), str(seconds)],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": searched_first(CODE, "PYTHONPATH")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ def missed(source: str, work: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[st
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     (tmp_path / "stage/work").mkdir(parents=True)
-    (tmp_path / "stage/work/there.csv").write_text("")
+    (tmp_path / "stage" / "work" / "there.csv").write_text("")
     return tmp_path / "stage/work"
 
 
