@@ -14,7 +14,7 @@ import pytest
 
 from podline import __version__
 
-from .conftest import Pods, template_file
+from .conftest import Pods, Ran, template_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster_faults, pytest.mark.timeout(300)]
 
@@ -45,6 +45,18 @@ def after_line(line: str, *steps: Callable[[], object]) -> Callable[[str], None]
             threading.Thread(target=lambda: [step() for step in steps]).start()
 
     return on_line
+
+
+def on_sentence(ran: Ran, words: str, step: Callable[[], object]) -> None:
+    """Do something, beside the follower, when the stage's watcher says a sentence with words."""
+    say = ran.backend.say
+
+    def on_said(sentence: str) -> None:
+        say(sentence)
+        if words in sentence:
+            threading.Thread(target=step).start()
+
+    ran.backend.say = on_said
 
 
 def outage(part: str, seconds: float) -> Iterator[Callable[[], object]]:
@@ -86,14 +98,7 @@ def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
     stopped: list[float] = []
     said: list[float] = []
     ran = pods.prepare(STAGE.format(seconds=20))
-    say = ran.backend.say
-
-    def note(sentence: str) -> None:
-        say(sentence)
-        if "is not answering" in sentence:
-            said.append(time.monotonic())
-
-    ran.backend.say = note
+    on_sentence(ran, "is not answering", lambda: said.append(time.monotonic()))
     kill, *rest = outage("kubelet", 12)
     pods.follow(ran, after_line("1", kill, lambda: stopped.append(time.monotonic()), *rest))
     assert ran.ok.succeeded, ran.error
@@ -105,16 +110,16 @@ def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
 def test_a_registry_that_is_down(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = {"containers": [{"name": "base", "imagePullPolicy": "Always"}]}
     monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template_file(pods.folder, spec))
-    control("stop", "registry")
-    threading.Timer(5, control, ["start", "registry"]).start()
     image = f"127.0.0.1:5050/docker.io/library/podline-stage:{__version__}"
-    ran = pods.run("print('here')", f"image:{image}")
+    ran = pods.prepare("print('here')", f"image:{image}")
+    control("stop", "registry")
+    on_sentence(ran, "cannot be pulled", lambda: control("start", "registry"))
+    pods.follow(ran)
     assert f"the image {image} cannot be pulled: " in ran.said[0]
     assert "connection refused" in ran.said[0]
     assert ran.lines == ["here"], ran.error
     found = ran.phases()
-    assert found.pop("pull") > 4
-    assert all(seconds < 2 for seconds in found.values()), found
+    assert max(found, key=lambda phase: found[phase]) == "pull", found
 
 
 def test_a_pod_that_ends_while_nobody_can_see_it(pods: Pods) -> None:
