@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from podline.contract import PublishedVersion
-from podline.models.manifest import Lineage
 
-_stage: Lineage | None = None  # in a stage of a pipeline
+if TYPE_CHECKING:  # most stages publish nothing
+    from podline.models.manifest import Lineage
+
+_stage: dict[str, Any] = {}  # in a stage of a pipeline, what a Lineage says of it
 _data: dict[str, str] = {}
 published: list[PublishedVersion] = []  # by this process
 
@@ -23,10 +25,8 @@ def begin_stage(prefix: str, notebook: str, notebook_sha256: str) -> None:
     """
     from podline.store.keys import TryKey
 
-    global _stage
-    where = TryKey.at(prefix)
-    ids = {name: value for name, value in vars(where).items() if name != "nonce"}
-    _stage = Lineage(**ids, prefix=prefix, notebook=notebook, notebook_sha256=notebook_sha256)
+    ids = {name: value for name, value in vars(TryKey.at(prefix)).items() if name != "nonce"}
+    _stage.update(ids, prefix=prefix, notebook=notebook, notebook_sha256=notebook_sha256)
 
 
 def note_data(name: str, sha256: str) -> None:
@@ -41,18 +41,20 @@ def data() -> dict[str, str]:
 
 def in_stage() -> bool:
     """Whether this process runs a stage."""
-    return _stage is not None
+    return bool(_stage)
 
 
-def current() -> Lineage:
+def current() -> "Lineage":
     """Where what this process makes comes from."""
-    return replace(_stage or _by_hand(), data=data())
+    from podline.models.manifest import Lineage
+
+    return Lineage(**(_stage or _by_hand()), data=data())
 
 
-def _by_hand() -> Lineage:
+def _by_hand() -> dict[str, str]:
     """In Jupyter: the notebook as it was last saved, where the server says which it is."""
     path = Path(os.environ.get("JPY_SESSION_NAME", ""))
     if path.suffix != ".ipynb" or not path.is_file():
-        return Lineage()
+        return {}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Lineage(notebook=path.stem, notebook_sha256=digest)
+    return {"notebook": path.stem, "notebook_sha256": digest}

@@ -311,9 +311,10 @@ class Memory:
         context = pickling.Context(self.namespace)
         context.forget = not self.plan.counts_calls
         for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] not in self.plan.later_modules:
+                continue
             file = getattr(module, "__file__", None)
-            root = name.partition(".")[0]
-            if root in self.plan.later_modules and file and Path(file).is_relative_to(folder):
+            if file and Path(file).is_relative_to(folder):
                 for variable, value in vars(module).items():
                     if not variable.startswith("__") and not _is_code(value):
                         held = _content(value, context)

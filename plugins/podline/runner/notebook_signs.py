@@ -5,11 +5,22 @@ has a `kernel`, or what its configuration holds. As in Jupyter, pandas then show
 instead of as many as a terminal has room for, and progress bars are those of a notebook.
 """
 
-import importlib.machinery
+import importlib
 import importlib.util
 import sys
 import types
 from typing import Any
+
+# What ipykernel offers itself, and in which of its modules.
+_NAMES = {
+    "__version__": "_version",
+    "version_info": "_version",
+    "kernel_protocol_version": "_version",
+    "kernel_protocol_version_info": "_version",
+    "connect_qtconsole": "connect",
+    "get_connection_file": "connect",
+    "get_connection_info": "connect",
+}
 
 
 def pose(shell: Any, kernel: Any) -> None:
@@ -30,12 +41,22 @@ def pose(shell: Any, kernel: Any) -> None:
 
 
 def _stand_in(name: str) -> types.ModuleType:
-    """A module that is imported when it is first used, if it is installed."""
+    """The package without what it imports, which takes longer than a stage's start.
+
+    Its modules are there for whoever imports them, and its own names for whoever reads them. No
+    other name is looked for: pickle and inspect read names of every module that is imported.
+    """
+    module = types.ModuleType(name)
     spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        return types.ModuleType(name)
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    if spec is None:
+        return module
+
+    def read(attribute: str) -> Any:
+        if attribute not in _NAMES:
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        return getattr(importlib.import_module(f"{name}.{_NAMES[attribute]}"), attribute)
+
+    module.__spec__, module.__file__ = spec, spec.origin
+    module.__path__ = spec.submodule_search_locations or []
+    module.__getattr__ = read  # type: ignore[method-assign]
     return module

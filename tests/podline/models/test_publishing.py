@@ -70,7 +70,7 @@ def test_what_takes_long_shows_how_far_it_is(
 def test_where_it_comes_from_in_a_stage(
     store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lineage, "_stage", None)
+    monkeypatch.setattr(lineage, "_stage", {})
     monkeypatch.setattr(lineage, "_data", {})
     monkeypatch.setattr(lineage, "published", [])
     prefix = "runs/power/manual__1/publish/-1/2-ab12"

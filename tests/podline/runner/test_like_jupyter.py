@@ -1,6 +1,8 @@
 """Cells show what they show in Jupyter's own kernel, whatever they look at to tell where they are."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ CELLS = [
     "import sys\nshell = get_ipython()\ntype(shell).__name__, hasattr(shell, 'kernel'), 'IPKernelApp' in shell.config",
     "'ipykernel' in sys.modules, 'ipykernel.zmqshell' in sys.modules",
     "from ipykernel.zmqshell import ZMQInteractiveShell\nisinstance(shell, ZMQInteractiveShell)",
+    "import ipykernel\nipykernel.version_info, hasattr(ipykernel, 'connect_qtconsole'), hasattr(ipykernel, 'no')",
     "sys.stdout.name, sys.stdout.encoding, sys.stdout.isatty()",
     "import pandas as pd\nprint(pd.DataFrame({f'column {i}': [i] for i in range(25)}))",
     "from rich import print as show\nshow('[b]bold[/b]')",
@@ -81,3 +84,18 @@ def test_cells_show_what_they_show_in_jupyter(tmp_path: Path) -> None:
         assert [o for o in here if "never awaited" not in str(o)] == [
             o for o in there if "never awaited" not in str(o)
         ], source
+
+
+def test_whoever_looks_through_the_modules_imports_none() -> None:
+    """Reading `__file__` of a lazy ipykernel took longer than all the rest of a stage's start."""
+    source = """
+import sys
+from podline.runner.kernel import Kernel
+Kernel()
+before = set(sys.modules)
+for module in list(sys.modules.values()):
+    getattr(module, "__file__", None), getattr(module, "nothing", None)
+sys.exit(sorted(set(sys.modules) - before) or 0)
+"""
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr

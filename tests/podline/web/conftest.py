@@ -21,7 +21,7 @@ def power(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in store_server.to_env().items():
             patch.setenv(name, value)
-        patch.setattr(lineage, "_stage", None)
+        patch.setattr(lineage, "_stage", {})
         patch.setattr(lineage, "_data", {})
         patch.setattr(lineage, "published", [])
         publish(path, "power", metrics={"rmse": 0.5})

@@ -1,7 +1,5 @@
 """State of the interpreter and the standard library."""
 
-import csv
-import decimal
 import gc
 import locale
 import os
@@ -134,7 +132,9 @@ def _put_locale(state: str, folder: Path) -> None:
 
 
 def _take_decimal(folder: Path) -> Any:
-    def read(context: decimal.Context) -> dict[str, object]:
+    decimal = module("decimal")
+
+    def read(context: Any) -> dict[str, object]:
         names = ["prec", "rounding", "Emin", "Emax", "capitals", "clamp"]
         return {name: getattr(context, name) for name in names} | {"traps": dict(context.traps)}
 
@@ -143,7 +143,7 @@ def _take_decimal(folder: Path) -> Any:
 
 
 def _put_decimal(state: Any, folder: Path) -> None:
-    decimal.setcontext(decimal.Context(**state))
+    module("decimal").setcontext(module("decimal").Context(**state))
 
 
 # -- warnings
@@ -197,15 +197,27 @@ _DIALECT = frozenset(
 ) | {"skipinitialspace", "strict"}
 
 
+def _options(dialect: Any) -> dict[str, Any]:
+    read = module("csv").reader((), dialect).dialect
+    return {name: getattr(read, name) for name in sorted(_DIALECT)}
+
+
+def _own_dialects() -> dict[str, dict[str, Any]]:
+    csv = module("csv")
+    own = {"excel": csv.excel, "excel-tab": csv.excel_tab, "unix": csv.unix_dialect}
+    return {name: _options(dialect) for name, dialect in own.items()}
+
+
 def _take_dialects(folder: Path) -> dict[str, dict[str, Any]]:
-    dialects = {name: csv.get_dialect(name) for name in csv.list_dialects()}
-    return {n: {key: getattr(d, key) for key in sorted(_DIALECT)} for n, d in dialects.items()}
+    found = {name: _options(name) for name in module("csv").list_dialects()}
+    return {} if found == _own_dialects() else found
 
 
 def _put_dialects(state: dict[str, dict[str, Any]], folder: Path) -> None:
-    for name in set(csv.list_dialects()) - state.keys():
+    csv, dialects = module("csv"), state or _own_dialects()
+    for name in set(csv.list_dialects()) - dialects.keys():
         csv.unregister_dialect(name)
-    for name, options in state.items():
+    for name, options in dialects.items():
         csv.register_dialect(name, **options)
 
 
