@@ -30,6 +30,8 @@ CHANGING_METHODS = frozenset(_METHODS.split())
 CHANGING_FUNCTIONS = frozenset(_FUNCTIONS.split())
 # Methods that may read names which stand in a text or a file.
 READING_METHODS = frozenset({"query", "eval", "load", "loads", "Unpickler", "read_pickle"})
+_INSIDE = (ast.Attribute, ast.Subscript)  # a part of another object
+_AT_NAME = re.compile(r"(?<![\w@])@([^\W\d]\w*)")
 
 
 def walk_all(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
@@ -41,7 +43,7 @@ def walk_all(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
 def attribute_path(node: ast.expr) -> list[str]:
     """Return `["pd", "options", "display"]` for `pd.options.display[…]`, [] for other nodes."""
     path: list[str] = []
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, _INSIDE):
         if isinstance(node, ast.Attribute):
             path.insert(0, node.attr)
         node = node.value
@@ -55,7 +57,7 @@ def root_of(node: ast.expr) -> str | None:
     of a function is another object.
     """
     while not isinstance(node, ast.Name):
-        if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        if isinstance(node, (_INSIDE, ast.Starred)):
             node = node.value
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node = node.func
@@ -84,7 +86,7 @@ def changed_by(node: ast.Call) -> list[str]:
         method = getattr(node.func, "id", "")
     if method in CHANGING_FUNCTIONS:
         changed += node.args[:1]
-    return [root for each in changed if (root := root_of(each))]
+    return [root for each in changed if (root := root_of(each))] if changed else []
 
 
 def names_in_query(node: ast.Call) -> list[str]:
@@ -103,7 +105,7 @@ def names_in_text(node: ast.AST) -> list[str]:
     An address such as `me@example.com` has none: a name's `@` follows no letter.
     """
     texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
-    found = [re.findall(r"(?<![\w@])@([^\W\d]\w*)", t) for t in texts if isinstance(t, str)]
+    found = [_AT_NAME.findall(text) for text in texts if isinstance(text, str) and "@" in text]
     return [name for names in found for name in names]
 
 
@@ -150,10 +152,12 @@ def children_of(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
+        if not value or type(value) is ast.Constant:
+            continue
         if type(value) is list:
             # It may hold the names of `global`, and None for `**more`.
             found += [n for n in value if type(n) is not ast.Constant and isinstance(n, ast.AST)]
-        elif type(value) is not ast.Constant and isinstance(value, ast.AST):
+        elif isinstance(value, ast.AST):
             found.append(value)
     return found
 

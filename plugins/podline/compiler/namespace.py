@@ -153,14 +153,15 @@ class Namespace:
         A read outside of any `try` takes the guard off the name, unless it may be bound by then:
         in ``try: a`` / ``except NameError: a = 1`` the `a` after it is no question any more.
         """
-        if name in self.effects.shown - self.effects.bound - self.effects.reads.keys():
-            self.read_perhaps(name, where)  # a name of the notebook's goes before IPython's
-        elif name not in self.effects.bound:
-            if self.name_error_caught:
-                self.effects.guarded.add(name)
-            elif name not in self.effects.may_bind | self.asked:
-                self.effects.guarded.discard(name)
-            self.effects.reads.setdefault(name, where)
+        effects = self.effects
+        if name not in effects.bound:
+            if name in effects.shown and name not in effects.reads:
+                self.read_perhaps(name, where)  # a name of the notebook's goes before IPython's
+            elif self.name_error_caught:
+                effects.guarded.add(name)
+            elif name not in effects.may_bind and name not in self.asked:
+                effects.guarded.discard(name)
+            effects.reads.setdefault(name, where)
         if name in self.known:
             self.call(self.known[name], where, {name})
 
