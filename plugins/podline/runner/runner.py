@@ -287,6 +287,7 @@ class Runner:
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
                 self._save_so_far()
+        objects.check_let_go()
         if not self.plan.last:
             self._check_ended()
 
