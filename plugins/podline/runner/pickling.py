@@ -365,7 +365,7 @@ def _fill_weak(weak: Any, items: list[Any]) -> None:
     lifetimes.fill(weak, items)
 
 
-_LAST = {_fill.__name__: _fill, _fill_weak.__name__: _fill_weak}
+_LAST: dict[str, Callable[..., None]] = {_fill.__name__: _fill, _fill_weak.__name__: _fill_weak}
 
 
 def _fill_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
