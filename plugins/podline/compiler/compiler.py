@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from podline.compiler import own_magics
 from podline.compiler.ast_queries import attribute_path, walk_all
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
@@ -100,6 +101,7 @@ class _Compiler:
         places: the paths that names stand for by now.
         upwards: a cell so far may lead to what is above the notebook's folder.
         moved: a cell so far changes the directory.
+        magics: of the magics registered by now, the stage (none: the preamble) and the cell.
     """
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
@@ -119,6 +121,7 @@ class _Compiler:
         self.places = Places()
         self.upwards = False
         self.moved = False
+        self.magics: dict[str, tuple[str, int]] = {}
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found + name_problems(document.path)
@@ -243,6 +246,7 @@ class _Compiler:
             self.carried.append(statement)
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
+        self._note_magics(cell, statements, "")
         self._check_seeds(cell, statements)
 
     def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
@@ -323,6 +327,7 @@ class _Compiler:
         self._check_module_attributes(cell, flow)
         self._check_accessors(cell, statements)
         self._check_registered(cell, statements)
+        self._check_magics(cell, statements, stage.name)
         self._check_seeds(cell, statements)
         self.functions = dict(flow.known)
         stage.imports += carry_imports(cell.number, statements)
@@ -357,16 +362,38 @@ class _Compiler:
         if "register" not in cell.source and "copyreg" not in cell.source:
             return
         for node in walk_all(statements.body):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
             name, *path = attribute_path(node.func) or [""]
             module = self.modules.get(name, "atexit")  # what runs at the end changes nothing
-            registers = path and (path[-1].startswith("register") or module == "copyreg")
+            called = path[-1] if path else name if module == "codecs" else ""
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
             own = any(isinstance(a, ast.Lambda) or self._is_function(a) for a in given)
-            if registers and own and module != "atexit":
+            registers = called.startswith("register") and (own or module == "codecs")
+            if (registers or (module == "copyreg" and own)) and module != "atexit":
                 place = Place(cell.number, node.lineno)
                 self._afresh(f"calls {'.'.join([name, *path])}()", module, cell, place)
+
+    def _note_magics(self, cell: Cell, statements: Statements, stage: str) -> None:
+        if "magic" in cell.source:
+            for found in own_magics.registered(statements.body):
+                self.magics[found.name] = stage, cell.number
+
+    def _check_magics(self, cell: Cell, statements: Statements, stage: str) -> None:
+        """Refuse a magic that another stage registers; the preamble's is run where it is used."""
+        self._note_magics(cell, statements, stage)
+        for found in own_magics.used(cell.source, statements.body) if self.magics else ():
+            other, number = self.magics.get(found.name, (stage, 0))
+            place = Place(cell.number, found.line)
+            if not other:
+                self.flow.read_perhaps(own_magics.trigger_of(found.name), place)
+            elif other != stage:
+                self.notes.add(
+                    f"uses the magic %{found.name}, which the stage {other!r} registers (cell "
+                    f"{number}) with the IPython of its own process",
+                    "move its definition into a cell tagged functions",
+                    *place,
+                )
 
     def _check_seeds(self, cell: Cell, statements: Statements) -> None:
         """Refuse a seed for polars, whose generator tells nobody where it stands."""

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from podline.compiler import own_magics
 from podline.compiler.ast_queries import attribute_path, names_in
 from podline.compiler.cell_parser import Statements, magic_call
 from podline.compiler.dataflow import Flow
@@ -162,6 +163,8 @@ def _carried(
         used = {name for call in calls for name in names_in(call)}
         triggers = triggers | _set_up_by(used, modules) if only_sets_up else set()
     triggers |= {f"{library}." for part in group.body for library in _registers_with(part, modules)}
+    if triggers and "magic" in group.source:
+        triggers |= {own_magics.trigger_of(m.name) for m in own_magics.registered(group.body)}
     computed = any(
         isinstance(statement, _ASSIGNMENTS)
         and any(isinstance(node, ast.Call) for node in ast.walk(statement))

@@ -25,6 +25,7 @@ from podline.exceptions import ArtifactError
 from podline.runner import (
     array_views,
     caches,
+    lifetimes,
     object_walk,
     pandas_objects,
     pickling,
@@ -300,6 +301,24 @@ class Memory:
                     f"without waiting for {self.plan.stage!r}. fix: tag it "
                     f"prev:{self.plan.stage}, or change a copy"
                 )
+
+    def check_let_go(self) -> None:
+        """Refuse that cells let go of an object whose end the notebook would notice.
+
+        Raises:
+            ArtifactError: they did.
+        """
+        gone = lifetimes.let_go(self.namespace, self.loaded.values())
+        if gone is None:
+            return
+        names = [name_of(o) for o, value in self.loaded.items() if value is gone and "#" not in o]
+        what = repr(names[0]) if names else f"a {type(gone).__qualname__}"
+        raise ArtifactError(
+            f"the stage {self.plan.stage!r} (up to cell {self.plan.last_cell}) lets go of {what}, "
+            "which a weak reference or its __del__ would notice; but what a stage loaded goes on "
+            "until its end. fix: make it and let go of it in one stage, or hold it by a set, list "
+            "or dict in place of weak references"
+        )
 
     def module_prints(self, folder: Path) -> dict[str, str]:
         """Hash the variables of the modules beside the notebook that later stages import too.

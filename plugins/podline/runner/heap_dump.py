@@ -17,10 +17,10 @@ from pathlib import Path
 
 from podline.contract import Artifact, Binding
 from podline.frameworks import is_keras_model
-from podline.runner import array_views, figures, pickling, serializers, sharing
+from podline.runner import array_views, figures, lifetimes, pickling, serializers, sharing
 from podline.runner.heap import Memory
 from podline.runner.object_graph import Graph
-from podline.runner.pickling import Walk
+from podline.runner.pickling import Walk, has_identity
 
 
 @dataclass
@@ -80,12 +80,41 @@ def dump(memory: Memory, folder: Path) -> Dumped:
     """
     graph = Graph(memory)
     sharing.separate(graph)
+    _keep_held(graph)
     changed = {object_id for object_id in graph.walks if _is_changed(graph, object_id)}
     memory.altered = memory.preamble.altered | (changed & memory.loaded.keys())
     components = graph.components(changed)
     pending = [_write(graph, c, folder, number) for number, c in enumerate(components)]
     relabelled = _relabelled(graph, {object_id for c in components for object_id in c})
     return Dumped(pending, relabelled, _bindings(graph))
+
+
+def _keep_held(graph: Graph) -> None:
+    """Hand on what objects hold weakly along with a name that keeps it.
+
+    Raises:
+        ArtifactError: no name that is handed on does, or a function is to be called at its end.
+    """
+    finalized = {id(value) for value in lifetimes.finalized()}
+    for object_id, walk in graph.walks.items() if finalized else ():
+        if finalized & {id(graph.values[object_id]), *walk.parts}:
+            why = "weakref.finalize() has a function wait for its end, which is not handed on"
+            raise graph.unstorable(object_id, TypeError(why), "call the function in this stage")
+    weak = [(object_id, walk) for object_id, walk in graph.walks.items() if walk.weak]
+    if not weak:
+        return
+    keeps = {name: lifetimes.reach([graph.values[o]]) for name, o in graph.names.items()}
+    for object_id, walk in weak:
+        for value in [value for one in walk.weak for value in lifetimes.held(one)]:
+            if id(value) in graph.context.preamble or not has_identity(value):
+                continue  # each stage has it
+            keepers = [name for name, kept in keeps.items() if id(value) in kept]
+            if not keepers:
+                kind = type(value).__qualname__
+                why = f"no variable that later stages read keeps the {kind} that it holds weakly"
+                raise graph.unstorable(object_id, TypeError(why), "use a set, list or dict there")
+            if graph.way_to(object_id) not in keepers:
+                walk.names.add(keepers[0])
 
 
 def _relabelled(graph: Graph, written: set[str]) -> dict[str, Artifact]:

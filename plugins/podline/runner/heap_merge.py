@@ -19,6 +19,8 @@ from podline.contract import Artifact, Binding, Heap, StagePlan
 from podline.exceptions import ArtifactError
 from podline.runner.heap_needs import reached_from
 
+BY_THE_WAY = "by the way"  # of a state that no cell means to change
+
 
 def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
     """Merge the heaps of the stages that this one waits for.
@@ -82,7 +84,7 @@ def merge(plan: StagePlan, heaps: Sequence[Heap]) -> Heap:
         names,
         _merge(plan, [heap.objects for heap in heaps], refuse_object),
         _merge(plan, [heap.files for heap in heaps], refuse_file),
-        _merge(plan, [heap.state for heap in heaps], _later),
+        _merge(plan, [heap.state for heap in heaps], _meant),
     )
 
 
@@ -120,6 +122,11 @@ def _merge(
 
 def _later(first: Artifact, second: Artifact, key: str) -> Artifact:
     return max(first, second, key=attrgetter("cell"))
+
+
+def _meant(first: Artifact, second: Artifact, key: str) -> Artifact:
+    """Of a state, the later one, but for what only a library changed when it was imported."""
+    return max(first, second, key=lambda state: (state.type != BY_THE_WAY, state.cell))
 
 
 def _live(

@@ -26,7 +26,22 @@ def by_value(obj: Any) -> tuple[Any, ...]:
     if kind.__name__ in ("ParamSpec", "TypeVar", "TypeVarTuple"):
         options = {name: getattr(obj, f"__{name}__", None) for name in _OPTIONS}
         return _parameter, (kind, obj.__name__, {n: v for n, v in options.items() if v}), state
+    if kind.__name__ == "TypeAliasType":
+        return _alias, (kind, obj.__name__, obj.__value__, obj.__type_params__)
     return copyreg.__newobj__, (kind,), obj.__getstate__()  # type: ignore[attr-defined]
+
+
+def _alias(kind: Callable[..., Any], name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
+    """Make what `type NAME = VALUE` makes, which takes its module from where it is called.
+
+    Args:
+        kind: its class.
+        name: its name.
+        value: what it stands for.
+        parameters: its type parameters.
+    """
+    names = {"__name__": "__main__", "made": kind, "given": (name, value), "of": parameters}
+    return eval("made(*given, type_params=of)", names)
 
 
 _OPTIONS = ("bound", "covariant", "contravariant")

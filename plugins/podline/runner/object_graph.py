@@ -196,14 +196,20 @@ class Graph:
                 return f"cell {cell.number}: "
         return ""
 
-    def unstorable(self, object_id: str, error: Exception) -> ArtifactError:
-        """The error for an object that cannot be stored."""
+    def unstorable(self, object_id: str, error: Exception, advice: str = "") -> ArtifactError:
+        """The error for an object that cannot be stored.
+
+        Args:
+            object_id: the object's.
+            error: why.
+            advice: what to do about it, if the object's kind does not tell.
+        """
         name, kind = self.way_to(object_id), type(self.values[object_id])
         if is_full(error):
             why = full_disk(Path(tempfile.gettempdir()))
             return ArtifactError(f"the variable {name!r} cannot be written: {why}")
         shown = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-        advice = process_bound.advice(self.values[object_id])
+        advice = advice or process_bound.advice(self.values[object_id])
         if kind is Bundle:
             shown = "what it shares with others"
         return ArtifactError(

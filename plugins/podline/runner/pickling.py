@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-from podline.runner import array_views, caches, named_objects, set_order
+from podline.runner import array_views, caches, lifetimes, named_objects, set_order
 
 Namespace = dict[str, Any]  # a notebook's names and what they stand for
 Objects = dict[str, Any]  # by id
@@ -101,6 +101,7 @@ class Walk:
         manager: what holds labels and cells of the object, if it is a frame of pandas.
         labels: the objects that are its labels, with the manager's number of the axis.
         opaque: ids of parts that cannot be stored apart from it, with what they are.
+        weak: the objects in it that hold others weakly.
     """
 
     print: str = ""
@@ -116,6 +117,7 @@ class Walk:
     manager: Any = None
     labels: dict[str, int] = field(default_factory=dict)
     opaque: dict[int, Any] = field(default_factory=dict)
+    weak: list[Any] = field(default_factory=list)
 
 
 class Context:
@@ -226,9 +228,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """How to make an object again, where pickle and cloudpickle would lose something.
 
         Raises:
-            PicklingError: it is an open file, writes to one, or is a class whose making has
-                effects.
+            PicklingError: it is an open file, writes to one, is a class whose making has effects,
+                or holds weakly what cannot be kept.
         """
+        if lifetimes.is_weak(obj):
+            self.walk.weak.append(obj)
+            made_of, arguments, *filling = lifetimes.reduce(obj)
+            return made_of, arguments, *filling, *([_fill_weak] if filling else [])
         if isinstance(obj, types.FunctionType):
             if obj.__code__ is _DISPATCHING.__code__:
                 registry = dict(obj.registry)  # type: ignore[attr-defined]
@@ -354,6 +360,14 @@ def _fill(cache: Any, state: caches.State) -> None:
     caches.fill(cache, state)
 
 
+def _fill_weak(weak: Any, items: list[Any]) -> None:
+    """Stands for `lifetimes.fill` in a pickle."""
+    lifetimes.fill(weak, items)
+
+
+_LAST: dict[str, Callable[..., None]] = {_fill.__name__: _fill, _fill_weak.__name__: _fill_weak}
+
+
 def _fill_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
     for value in contents:
         cell.cell_contents = value
@@ -422,11 +436,11 @@ class _Unpickler(pickle.Unpickler):
     ) -> None:
         super().__init__(file)
         self.name, self.resolve, self.folder = name, resolve, folder
-        self.caches: list[tuple[Any, Any]] = []
+        self.last: list[Callable[[], None]] = []
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == (__name__, _fill.__name__):
-            return lambda *filled: self.caches.append(filled)
+        if module == __name__ and name in _LAST:
+            return lambda *filled: self.last.append(functools.partial(_LAST[name], *filled))
         if module == "__main__" and "." not in name:
             return self.name(name)
         return super().find_class(module, name)
@@ -470,6 +484,6 @@ def load(
     unpickler = _Unpickler(file, name, resolve, folder)
     loaded = unpickler.load()
     # Only now: to look up a key runs its methods, and those may be loaded after it.
-    for cache, state in unpickler.caches:
-        caches.fill(cache, state)
+    for fill in unpickler.last:
+        fill()
     return loaded

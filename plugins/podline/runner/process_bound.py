@@ -104,6 +104,8 @@ def advice(value: Any) -> str:
         return "keep in a variable what it tells later stages, which have new ones"
     if is_bound(value):
         return "make it in a cell tagged imports, which each stage runs for itself"
+    if type(value).__name__ == "TypeAliasType":
+        return "define it in a cell tagged functions"
     if hasattr(value, "cache_clear"):
         return "call its cache_clear() at the end of this stage"
     return "store what it was made from and make it again where it is used"

@@ -38,7 +38,7 @@ class Notes(Json):
     Attributes:
         notebook_sha256: the version of the notebook.
         stage, order, cell: the stage's name, its place, and the number of its last cell.
-        source: the text of its cells and of the preamble.
+        source: the text of its cells and of the preamble; `cells`: that of its cells alone.
         reseeds: whether its cells seed the generators themselves.
         state: hashes of the states at its end, by kind; `changed`: the kinds that it changed.
         written: the files that it wrote or deleted; `read`: those that it opened to read, and the
@@ -51,6 +51,7 @@ class Notes(Json):
     order: int
     cell: int
     source: str
+    cells: str
     reseeds: bool
     state: dict[str, str]
     changed: tuple[str, ...]
@@ -89,6 +90,7 @@ def take(
         order=plan.order,
         cell=plan.last_cell,
         source="\n".join([*carried, own]),
+        cells=own,
         reseeds=plan.reseeds,
         state={name: _hash(state.data) for name, state in after.items()},
         changed=tuple(sorted(changed)),
@@ -164,6 +166,9 @@ def check(earlier: Notes, later: Notes, seeded: bool) -> None:
 
 def _is_otherwise(kind: str, earlier: Notes, later: Notes) -> bool:
     """Whether a stage goes by a state that is not as another one set it: alike is set once."""
+    alike = interpreter_state.is_alike(kind, earlier.cells, later.cells)
+    if alike is not None:
+        return not alike
     fresh = _hash(interpreter_state.FRESH.data)
     here = earlier.state.get(kind, fresh)
     if interpreter_state.is_item(kind):

@@ -43,7 +43,7 @@ from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
 from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
-from podline.runner.heap_merge import merge
+from podline.runner.heap_merge import BY_THE_WAY, merge
 from podline.runner.heap_needs import Needs, needs_of
 from podline.runner.preamble import Preamble
 from podline.runner.scratch import Scratch
@@ -79,6 +79,7 @@ class Runner:
         """
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
         self.patience = patience
+        self.source = "\n".join(cell.source for cell in self.plan.cells)
         self.folder = Scratch()
         self.work, self.scratch = self.folder.folder("work"), self.folder.folder("artifacts")
         self.log = os.dup(1)
@@ -167,8 +168,7 @@ class Runner:
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
         after = working_dir.snapshot(self.work), self._state()
-        source = "\n".join(cell.source for cell in self.plan.cells)
-        states = interpreter_state.changes(before[1], after[1], source)
+        states = interpreter_state.changes(before[1], after[1], self.source)
         written, deleted = working_dir.changes(before[0], after[0])
         working_dir.check_size(after[0], self.plan.files_limit)
         # An empty folder that has files now is there all the same.
@@ -287,6 +287,7 @@ class Runner:
             objects.check_guards(cell.number)
             if executed.seconds > _SAVE_AFTER:
                 self._save_so_far()
+        objects.check_let_go()
         if not self.plan.last:
             self._check_ended()
 
@@ -368,7 +369,8 @@ class Runner:
             content = stored.get(f"files/{name}", (about or kind, 0, ""))
             heap.files[name] = self._plain(content, kind, about)
         for name in states:
-            heap.state[name] = self._plain(stored[_state_file(name)], "state")
+            meant = "" if interpreter_state.deliberate(name, self.source) else BY_THE_WAY
+            heap.state[name] = self._plain(stored[_state_file(name)], "state", meant)
         return heap
 
     def _upload(self, name: str, path: Path) -> tuple[str, int, str]:

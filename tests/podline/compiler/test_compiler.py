@@ -401,6 +401,24 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: move the line into an imports or functions cell: those run in every stage",
     ),
     (
+        [("imports", "from codecs import register_error"), ("step:a", "register_error('q', len)")],
+        "example.ipynb, cell 2, line 1: error: calls register_error(), a part of 'codecs', which "
+        "other stages import afresh and would not see\n"
+        "    register_error('q', len)\n"
+        "    fix: move the line into an imports or functions cell: those run in every stage",
+    ),
+    (
+        [
+            ("imports", "from IPython.core.magic import register_line_magic"),
+            ("step:a", "@register_line_magic\ndef greet(line): return line"),
+            ("step:b", "x = 1\n%greet you"),
+        ],
+        "example.ipynb, cell 3, line 2: error: uses the magic %greet, which the stage 'a' registers "
+        "(cell 2) with the IPython of its own process\n"
+        "    %greet you\n"
+        "    fix: move its definition into a cell tagged functions",
+    ),
+    (
         [("imports", "import polars as pl"), ("step:a", "pl.set_random_seed(1)")],
         "example.ipynb, cell 2, line 1: error: seeds the generator of polars, and where that stands "
         "cannot be handed on to the next stages\n"

@@ -81,6 +81,7 @@ class Chain:
         objects.load(needs, {key: self.files[key] for key in fetched})
         exec(source, namespace)
         objects.check_guards(self.order)
+        objects.check_let_go()
         dumped = dump(objects, scratch)
         added, kinds = {}, {}
         for item in dumped.pending:

@@ -6,7 +6,7 @@ import pytest
 
 from podline.contract import Artifact, Binding, Heap
 from podline.exceptions import ArtifactError
-from podline.runner.heap_merge import merge
+from podline.runner.heap_merge import BY_THE_WAY, merge
 
 from .conftest import make_plan
 
@@ -130,3 +130,10 @@ def test_state_that_both_changed_is_what_the_later_cell_made_it() -> None:
 def test_three_branches() -> None:
     heaps = [Heap({"x": bound(stage)}) for stage in ("right", "load", "end")]
     assert join(*heaps).names["x"].stage == "end"
+
+
+def test_a_state_that_a_library_changed_by_the_way_gives_way_to_what_was_meant() -> None:
+    meant, by_the_way = artifact("left"), artifact("right", type=BY_THE_WAY)
+    assert join(Heap(state={"w": meant}), Heap(state={"w": by_the_way})).state["w"] is meant
+    later = artifact("right")
+    assert join(Heap(state={"w": meant}), Heap(state={"w": later})).state["w"] is later

@@ -202,13 +202,16 @@ def test_what_says_that_it_is_a_global_goes_by_value() -> None:
         "import typing\nUid = typing.NewType('Uid', int)\nGid = typing.NewType('Gid', Uid)\n"
         "P = typing.ParamSpec('P', bound=int)\nTs = typing.TypeVarTuple('Ts')\n"
         "T = typing.TypeVar('T', covariant=True)\n"
+        "import typing_extensions as te\nPair = te.TypeAliasType('Pair', tuple[T, T], type_params=(T,))\n"
         "class Missing:\n    n = 0\n    def __reduce__(self): return 'MISSING'\n"
-        "MISSING = Missing(); MISSING.n = 1\nvalue = [Uid, Gid, P, Ts, T, MISSING, MISSING]"
+        "MISSING = Missing(); MISSING.n = 1\nvalue = [Uid, Gid, P, Ts, T, MISSING, MISSING, Pair]"
     )
-    (uid, gid, p, ts, t, missing, again), _ = moved(source, "value")
+    (uid, gid, p, ts, t, missing, again, pair), _ = moved(source, "value")
     assert (uid(3), gid.__supertype__, uid.__module__) == (3, uid, "__main__")
     assert (p.__name__, p.__bound__, ts.__name__, t.__covariant__) == ("P", int, "Ts", True)
     assert (missing.n, missing is again) == (1, True)
+    assert (pair.__name__, pair.__module__, pair[int].__origin__) == ("Pair", "__main__", pair)
+    assert pair.__value__.__args__ == pair.__type_params__ * 2 == (t, t)
 
 
 def test_functions_of_libraries_are_no_shared_parts() -> None:

@@ -81,7 +81,6 @@ def test_draws_that_do_not_matter() -> None:
         ("", {"cwd": "out"}, True),
         ("os.environ['A'] = '1'", {"environ": {"A": "1"}}, True),
         ("import tensorflow", {"environ": {"TF2_BEHAVIOR": "1"}}, False),
-        ("", {"warnings": ["ignore"]}, False),
         ("", {"sklearn": {}}, False),  # which the other one never imported
     ],
 )
@@ -93,6 +92,31 @@ def test_settings(source: str, state: dict[str, Any], refused: bool) -> None:
             race_check.check(left, notes("right"), seeded=False)
     else:
         race_check.check(left, notes("right"), seeded=False)
+
+
+ERROR, IGNORE = "warnings.simplefilter('error')", "warnings.filterwarnings('ignore', 'a')"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "refused"),
+    [
+        (ERROR, IGNORE, True),
+        (ERROR, "try: f()\nexcept RuntimeWarning: pass", True),
+        (ERROR, "with warnings.catch_warnings(record=True) as seen: f()", True),
+        (IGNORE, IGNORE, False),
+        (IGNORE, "rows = f()", False),  # no value depends on it
+        ("import sklearn", IGNORE, False),  # a library's own doing
+    ],
+)
+def test_filters_of_warnings(left: str, right: str, refused: bool) -> None:
+    one, other = notes("left", left, warnings=["l"]), notes("right", right, warnings=["r"])
+    if refused:
+        with pytest.raises(
+            ArtifactError, match=r"changes the state of 'warnings'.*fix: tag 'right"
+        ):
+            race_check.check(one, other, seeded=False)
+    else:
+        race_check.check(one, other, seeded=False)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from podline.operators.kubernetes.follower import Follower
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
-from podline.operators.kubernetes.startup import Patience
+from podline.operators.kubernetes.startup import Reconnection
 from podline.operators.log_lines import Stored, Transcript
 from podline.store.keys import TryKey
 
@@ -319,7 +319,7 @@ class PodBackend(StageBackend):
             ApiException: it was refused.
             OSError: nobody has answered, or the stage was told to stop.
         """
-        patience, until = Patience(), time.monotonic() + settings.startup_timeout()
+        reconnection, until = Reconnection(), time.monotonic() + settings.startup_timeout()
         while True:
             try:
                 return request()
@@ -327,9 +327,9 @@ class PodBackend(StageBackend):
                 now = time.monotonic()
                 if not pods.passes(error) or now > until or self.stopped:
                     raise
-                if patience.broke(now):
+                if reconnection.broke(now):
                     self.say(f"the cluster does not answer: {explain(error)}; it is tried again")
-            time.sleep(patience.wait)
+            time.sleep(reconnection.wait)
 
     def _log_of(self, pod: Pod) -> list[str]:
         return list(pods.whole_log(self.client, pod))

@@ -18,7 +18,7 @@ from podline.exceptions import StageError
 from podline.latency.observations import Moments
 from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
-from podline.operators.kubernetes.startup import SILENCE, Patience, Progress
+from podline.operators.kubernetes.startup import SILENCE, Progress, Reconnection
 from podline.operators.log_lines import Stored, Transcript, last_state, stored_in
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ class Follower:
     # -- the streams
 
     def _watch(self) -> None:
-        def read(patience: Patience) -> None:
+        def read(reconnection: Reconnection) -> None:
             for event in _events(self.client, self.namespace, self.name, self.version):
-                patience.worked()
+                reconnection.worked()
                 if event["type"] == "ERROR":
                     break  # the version is too old
                 self._heard(event["type"], event["object"])
@@ -151,9 +151,9 @@ class Follower:
         self.over.set()
 
     def _read_log(self) -> None:
-        def read(patience: Patience) -> None:
+        def read(reconnection: Reconnection) -> None:
             for stamp, line in _stamped(_log(self.client, self.namespace, self.name, self.stamp)):
-                patience.worked()
+                reconnection.worked()
                 if stamp > self.stamp:
                     self.stamp = stamp
                     self.news.put(("line", line))
@@ -170,21 +170,21 @@ class Follower:
         with suppress(*pods.failures()):  # the watch will tell
             VersionApi(self.client.api_client).get_code(_request_timeout=(pods.CONNECT_SECONDS, 5))
 
-    def _keep(self, read: Callable[[Patience], None], trouble: str) -> None:
+    def _keep(self, read: Callable[[Reconnection], None], trouble: str) -> None:
         """Read a stream again and again, until all is over."""
-        patience = Patience()
+        reconnection = Reconnection()
         while not self.over.is_set():
             try:
-                read(patience)
-                patience.worked()
+                read(reconnection)
+                reconnection.worked()
             except pods.failures() as error:
                 why = pods.explain(error)
-                if patience.broke(time.monotonic()):
+                if reconnection.broke(time.monotonic()):
                     self.news.put(("trouble", f"{trouble}: {why}; it is tried again"))
-                if patience.is_over(time.monotonic()):
+                if reconnection.is_over(time.monotonic()):
                     self.news.put(("broken", f"{trouble}, for {SILENCE:g} s: {why}"))
                     return
-            self.over.wait(patience.wait)
+            self.over.wait(reconnection.wait)
 
 
 def _events(client: "CoreV1Api", namespace: str, name: str, version: str) -> Iterator[Any]:

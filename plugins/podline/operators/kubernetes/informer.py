@@ -18,7 +18,7 @@ from podline.airflow_compat import Cluster, async_connection
 from podline.exceptions import StageError
 from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import STAGE_LABEL, Pod
-from podline.operators.kubernetes.startup import SILENCE, Patience
+from podline.operators.kubernetes.startup import SILENCE, Reconnection
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -175,28 +175,28 @@ class PodInformer:
             self._tell_all()
 
     async def _keep_watching(self) -> None:
-        patience = Patience()
+        reconnection = Reconnection()
         while True:
             try:
-                await self._watch(await self._connect(), patience)
+                await self._watch(await self._connect(), reconnection)
             except _failures() as error:
                 if pods.status_of(error) != 410:
-                    self._note_trouble(patience, pods.explain(error))
+                    self._note_trouble(reconnection, pods.explain(error))
                 await self._disconnect()
             self._complete = False
-            await asyncio.sleep(patience.wait)
+            await asyncio.sleep(reconnection.wait)
 
-    def _note_trouble(self, patience: Patience, why: str) -> None:
-        if patience.broke(time.monotonic()):
+    def _note_trouble(self, reconnection: Reconnection, why: str) -> None:
+        if reconnection.broke(time.monotonic()):
             self.trouble = f"the API server does not answer: {why}; it is tried again"
             self._tell_all()
-        if patience.is_over(time.monotonic()):
+        if reconnection.is_over(time.monotonic()):
             raise StageError(f"the API server does not answer, for {SILENCE:g} s: {why}")
 
-    async def _watch(self, client: "CoreV1Api", patience: Patience) -> None:
+    async def _watch(self, client: "CoreV1Api", reconnection: Reconnection) -> None:
         """List, and watch until the stream breaks or the version is too old."""
         version = await self._list(client)
-        patience.worked()
+        reconnection.worked()
         self.trouble, self._complete = "", True
         while version:
             version = await self._read_events(client, version)

@@ -74,7 +74,7 @@ class Progress:
         )
 
 
-class Patience:
+class Reconnection:
     """When a stream that breaks is opened again, and when no more."""
 
     def __init__(self) -> None:

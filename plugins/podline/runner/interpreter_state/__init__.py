@@ -108,6 +108,21 @@ def deliberate(name: str, source: str) -> bool:
     return re.search(_kind(name).deliberate, source) is not None
 
 
+def is_alike(name: str, earlier: str, later: str) -> bool | None:
+    """Whether a stage need not mind how another set a kind of state; None: the state itself tells.
+
+    Args:
+        name: the kind's.
+        earlier: the text of the cells that set it.
+        later: that of the other stage's.
+    """
+    kind = _kind(name)
+    if not kind.concerns:
+        return None
+    same = re.findall(kind.deliberate, earlier) == re.findall(kind.deliberate, later)
+    return same or not re.search(kind.concerns, later)
+
+
 def restore(name: str, data: bytes, folder: Path) -> None:
     """Set a kind's state, or an item of it, from the bytes of a snapshot.
 

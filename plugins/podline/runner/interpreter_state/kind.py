@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import cloudpickle
 from cloudpickle.cloudpickle import _extract_code_globals
 
-NEVER = r"(?!)"  # the pattern that no text has
 FOLDER = "{podline folder}"  # stands for the working directory, which is another in each stage
 
 
@@ -33,6 +32,8 @@ class Kind:
             are imported; given the item and the cells' text.
         deliberate: what stands in cells that mean to change it, a regular expression: side by side,
             only such a change counts.
+        concerns: what stands in cells that go by it, a regular expression, where a change concerns
+            no others; then two stages have set it alike where they mean to by the same text.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind:
     split: bool = False
     own: Callable[[str, str], bool] = lambda item, source: True
     deliberate: str = ""
+    concerns: str = ""
 
 
 class Foreign(NamedTuple):

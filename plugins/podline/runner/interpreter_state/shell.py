@@ -49,6 +49,20 @@ def _put_extensions(state: Any, folder: Path) -> None:
         _shell().extension_manager.load_extension(name)
 
 
+def _take_aliases(folder: Path) -> Any:
+    """What `%alias` made."""
+    shell = _shell()
+    return sorted(shell.alias_manager.aliases) if shell else []
+
+
+def _put_aliases(state: Any, folder: Path) -> None:
+    aliases = _shell().alias_manager
+    for name, _ in set(aliases.aliases) - set(state):
+        aliases.undefine_alias(name)
+    for name, command in state:
+        aliases.define_alias(name, command)
+
+
 def _take_hooks(folder: Path) -> Any:
     """What is called around each cell or for each output, as far as it is the notebook's own."""
     if not (shell := _shell()):
@@ -78,6 +92,7 @@ _IPYTHON = "IPython.core.interactiveshell"
 
 KINDS = (
     Kind("IPython extensions", _IPYTHON, _take_extensions, _put_extensions),
+    Kind("IPython aliases", _IPYTHON, _take_aliases, _put_aliases, deliberate="alias"),
     Kind("IPython", _IPYTHON, _take_settings, _put_settings),
     Kind("IPython hooks", _IPYTHON, _take_hooks, lambda state, folder: None),
 )

@@ -12,11 +12,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from podline.runner.interpreter_state.kind import FOLDER, NEVER, Kind, module
+from podline.runner.interpreter_state.kind import FOLDER, Kind, module
 
 _START = dict(os.environ)
 # Libraries set variables of the environment too; here a cell means to.
 _SETS_ENVIRON = r"environ|putenv|%(set_)?env\b|dotenv|Config"
+# As do filters of warnings.
+_SETS_WARNINGS = r"\b(?:simplefilter|filterwarnings|resetwarnings)\([^)]*\)|\bwarnings\.filters\b"
 
 
 # -- the environment: only what the notebook changed, so that no secret of ours is stored
@@ -257,7 +259,8 @@ KINDS = (
         "warnings",
         lambda folder: list(warnings.filters),
         _put_warnings,
-        deliberate=NEVER,  # it changes no value
+        deliberate=_SETS_WARNINGS,
+        concerns="[wW]arn",  # to others it changes no value
     ),
     Kind("mimetypes", "mimetypes", _take_types, _put_types, deliberate="mimetypes"),
     Kind("limits", "resource", _take_limits, _put_limits, split=True),

@@ -15,7 +15,7 @@ from podline.contract import RESULT_MARK
 from podline.exceptions import StageError
 from podline.operators.kubernetes import informer, pod_status, startup
 from podline.operators.kubernetes.informer import PodInformer, Seen, shared_informer
-from podline.operators.kubernetes.startup import Patience, Progress
+from podline.operators.kubernetes.startup import Progress, Reconnection
 from podline.operators.kubernetes.triggers import StageTrigger
 
 T = TypeVar("T")
@@ -137,16 +137,16 @@ def test_the_nearest_limit_counts() -> None:
     assert trigger._limit(course, None)[0] == float("inf")
 
 
-def test_patience() -> None:
-    patience = Patience()
-    assert [patience.broke(now) for now in (0, 1, 2)] == [True, False, False]
-    assert patience.wait > 0.2
-    assert not patience.is_over(startup.SILENCE)
-    assert patience.is_over(startup.SILENCE + 1)
-    patience.worked()
-    assert not patience.is_over(10 * startup.SILENCE)
-    assert patience.broke(5000)
-    assert not patience.is_over(5001)
+def test_reconnection() -> None:
+    reconnection = Reconnection()
+    assert [reconnection.broke(now) for now in (0, 1, 2)] == [True, False, False]
+    assert reconnection.wait > 0.2
+    assert not reconnection.is_over(startup.SILENCE)
+    assert reconnection.is_over(startup.SILENCE + 1)
+    reconnection.worked()
+    assert not reconnection.is_over(10 * startup.SILENCE)
+    assert reconnection.broke(5000)
+    assert not reconnection.is_over(5001)
 
 
 # --- what is passed on --------------------------------------------------------------------------
