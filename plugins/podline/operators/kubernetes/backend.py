@@ -1,5 +1,6 @@
 """The backend `kubernetes`: a stage as a pod, watched and followed, never polled."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -57,6 +58,8 @@ class PodBackend(StageBackend):
         self._wanted = wanted
         self._secret: Future[str] | None = None
         self._observed: Future[None] | None = None
+        # Of each of its attempts; what breaks is said once, in a sentence of ours.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
     def prepare(self, connection: "StoreConnection") -> None:
         # The store's Secret, and with it a connection to the cluster.

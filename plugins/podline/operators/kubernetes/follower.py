@@ -82,10 +82,12 @@ class Follower:
         until: float | None = time.monotonic() + self.progress.startup_seconds
         while True:
             try:
-                timeout = None if until is None else max(0.0, until - time.monotonic())
-                kind, value = self.news.get(timeout=timeout)
+                kind, value = self.news.get(timeout=self._patience(until))
             except queue.Empty:
-                return self._at_the_end()
+                if time.time() < self.progress.quiet_until:
+                    return self._at_the_end()
+                self.progress.say_unbegun()
+                continue
             if kind == "line" and (stored := self.transcript.hear(value)):
                 return stored
             if kind == "pod":
@@ -100,6 +102,13 @@ class Follower:
                 self.say(value)
             elif kind in ("gone", "broken"):
                 raise StageError(value)
+
+    def _patience(self, until: float | None) -> float | None:
+        """Seconds in which there must be news; None: it may take as long as it likes."""
+        if until is None:
+            return None
+        quiet = self.progress.quiet_until - time.time()
+        return max(0.0, min(until - time.monotonic(), quiet))
 
     def _look_at(self, pod: Pod) -> None:
         self.pod = pod

@@ -156,6 +156,15 @@ def finding(pod: Pod) -> Finding | None:
     return None
 
 
+def unbegun(pod: Pod) -> str:
+    """Who has done nothing yet with a pod that nothing is known to be wrong with; "": nobody."""
+    if _state(pod) or has_ended(pod) or finding(pod):
+        return ""
+    if pod["spec"].get("nodeName"):
+        return f"{_node(pod)} has not begun with the pod {name_of(pod)}"
+    return f"the cluster's scheduler has not looked at the pod {name_of(pod)}"
+
+
 def is_final(pod: Pod) -> bool:
     """Whether the stage of a container that ended says that another try comes to the same."""
     how = ended(pod)

@@ -1,5 +1,6 @@
 """What a pod's states mean on its way from creation to end. Knows no cluster and reads no clock."""
 
+import math
 from collections.abc import Callable
 
 from podline.exceptions import StageError
@@ -8,6 +9,7 @@ from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Finding, Pod
 
 SILENCE = 600.0  # seconds for which the API server may be away
+UNBEGUN = 10.0  # seconds after which it is said that nobody has begun with a pod
 _AGAIN = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds until a stream is opened again
 
 
@@ -24,6 +26,7 @@ class Progress:
     Attributes:
         started: its container runs, or ran.
         said: what was last wrong with the pod.
+        quiet_until: when it is to be said that nobody has begun with the pod (epoch).
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Progress:
         self.moments = moments or Moments()
         self.started = False
         self.said: Finding | None = None
+        self.quiet_until, self._unbegun = math.inf, ""
         self._was_unbound = self._was_idle = False
 
     def see(self, pod: Pod, now: float) -> None:
@@ -59,6 +63,13 @@ class Progress:
         if found is not None and found != self.said:
             self._say(found.sentence)
         self.said = found
+        if (unbegun := pod_status.unbegun(pod)) != self._unbegun:
+            self.quiet_until, self._unbegun = now + UNBEGUN if unbegun else math.inf, unbegun
+
+    def say_unbegun(self) -> None:
+        """Say who has not begun with the pod."""
+        self.quiet_until = math.inf
+        self._say(f"{self._unbegun} for {UNBEGUN:g} s; it is waited for")
 
     def gone(self) -> StageError:
         """The pod was deleted."""
@@ -67,7 +78,8 @@ class Progress:
 
     def late(self) -> StageError:
         """The time to start is over."""
-        why = f": {self.said.sentence}" if self.said else ""
+        said = self.said.sentence if self.said else self._unbegun
+        why = f": {said}" if said else ""
         return StageError(
             f"the pod {self.name} did not start within {self.startup_seconds:g} s{why}. fix: see "
             "to that, or raise [podline] startup_timeout"

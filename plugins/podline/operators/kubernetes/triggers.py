@@ -145,8 +145,11 @@ class StageTrigger(BaseTrigger):
         said, ended = "", None
         while True:
             limit, otherwise = self._limit(progress, ended)
-            if not await place.wait(limit - time.time()):
-                return otherwise
+            if not await place.wait(min(limit, progress.quiet_until) - time.time()):
+                if time.time() < progress.quiet_until:
+                    return otherwise
+                progress.say_unbegun()
+                continue
             if informer.trouble and informer.trouble != said:
                 self.log.warning("%s", informer.trouble)
             said = informer.trouble

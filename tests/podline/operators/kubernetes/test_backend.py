@@ -169,6 +169,17 @@ def test_no_room(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pods.left() == []
 
 
+def test_a_scheduler_that_does_nothing(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "12")
+    spec = {"schedulerName": "nobody", "containers": [{"name": "base"}]}
+    template = template_file(pods.folder, spec)
+    monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template)
+    ran = pods.run("x = 1")
+    assert len(ran.said) == 1
+    assert ran.said[0].startswith("the cluster's scheduler has not looked at the pod ")
+    assert "did not start within 12 s: the cluster's scheduler has not looked" in ran.error
+
+
 def test_a_quota(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "3")
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}

@@ -103,6 +103,26 @@ def test_what_a_watch_brings_is_noted_but_not_what_had_been_so_before() -> None:
     assert late.moments.known() == {}
 
 
+def test_it_is_said_once_that_nobody_has_begun_with_a_pod() -> None:
+    course, said = a_progress()
+    unbound = pod(phase="Pending")
+    unbound["spec"]["nodeName"] = None
+    course.see(unbound, 1.0)
+    course.see(unbound, 5.0)
+    assert course.quiet_until == 11
+    course.say_unbegun()
+    assert said == [
+        "the cluster's scheduler has not looked at the pod p for 10 s; it is waited for"
+    ]
+    course.see(unbound, 20.0)
+    assert course.quiet_until == float("inf")
+    course.see(pod(phase="Pending"), 21.0)
+    assert course.quiet_until == 31
+    assert "the node n1 has not begun with the pod p" in str(course.late())
+    course.see(pod({"waiting": {"reason": "ContainerCreating"}}), 22.0)
+    assert course.quiet_until == float("inf")
+
+
 def test_a_final_finding_ends_it() -> None:
     course, _ = a_progress()
     with pytest.raises(StageError, match="cannot be pulled: not found"):
