@@ -2,7 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,29 @@ def is_keras_model(value: Any) -> bool:
     """Whether an object is a Keras model."""
     keras = sys.modules.get("keras")
     return keras is not None and issubclass(type(value), keras.Model)
+
+
+@contextmanager
+def undrawn_weights() -> Iterator[None]:
+    """Have Keras begin weights with zeros where it would draw them, as for a model that is read.
+
+    Reading writes all of them at once. Of ten million, drawing took most of it: an orthogonal
+    matrix is a decomposition.
+    """
+    import keras
+
+    drawn = keras.initializers
+    kinds = (drawn.Orthogonal, drawn.VarianceScaling, drawn.RandomNormal, drawn.RandomUniform)
+    zeros, begin = drawn.Zeros(), keras.Variable._initialize_with_initializer
+
+    def blank(variable: Any, initializer: Any) -> None:
+        begin(variable, zeros if isinstance(initializer, kinds) else initializer)
+
+    keras.Variable._initialize_with_initializer = blank
+    try:
+        yield
+    finally:
+        keras.Variable._initialize_with_initializer = begin
 
 
 def versions(libraries: Iterable[str]) -> dict[str, str]:

@@ -23,7 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from podline.equality import equal
-from podline.frameworks import dump_skops, is_estimator, is_keras_model, load_skops
+from podline.frameworks import (
+    dump_skops,
+    is_estimator,
+    is_keras_model,
+    load_skops,
+    undrawn_weights,
+)
 from podline.runner.object_walk import description, own_code
 from podline.runner.pickling import Namespace
 
@@ -335,7 +341,8 @@ def _load_keras(path: Path, namespace: Namespace) -> Any:
     import keras
 
     own = {n: v for n, v in namespace.items() if isinstance(v, type | types.FunctionType)}
-    model = keras.saving.load_model(path, custom_objects=own)
+    with undrawn_weights():
+        model = keras.saving.load_model(path, custom_objects=own)
     with zipfile.ZipFile(path) as file:
         states = json.loads(file.read(_SEEDS))
     for generator, drawn in zip(_seed_generators(model), states, strict=True):
