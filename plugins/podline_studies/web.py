@@ -9,8 +9,8 @@ from fastapi import APIRouter, Response
 from podline.exceptions import PodlineError
 from podline.store import ObjectMissing, StoreError, open_store
 from podline.web.access import OF_LOGS, may_read
+from podline.web.parameters import Id
 from podline.web.responses import to_json, to_page
-from podline.web.routes import Id
 from podline_studies.registry import KINDS, kind_of_dag
 from podline_studies.report_store import FOLDER, HTML
 from podline_studies.study import Kind, Study, studies
@@ -40,7 +40,8 @@ def study_page(dag_id: Id, study: Id) -> Response:
     if kind := kind_of_dag(dag_id):
         store = open_store()
         with suppress(ObjectMissing, ValueError):
-            return to_page(bytes(store.get(Study(store, kind, study).key(FOLDER, HTML))))
+            page = bytes(store.get(Study(store, kind, study).key(FOLDER, HTML)))
+            return to_page(page, downloads=True)  # the data of its figures
     raise PodlineError(f"the DAG {dag_id!r} has no report of a study {study!r}")
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from podline.store import Store
 
 PREFIX = "latency."  # of the keys in the state store; the number of the try follows
+NOW = "now."  # after that, of the key of what a try that goes on is at
 _LARGEST = 60_000  # bytes; Airflow takes 64 KB
 _LARGEST_FILE = 4_000_000  # bytes; no record that is one is as long
 
