@@ -87,7 +87,7 @@ def read_records(
     if find is not None and (lacking := _lacking(tries, texts)):
         texts |= find(dag_id, lacking)
     found = {
-        id_: _record(dag_id, row, texts.get(id_), notes.get(id_), starts.get(id_.run_id))
+        id_: _record(dag_id, row, texts.get(id_), starts.get(id_.run_id), notes.get(id_))
         for id_, row in tries.items()
     }
     return _with_waiting(found, tries)
@@ -140,7 +140,8 @@ def _texts(
     query = select(Store.run_id, Store.task_id, Store.map_index, Store.key, Store.value).where(
         Store.dag_id == dag_id, Store.run_id.in_(run_ids), Store.key.startswith(PREFIX)
     )
-    records, notes = {}, {}
+    records: dict[TryId, str] = {}
+    notes: dict[TryId, str] = {}
     for run_id, task_id, index, key, value in session.execute(query):
         number = key.removeprefix(PREFIX)
         found = records
@@ -165,7 +166,7 @@ def _run_starts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict
 
 
 def _record(
-    dag_id: str, row: Known, text: str | None, note: str | None, run_start: float | None
+    dag_id: str, row: Known, text: str | None, run_start: float | None, note: str | None = None
 ) -> Record:
     """The record of a try, with Airflow's own word on what Airflow knows."""
     record, doubt = _believed(dag_id, row, text, run_start)

@@ -1,6 +1,6 @@
 """Answers as the rows of a CSV."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from podline.latency.answers import TRY_FIELDS, History
 from podline.latency.comparison import Comparison
@@ -39,8 +39,10 @@ def history_rows(found: History) -> list[Row]:
 
 def trend_rows(found: Trend) -> list[Row]:
     """Return a row a run, with a column a phase."""
-    about = ("run_id", "start", "state", "seconds", "overhead_share")
-    columns = {**{name: getattr(found, name) for name in about}, **found.phases}
+    about = ("run_id", "state", "seconds", "overhead_share")
+    columns: dict[str, Sequence[object]] = {name: getattr(found, name) for name in about}
+    columns["start"] = [start.isoformat() if start else "" for start in found.start]
+    columns |= found.phases.items()
     which = {"dag_id": found.dag_id, "task_id": found.task_id or ""}
     return [
         which | {name: values[row] for name, values in columns.items()}
