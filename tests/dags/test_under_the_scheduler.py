@@ -204,7 +204,8 @@ def test_what_a_stage_is_at_is_told_while_it_goes_on(airflow: Airflow) -> None:
 
     def runs() -> Any:
         path = f"/podline/api/v1/dags/edited/runs/{quote(run_id, safe='')}"
-        return "run" in airflow.call("GET", path)["tries"]["phase_now"]
+        tries = airflow.call("GET", path)["tries"]
+        return ("wait", "run") in zip(tries["task_id"], tries["phase_now"], strict=True)
 
     until(runs, 60)
     now = one_try(airflow, "edited", run_id, "wait")
