@@ -7,6 +7,8 @@ what Airflow's own masker hides in logs.
 import json
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 # The environment variable that names, separated by commas, those whose values are secrets.
@@ -38,6 +40,24 @@ def redacted(text: str) -> str:
         if masker := sys.modules.get(name):
             text = masker.redact(text)
     return text
+
+
+def redacted_value(value: Any) -> Any:
+    """A plain value without secrets, nor what Airflow hides for its name, such as `password`."""
+    for name in _MASKERS:
+        if masker := sys.modules.get(name):
+            value = masker.redact(value)
+    return _each_text(value)
+
+
+def _each_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {redacted(str(name)): _each_text(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each_text(part) for part in value]
+    return value
 
 
 def take_variable(name: str) -> str:

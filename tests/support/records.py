@@ -131,8 +131,8 @@ class Server:
             headers: further ones.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        request.add_header("Content-Type", "application/json")
+        sent = {"Content-Type": "application/json"} | headers
+        request = urllib.request.Request(self.url + path, data, sent, method=method)
         if user is not None:
             request.add_header("Authorization", f"Bearer {self.token(user)}")
         try:
@@ -250,9 +250,9 @@ def _copy_many(connection: sqlite3.Connection) -> None:
     about = {"dag_id": "plain", "run_id": mine["run_id"], "task_id": "each", "upstream": ["one"]}
     for index in range(2, MANY):
         instance = {**mine, **times, "id": f"{index:032x}", "map_index": index}
-        _insert(connection, "task_instance", instance)
+        insert(connection, "task_instance", instance)
         value = json.dumps({**json.loads(record["value"]), **about, "map_index": index})
-        _insert(connection, _STATES, {**state, "id": None, "map_index": index, "value": value})
+        insert(connection, _STATES, {**state, "id": None, "map_index": index, "value": value})
     connection.commit()
 
 
@@ -262,7 +262,8 @@ def _row(connection: sqlite3.Connection, table: str, task_id: str) -> dict[str, 
     return dict(connection.execute(query, (task_id,)).fetchone())
 
 
-def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+def insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+    """Insert a row into a table; its columns are the row's keys."""
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [*row.values()])

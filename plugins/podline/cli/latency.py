@@ -102,7 +102,7 @@ def _tries(run: RunAnswer) -> Table:
         overhead = whole - sum(inside.get(name, 0.0) for name in run.own)
         shown = ["–" if seconds is None else f"{seconds:.2f}" for seconds in known.values()]
         index, number = tries.map_index[row], tries.try_number[row]
-        mapped, again = index >= 0, number > 1
+        mapped, again = index >= 0, (number or 0) > 1
         name = f"{task}{f'[{index}]' if mapped else ''}{f' try {number}' if again else ''}"
         ends = [f"{whole:.2f}", f"{overhead:.2f}"] if inside else ["–", "–"]
         table.add_row(name, *shown, *ends)

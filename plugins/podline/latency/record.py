@@ -57,6 +57,13 @@ class Phase(_Model):
     precision: _Length
 
 
+class Note(_Model):
+    """What a try is at that goes on, and since when (epoch)."""
+
+    phase: PhaseName
+    since: _Time
+
+
 class Cell(_Model):
     """A cell of the phase `code`, by its number in the notebook."""
 
@@ -88,15 +95,14 @@ class Skew(_Model):
     high: _Offset | None = None
 
 
-class Record(_Model):
-    """One try.
+class TryFields(_Model):
+    """What is said of a try, in its record and in the API.
 
     Attributes:
-        dag_id, run_id, task_id, map_index, try_number: which.
+        dag_id, run_id, task_id, map_index: which.
         kind: a stage, a whole notebook, a stock operator's pod, or any other task.
         backend: where a stage ran.
         state: how Airflow says it ended.
-        partial: why the record is not whole, if so.
         start, end: Airflow's.
         run_start: the run's start.
         upstream: the tasks that it waited for.
@@ -107,6 +113,8 @@ class Record(_Model):
         peak_memory: bytes.
         gone: when the stage's own process had ended, where that was seen (epoch).
         failure: why it failed.
+        phase_now, phase_now_since: what a try that goes on is at, and since when (epoch): its
+            reader knows that, and no record that is kept.
     """
 
     version: Literal[1]
@@ -114,11 +122,9 @@ class Record(_Model):
     run_id: _Id
     task_id: _Id
     map_index: Annotated[int, Field(ge=-1, le=1_000_000)] = -1
-    try_number: Annotated[int, Field(ge=0, le=100_000)]
     kind: Literal["stage", "notebook", "pod", "task"]
     backend: Backend | Literal[""] = ""
     state: Annotated[str, Field(max_length=30)]
-    partial: Annotated[str, Field(pattern=f"^({_PARTIAL})$")] = ""
     start: _Time | None
     end: _Time | None
     run_start: _Time | None = None
@@ -139,10 +145,29 @@ class Record(_Model):
     peak_memory: _Count | None = None
     gone: _Time | None = None
     failure: _Text = ""
+    phase_now: PhaseName | None = None
+    phase_now_since: _Time | None = None
+
+
+class Record(TryFields):
+    """One try.
+
+    Attributes:
+        try_number: 0: of a task that was never tried.
+        partial: why the record is not whole, if so.
+    """
+
+    try_number: Annotated[int, Field(ge=0, le=100_000)]
+    partial: Annotated[str, Field(pattern=f"^({_PARTIAL})$")] = ""
 
     def seconds(self, *names: PhaseName) -> float:
         """The length of phases, in seconds."""
         return sum(phase.seconds for phase in self.phases if phase.name in names)
+
+    @property
+    def order(self) -> float:
+        """What sorts a task instance's tries; that it was not tried is what is now."""
+        return self.try_number or float("inf")
 
     @property
     def duration(self) -> float:

@@ -29,7 +29,7 @@ def record_of(ti: Any, began: float, error: BaseException | str | None) -> Recor
     """
     start, end, seen = _start(ti), _end(ti), _seen(ti)
     about = _identity(ti) | {"start": round(start, 6), "end": round(end, 6)}
-    about |= {"state": ti.state.value, "failure": _told(error or "")}
+    about |= {"state": ti.state.value, "failure": _told(_named_error(error))}
     if seen is not None:
         return Record.model_validate(about | _of_stage(start, end, seen))
     times, facts = _stock_pod(ti.task)
@@ -156,8 +156,15 @@ def _of_lost(left: LostTry, until: float) -> _Fields:
     return _of_stage(left.start, end, left.seen) | {"start": round(left.start, 6)}
 
 
-def _told(why: object) -> str:
-    return redacted(str(why))[:_LONGEST]
+def _named_error(error: BaseException | str | None) -> str:
+    """An error as Python shows it: its type says more than its text, which may be empty."""
+    if not isinstance(error, BaseException):
+        return error or ""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _told(why: str) -> str:
+    return redacted(why)[:_LONGEST]
 
 
 def _named(pod: PodFacts) -> _Fields:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from podline.latency.record import VERSION, Cell, Phase, Record, epoch
-from podline.latency.record_store import PREFIX
+from podline.latency.record import VERSION, Cell, Note, Phase, Record, epoch
+from podline.latency.record_store import NOW, PREFIX
 from podline.latency.timeline import Timeline
-from podline.phases import OUTSIDE
+from podline.phases import OUTSIDE, PhaseName
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,10 +29,12 @@ _LATE = frozenset({"failed", "skipped"})
 _BUSY = 10.0  # seconds that this may take on a busy machine, and a supervisor to note a start
 _AFTER = 600.0  # seconds in which what was to be done after a try was done
 _SAME = 0.0001  # seconds that make no difference
+_FINE = 0.001  # seconds to which processes note a time
 _UNSUMMED = 0.01  # seconds that a try's phases may differ from its duration
 _OF_AIRFLOW = frozenset({"scheduled", "queued"})  # phases that are told here, not by records
 _FAILED = frozenset({"failed", "up_for_retry"})
 _NOT_YET = frozenset({"", "scheduled", "queued"})  # states before a try begins, or is resumed
+_GOES_ON = frozenset({"running", "deferred", "restarting"})
 
 
 class TryId(NamedTuple):
@@ -55,6 +57,11 @@ class Known(NamedTuple):
     queued: float | None
     operator: str
 
+    @property
+    def is_tried(self) -> bool:
+        """Whether a try has begun, or is to: of a task that Airflow ended untried none has."""
+        return self.id.try_number > 0
+
 
 # Finds records elsewhere: given a DAG and some of its tries, those there are, as JSON.
 Find = Callable[[str, Sequence[TryId]], Mapping[TryId, str]]
@@ -71,7 +78,7 @@ def read_records(
         run_ids: the runs.
         find: is asked for the records of tries that failed and of which Airflow has none.
     """
-    texts = _texts(session, dag_id, run_ids)
+    texts, notes = _texts(session, dag_id, run_ids)
     starts = _run_starts(session, dag_id, run_ids)
     tries: dict[TryId, Known] = {}
     for row in _known(session, dag_id, run_ids):
@@ -80,7 +87,7 @@ def read_records(
     if find is not None and (lacking := _lacking(tries, texts)):
         texts |= find(dag_id, lacking)
     found = {
-        id_: _record(dag_id, row, texts.get(id_), starts.get(id_.run_id))
+        id_: _record(dag_id, row, texts.get(id_), starts.get(id_.run_id), notes.get(id_))
         for id_, row in tries.items()
     }
     return _with_waiting(found, tries)
@@ -116,26 +123,34 @@ def _known(session: "Session", dag_id: str, run_ids: Sequence[str]) -> Iterator[
         query = select(*which, model.state, *when, model.operator)
         query = query.where(model.dag_id == dag_id, model.run_id.in_(run_ids))
         for run_id, task_id, index, number, state, *times, operator in session.execute(query):
-            id_ = TryId(run_id, task_id, index, number)
+            # What is cleared and not tried again keeps the number of the try before.
+            id_ = TryId(run_id, task_id, index, 0 if state == "upstream_failed" else number)
             start, end, scheduled, queued = map(epoch, times)
             if end is not None and (state or "") in _NOT_YET:
                 start = end = None  # of the try before
             yield Known(id_, state or "", start, end, scheduled, queued, operator or "")
 
 
-def _texts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict[TryId, str]:
+def _texts(
+    session: "Session", dag_id: str, run_ids: Sequence[str]
+) -> tuple[dict[TryId, str], dict[TryId, str]]:
+    """The records that Airflow's state store has, and the notes of what tries are at."""
     from airflow.models.task_state_store import TaskStateStoreModel as Store
     from sqlalchemy import select
 
     query = select(Store.run_id, Store.task_id, Store.map_index, Store.key, Store.value).where(
         Store.dag_id == dag_id, Store.run_id.in_(run_ids), Store.key.startswith(PREFIX)
     )
-    found = {}
+    records: dict[TryId, str] = {}
+    notes: dict[TryId, str] = {}
     for run_id, task_id, index, key, value in session.execute(query):
         number = key.removeprefix(PREFIX)
+        found = records
+        if number.startswith(NOW):
+            number, found = number.removeprefix(NOW), notes
         if number.isascii() and number.isdigit():
             found[TryId(run_id, task_id, index, int(number))] = value
-    return found
+    return records, notes
 
 
 def _run_starts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict[str, float]:
@@ -151,11 +166,13 @@ def _run_starts(session: "Session", dag_id: str, run_ids: Sequence[str]) -> dict
 # --- what can be believed -----------------------------------------------------------------------
 
 
-def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) -> Record:
+def _record(
+    dag_id: str, row: Known, text: str | None, run_start: float | None, note: str | None = None
+) -> Record:
     """The record of a try, with Airflow's own word on what Airflow knows."""
     record, doubt = _believed(dag_id, row, text, run_start)
     if record is None:
-        over = row.end is not None and row.start is not None
+        over = row.is_tried and row.end is not None and row.start is not None
         lacks = "it left no record: only what Airflow knows is shown" if over else ""
         record = Record.model_construct(
             version=VERSION,
@@ -166,7 +183,9 @@ def _record(dag_id: str, row: Known, text: str | None, run_start: float | None) 
         )
     else:
         record = _fitted(record, row)
-    known = {"state": row.state, "start": row.start, "end": row.end, "run_start": run_start}
+    known: dict[str, Any] = {"state": row.state, "run_start": run_start}
+    known |= {"start": row.start, "end": row.end} if row.is_tried else {"start": None, "end": None}
+    known["phase_now"], known["phase_now_since"] = _under_way(record, row, note)
     return record.model_copy(update=known)
 
 
@@ -189,7 +208,10 @@ def _believed(
 
 
 def _fitted(record: Record, row: Known) -> Record:
-    """A record with phases from the start that Airflow knows to its end, and cells moved along."""
+    """A record with phases from the start that Airflow knows to its end, and cells moved along.
+
+    Nothing else is longer because Airflow noted the end late: that is `finish`.
+    """
     inside = [phase for phase in record.phases if phase.name not in OUTSIDE]
     if record.end is None or row.end is None or not inside:
         return record
@@ -199,13 +221,17 @@ def _fitted(record: Record, row: Known) -> Record:
     if max(abs(moved), abs(record.end - row.end)) < _SAME:
         return record
     whole = row.end - row.start
+    over = whole if last.name == "finish" else min(whole, record.end - row.start)
     fitted = []
     for phase in record.phases:
         start, end = phase.start + moved, phase.start + phase.seconds + moved
         if phase.name not in OUTSIDE:
             start = 0.0 if phase is first else max(0.0, min(start, whole))
-            end = whole if phase is last else max(0.0, min(end, whole))
+            end = over if phase is last else max(0.0, min(end, whole))
         fitted.append(_placed(phase, start, max(start, end)))
+    if whole - over > _SAME:
+        noted = Phase(name="finish", start=over, seconds=0, source="airflow", precision=_FINE)
+        fitted.append(_placed(noted, over, whole))
     cells = []
     for cell in record.cells:
         start, end = (min(at + moved, whole) for at in (cell.start, cell.start + cell.seconds))
@@ -268,6 +294,37 @@ def _misplaced(record: Record, row: Known, run_start: float | None) -> str:
     if record.gone is not None and not first <= record.gone - zero <= last + _AFTER:
         return "its process ended at no time of the run"
     return ""
+
+
+# --- what goes on -------------------------------------------------------------------------------
+
+
+def _under_way(
+    record: Record, row: Known, note: str | None
+) -> tuple[PhaseName | None, float | None]:
+    """What a try is at that is not over, and since when."""
+    if row.state == "scheduled":
+        return "scheduled", row.scheduled
+    if row.state == "queued":
+        return "queued", row.queued
+    if row.state not in _GOES_ON or row.start is None:
+        return None, None
+    noted = _noted(note, row.start)
+    if noted is not None:
+        return noted.phase, noted.since
+    is_stage = record.kind in ("stage", "notebook")
+    return "prepare" if is_stage and row.state == "running" else "run", row.start
+
+
+def _noted(text: str | None, start: float) -> Note | None:
+    """What a task notes that it is at, if that can be so."""
+    if text is None:
+        return None
+    try:
+        note = Note.model_validate_json(text, strict=True)
+    except ValidationError:
+        return None
+    return note if start - _BUSY <= note.since <= time.time() + _BUSY else None
 
 
 # --- what came before ---------------------------------------------------------------------------

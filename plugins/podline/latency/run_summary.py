@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from podline.latency.record import Record
-from podline.phases import OUTSIDE, OWN, PHASES
+from podline.phases import OUTSIDE, OWN, PHASES, PhaseName
 
 _SLOW = 0.25  # of the median by which a phase must be longer to be called slow,
 _SLOW_SECONDS = 0.2  # and seconds
@@ -67,17 +67,17 @@ def spread(values: Iterable[float | None]) -> Percentiles | None:
     return percentiles(known) if known else None
 
 
-def by_run(records: Iterable[Record]) -> list[list[Record]]:
-    """Return the records of each run."""
+def by_run(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return the records of each run, by its id."""
     found: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         found[record.run_id].append(record)
-    return list(found.values())
+    return dict(found)
 
 
-def totals(records: Iterable[Record]) -> dict[str, float]:
+def totals(records: Iterable[Record]) -> dict[PhaseName, float]:
     """Return the seconds of each phase over all tries, in the order of the phases."""
-    sums: dict[str, float] = defaultdict(float)
+    sums: dict[PhaseName, float] = defaultdict(float)
     for record in records:
         for phase in record.phases:
             sums[phase.name] += phase.seconds
@@ -101,7 +101,7 @@ def is_whole(record: Record) -> bool:
 
 def last_tries(records: Iterable[Record]) -> list[Record]:
     """Return the last try of each task instance."""
-    ordered = sorted(records, key=lambda record: record.try_number)
+    ordered = sorted(records, key=lambda record: record.order)
     return list({(r.run_id, r.task_id, r.map_index): r for r in ordered}.values())
 
 

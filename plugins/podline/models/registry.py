@@ -9,8 +9,9 @@ afterwards, and whoever removes a version looks at the aliases afterwards: at le
 do it at once sees the other, and steps back.
 """
 
+import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,10 @@ class RegistryError(PodlineError):
 
 class VersionGone(RegistryError):
     """A version was removed, or given up, meanwhile."""
+
+
+class AliasMoved(RegistryError):
+    """An alias means another version than was expected."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +120,25 @@ class Model:
             path = folder / file.path
             if self.store.download(self._key(found.version, file.path), path) != file.sha256:
                 path.unlink()
-                raise RegistryError(
-                    f"{found}: {file.path} is not what was published, its sha256 differs. fix: "
-                    "publish the model again, and delete this version"
-                )
+                raise _spoilt(found, file)
         return found
+
+    def open_file(self, which: int | str, path: str) -> tuple[ModelFile, Iterator[bytes]]:
+        """A file of a version, and its bytes: the last of them only if all are as published.
+
+        Args:
+            which: the version.
+            path: the file's, in the version.
+
+        Raises:
+            RegistryError: there is no such version or file.
+        """
+        found = self.version(which)
+        for file in found.files:
+            if file.path == path:
+                return file, self._checked(found, file)
+        known = _listed([file.path for file in found.files])
+        raise RegistryError(f"{found} has no file {path!r}: it has {known}")
 
     def verify(self, which: int | str) -> list[str]:
         """Read a version's files again, and compare them with its manifest.
@@ -200,6 +219,32 @@ class Model:
         check_name("an alias", alias)
         version = self.version(which).version
         return self._moved(alias, self.aliases.move(alias, lambda _: version))
+
+    def replace(self, alias: str, version: int, expected: int | None) -> Alias:
+        """Have an alias mean a version if it means what is expected.
+
+        Args:
+            alias: the alias.
+            version: the number.
+            expected: of the version that it means by now; None: none.
+
+        Raises:
+            AliasMoved: it means another.
+            RegistryError: there is no such version.
+        """
+        check_name("an alias", alias)
+        self.version(version)
+
+        def to(old: Alias | None) -> int:
+            means = old.version if old else None
+            if means != expected:
+                raise AliasMoved(
+                    f"{alias!r} of {self.name} means {_named(means)} by now, not "
+                    f"{_named(expected)}: look at it again"
+                )
+            return version
+
+        return self._moved(alias, self.aliases.move(alias, to))
 
     def promote_if(self, alias: str, number: int, better: Callable[[Alias | None], bool]) -> Alias:
         """Have an alias mean a version if that is better than what it means by then.
@@ -334,6 +379,17 @@ class Model:
         except ObjectMissing:  # what is there was not put there by a publisher
             return datetime.now(UTC)
 
+    def _checked(self, found: Manifest, file: ModelFile) -> Iterator[bytes]:
+        digest, held = hashlib.sha256(), b""
+        for piece in self.store.stream(self._key(found.version, file.path)):
+            digest.update(piece)
+            if held:
+                yield held
+            held = piece
+        if digest.hexdigest() != file.sha256:
+            raise _spoilt(found, file)
+        yield held
+
     def _key(self, number: int, path: str) -> str:
         return keys.version_key(self.name, number, path)
 
@@ -379,6 +435,17 @@ def _fields(manifest: Manifest) -> dict[str, object]:
         for group, fields in groups.items()
         for name, value in fields.items()
     }
+
+
+def _spoilt(found: Manifest, file: ModelFile) -> RegistryError:
+    return RegistryError(
+        f"{found}: {file.path} is not what was published, its sha256 differs. fix: "
+        "publish the model again, and delete this version"
+    )
+
+
+def _named(version: int | None) -> str:
+    return "no version" if version is None else f"version {version}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -293,6 +293,17 @@ class Store:
         self._ask(read, key)
         return digest.hexdigest()
 
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the object's bytes, a few megabytes at a time.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        found = self._ask(lambda: obstore.get(self._client, key), key)
+        with self._explained(key):
+            for chunk in found.stream(min_chunk_size=4 * _MIB):
+                yield bytes(chunk)
+
     def head(self, key: str) -> ObjectInfo:
         """Size, ETag and time of the object.
 

@@ -1,38 +1,48 @@
 """The API below Airflow's: where the time of runs, tries and DAGs went.
 
 Every route asks Airflow's own authorisation for the DAG in its path, and for what it tells of it.
-There is no documentation and no static folder to be read without it.
+Neither its description nor any file can be read without a login.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import (
-    GetUserDep,
-    requires_access_asset,
-    requires_authenticated,
-)
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_authenticated
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+import podline
 from podline.exceptions import PodlineError
 from podline.extensions import PAGES, extensions, guarded
-from podline.latency import answers
-from podline.web import models, queries, static_files, stored
-from podline.web.access import OF_DAG, OF_NOTEBOOK, may_read, seen_by
-from podline.web.csv_rows import history_rows, phase_rows
-from podline.web.responses import SAFE, to_csv, to_json, to_page
+from podline.latency import answers, comparison
+from podline.latency.comparison import Comparison
+from podline.latency.trend import Trend
+from podline.models.registry import AliasMoved
+from podline.store import ObjectMissing, StoreError
+from podline.web import csv_rows, model_routes, queries, static_files, stored
+from podline.web.access import OF_DAG, OF_KNOWN_DAG, OF_NOTEBOOK, RUN, may_read, seen_by
+from podline.web.parameters import (
+    Download,
+    Form,
+    Format,
+    GivenId,
+    Id,
+    Limit,
+    MapIndex,
+    Offset,
+    Runs,
+    Search,
+    TryNumber,
+)
+from podline.web.responses import SAFE, to_csv, to_file, to_json, to_page
 
-Format = Annotated[Literal["json", "csv"], Query(alias="format")]
-Runs = Annotated[int, Query(ge=1, le=200)]
-Limit = Annotated[int, Query(ge=1, le=5000)]
-Offset = Annotated[int, Query(ge=0, le=10_000_000)]
-Id = Annotated[str, Path(max_length=1000)]
-MapIndex = Annotated[int, Query(ge=-1, le=1_000_000)]
-TryNumber = Annotated[int | None, Query(ge=0, le=100_000)]
-
+# The other forms of answers, for their description.
+_OR_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {}, "application/x-ipynb+json": {}}}
+}
 
 _of_dag = APIRouter(prefix="/api/v1/dags/{dag_id}", dependencies=OF_DAG)
 _of_all = APIRouter()
@@ -43,6 +53,7 @@ def make_app() -> FastAPI:
     """Make the application; once, as its routers are the module's."""
     app = FastAPI(
         title="podline",
+        version=podline.__version__,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -50,14 +61,19 @@ def make_app() -> FastAPI:
     )
     for name, add_pages in extensions(PAGES):
         guarded(name, partial(add_pages, _of_dag, _of_all))
-    for router in (_of_dag, _of_all, _of_models):
+    for router in (_of_dag, _of_all, model_routes.router):
         app.include_router(router)
     app.add_exception_handler(PodlineError, _explain)
     return app
 
 
 def _explain(request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": str(error)}, 404, SAFE)
+    status = 404
+    if isinstance(error, AliasMoved):
+        status = 409
+    elif isinstance(error, StoreError) and not isinstance(error, ObjectMissing):
+        status = 503
+    return JSONResponse({"detail": str(error)}, status, SAFE)
 
 
 # --- one DAG ------------------------------------------------------------------------------------
@@ -78,15 +94,17 @@ def _one_try(
 OneTry = Annotated[answers.OneTry, Depends(_one_try)]
 
 
-@_of_dag.get("/runs/{run_id}")
+@_of_dag.get("/runs/{run_id}", response_model=answers.RunAnswer, responses=_OR_CSV)
 def run(
     dag_id: Id,
     run_id: Id,
     session: SessionDep,
+    user: GetUserDep,
     form: Format = "json",
     runs: Runs = 20,
     limit: Limit = 1000,
     offset: Offset = 0,
+    download: Download = False,
 ) -> Response:
     """Where the time of a run went.
 
@@ -94,21 +112,32 @@ def run(
         dag_id: the DAG.
         run_id: the run.
         session: of Airflow's database.
+        user: Airflow's; whoever may not read runs is not told its parameters, and whoever may not
+            read logs not why tries failed.
         form: ``json``: the phases as columns; ``csv``: a row a phase of a try.
         runs: how many earlier runs it is compared with.
         limit: how many tries are given; totals are of all.
         offset: how many are passed over.
+        download: whether it is to be saved.
     """
     found = queries.read_run(session, dag_id, run_id)
     if form == "csv":
-        return to_csv(phase_rows(found.records[offset : offset + limit]))
-    before = queries.read_before(session, found, runs)
-    return to_json(answers.of_run(found, before, limit, offset))
+        answer = to_csv(csv_rows.phase_rows(found.records[offset : offset + limit]))
+    else:
+        before = queries.read_before(session, found, runs)
+        seen = replace(found, records=seen_by(user, dag_id, found.records))
+        answer = to_json(answers.of_run(_told(user, seen), before, limit, offset))
+    return _saved(answer, download, f"{dag_id}-{run_id}.{form}")
 
 
-@_of_dag.get("/runs/{run_id}/tasks/{task_id}")
+@_of_dag.get("/runs/{run_id}/tasks/{task_id}", response_model=answers.TryAnswer, responses=_OR_CSV)
 def task(
-    found: OneTry, session: SessionDep, user: GetUserDep, form: Format = "json", runs: Runs = 20
+    found: OneTry,
+    session: SessionDep,
+    user: GetUserDep,
+    form: Format = "json",
+    runs: Runs = 20,
+    download: Download = False,
 ) -> Response:
     """Where the time of one try went: all that its record says.
 
@@ -118,24 +147,47 @@ def task(
         user: Airflow's; whoever may not read logs is not told why the try failed.
         form: ``json``, or ``csv`` with a row a phase.
         runs: how many earlier runs it is compared with.
+        download: whether it is to be saved.
     """
     if form == "csv":
-        return to_csv(phase_rows([found.record]))
-    before = queries.read_before(session, found.run, runs)
-    return to_json(answers.of_try(replace(found, record=seen_by(user, found.record)), before))
+        answer = to_csv(csv_rows.phase_rows([found.record]))
+    else:
+        before = queries.read_before(session, found.run, runs)
+        (record,) = seen_by(user, found.run.dag_id, [found.record])
+        answer = to_json(answers.of_try(replace(found, record=record), before))
+    return _saved(answer, download, f"{_name_of(found)}.{form}")
 
 
-@_of_dag.get("/runs/{run_id}/tasks/{task_id}/notebook", dependencies=OF_NOTEBOOK)
-def notebook(found: OneTry) -> Response:
+@_of_dag.get(
+    "/runs/{run_id}/tasks/{task_id}/notebook",
+    dependencies=OF_NOTEBOOK,
+    response_class=Response,
+    responses=_PAGE,
+)
+def notebook(found: OneTry, form: Form = "html", download: Download = False) -> Response:
     """The executed notebook of a try as a page; without its page, the notebook itself.
 
     Its text is the notebook's: a browser is told to run none of it.
+
+    Args:
+        found: the try.
+        form: ``html``, or ``ipynb``: the notebook itself.
+        download: whether it is to be saved.
     """
-    return to_page(*stored.executed_notebook(found.record))
+    content, ending, kind = stored.executed_notebook(found.record, form)
+    return _saved(to_page(content, kind), download, f"{_name_of(found)}.{ending}")
 
 
-@_of_dag.get("/history")
-def history(dag_id: Id, session: SessionDep, form: Format = "json", runs: Runs = 20) -> Response:
+@_of_dag.get(
+    "/history", dependencies=OF_KNOWN_DAG, response_model=answers.History, responses=_OR_CSV
+)
+def history(
+    dag_id: Id,
+    session: SessionDep,
+    form: Format = "json",
+    runs: Runs = 20,
+    download: Download = False,
+) -> Response:
     """How long each phase of each task takes, over the last runs of a DAG.
 
     Args:
@@ -143,21 +195,113 @@ def history(dag_id: Id, session: SessionDep, form: Format = "json", runs: Runs =
         session: of Airflow's database.
         form: ``json``, or ``csv`` with a row a task and phase.
         runs: how many runs.
+        download: whether it is to be saved.
     """
     found = queries.read_history(session, dag_id, runs)
-    return to_csv(history_rows(found)) if form == "csv" else to_json(found)
+    answer = to_csv(csv_rows.history_rows(found)) if form == "csv" else to_json(found)
+    return _saved(answer, download, f"{dag_id}-history.{form}")
+
+
+@_of_dag.get("/trend", dependencies=OF_KNOWN_DAG, response_model=Trend, responses=_OR_CSV)
+def trend(
+    dag_id: Id,
+    session: SessionDep,
+    task_id: GivenId | None = None,
+    form: Format = "json",
+    runs: Runs = 50,
+    download: Download = False,
+) -> Response:
+    """How long the last runs of a DAG took, or one of its tasks in each: the oldest first.
+
+    Args:
+        dag_id: the DAG.
+        session: of Airflow's database.
+        task_id: the task.
+        form: ``json``, or ``csv`` with a row a run.
+        runs: how many runs.
+        download: whether it is to be saved.
+    """
+    found = queries.read_trend(session, dag_id, runs, task_id)
+    answer = to_csv(csv_rows.trend_rows(found)) if form == "csv" else to_json(found)
+    return _saved(answer, download, f"{dag_id}-{task_id or 'runs'}-trend.{form}")
+
+
+@_of_dag.get("/compare", response_model=Comparison, responses=_OR_CSV)
+def compare(
+    dag_id: Id,
+    session: SessionDep,
+    user: GetUserDep,
+    run_id: GivenId,
+    other: Annotated[str, Query(alias="with", max_length=1000)],
+    form: Format = "json",
+    download: Download = False,
+) -> Response:
+    """Two runs of a DAG: their parameters, and the tasks by how much they differ.
+
+    Args:
+        dag_id: the DAG.
+        session: of Airflow's database.
+        user: Airflow's; whoever may not read runs is not told their parameters.
+        run_id: the first run.
+        other: the second.
+        form: ``json``, or ``csv`` with a row a task and phase.
+        download: whether it is to be saved.
+    """
+
+    def side(run_id: str) -> comparison.Side:
+        run = _told(user, queries.read_run(session, dag_id, run_id))
+        whole = run.conf is not None and may_read(user, dag_id, None)
+        defaults = queries.defaults_of(session, run) if whole else {}
+        version = stored.notebook_version(dag_id, run_id, run.start_date)
+        given = None if run.conf is None else {**defaults, **run.conf}
+        return comparison.Side(run, given, version)
+
+    found = comparison.of_sides(side(run_id), side(other))
+    answer = to_csv(csv_rows.comparison_rows(found)) if form == "csv" else to_json(found)
+    return _saved(answer, download, f"{dag_id}-{run_id}-{other}.{form}")
+
+
+def _told(user: Any, run: answers.Run) -> answers.Run:
+    """A run with its parameters if the user may read them."""
+    return run if may_read(user, run.dag_id, RUN) else replace(run, conf=None)
+
+
+def _name_of(found: answers.OneTry) -> str:
+    record = found.record
+    index = f"-{record.map_index}" if record.map_index >= 0 else ""
+    return f"{record.dag_id}-{record.run_id}-{record.task_id}{index}-{record.try_number}"
+
+
+def _saved(answer: Response, download: bool, name: str) -> Response:
+    return to_file(answer, name) if download else answer
 
 
 # --- all DAGs -----------------------------------------------------------------------------------
 
 
-@_of_all.get("/api/v1/dags")
+@dataclass(frozen=True)
+class Dags:
+    """A page of the DAGs that have records and that the user may read.
+
+    Attributes:
+        total_entries, total: how many there are, twice.
+        since: when the first of their records was written (epoch).
+    """
+
+    dags: list[answers.Overview]
+    total_entries: int
+    total: int
+    offset: int
+    since: float | None
+
+
+@_of_all.get("/api/v1/dags", response_model=Dags)
 def dags(
     session: SessionDep,
     user: GetUserDep,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     offset: Offset = 0,
-    search: Annotated[str, Query(max_length=200)] = "",
+    search: Search = "",
     runs: Runs = 20,
 ) -> Response:
     """The DAGs that have records and that the user may read, the one that ran last first.
@@ -176,33 +320,17 @@ def dags(
     page = allowed[offset : offset + limit]
     found = [queries.read_history(session, dag_id, runs).in_short() for dag_id in page]
     since = queries.recorded_since(session, allowed)
-    return to_json({"dags": found, "total": len(allowed), "offset": offset, "since": since})
+    return to_json(Dags(found, len(allowed), len(allowed), offset, since))
 
 
-# A model is an asset of Airflow's: who may read those may read what is published.
-_of_models = APIRouter(
-    prefix="/api/v1/models", dependencies=[Depends(requires_access_asset("GET"))]
-)
+@_of_all.get("/api/v1/openapi.json", include_in_schema=False)
+def description(request: Request) -> Response:
+    """The API's description, with the address that it has here."""
+    here = {"servers": [{"url": request.scope.get("root_path", "")}]}
+    return to_json(make_app().openapi() | here)
 
 
-@_of_models.get("")
-def all_models() -> Response:
-    """The models, and what their aliases mean."""
-    return to_json({"models": models.listed()})
-
-
-@_of_models.get("/{name}")
-def model(name: Id, user: GetUserDep) -> Response:
-    """A model's versions with their metrics, files and origins, and what its aliases mean.
-
-    Args:
-        name: the model's.
-        user: Airflow's; of a run of a DAG that they may not read, nothing is said.
-    """
-    return to_json(models.one(name, partial(may_read, user)))
-
-
-@_of_all.get("/page/{digest}/{name}")
+@_of_all.get("/page/{digest}/{name}", include_in_schema=False)
 def page_file(digest: Id, name: Id, request: Request) -> Response:
     """A file of the page; it changes its address with its content.
 

@@ -1,11 +1,14 @@
-"""What the object store alone has: executed notebooks, and records of tries that failed.
+"""What the object store alone has: notebooks, and records of tries that failed.
 
 A failed try's record comes to Airflow's database when a later one has ended.
 """
 
+import json
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
+from typing import Literal
 
 from podline.exceptions import PodlineError
 from podline.latency import record_store
@@ -15,7 +18,7 @@ from podline.latency.record_reader import TryId
 from podline.runner.html_export import PAGE
 from podline.secrecy import redacted
 from podline.store import ObjectMissing, open_store
-from podline.store.keys import EXECUTED, TryKey
+from podline.store.keys import EXECUTED, TryKey, run_prefix, version_note_key
 
 _MANY = 10  # tries that one answer asks for: some 3 ms each
 _PATIENCE = 1.0  # seconds that the store has for all of them
@@ -53,8 +56,36 @@ def _collect(dag_id: str, tries: Iterable[TryId], found: dict[TryId, str]) -> No
             found[one] = record_store.to_json(record)
 
 
-def executed_notebook(record: Record) -> tuple[bytes, str]:
-    """Return a try's executed notebook, as a page if there is one, and its media type.
+def notebook_version(dag_id: str, run_id: str, start: datetime | None) -> str | None:
+    """Return the hash of the notebook that a run goes by; None: nothing says it, or not soon.
+
+    Args:
+        dag_id: the run's DAG.
+        run_id: the run.
+        start: when it began.
+    """
+    if start is None:
+        return None
+    key = version_note_key(run_prefix(dag_id, run_id), start.isoformat())
+
+    def read() -> str | None:
+        try:
+            return str(json.loads(bytes(open_store().get(key)))["sha256"])
+        except ObjectMissing:
+            return None
+
+    found: str | None = aside("the version of a notebook cannot be read", read, _PATIENCE)()
+    return found
+
+
+def executed_notebook(
+    record: Record, form: Literal["html", "ipynb"] = "html"
+) -> tuple[bytes, str, str]:
+    """Return a try's executed notebook, the ending of its file's name, and its media type.
+
+    Args:
+        record: of the try.
+        form: ``html``: as a page, if there is one; ``ipynb``: the notebook itself.
 
     Raises:
         NoNotebook: there is none.
@@ -70,9 +101,11 @@ def executed_notebook(record: Record) -> tuple[bytes, str]:
         raise NoNotebook("the record names a notebook of another task instance")
     store = open_store()
     for name, kind in _KINDS.items():
+        if form == "ipynb" and name != EXECUTED:
+            continue
         try:
             text = bytes(store.get(where.key(name))).decode(errors="replace")
-            return redacted(text).encode(), kind
+            return redacted(text).encode(), name.rpartition(".")[2], kind
         except ObjectMissing:
             continue
     raise NoNotebook(f"the store has no {key} any more")
