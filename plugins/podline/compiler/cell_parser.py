@@ -238,6 +238,21 @@ def magic_call(node: ast.AST) -> Magic | None:
     return None
 
 
+def python_in(magic: Magic, line: int) -> list[ast.stmt]:
+    """Return the Python that a line magic such as `%time` runs, as if it stood in that line."""
+    if magic.method != "run_line_magic" or magic.name not in PYTHON_CELL_MAGICS:
+        return []
+    source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", magic.line)  # without its options
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return []
+    for inner in walk_all(body):
+        if hasattr(inner, "lineno"):
+            inner.lineno = line
+    return body
+
+
 def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
     return [
         _unsupported(cell, found.name, getattr(node, "lineno", None))

@@ -39,7 +39,7 @@ from podline.compiler.notebook import (
     read_document,
 )
 from podline.compiler.parameters import BACKEND_PARAM, Parameter, read_parameters
-from podline.compiler.pipeline import Pipeline, Stage, seeds
+from podline.compiler.pipeline import Pipeline, Stage, counts_of, seeds
 from podline.compiler.places import Places
 from podline.compiler.preamble import (
     CarriedStatement,
@@ -101,6 +101,7 @@ class _Compiler:
         places: the paths that names stand for by now.
         upwards: a cell so far may lead to what is above the notebook's folder.
         moved: a cell so far changes the directory.
+        counts: the numbers in the brackets beside the cells.
         magics: of the magics registered by now, the stage (none: the preamble) and the cell.
     """
 
@@ -122,6 +123,7 @@ class _Compiler:
         self.upwards = False
         self.moved = False
         self.magics: dict[str, tuple[str, int]] = {}
+        self.counts = counts_of(document)
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found + name_problems(document.path)
@@ -321,6 +323,8 @@ class _Compiler:
         flow.known = dict(self.functions)
         troubles = len(flow.effects.troubles)
         flow.run_cell(statements.body, may_raise=MAY_RAISE in cell.tags)
+        if statements.body and isinstance(statements.body[-1], ast.Expr):
+            flow.effects.shown.add(f"_{self.counts[cell.number]}")
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
         self._note_imported(flow.effects)

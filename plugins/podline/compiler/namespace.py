@@ -153,7 +153,9 @@ class Namespace:
         A read outside of any `try` takes the guard off the name, unless it may be bound by then:
         in ``try: a`` / ``except NameError: a = 1`` the `a` after it is no question any more.
         """
-        if name in self.effects.shown - self.effects.bound - self.effects.reads.keys():
+        effects = self.effects
+        needed = name in effects.reads and name not in effects.guarded
+        if name in effects.shown and name not in effects.bound and not needed:
             self.read_perhaps(name, where)  # a name of the notebook's goes before IPython's
         elif name not in self.effects.bound:
             if self.name_error_caught:
