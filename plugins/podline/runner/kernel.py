@@ -309,12 +309,22 @@ class Kernel:
         threads = [t.name for t in threading.enumerate() if self._is_at_work(t)]
         return [f"task {name!r}" for name in tasks] + [f"thread {name!r}" for name in threads]
 
+    def scripts(self) -> list[Any]:
+        """The processes that `%%bash --bg` and its like began, as far as they still run."""
+        magics = self.shell.magics_manager.registry.get("ScriptMagics")
+        begun = magics.bg_processes if magics else []
+        return [process for process in begun if process.returncode is None]
+
     def _is_at_work(self, thread: threading.Thread) -> bool:
         """Whether a thread runs code of the notebook, as far as that can be told."""
         target: Any = getattr(thread, "_target", None)
         if getattr(target, "__module__", "") == "concurrent.futures.thread":  # a worker of a pool
             pool = getattr(thread, "_args", [lambda: None])[0]()
             return pool is not None and pool._idle_semaphore._value < len(pool._threads)
+        if type(thread).__name__ == "_ExecutorManagerThread":  # of a pool of processes
+            return bool(getattr(thread, "pending_work_items", ()))
+        if getattr(target, "__qualname__", "") == "Pool._handle_results":
+            return bool(getattr(thread, "_args", [()])[-1])  # the results that are awaited
         target = getattr(thread, "function", target)  # a timer's
         own = getattr(target, "__globals__", None) is self.namespace
         return own or type(thread).__module__ == "__main__"
