@@ -162,13 +162,25 @@ def check_parameters(pipeline: Pipeline, given: Values) -> Values:
 def explained(result: StageResult, pipeline: Pipeline) -> StageResult:
     """The result, its failure with what is known of the paths that its cell missed.
 
-    A stage does not see the notebook's folder: whether a path is there, is known here.
+    A stage does not see the notebook's folder: whether a path is there, is known here. One that
+    is there, and of which the cells were told otherwise, is a failure.
     """
     failure = result.failure
-    if failure is None or not (said := unshipped(pipeline.document, failure.missing)):
+    if failure is None:
+        return _misled(result, pipeline)
+    if not (said := unshipped(pipeline.document, failure.missing)):
         return result
     message = f"{failure.message.rstrip()}\n{said}"
     return replace(result, failure=replace(failure, message=message))
+
+
+def _misled(result: StageResult, pipeline: Pipeline) -> StageResult:
+    for path, where in result.missing.items():
+        shipped = any(f"{name}/".startswith(f"{path}/") for name in result.files)
+        if not shipped and (said := unshipped(pipeline.document, [path])):
+            failure = Failure(f"{where}: was told that a file is not there. {said}")
+            return replace(result, succeeded=False, failure=failure)
+    return result
 
 
 def told(failure: Failure) -> str:

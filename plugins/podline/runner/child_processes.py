@@ -58,7 +58,7 @@ def left(namespace: Mapping[str, Any], scripts: Iterable[Any], before: set[int])
     kept = lifetimes.reach(namespace.values())
     own |= {one.pid for one in subprocess._active}  # type: ignore[attr-defined]
     own |= {one.pid for one in started if id(one) in kept}
-    theirs: set[int | None] = {one.pid for one in started} - own
+    theirs = set[int | None](one.pid for one in started) - own
     children = multiprocessing.active_children()
     own |= {child.pid for child in children if id(child) in kept or not child.daemon}
     theirs |= {child.pid for child in children} - own | _of_pools(children)

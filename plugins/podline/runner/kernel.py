@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
@@ -302,6 +303,16 @@ class Kernel:
 
             self.loop = CellLoop(self.context)
         return self.loop
+
+    def line_at(self, frame: FrameType) -> str:
+        """Which line of the notebook, or of a module beside it, a frame is at; "": none of them."""
+        name, line = frame.f_code.co_filename, frame.f_lineno
+        if name.startswith(f"{os.getcwd()}/"):
+            return f"{os.path.relpath(name)}, line {line}"
+        if not _OF_CELL.match(name):
+            return ""
+        above = _blank(lines_of(self.current.source)) if self.current else 0
+        return f"cell {self.current.number}, line {line + above}" if self.current else "a cell"
 
     def unfinished(self) -> list[str]:
         """What cells began and is still running: tasks of the loop, and threads."""

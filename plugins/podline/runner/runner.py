@@ -45,6 +45,7 @@ from podline.runner import (
     termination_message,
     working_dir,
 )
+from podline.runner.asked_files import AskedFiles
 from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
 from podline.runner.heap import Memory
@@ -103,6 +104,7 @@ class Runner:
         from podline.runner.kernel import Kernel
 
         self.kernel = Kernel()
+        self.asked = AskedFiles(self.work, self.kernel.line_at)
 
     def run(self) -> StageResult | None:
         """Run the stage; a failure is in the result. None: another thread has ended the stage.
@@ -154,7 +156,9 @@ class Runner:
         self.clock.end("fetch")
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
+        self.asked.start(self.source)
         self._import(needs, objects.preamble)
+        self.asked.active = False
         self.kernel.forget_outputs()
         self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
@@ -168,10 +172,12 @@ class Runner:
         if self.plan.beside:
             reading.start()
         self.clock.end("load")
+        self.asked.active = True
         try:
             self._run_cells(objects)
         finally:
             self.clock.end("code")
+            self.asked.active = False
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
@@ -440,6 +446,7 @@ class Runner:
             versions=versions(_REPORTED),
             data=lineage.data(),
             published=tuple(lineage.published),
+            missing={redacted(path): where for path, where in self.asked.missing.items()},
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
