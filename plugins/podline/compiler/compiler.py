@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler import own_magics
+from podline.compiler import inside_frames, own_magics
 from podline.compiler.ast_queries import attribute_path, walk_all
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
@@ -249,6 +249,7 @@ class _Compiler:
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
         self._note_magics(cell, statements, "")
+        self._check_insides(cell, statements, Effects())
         self._check_seeds(cell, statements)
 
     def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
@@ -332,6 +333,8 @@ class _Compiler:
         self._check_accessors(cell, statements)
         self._check_registered(cell, statements)
         self._check_magics(cell, statements, stage.name)
+        if stage.order:  # what the first one writes, all below it have
+            self._check_insides(cell, statements, flow.effects)
         self._check_seeds(cell, statements)
         self.functions = dict(flow.known)
         stage.imports += carry_imports(cell.number, statements)
@@ -414,6 +417,14 @@ class _Compiler:
                             cell,
                             node.lineno,
                         )
+
+    def _check_insides(self, cell: Cell, statements: Statements, effects: Effects) -> None:
+        """Refuse to look past pandas at what frames share inside."""
+        if "pandas" not in self.modules.values():
+            return
+        own = (effects.bound - effects.reads.keys()) | self.imported
+        for found in inside_frames.looks(statements.body, self.places.values, own):
+            self.notes.add(found.what, found.fix, cell, found.line)
 
     def _is_function(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id in self.flow.known
