@@ -22,6 +22,7 @@ from pathlib import Path
 
 from podline.compiler import inside_frames, own_magics
 from podline.compiler.ast_queries import attribute_path, walk_all
+from podline.compiler.bounds import MalformedBounds, read_bounds
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
@@ -170,15 +171,16 @@ class _Compiler:
     def _has_errors(self) -> bool:
         return any(problem.severity == ERROR for problem in self.problems)
 
-    def _check_sizes(self) -> None:
-        """Refuse a size in the metadata that is no parameter, once all parameters are known."""
+    def _check_named(self) -> None:
+        """Refuse a name in the metadata that is no parameter, once all parameters are known."""
         names = [parameter.name for parameter in self.parameters]
         sizes = self.settings.sizes.parameters if self.settings.sizes else set()
-        for name in sorted(sizes.difference(names)):
-            self.notes.add(
-                f"names the size {name!r} in its metadata podline.sizes, and has no such parameter",
-                f"name one of its parameters: {', '.join(names) or 'it has none'}",
-            )
+        for key, named in (("sizes", sizes), ("parameters", {*self.settings.parameters})):
+            for name in sorted(named.difference(names)):
+                self.notes.add(
+                    f"names {name!r} in its metadata podline.{key}, and has no such parameter",
+                    f"name one of its parameters: {', '.join(names) or 'it has none'}",
+                )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
         """Refuse what is above the notebook's folder: a path that is there, or to list or enter it.
@@ -238,7 +240,7 @@ class _Compiler:
     def _carry(self, cell: Cell, kind: str, statements: Statements) -> None:
         """Take a cell's statements apart; a parameter that is set again has the last default."""
         if kind == "parameters":
-            found = read_parameters(statements)
+            found = [self._bounded(cell, p) for p in read_parameters(statements)]
             names = {parameter.name for parameter in found}
             self.parameters = [p for p in self.parameters if p.name not in names] + found
             self.parameter_cells.add(cell.number)
@@ -251,6 +253,23 @@ class _Compiler:
         self._note_magics(cell, statements, "")
         self._check_insides(cell, statements, Effects())
         self._check_seeds(cell, statements)
+
+    def _bounded(self, cell: Cell, parameter: Parameter) -> Parameter:
+        """Give a parameter the bounds of the metadata, or else those of its comment."""
+        told = self.settings.parameters.get(parameter.name)
+        text = parameter.description if told is None else f"{told}:"
+        try:
+            return replace(parameter, bounds=read_bounds(text, parameter.default))
+        except ValueError as error:  # a comment that only looks so is no reason to refuse
+            self.notes.add(
+                f"the bounds of the parameter {parameter.name!r} are {text.rstrip(':')!r}: {error}",
+                "write them before a colon, such as 1..10: or one of a, b: in the comment, or give "
+                "a default within them",
+                cell,
+                parameter.line,
+                severity=WARNING if isinstance(error, MalformedBounds) else ERROR,
+            )
+            return parameter
 
     def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
         """Refuse a parameter of the name that a run has for its own."""
@@ -449,7 +468,7 @@ class _Compiler:
         A `from module import *` may bind any name that nobody else does, so it is run in every
         stage that reads one of these.
         """
-        self._check_sizes()
+        self._check_named()
         unresolved = find_undefined(self.stages, self.carried, self.notes)
         link(self.stages, self.carried, self.notes)
         carried = []
