@@ -314,7 +314,8 @@ class PublishedVersion:
 class StageResult(Json):
     """What a try of a stage did.
 
-    `data`: the sha256 of each data set that was read by then in the run, by its name.
+    `data`: the sha256 of each data set that was read by then in the run, by its name. `missing`:
+    the paths that cells asked for and were told not to be there, each with the line that asked.
     """
 
     stage: str
@@ -336,6 +337,7 @@ class StageResult(Json):
     versions: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     published: tuple[PublishedVersion, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)
 
     def seconds(self, phase: StagePhase) -> float:
         """The length of a phase, in seconds."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of <linux/prctl.h>
 
 
 @contextmanager
@@ -49,10 +49,19 @@ def end_with(parent: int) -> None:
     Raises:
         SystemExit: it is gone.
     """
-    if sys.platform != "linux":
-        return
-    import ctypes  # a few milliseconds
-
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
+    _control(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if sys.platform == "linux" and os.getppid() != parent:
         unwind(signal.SIGTERM)
+
+
+def adopt_orphans() -> None:
+    """Have what a child of this process leaves behind be its own child, where that can be."""
+    _control(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _control(option: int, value: int) -> None:
+    """Set an attribute of this process, on Linux."""
+    if sys.platform == "linux":
+        import ctypes  # a few milliseconds
+
+        ctypes.CDLL(None).prctl(option, value)

@@ -59,6 +59,14 @@ def asked_item(node: ast.AST, spaces: frozenset[str]) -> str | None:
     return None
 
 
+def output(node: ast.Subscript) -> str:
+    """Return `_3` for `Out[3]`, IPython's other way to what the third cell showed; else ""."""
+    match node:
+        case ast.Subscript(ast.Name("Out" | "_oh"), ast.Constant(int(number))):
+            return f"_{number}"
+    return ""
+
+
 def asked(node: ast.expr, spaces: frozenset[str]) -> Asked | None:
     """Return what an expression asks of the namespace, if it asks it for constant texts.
 

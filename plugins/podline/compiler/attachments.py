@@ -157,6 +157,7 @@ class _Search:
         for listed in self.places.looked_at(node):
             if listed is None:
                 self.lists = True
+                self.here |= getattr(node.func, "attr", "") in ("glob", "iglob")  # of this folder
             else:
                 self.look_at(listed)
 

@@ -171,9 +171,8 @@ def _cell_magic(cell: Cell, name: str, line: str) -> tuple[list[ast.stmt], list[
             body += [_bind(word) for word in line.split() if not word.startswith("-")][:1]
     else:  # the body is no Python, and IPython puts names into the first line only
         body = [_read_expansions(line)]
-        taken = re.search(r"--out[= ](\w+)", line)
-        if taken and name in _WITH_OUTPUT:
-            body.append(_bind(taken[1]))
+        taken = re.findall(r"--(?:out|err|proc)[= ](\w+)", line) if name in _WITH_OUTPUT else []
+        body += map(_bind, taken)
     return body, []
 
 
@@ -238,12 +237,37 @@ def magic_call(node: ast.AST) -> Magic | None:
     return None
 
 
+def python_in(magic: Magic, line: int) -> list[ast.stmt]:
+    """Return the Python that a line magic such as `%time` runs, as if it stood in that line."""
+    if magic.method != "run_line_magic" or magic.name not in PYTHON_CELL_MAGICS:
+        return []
+    source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", magic.line)  # without its options
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return []
+    for inner in walk_all(body):
+        if hasattr(inner, "lineno"):
+            inner.lineno = line
+    return body
+
+
 def _magic_problems(cell: Cell, body: list[ast.stmt]) -> list[Problem]:
     return [
         _unsupported(cell, found.name, getattr(node, "lineno", None))
         for node in walk_all(body)
         if (found := magic_call(node)) and (found.name in _UNSUPPORTED or found.name in _LOOKING)
+    ] + [
+        _in_background(cell, getattr(node, "lineno", None))
+        for node in walk_all(body)
+        if (found := magic_call(node)) and not found.name and found.line.rstrip().endswith("&")
     ]
+
+
+def _in_background(cell: Cell, line: int | None) -> Problem:
+    message = "starts a process in the background, which IPython's shell lines cannot"
+    fix = "leave the & out; or start it by subprocess.Popen, and end it in the same stage"
+    return Problem(message, fix, cell.number, line, cell.line(line))
 
 
 def _unsupported(cell: Cell, name: str, line: int | None) -> Problem:

@@ -20,8 +20,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler import own_magics
+from podline.compiler import inside_frames, own_magics
 from podline.compiler.ast_queries import attribute_path, walk_all
+from podline.compiler.bounds import MalformedBounds, read_bounds
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
 from podline.compiler.dataflow import Flow
@@ -39,7 +40,7 @@ from podline.compiler.notebook import (
     read_document,
 )
 from podline.compiler.parameters import BACKEND_PARAM, Parameter, read_parameters
-from podline.compiler.pipeline import Pipeline, Stage, seeds
+from podline.compiler.pipeline import Pipeline, Stage, counts_of, seeds
 from podline.compiler.places import Places
 from podline.compiler.preamble import (
     CarriedStatement,
@@ -101,6 +102,7 @@ class _Compiler:
         places: the paths that names stand for by now.
         upwards: a cell so far may lead to what is above the notebook's folder.
         moved: a cell so far changes the directory.
+        counts: the numbers in the brackets beside the cells.
         magics: of the magics registered by now, the stage (none: the preamble) and the cell.
     """
 
@@ -122,6 +124,7 @@ class _Compiler:
         self.upwards = False
         self.moved = False
         self.magics: dict[str, tuple[str, int]] = {}
+        self.counts = counts_of(document)
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found + name_problems(document.path)
@@ -168,15 +171,16 @@ class _Compiler:
     def _has_errors(self) -> bool:
         return any(problem.severity == ERROR for problem in self.problems)
 
-    def _check_sizes(self) -> None:
-        """Refuse a size in the metadata that is no parameter, once all parameters are known."""
+    def _check_named(self) -> None:
+        """Refuse a name in the metadata that is no parameter, once all parameters are known."""
         names = [parameter.name for parameter in self.parameters]
         sizes = self.settings.sizes.parameters if self.settings.sizes else set()
-        for name in sorted(sizes.difference(names)):
-            self.notes.add(
-                f"names the size {name!r} in its metadata podline.sizes, and has no such parameter",
-                f"name one of its parameters: {', '.join(names) or 'it has none'}",
-            )
+        for key, named in (("sizes", sizes), ("parameters", {*self.settings.parameters})):
+            for name in sorted(named.difference(names)):
+                self.notes.add(
+                    f"names {name!r} in its metadata podline.{key}, and has no such parameter",
+                    f"name one of its parameters: {', '.join(names) or 'it has none'}",
+                )
 
     def _check_outside(self, cell: Cell, statements: Statements) -> None:
         """Refuse what is above the notebook's folder: a path that is there, or to list or enter it.
@@ -236,7 +240,7 @@ class _Compiler:
     def _carry(self, cell: Cell, kind: str, statements: Statements) -> None:
         """Take a cell's statements apart; a parameter that is set again has the last default."""
         if kind == "parameters":
-            found = read_parameters(statements)
+            found = [self._bounded(cell, p) for p in read_parameters(statements)]
             names = {parameter.name for parameter in found}
             self.parameters = [p for p in self.parameters if p.name not in names] + found
             self.parameter_cells.add(cell.number)
@@ -247,7 +251,25 @@ class _Compiler:
             self._note_imported(statement.effects)
             self._report_troubles(statement.effects.troubles)
         self._note_magics(cell, statements, "")
+        self._check_insides(cell, statements, Effects())
         self._check_seeds(cell, statements)
+
+    def _bounded(self, cell: Cell, parameter: Parameter) -> Parameter:
+        """Give a parameter the bounds of the metadata, or else those of its comment."""
+        told = self.settings.parameters.get(parameter.name)
+        text = parameter.description if told is None else f"{told}:"
+        try:
+            return replace(parameter, bounds=read_bounds(text, parameter.default))
+        except ValueError as error:  # a comment that only looks so is no reason to refuse
+            self.notes.add(
+                f"the bounds of the parameter {parameter.name!r} are {text.rstrip(':')!r}: {error}",
+                "write them before a colon, such as 1..10: or one of a, b: in the comment, or give "
+                "a default within them",
+                cell,
+                parameter.line,
+                severity=WARNING if isinstance(error, MalformedBounds) else ERROR,
+            )
+            return parameter
 
     def _check_parameters(self, cell: Cell, found: Iterable[Parameter]) -> None:
         """Refuse a parameter of the name that a run has for its own."""
@@ -321,6 +343,8 @@ class _Compiler:
         flow.known = dict(self.functions)
         troubles = len(flow.effects.troubles)
         flow.run_cell(statements.body, may_raise=MAY_RAISE in cell.tags)
+        if statements.body and isinstance(statements.body[-1], ast.Expr):
+            flow.effects.shown.add(f"_{self.counts[cell.number]}")
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
         self._note_imported(flow.effects)
@@ -328,6 +352,8 @@ class _Compiler:
         self._check_accessors(cell, statements)
         self._check_registered(cell, statements)
         self._check_magics(cell, statements, stage.name)
+        if stage.order:  # what the first one writes, all below it have
+            self._check_insides(cell, statements, flow.effects)
         self._check_seeds(cell, statements)
         self.functions = dict(flow.known)
         stage.imports += carry_imports(cell.number, statements)
@@ -411,6 +437,14 @@ class _Compiler:
                             node.lineno,
                         )
 
+    def _check_insides(self, cell: Cell, statements: Statements, effects: Effects) -> None:
+        """Refuse to look past pandas at what frames share inside."""
+        if "pandas" not in self.modules.values():
+            return
+        own = (effects.bound - effects.reads.keys()) | self.imported
+        for found in inside_frames.looks(statements.body, self.places.values, own):
+            self.notes.add(found.what, found.fix, cell, found.line)
+
     def _is_function(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id in self.flow.known
 
@@ -434,7 +468,7 @@ class _Compiler:
         A `from module import *` may bind any name that nobody else does, so it is run in every
         stage that reads one of these.
         """
-        self._check_sizes()
+        self._check_named()
         unresolved = find_undefined(self.stages, self.carried, self.notes)
         link(self.stages, self.carried, self.notes)
         carried = []

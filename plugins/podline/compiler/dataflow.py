@@ -14,7 +14,6 @@ What one kind of node does to names is in the method `run_…` (statements) or `
 """
 
 import ast
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -33,14 +32,13 @@ from podline.compiler.ast_queries import (
     names_in_text,
     root_of,
     unpickles_in,
-    walk_all,
 )
 from podline.compiler.cell_parser import (
     MAGIC_METHODS,
-    PYTHON_CELL_MAGICS,
     Magic,
     expansions,
     magic_call,
+    python_in,
 )
 from podline.compiler.function_effects import (
     Function,
@@ -378,9 +376,15 @@ class Flow(Namespace):
             self.read_name(node.id, self.place(node))
 
     def read_Subscript(self, node: ast.Subscript) -> None:
-        """Follow `rows[0]`; `globals()["rows"]` is another way to write the name."""
+        """Follow `rows[0]`; `globals()["rows"]` is another way to write the name.
+
+        So is `Out[3]` for `_3`, where a cell of these statements showed that.
+        """
         plain = isinstance(node.value, ast.Name)  # as most are
-        if not plain and (name := asked_names.asked_item(node, self.spaces)):
+        output = asked_names.output(node) if plain else ""
+        if output in self.effects.shown:
+            self.read_name(output, self.place(node))
+        elif not plain and (name := asked_names.asked_item(node, self.spaces)):
             self.read_name(name, self.place(node))
         else:
             self.read_children(node)
@@ -485,16 +489,5 @@ class Flow(Namespace):
         for read in expansions(magic.line):
             if read not in KNOWN_NAMES:
                 self.read_perhaps(read, self.place(node))
-        if magic.method == "run_line_magic" and magic.name in PYTHON_CELL_MAGICS:
-            source = re.sub(r"^\s*(-\w+\s*\d*\s+)*", "", magic.line)  # without its options
-            try:
-                body = ast.parse(source).body
-            except SyntaxError:
-                return
-            for inner in walk_all(body):
-                if hasattr(inner, "lineno"):
-                    inner.lineno = node.lineno
-            if magic.name == "timeit":
-                self.run_apart(body)
-            else:
-                self.run(body)
+        body = python_in(magic, node.lineno)
+        (self.run_apart if magic.name == "timeit" else self.run)(body)

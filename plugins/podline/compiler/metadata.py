@@ -46,6 +46,7 @@ class DagSettings:
         owner, tags, max_active_runs, retries: as Airflow has them.
         files: patterns of files beside the notebook that it reads without naming them.
         sizes: what the overhead study varies; None: nothing is named.
+        parameters: the bounds of parameters by name, as comments have them.
     """
 
     schedule: str | None = None
@@ -57,6 +58,7 @@ class DagSettings:
     retries: int = 0
     files: tuple[str, ...] = ()
     sizes: Sizes | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 _NAMES = "@once @continuous @hourly @daily @weekly @monthly @quarterly @yearly"
@@ -103,6 +105,10 @@ def _are_sizes(value: Any) -> bool:
     )
 
 
+def _are_bounds(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
 def _is_whole(value: Any, least: int = 0) -> bool:
     return type(value) is int and least <= value <= 9999  # `true` is an int of Python's
 
@@ -129,6 +135,10 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
         _are_sizes,
         'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',
     ),
+    "parameters": (
+        _are_bounds,
+        'bounds by the parameters\' names, such as {"rows": "1..1000000", "size": "one of s, m"}',
+    ),
 }
 
 
@@ -147,7 +157,7 @@ def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Proble
         elif not _SETTINGS[name][0](value):
             problems.append(_problem(name, value, _SETTINGS[name][1]))
         else:
-            values[name] = _value(value)
+            values[name] = Sizes(**value) if name == "sizes" else _value(value)
     settings = DagSettings(**values)
     if settings.schedule == "@continuous" and settings.max_active_runs > 1:
         wanted = '1 with the schedule "@continuous", which is one run at a time'
@@ -156,8 +166,6 @@ def read_settings(metadata: Mapping[str, Any]) -> tuple[DagSettings, list[Proble
 
 
 def _value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return Sizes(**value)
     return tuple(value) if isinstance(value, list) else value
 
 

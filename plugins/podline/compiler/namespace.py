@@ -155,7 +155,8 @@ class Namespace:
         """
         effects = self.effects
         if name not in effects.bound:
-            if name in effects.shown and name not in effects.reads:
+            needed = name in effects.reads and name not in effects.guarded
+            if name in effects.shown and not needed:
                 self.read_perhaps(name, where)  # a name of the notebook's goes before IPython's
             elif self.name_error_caught:
                 effects.guarded.add(name)

@@ -1,8 +1,10 @@
 """Magics that a notebook registers with IPython: the shell of one process knows them.
 
-@register_line_magic           # in a functions cell: run in each stage that uses %greet
-def greet(line): ...
-%greet you                     # of a step of its own, it is known in that stage alone
+Of a functions cell, they are registered in each stage that uses them; of a step, in that alone::
+
+    @register_line_magic
+    def greet(line): ...
+    %greet you
 """
 
 import ast
@@ -41,10 +43,14 @@ def registered(body: Iterable[ast.stmt]) -> Iterator[OwnMagic]:
             yield from (OwnMagic(word, getattr(node, "lineno", 1)) for word in words[:1])
         elif isinstance(node, ast.Call) and _called(node) == "register_magic_function":
             given = {keyword.arg: keyword.value for keyword in node.keywords}
-            name = given.get("magic_name", (node.args[2:] or node.args)[0] if node.args else None)
-            text = getattr(name, "id", "") or getattr(name, "value", "")
-            if isinstance(text, str) and text:
+            names = [given.get("magic_name"), *node.args[2:], *node.args]
+            text = next((_text(name) for name in names if name is not None), "")
+            if text:
                 yield OwnMagic(text, node.lineno)
+
+
+def _text(node: ast.expr) -> str:
+    return str(getattr(node, "id", "") or getattr(node, "value", ""))
 
 
 def _named(decorator: ast.expr, function: str) -> str:

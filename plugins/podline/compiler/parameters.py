@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from podline.compiler.bounds import Bounds
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.notebook import Cell
 from podline.text import lines_of
@@ -30,12 +31,13 @@ BACKEND_PARAM = "backend"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter: its default decides its type, its comment describes it."""
+    """A parameter: its default decides its type, its comment describes it and may bound it."""
 
     name: str
     default: Any
     description: str
     line: int
+    bounds: Bounds | None = None
 
     @property
     def type(self) -> str:

@@ -179,7 +179,7 @@ class Pipeline:
             files: what is shipped from beside the notebook: sha256 by path.
             files_limit: bytes that the working directory's files may have in all.
         """
-        counts = self._counts()
+        counts = counts_of(self.document)
         cells = tuple(
             CellSource(c.number, c.source, counts.get(c.number, 0), MAY_RAISE in c.tags)
             for c in stage.cells
@@ -217,13 +217,6 @@ class Pipeline:
             last=stage.order >= len(self.stages) - 1,
         )
 
-    def _counts(self) -> dict[int, int]:
-        """The number that each cell with code has in the brackets beside it after a run."""
-        run = [
-            c.number for c in self.document.code_cells if "skip" not in c.tags and c.source.strip()
-        ]
-        return {number: count for count, number in enumerate(run, start=1)}
-
     def _filled(self, number: int, source: str, values: Values) -> str:
         """Put a run's values into a source that stands in the cell of that number."""
         return substitute(source, values) if number in self.parameter_cells else source
@@ -247,6 +240,12 @@ class Pipeline:
         )
         alone = replace(self, stages=[], carried=[]).plan(whole, parameters, files, limit)
         return replace(alone, seeded=False)  # no other stage draws from its generators
+
+
+def counts_of(document: Document) -> dict[int, int]:
+    """The number that each cell with code has in the brackets beside it after a run."""
+    run = [c.number for c in document.code_cells if "skip" not in c.tags and c.source.strip()]
+    return {number: count for count, number in enumerate(run, start=1)}
 
 
 def seeds(cell: Cell) -> bool:

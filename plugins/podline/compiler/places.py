@@ -66,11 +66,11 @@ class Places:
             case ast.Name(name) if name in self.values:
                 return self._of(self.values[name], depth)
             case ast.JoinedStr(parts):
-                return "".join(self._or_any(part, depth) for part in parts)
+                return _in_one([self._or_any(part, depth) for part in parts])
             case ast.FormattedValue(value):
                 return self._of(value, depth)
             case ast.BinOp(left, ast.Add(), right):
-                return self._known([left, right], "".join, depth)
+                return self._known([left, right], _in_one, depth)
             case ast.BinOp(left, ast.Div(), right):
                 return self._known([left, right], _joined, depth)
             case ast.BinOp(ast.Constant(str(text)), ast.Mod()) | ast.Call(
@@ -180,6 +180,12 @@ class Places:
                 yield self.of(place)
             case ast.Call(_, [ast.Constant("cd"), ast.Constant(str(place))]) if magic_call(node):
                 yield place.strip()
+
+
+def _in_one(parts: Sequence[str]) -> str:
+    """Put texts together; what is unknown beside a `*` is no pattern of folders."""
+    text = "".join(parts)
+    return re.sub(r"\*+", "*", text) if "*" in parts else text
 
 
 def _joined(parts: Sequence[str]) -> str:

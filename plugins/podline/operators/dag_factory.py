@@ -156,7 +156,18 @@ def _param(parameter: Parameter) -> Param:
     if parameter.default == "":
         kinds["string"] = ["string", "null"]  # or the form would ask for a text
     kind = kinds.get(parameter.type, parameter.type)
-    return Param(parameter.default, type=kind, description=parameter.description or None)
+    about = parameter.description or None
+    return Param(parameter.default, type=kind, description=about, **_bounds_of(parameter))
+
+
+def _bounds_of(parameter: Parameter) -> dict[str, Any]:
+    """A parameter's bounds in the words of JSON Schema."""
+    if (bounds := parameter.bounds) is None:
+        return {}
+    if bounds.choices:
+        return {"enum": [*bounds.choices, *([None] if parameter.default is None else [])]}
+    ends = {"minimum": bounds.least, "maximum": bounds.most}
+    return {word: end for word, end in ends.items() if end is not None}
 
 
 def _backend() -> Param:
@@ -213,7 +224,10 @@ def _kept_dag(folder: Path, dag_id: str, task_id: str) -> DAG:
 def _why_unreadable(path: Path) -> str:
     """What is wrong with a notebook; empty: nothing."""
     if not path.exists():
-        return f"the notebook {path.name} is no longer in {path.parent}. fix: put it back"
+        return (
+            f"the notebook {path.name} is no longer in {path.parent}. fix: put it back: without it "
+            "Airflow soon schedules no more tasks of this run"
+        )
     try:
         compile_notebook(path)
     except NotebookError as error:

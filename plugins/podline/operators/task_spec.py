@@ -137,15 +137,18 @@ def check_parameters(pipeline: Pipeline, given: Values) -> Values:
     """Return the given values, as the types of the notebook's parameters ask for.
 
     Raises:
-        StageError: there is no such parameter, or a value has another type than its default.
+        StageError: there is no such parameter, or a value has another type than its default, or is
+            out of its bounds.
     """
     known = {parameter.name: parameter for parameter in pipeline.parameters}
     values = {}
     for name, value in given.items():
         if name not in known:
             names = ", ".join(sorted(known)) or "none"
-            raise StageError(f"{pipeline.name} has no parameter {name!r}; it has: {names}")
-        default = known[name].default
+            raise StageError(
+                f"{pipeline.name} has no parameter {name!r}; it has: {names}", final=True
+            )
+        default, bounds = known[name].default, known[name].bounds
         if type(default) is float and type(value) is int:
             value = float(value)
         if default == "" and value is None:  # what the trigger form makes of an empty field
@@ -153,7 +156,14 @@ def check_parameters(pipeline: Pipeline, given: Values) -> Values:
         if default is not None and type(value) is not type(default):
             raise StageError(
                 f"the parameter {name!r} of {pipeline.name} is {value!r}, but its default "
-                f"{default!r} is of type {type(default).__name__}: give one of that type"
+                f"{default!r} is of type {type(default).__name__}: give one of that type",
+                final=True,
+            )
+        if bounds and value is not default and not bounds.allow(value):
+            raise StageError(
+                f"the parameter {name!r} of {pipeline.name} is {value!r}, and must be {bounds}: "
+                "give one within these bounds",
+                final=True,
             )
         values[name] = value
     return values
@@ -162,13 +172,25 @@ def check_parameters(pipeline: Pipeline, given: Values) -> Values:
 def explained(result: StageResult, pipeline: Pipeline) -> StageResult:
     """The result, its failure with what is known of the paths that its cell missed.
 
-    A stage does not see the notebook's folder: whether a path is there, is known here.
+    A stage does not see the notebook's folder: whether a path is there, is known here. One that
+    is there, and of which the cells were told otherwise, is a failure.
     """
     failure = result.failure
-    if failure is None or not (said := unshipped(pipeline.document, failure.missing)):
+    if failure is None:
+        return _misled(result, pipeline)
+    if not (said := unshipped(pipeline.document, failure.missing)):
         return result
     message = f"{failure.message.rstrip()}\n{said}"
     return replace(result, failure=replace(failure, message=message))
+
+
+def _misled(result: StageResult, pipeline: Pipeline) -> StageResult:
+    for path, where in result.missing.items():
+        shipped = any(f"{name}/".startswith(f"{path}/") for name in result.files)
+        if not shipped and (said := unshipped(pipeline.document, [path])):
+            failure = Failure(f"{where}: was told that a file is not there. {said}")
+            return replace(result, succeeded=False, failure=failure)
+    return result
 
 
 def told(failure: Failure) -> str:

@@ -112,13 +112,14 @@ def main() -> int:
     from podline.contract import PARENT_VARIABLE
     from podline.exceptions import ContractError
     from podline.runner import termination_message
-    from podline.signals import end_with
+    from podline.signals import adopt_orphans, end_with
     from podline.store import StoreConnection, StoreError, open_store
     from podline.store.client import wait_for_stores
     from podline.store.patience import Patience
 
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         end_with(int(parent))
+    adopt_orphans()  # `!server &` is left behind by its shell
     for stream in (sys.stdout, sys.stderr):
         # Whatever a cell prints is no reason to fail.
         cast(io.TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")

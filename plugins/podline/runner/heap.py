@@ -94,7 +94,7 @@ class Memory:
             assert binding.object is not None
             self.namespace[name] = self.loaded[binding.object]
         for object_id, value in sorted(self.loaded.items(), key=_further):
-            if has_identity(value):
+            if has_identity(value) and id(value) not in self.context.preamble:
                 self.context.refer(object_id, value)
         for object_id in self.watched():
             own = self.context.own({object_id: self.loaded[object_id]})
@@ -308,7 +308,8 @@ class Memory:
         Raises:
             ArtifactError: they did.
         """
-        gone = lifetimes.let_go(self.namespace, self.loaded.values())
+        sources = [c.source for c in self.plan.cells] + [c.source for c in self.plan.carried]
+        gone = lifetimes.let_go(self.namespace, self.loaded.values(), "\n".join(sources))
         if gone is None:
             return
         names = [name_of(o) for o, value in self.loaded.items() if value is gone and "#" not in o]

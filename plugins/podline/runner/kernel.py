@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
@@ -303,11 +304,27 @@ class Kernel:
             self.loop = CellLoop(self.context)
         return self.loop
 
+    def line_at(self, frame: FrameType) -> str:
+        """Which line of the notebook, or of a module beside it, a frame is at; "": none of them."""
+        name, line = frame.f_code.co_filename, frame.f_lineno
+        if name.startswith(f"{os.getcwd()}/"):
+            return f"{os.path.relpath(name)}, line {line}"
+        if not _OF_CELL.match(name):
+            return ""
+        above = _blank(lines_of(self.current.source)) if self.current else 0
+        return f"cell {self.current.number}, line {line + above}" if self.current else "a cell"
+
     def unfinished(self) -> list[str]:
         """What cells began and is still running: tasks of the loop, and threads."""
         tasks = self.loop.pending() if self.loop else []
         threads = [t.name for t in threading.enumerate() if self._is_at_work(t)]
         return [f"task {name!r}" for name in tasks] + [f"thread {name!r}" for name in threads]
+
+    def scripts(self) -> list[Any]:
+        """The processes that `%%bash --bg` and its like began, as far as they still run."""
+        magics = self.shell.magics_manager.registry.get("ScriptMagics")
+        begun = magics.bg_processes if magics else []
+        return [process for process in begun if process.returncode is None]
 
     def _is_at_work(self, thread: threading.Thread) -> bool:
         """Whether a thread runs code of the notebook, as far as that can be told."""
@@ -315,6 +332,10 @@ class Kernel:
         if getattr(target, "__module__", "") == "concurrent.futures.thread":  # a worker of a pool
             pool = getattr(thread, "_args", [lambda: None])[0]()
             return pool is not None and pool._idle_semaphore._value < len(pool._threads)
+        if type(thread).__name__ == "_ExecutorManagerThread":  # of a pool of processes
+            return bool(getattr(thread, "pending_work_items", ()))
+        if getattr(target, "__qualname__", "") == "Pool._handle_results":
+            return bool(getattr(thread, "_args", [()])[-1])  # the results that are awaited
         target = getattr(thread, "function", target)  # a timer's
         own = getattr(target, "__globals__", None) is self.namespace
         return own or type(thread).__module__ == "__main__"

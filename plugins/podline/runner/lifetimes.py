@@ -21,10 +21,11 @@ _CONTAINERS = (weakref.WeakSet, weakref.WeakValueDictionary, weakref.WeakKeyDict
 _HOLDING = frozenset({weakref.ref, *_CONTAINERS})
 _PROXIES = (weakref.ProxyType, weakref.CallableProxyType)
 _WEAK = frozenset({*_HOLDING, *_PROXIES, weakref.finalize})
+_PLAIN = frozenset({"__main__", "_weakrefset", "builtins", "collections", "types", "weakref"})
 # What leads to all that there is.
 _OURS = frozenset({"IPython", "ipykernel", "podline", "traitlets"})
 
-_restored: list[object] = []  # what was made again that holds weakly
+_restored: list[type] = []  # of what was made again that holds weakly
 
 
 def is_weak(obj: Any) -> bool:
@@ -62,7 +63,7 @@ def reduce(obj: Any) -> tuple[Any, ...]:
 def refer(value: Any) -> Any:
     """Refer weakly to an object; None: to one that is gone."""
     made = weakref.ref(set() if value is None else value)
-    _restored.append(made)
+    _restored.append(type(made))
     return made
 
 
@@ -74,7 +75,7 @@ def _ended() -> Any:
 
 def fill(weak: Any, items: list[Any]) -> None:
     """Fill a container of weak references."""
-    _restored.append(weak)
+    _restored.append(type(weak))
     for item in items:
         weak.add(item) if isinstance(weak, weakref.WeakSet) else weak.__setitem__(*item)
 
@@ -82,20 +83,22 @@ def fill(weak: Any, items: list[Any]) -> None:
 # -- what keeps what
 
 
-def reach(roots: Iterable[Any]) -> dict[int, Any]:
+def reach(roots: Iterable[Any], own: bool = False) -> dict[int, Any]:
     """What objects hold and so keep, those themselves among it, by Python's id.
 
     Args:
         roots: the objects. What modules and libraries hold, and a notebook's namespace where
             functions lead to it, is left out.
+        own: leave out what is in libraries' objects.
     """
     seen: dict[int, Any] = {}
     queue = [*roots]
     while queue:
         one = queue.pop()
-        if id(one) not in seen and not _leads_out(one):
-            seen[id(one)] = one
-            queue += _holds(one)
+        if id(one) in seen or _leads_out(one) or (own and type(one).__module__ not in _PLAIN):
+            continue
+        seen[id(one)] = one
+        queue += _holds(one)
     return seen
 
 
@@ -115,18 +118,19 @@ def _holds(one: Any) -> list[Any]:
     return gc.get_referents(one)
 
 
-def let_go(namespace: Mapping[str, Any], loaded: Iterable[Any]) -> Any:
+def let_go(namespace: Mapping[str, Any], loaded: Iterable[Any], source: str) -> Any:
     """Return an object that cells let go of, where a program could notice; None: there is none.
 
     Args:
         namespace: the notebook's names.
         loaded: what the stage loaded, which is still there.
+        source: the text of all that it ran.
     """
-    if not _restored and not any(map(_notices_end, namespace.values())):
+    ends = any(map(_notices_end, namespace.values()))
+    if not (ends or _restored or "weakref" in source):
         return None
-    kept = reach(namespace.values())
-    left = reach(loaded)
-    weak = [one for one in kept.values() if type(one) in _HOLDING]
+    kept, left = reach(namespace.values()), reach(loaded)
+    weak = [one for one in reach(namespace.values(), own=True).values() if type(one) in _HOLDING]
     gone = [o for one in weak for o in held(one) if id(o) in left and id(o) not in kept]
     gone += [o for key, o in left.items() if key not in kept and _notices_end(type(o))]
     return gone[0] if gone else None

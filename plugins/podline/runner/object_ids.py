@@ -4,6 +4,7 @@
 - `load:#7`: what it had only as a part of other objects;
 - `2.1:limits`: what the preamble's statement of cell 2, line 1 made, in whatever stage;
 - `3.1:Shop.Item`: a class in a class, or a member of an enum, that such a statement made;
+- `2.1:limits.0`: what is first in such a constant, if it is a list, dict or set;
 - `load:2.1:now`: what that statement computed in the stage `load`, once in a run.
 """
 
@@ -23,5 +24,5 @@ def made_id(object_id: str) -> str:
 
 
 def name_of(object_id: str) -> str:
-    """The name in it; of what is in a class, the class's."""
+    """The name in it; of what is in a class or a constant, that one's."""
     return object_id.rpartition(":")[2].partition(".")[0]

@@ -5,7 +5,8 @@
     kinds = df["kind"].array                # is the column's memory
     s = pd.Series(x, copy=False)            # so is x
 
-That frames share memory with each other does not show: who writes first, writes to a copy.
+That frames share memory with each other does not show, where pandas made one of the other: who
+writes first, writes to a copy.
 """
 
 import hashlib
@@ -63,6 +64,7 @@ def _digest_manager(manager: Any, walk: Walk, context: Context) -> Any:
         values = block.values
         if not hasattr(values, "_from_sequence"):
             walk.memory.append(values)
+            walk.alone |= set() if block.refs.has_reference() else {id(values)}
             cells = digest_array(values) or _cells(values, context)
         else:
             cells = _digest_extension(values, context), _column(block, walk, context)
@@ -122,6 +124,7 @@ def _column(block: Any, walk: Walk, context: Context) -> Any:
     if id(array) in context.roots:
         return None if shared else array
     walk.memory += _arrays_of(array)
+    walk.alone |= set() if shared else set(map(id, _arrays_of(array)))
     if shared:
         walk.apart.add(id(array))
     return array

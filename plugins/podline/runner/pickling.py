@@ -96,6 +96,7 @@ class Walk:
         placed: whether it holds a path of the working directory.
         arrays: the numpy arrays in it, as far as their memory could be shared.
         memory: those that are the memory of data frames in it, and are changed through these.
+        alone: ids of those of which pandas does not know that others share them: it writes there.
         inner: ids of those that no other object can hold.
         apart: ids of objects that are no parts: each holder is to get a copy.
         manager: what holds labels and cells of the object, if it is a frame of pandas.
@@ -112,6 +113,7 @@ class Walk:
     placed: bool = False
     arrays: list[Any] = field(default_factory=list)
     memory: list[Any] = field(default_factory=list)
+    alone: set[int] = field(default_factory=set)
     inner: set[int] = field(default_factory=set)
     apart: set[int] = field(default_factory=set)
     manager: Any = None

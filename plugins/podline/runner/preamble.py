@@ -24,6 +24,8 @@ from podline.runner import object_walk, process_bound
 from podline.runner.object_ids import made_id, name_of
 from podline.runner.pickling import Context, Objects, Walk, has_identity
 
+_MOST_PARTS = 100  # of a constant that get ids of their own: each is looked through
+
 
 @dataclass
 class Made:
@@ -105,12 +107,26 @@ class Preamble:
             walk: looks through an object.
         """
         self.walk = walk
+        self._add_parts()
         for object_id, made in self.made.items():
             if _is_made_again(made):
                 self.context.preamble.setdefault(id(made.value), object_id)
         # Only now: it may go through any of them.
         for made in self.made.values():
             made.walk = walk(made.value)
+
+    def _add_parts(self) -> None:
+        """Add the lists and dicts in the objects that are made again, each with an id of its own.
+
+        So what a stage takes from a constant is a part of the one that the next stage makes.
+        """
+        known = {id(made.value) for made in self.made.values()}
+        for object_id, made in [*self.made.items()]:
+            parts = {} if made.computed else _parts(made.value, object_id)
+            for part_id, part in parts.items() if len(parts) <= _MOST_PARTS else ():
+                if id(part) not in known:
+                    known.add(id(part))
+                    self.made[part_id] = Made(part, made.cell, computed=False)
 
     # -- after the objects are loaded
 
@@ -211,6 +227,30 @@ def _members(kind: Any) -> dict[str, Any]:
     names = {name: f"{kind.__qualname__}.{name}" for name in vars(kind)}
     inner = {name: value for name, value in vars(kind).items() if isinstance(value, type)}
     return {name: value for name, value in inner.items() if value.__qualname__ == names[name]}
+
+
+def _parts(value: Any, object_id: str) -> Objects:
+    """The lists and dicts in a constant or a class, by the id of their place in it."""
+    found: Objects = {}
+    queue = [(object_id, value)]
+    while queue and len(found) <= _MOST_PARTS:
+        place, holder = queue.pop()
+        for number, part in enumerate(_items(holder)):
+            inner = f"{place}.{number}"
+            if type(part) in (list, dict, set) and not any(part is p for p in found.values()):
+                found[inner] = part
+                queue.append((inner, part))
+            elif type(part) is tuple:
+                queue.append((inner, part))
+    return found
+
+
+def _items(holder: Any) -> Iterable[Any]:
+    if isinstance(holder, type):
+        return vars(holder).values() if holder.__module__ == "__main__" else ()
+    if type(holder) is dict:
+        return holder.values()
+    return holder if type(holder) in (list, tuple) else ()
 
 
 def _is_data(part: Any) -> bool:

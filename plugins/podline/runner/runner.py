@@ -38,7 +38,14 @@ from podline.exceptions import ArtifactError, CellFailed, PodlineError
 from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
-from podline.runner import interpreter_state, race_check, termination_message, working_dir
+from podline.runner import (
+    child_processes,
+    interpreter_state,
+    race_check,
+    termination_message,
+    working_dir,
+)
+from podline.runner.asked_files import AskedFiles
 from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
 from podline.runner.heap import Memory
@@ -91,11 +98,13 @@ class Runner:
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
         self.finishing = False
+        self.children: set[int] = set()  # processes that ran before the cells
         # On their way while IPython is imported, which takes a few tenths of a second.
         self.results = ThreadPoolExecutor(1).submit(self._results)
         from podline.runner.kernel import Kernel
 
         self.kernel = Kernel()
+        self.asked = AskedFiles(self.work, self.kernel.line_at)
 
     def run(self) -> StageResult | None:
         """Run the stage; a failure is in the result. None: another thread has ended the stage.
@@ -147,23 +156,28 @@ class Runner:
         self.clock.end("fetch")
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
+        self.asked.start(self.source)
         self._import(needs, objects.preamble)
+        self.asked.active = False
         self.kernel.forget_outputs()
         self.clock.end("imports")
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)
         self._restore(paths, [n for n in self.heap.state if interpreter_state.is_generator(n)])
+        self.children = child_processes.running()
         before = working_dir.snapshot(self.work), self._state()
         modules = objects.module_prints(self.work)
         reading = race_check.Reading(self.work)
         if self.plan.beside:
             reading.start()
         self.clock.end("load")
+        self.asked.active = True
         try:
             self._run_cells(objects)
         finally:
             self.clock.end("code")
+            self.asked.active = False
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
         # First: writing a model may draw.
@@ -293,14 +307,20 @@ class Runner:
 
     def _check_ended(self) -> None:
         """Refuse what goes on in the background: later cells would not see it go on."""
-        if self.kernel.unfinished():
+        if self._unfinished():
             time.sleep(_MOMENT)  # a worker that is done needs one to say so
-        if running := self.kernel.unfinished():
+        if running := self._unfinished():
             raise ArtifactError(
                 f"the stage {self.plan.stage!r} ends while its {running[0]} is running, and the "
                 "next stage is another process, where it would not go on. fix: wait for it in a "
                 "cell of this stage, or end it there"
             )
+
+    def _unfinished(self) -> list[str]:
+        """What cells began and is still at work."""
+        kernel = self.kernel
+        left = child_processes.left(kernel.namespace, kernel.scripts(), self.children)
+        return kernel.unfinished() + [f"process {command!r}" for command in left]
 
     def _save_so_far(self) -> None:
         """Store the notebook as far as it came, unless the store is away: the cells go on."""
@@ -426,6 +446,7 @@ class Runner:
             versions=versions(_REPORTED),
             data=lineage.data(),
             published=tuple(lineage.published),
+            missing={redacted(path): where for path, where in self.asked.missing.items()},
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)

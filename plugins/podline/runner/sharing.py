@@ -133,18 +133,24 @@ class _Place(NamedTuple):
     object_id: str
     array: Any
     inner: bool
+    alone: bool
 
     @property
     def changes(self) -> bool:
         """Whether it can be written to. Who writes to a frame's memory, writes to a copy."""
         return bool(self.array.flags.writeable) and not self.inner
 
+    def shows_in(self, other: "_Place") -> bool:
+        """Whether a change of one of the two shows in the other, if they meet."""
+        frames = self.inner and other.inner and (self.alone or other.alone)
+        return self.changes or other.changes or frames
+
 
 def _make_views(graph: Graph) -> None:
     """Store arrays that share memory as views of the array that owns it.
 
     Arrays that lie in one memory but have no element in common are stored apart: no change of
-    one shows in the other. Nor does a change of one frame in another.
+    one shows in the other. Nor does a change of one frame in another, if pandas knows of it.
 
     Raises:
         ArtifactError: no plain memory owns such an array, or several frames have it.
@@ -225,7 +231,7 @@ def _bounds(array: Any) -> tuple[int, int]:
 def _overlapping(graph: Graph) -> Iterator[tuple[_Place, _Place]]:
     """Yield arrays by twos where a change of one shows in the other; of many, not all such twos."""
     places = [
-        _Place(*_bounds(array), object_id, array, inner)
+        _Place(*_bounds(array), object_id, array, inner, id(array) in walk.alone)
         for object_id, walk in graph.walks.items()
         for inner, arrays in ((False, walk.arrays), (True, walk.memory))
         for array in arrays
@@ -237,7 +243,7 @@ def _overlapping(graph: Graph) -> Iterator[tuple[_Place, _Place]]:
         near = [other for other in near if other.end > place.start]
         for other in near:
             both = id(place) in known and id(other) in known
-            if not both and (place.changes or other.changes) and _meet(place, other):
+            if not both and place.shows_in(other) and _meet(place, other):
                 known |= {id(place), id(other)}
                 yield other, place
         near.append(place)

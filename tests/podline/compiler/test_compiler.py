@@ -419,6 +419,13 @@ ERRORS: list[tuple[Cells, str]] = [
         "    fix: move its definition into a cell tagged functions",
     ),
     (
+        [("step:a", "x = 1\n!server --port 80 &")],
+        "example.ipynb, cell 1, line 2: error: starts a process in the background, which IPython's "
+        "shell lines cannot\n"
+        "    !server --port 80 &\n"
+        "    fix: leave the & out; or start it by subprocess.Popen, and end it in the same stage",
+    ),
+    (
         [("imports", "import polars as pl"), ("step:a", "pl.set_random_seed(1)")],
         "example.ipynb, cell 2, line 1: error: seeds the generator of polars, and where that stands "
         "cannot be handed on to the next stages\n"

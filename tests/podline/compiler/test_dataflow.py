@@ -9,6 +9,8 @@ import pytest
 from podline.compiler.dataflow import Flow
 from podline.compiler.namespace import KNOWN_NAMES, Effects
 
+from .conftest import Check
+
 
 def effects(source: str, *before: str) -> Effects:
     """Follow `source`, after the cells `before`."""
@@ -378,3 +380,11 @@ def test_imported_modules_are_known_until_their_name_is_taken() -> None:
 
 def test_future_annotations_are_not_read() -> None:
     assert reads("from __future__ import annotations\ndef f(x: Kind) -> Kind: ...\ny: Kind") == ""
+
+
+def test_what_a_cell_of_the_stage_showed(check: Check) -> None:
+    shown = [("imports", "import math"), ("step:a", "6 * 7")]
+    assert not check(*shown, ("", "x = _ + _2 + _ + Out[2] + _oh[2]"), ("step:b", "y = x")).errors
+    for source in ("x = _1", "x = Out[3]", "x = Out"):
+        assert check(*shown, ("", source)).errors
+    assert check(*shown, ("step:b", "x = _2")).errors

@@ -26,7 +26,7 @@ def test_sizes_are_names_of_parameters(check: Check) -> None:
 def test_a_name_that_is_no_parameter(check: Check) -> None:
     (problem,) = check(PARAMETERS, STAGE, metadata=sizes(data="rowz")).errors
     assert problem.render("n.ipynb") == (
-        "n.ipynb: error: names the size 'rowz' in its metadata podline.sizes, and has no such "
+        "n.ipynb: error: names 'rowz' in its metadata podline.sizes, and has no such "
         "parameter\n    fix: name one of its parameters: rows, epochs"
     )
 

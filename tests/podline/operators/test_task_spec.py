@@ -172,6 +172,36 @@ def test_values_that_are_refused(given: dict[str, Any], message: str, tmp_path: 
     assert str(caught.value).startswith(message)
 
 
+BOUNDED = "rows = 5  # 1..10: rows\nkind = 'a'  # one of a, b: which\nrate = None  # 0..1: rate"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"rows": 11},
+            "the parameter 'rows' of example is 11, and must be at least 1 and at most 10",
+        ),
+        (
+            {"kind": "c"},
+            "the parameter 'kind' of example is 'c', and must be one of 'a', 'b': give",
+        ),
+        (
+            {"rate": 2.5},
+            "the parameter 'rate' of example is 2.5, and must be at least 0 and at most",
+        ),
+    ],
+)
+def test_values_out_of_bounds(given: dict[str, Any], message: str, tmp_path: Path) -> None:
+    pipeline = compile_notebook(notebook(tmp_path, "x = rows", parameters=BOUNDED))
+    with pytest.raises(StageError) as caught:
+        task_spec.check_parameters(pipeline, given)
+    assert str(caught.value).startswith(message)
+    assert caught.value.final
+    within = {"rows": 10, "kind": "b", "rate": None}
+    assert task_spec.check_parameters(pipeline, within) == within
+
+
 def test_a_notebook_without_parameters(tmp_path: Path) -> None:
     pipeline = compile_notebook(notebook(tmp_path, "x = 1"))
     with pytest.raises(StageError, match="has no parameter 'n'; it has: none"):

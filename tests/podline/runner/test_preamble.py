@@ -237,3 +237,16 @@ def test_a_change_by_two_is_refused_where_they_meet(chain: Chain) -> None:
     plan = make_plan("f(1)", reads="f", ancestors={"s1": (), "s2": ()})
     with pytest.raises(ArtifactError, match=re.escape("the variable 'f' was changed by the stage")):
         merge(plan, heaps)
+
+
+def test_parts_of_a_constant_are_those_of_the_next_stage_s(chain: Chain) -> None:
+    chain.carried = (carry("LIMITS = {'a': [1], 'b': ([2], {'c': [3]})}", "LIMITS"),)
+    made = chain.stage(
+        "x = LIMITS['a']; y = [LIMITS['b'][0]]", reads="LIMITS", hands_on="x y LIMITS"
+    )
+    assert set(made.heap.objects) == {"s1:x", "s1:y"}  # the constant is not stored
+    later = chain.stage("x.append(4)", reads="x y LIMITS", hands_on="x y LIMITS").namespace
+    assert later["y"][0] is later["LIMITS"]["b"][0]
+    last = chain.stage("", reads="x LIMITS").namespace
+    assert last["x"] is last["LIMITS"]["a"]
+    assert last["LIMITS"]["a"] == [1, 4]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -259,11 +260,48 @@ def test_a_pool_with_nothing_to_do_ends_with_its_stage(stages: Stages) -> None:
 def test_a_child_that_lives_on_does_not_keep_the_stage(stages: Stages) -> None:
     start = time.monotonic()
     ran = stages.run(
-        "import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nprint(child.pid)"
+        "import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nprint(child.pid)", last=True
     )
     assert ran.ok.succeeded
     assert time.monotonic() - start < 20
     assert _is_dead(int(ran.lines[0]))
+
+
+CHILDREN = {
+    "in a variable": "import subprocess\nchild = subprocess.Popen(['sleep', '60'])",
+    "in a list": "import subprocess\nchildren = [subprocess.Popen(['sleep', '60'])]",
+    "in no variable": "import subprocess\nsubprocess.Popen(['sleep', '60']) and None",
+    "of a function": "import subprocess\ndef start(): subprocess.Popen(['sleep', '60'])\nstart()",
+    "of a shell": "import os\nos.system('sleep 60 &')",
+    "of a shell line": "!nohup sleep 60 > /dev/null 2>&1 & sleep 0.5",
+    "of a daemon": "import os\nos.system('setsid sleep 60 > /dev/null 2>&1 &')",
+    "of a script": "%%bash --bg\nsleep 60",
+    "of asyncio": "import asyncio\nchild = await asyncio.create_subprocess_exec('sleep', '60')",
+    "of multiprocessing": "import multiprocessing as mp, time\nmp.Process(target=time.sleep, args=(60,)).start()",
+    "of a pool": "import multiprocessing as mp, time\npool = mp.Pool(1)\nawaited = pool.apply_async(time.sleep, (60,))",
+    "of an executor": "from concurrent.futures import ProcessPoolExecutor as P\nimport time\npool = P(1)\nawaited = pool.submit(time.sleep, 60)",
+}
+
+
+@pytest.mark.parametrize("how", CHILDREN)
+def test_a_process_that_is_at_work_at_the_end(stages: Stages, how: str) -> None:
+    ran = stages.run(CHILDREN[how])
+    assert re.match(
+        r"the stage 'stage' ends while its (process '.*|thread '.*) is running.*fix: wait for it",
+        ran.failure,
+    )
+
+
+def test_processes_that_have_ended_or_that_a_pool_keeps(stages: Stages) -> None:
+    ran = stages.run(
+        "import subprocess, os, multiprocessing as mp, joblib",
+        "child = subprocess.Popen(['true']); child.wait(); os.system('true &')",
+        "pool = mp.get_context('spawn').Pool(1); pool.map(abs, [1])",
+        "joblib.Parallel(2)(joblib.delayed(abs)(n) for n in range(2))",
+        "%%bash --bg --proc late\ntrue",
+        "import time; time.sleep(0.3)",
+    )
+    assert ran.ok.succeeded
 
 
 def _is_dead(pid: int) -> bool:
