@@ -20,8 +20,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from podline.compiler import inside_frames, own_magics
-from podline.compiler.ast_queries import attribute_path, walk_all
+from podline.compiler import inside_frames, module_state, own_magics
+from podline.compiler.ast_queries import walk_all
 from podline.compiler.bounds import MalformedBounds, read_bounds
 from podline.compiler.cell_parser import Statements, parse_cell
 from podline.compiler.dag_id import name_problems
@@ -61,8 +61,6 @@ from podline.compiler.undefined_names import find_undefined
 from podline.exceptions import NotebookError
 from podline.text import lines_of
 
-# Parts of modules whose state the runner takes from stage to stage.
-_SETTINGS = frozenset({"environ", "options", "path", "rcParams"})
 # What may be part of a path upwards; what changes the directory.
 _UPWARDS = ("..", ".parent", "pardir", "dirname")
 _MOVES = re.compile(r"chdir|^\s*%?cd\b|'cd'", re.MULTILINE)
@@ -175,7 +173,7 @@ class _Compiler:
         """Refuse a name in the metadata that is no parameter, once all parameters are known."""
         names = [parameter.name for parameter in self.parameters]
         sizes = self.settings.sizes.parameters if self.settings.sizes else set()
-        for key, named in (("sizes", sizes), ("parameters", {*self.settings.parameters})):
+        for key, named in (("sizes", sizes), ("bounds", {*self.settings.bounds})):
             for name in sorted(named.difference(names)):
                 self.notes.add(
                     f"names {name!r} in its metadata podline.{key}, and has no such parameter",
@@ -256,7 +254,7 @@ class _Compiler:
 
     def _bounded(self, cell: Cell, parameter: Parameter) -> Parameter:
         """Give a parameter the bounds of the metadata, or else those of its comment."""
-        told = self.settings.parameters.get(parameter.name)
+        told = self.settings.bounds.get(parameter.name)
         text = parameter.description if told is None else f"{told}:"
         try:
             return replace(parameter, bounds=read_bounds(text, parameter.default))
@@ -348,9 +346,7 @@ class _Compiler:
         note_modules(statements.body, self.modules)
         self._report_troubles(flow.effects.troubles[troubles:])
         self._note_imported(flow.effects)
-        self._check_module_attributes(cell, flow)
-        self._check_accessors(cell, statements)
-        self._check_registered(cell, statements)
+        self._check_modules(cell, statements, flow)
         self._check_magics(cell, statements, stage.name)
         if stage.order:  # what the first one writes, all below it have
             self._check_insides(cell, statements, flow.effects)
@@ -364,41 +360,21 @@ class _Compiler:
         """Know which names stand for a module now: an `import` may be rebound further down."""
         self.imported = (self.imported - effects.may_bind) | effects.modules
 
-    def _check_module_attributes(self, cell: Cell, flow: Flow) -> None:
-        """Refuse `pd.DataFrame.peek = f` in a stage: it lives in that stage's process alone."""
-        for target, place in flow.effects.attributes:
-            name, *path = attribute_path(target) or [""]
-            of_module = name in self.imported or isinstance(target, ast.Attribute)
-            if place.cell != cell.number or name not in self.modules or not of_module:
-                continue
-            if not {*path[:1]} & _SETTINGS:
-                self._afresh(f"sets {'.'.join([name, *path])}", self.modules[name], cell, place)
-
-    def _check_accessors(self, cell: Cell, statements: Statements) -> None:
-        """Refuse a class that a stage registers with pandas, for the same reason."""
-        for node in statements.body:
-            if isinstance(node, ast.ClassDef):
-                text = " ".join(map(ast.unparse, node.decorator_list))
-                if re.search(r"\bregister_\w+_accessor\b", text):
-                    place = Place(cell.number, node.lineno)
-                    self._afresh(f"registers the accessor {node.name!r}", "pandas", cell, place)
-
-    def _check_registered(self, cell: Cell, statements: Statements) -> None:
-        """Refuse a function or class that a stage registers with a module: `Sized.register(C)`."""
-        if "register" not in cell.source and "copyreg" not in cell.source:
-            return
-        for node in walk_all(statements.body):
-            if not isinstance(node, ast.Call):
-                continue
-            name, *path = attribute_path(node.func) or [""]
-            module = self.modules.get(name, "atexit")  # what runs at the end changes nothing
-            called = path[-1] if path else name if module == "codecs" else ""
-            given = [*node.args, *(keyword.value for keyword in node.keywords)]
-            own = any(isinstance(a, ast.Lambda) or self._is_function(a) for a in given)
-            registers = called.startswith("register") and (own or module == "codecs")
-            if (registers or (module == "copyreg" and own)) and module != "atexit":
-                place = Place(cell.number, node.lineno)
-                self._afresh(f"calls {'.'.join([name, *path])}()", module, cell, place)
+    def _check_modules(self, cell: Cell, statements: Statements, flow: Flow) -> None:
+        """Refuse what a stage changes in a module: it lives in that stage's process alone."""
+        found = [
+            *module_state.attributes(flow.effects, cell.number, self.modules, self.imported),
+            *module_state.accessors(statements.body),
+        ]
+        if "register" in cell.source or "copyreg" in cell.source:
+            found += module_state.registered(statements.body, self.modules, flow.known)
+        for line, what, module in found:
+            self.notes.add(
+                f"{what}, a part of {module!r}, which other stages import afresh and would not see",
+                "move the line into an imports or functions cell: those run in every stage",
+                cell,
+                line,
+            )
 
     def _note_magics(self, cell: Cell, statements: Statements, stage: str) -> None:
         if "magic" in cell.source:
@@ -444,17 +420,6 @@ class _Compiler:
         own = (effects.bound - effects.reads.keys()) | self.imported
         for found in inside_frames.looks(statements.body, self.places.values, own):
             self.notes.add(found.what, found.fix, cell, found.line)
-
-    def _is_function(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and node.id in self.flow.known
-
-    def _afresh(self, what: str, module: str, cell: Cell, place: Place) -> None:
-        self.notes.add(
-            f"{what}, a part of {module!r}, which other stages import afresh and would not see",
-            "move the line into an imports or functions cell: those run in every stage",
-            cell,
-            place.line,
-        )
 
     def _report_troubles(self, troubles: Iterable[Trouble]) -> None:
         for trouble in troubles:

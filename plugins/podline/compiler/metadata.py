@@ -46,7 +46,7 @@ class DagSettings:
         owner, tags, max_active_runs, retries: as Airflow has them.
         files: patterns of files beside the notebook that it reads without naming them.
         sizes: what the overhead study varies; None: nothing is named.
-        parameters: the bounds of parameters by name, as comments have them.
+        bounds: of parameters, by name, as comments have them.
     """
 
     schedule: str | None = None
@@ -58,7 +58,7 @@ class DagSettings:
     retries: int = 0
     files: tuple[str, ...] = ()
     sizes: Sizes | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, str] = field(default_factory=dict)
 
 
 _NAMES = "@once @continuous @hourly @daily @weekly @monthly @quarterly @yearly"
@@ -135,7 +135,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
         _are_sizes,
         'parameters\' names, such as {"data": "rows", "model": "width", "fixed": {"epochs": 1}}',
     ),
-    "parameters": (
+    "bounds": (
         _are_bounds,
         'bounds by the parameters\' names, such as {"rows": "1..1000000", "size": "one of s, m"}',
     ),

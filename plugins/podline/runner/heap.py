@@ -308,8 +308,9 @@ class Memory:
         Raises:
             ArtifactError: they did.
         """
-        sources = [c.source for c in self.plan.cells] + [c.source for c in self.plan.carried]
-        gone = lifetimes.let_go(self.namespace, self.loaded.values(), "\n".join(sources))
+        source = "\n".join(cell.source for cell in self.plan.cells)
+        preamble = "\n".join(statement.source for statement in self.plan.carried)
+        gone = lifetimes.let_go(self.namespace, self.loaded.values(), source, preamble)
         if gone is None:
             return
         names = [name_of(o) for o, value in self.loaded.items() if value is gone and "#" not in o]

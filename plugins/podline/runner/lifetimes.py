@@ -118,21 +118,27 @@ def _holds(one: Any) -> list[Any]:
     return gc.get_referents(one)
 
 
-def let_go(namespace: Mapping[str, Any], loaded: Iterable[Any], source: str) -> Any:
+def let_go(namespace: Mapping[str, Any], loaded: Iterable[Any], source: str, preamble: str) -> Any:
     """Return an object that cells let go of, where a program could notice; None: there is none.
 
     Args:
         namespace: the notebook's names.
         loaded: what the stage loaded, which is still there.
-        source: the text of all that it ran.
+        source: the text of its cells; `preamble`: of the statements that it ran before.
     """
     ends = any(map(_notices_end, namespace.values()))
-    if not (ends or _restored or "weakref" in source):
+    asks = "weakref" in source
+    if not (ends or asks or _restored or "weakref" in preamble):
         return None
     kept, left = reach(namespace.values()), reach(loaded)
     weak = [one for one in reach(namespace.values(), own=True).values() if type(one) in _HOLDING]
     gone = [o for one in weak for o in held(one) if id(o) in left and id(o) not in kept]
-    gone += [o for key, o in left.items() if key not in kept and _notices_end(type(o))]
+    # Cells that refer weakly to something may have let go of the reference, too.
+    gone += [
+        one
+        for key, one in left.items()
+        if key not in kept and (_notices_end(type(one)) or (asks and type(one).__weakrefoffset__))
+    ]
     return gone[0] if gone else None
 
 

@@ -69,7 +69,7 @@ def test_what_they_allow() -> None:
 
 def test_comments_and_metadata(check: Check) -> None:
     cells = ("parameters", "rows = 5  # 1..10: rows\nkind = 'a'\nn = 1  # 1..3"), ("step:a", "rows")
-    told = {"podline": {"parameters": {"kind": "one of a, b", "n": "0..9"}}}
+    told = {"podline": {"bounds": {"kind": "one of a, b", "n": "0..9"}}}
     found = {p.name: (p.bounds, p.description) for p in check(*cells, metadata=told).parameters}
     assert found == {
         "rows": (Bounds(1, 10), "1..10: rows"),
@@ -86,9 +86,6 @@ def test_what_lint_says(check: Check) -> None:
         "the bounds of the parameter 'rows' are '1..10: rows': the default 50 is not at least 1 "
         "and at most 10"
     )
-    told = {"podline": {"parameters": {"rowz": "1..2"}}}
+    told = {"podline": {"bounds": {"rowz": "1..2"}}}
     (error,) = check(("parameters", "rows = 1"), ("step:a", "rows"), metadata=told).errors
-    assert (
-        error.message
-        == "names 'rowz' in its metadata podline.parameters, and has no such parameter"
-    )
+    assert error.message == "names 'rowz' in its metadata podline.bounds, and has no such parameter"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
 from podline.operators.dag_factory import notebook_dags
 from podline.operators.stage import KeptNotebookOperator, KeptStageOperator, StageOperator
@@ -86,3 +86,15 @@ def test_one_that_stays_half_written_is_invalid_soon(folder: Path) -> None:
     (dag,) = notebook_dags(folder)
     assert dag.task_ids == ["errors"]
     assert time.monotonic() - began < 3
+
+
+def test_bounds_in_the_words_of_the_trigger_form(tmp_path: Path) -> None:
+    source = "rows = 5  # 1..10: rows\nrate = 0.5  # 0..: rate\nkind = None  # one of a, b: which"
+    write_notebook(tmp_path, "example", {"parameters": source, "step:one": "rows"})
+    dag, _ = notebook_dags(tmp_path)
+    schemas = {name: dag.params.get_param(name).schema for name in ("rows", "rate", "kind")}
+    assert schemas["rows"].items() >= {"type": "integer", "minimum": 1, "maximum": 10}.items()
+    assert (schemas["rate"]["minimum"], "maximum" in schemas["rate"]) == (0, False)
+    assert schemas["kind"]["enum"] == ["a", "b", None]
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param("rows").resolve(11)

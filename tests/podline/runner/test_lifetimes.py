@@ -97,3 +97,11 @@ def test_a_method_that_runs_at_an_end(chain: Chain) -> None:
         ArtifactError, match="lets go of 'tool', which a weak reference or its __del"
     ):
         chain.stage("del tool; ended", reads="tool ended Tool")
+
+
+def test_a_weak_reference_that_a_later_stage_makes(chain: Chain) -> None:
+    chain.stage(f"{NODE}a = Node(5); rows = [1]", hands_on="a rows")
+    kept = "import weakref; del rows; found = weakref.ref(a)().n"
+    assert chain.stage(kept, reads="a rows").namespace["found"] == 5
+    with pytest.raises(ArtifactError, match="lets go of 'a', which a weak reference"):
+        chain.stage("import weakref; r = weakref.ref(a); del a; gone = r(); del r", reads="a")
