@@ -9,8 +9,6 @@ business of the notebook's: the next stage's library starts its own.
 
 import contextlib
 import gc
-import multiprocessing
-import subprocess
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -53,6 +51,9 @@ def left(namespace: Mapping[str, Any], scripts: Iterable[Any], before: set[int])
     found = running() - before
     if not found:
         return []
+    import multiprocessing  # whose import takes as long as all of a stage's own modules
+    import subprocess
+
     own: set[int | None] = {script.pid for script in scripts}
     started = [one for one in gc.get_objects() if isinstance(one, subprocess.Popen)]
     kept = lifetimes.reach(namespace.values())

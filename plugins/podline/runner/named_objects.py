@@ -25,28 +25,23 @@ def by_value(obj: Any) -> tuple[Any, ...]:
         return kind, (obj.__name__, obj.__supertype__), state
     if kind.__name__ in ("ParamSpec", "TypeVar", "TypeVarTuple"):
         options = {name: getattr(obj, f"__{name}__", None) for name in _OPTIONS}
-        return _parameter, (kind, obj.__name__, {n: v for n, v in options.items() if v}), state
+        return _made, (kind, (obj.__name__,), {n: v for n, v in options.items() if v})
     if kind.__name__ == "TypeAliasType":
-        return _alias, (kind, obj.__name__, obj.__value__, obj.__type_params__)
+        named = {"type_params": obj.__type_params__}
+        return _made, (kind, (obj.__name__, obj.__value__), named)
     return copyreg.__newobj__, (kind,), obj.__getstate__()  # type: ignore[attr-defined]
-
-
-def _alias(kind: Callable[..., Any], name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
-    """Make what `type NAME = VALUE` makes, which takes its module from where it is called.
-
-    Args:
-        kind: its class.
-        name: its name.
-        value: what it stands for.
-        parameters: its type parameters.
-    """
-    names = {"__name__": "__main__", "made": kind, "given": (name, value), "of": parameters}
-    return eval("made(*given, type_params=of)", names)
 
 
 _OPTIONS = ("bound", "covariant", "contravariant")
 
 
-def _parameter(kind: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:
-    """Make a type parameter."""
-    return kind(name, **options)
+def _made(kind: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Make an object of the notebook's, which takes its module from where it is called.
+
+    Args:
+        kind: its class.
+        arguments: what that takes.
+        named: the same, by name.
+    """
+    names = {"__name__": "__main__", "made": kind, "arguments": arguments, "named": named}
+    return eval("made(*arguments, **named)", names)

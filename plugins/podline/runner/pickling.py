@@ -45,6 +45,7 @@ _DEEPEST = 10_000
 _ATOMS = {bool, int, float, complex, str, bytes, range, slice}
 _ATOMS |= {type(None), type(Ellipsis), type(NotImplemented)}
 _ATOMS |= {types.BuiltinFunctionType, types.CodeType, types.ModuleType}
+_VALUE_MODULES = {"datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo"}
 # The same, but there may be objects in them that have one.
 VALUES = {tuple, frozenset, types.MethodType, types.GetSetDescriptorType}
 
@@ -72,7 +73,7 @@ def _is_value(kind: type) -> bool:
     return (
         kind in _ATOMS
         or kind in VALUES
-        or module in ("datetime", "decimal", "fractions", "uuid", "pathlib", "zoneinfo")
+        or module.partition(".")[0] in _VALUE_MODULES
         or (module == "numpy" and hasattr(kind, "dtype") and name not in ("ndarray", "memmap"))
         or module.startswith("pandas._libs.tslibs")  # timestamps and their like
         or module == "pandas._libs.missing"

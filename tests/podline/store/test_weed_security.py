@@ -79,6 +79,7 @@ def server_of(connection: StoreConnection) -> psutil.Process:
         process
         for process in psutil.process_iter()
         if process.name() == "weed"
+        and process.uids().real == os.getuid()  # nobody else's can be looked at
         and port in {c.laddr.port for c in process.net_connections("tcp") if c.laddr}
     )
     return found  # type: ignore[no-any-return]
