@@ -39,7 +39,11 @@ def looks(
         match node:
             case ast.Compare(left, [ast.Is() | ast.IsNot()], [right]):
                 sides = [_of(left, values), _of(right, values)]
-                if all(_is_type(side) and not names_in(side) <= own for side in sides):
+                # What a stage above gave a name is handed on as what it is.
+                named = any(isinstance(s, ast.Name) and s.id not in own for s in (left, right))
+                if not named and all(
+                    _is_type(side) and not names_in(side) <= own for side in sides
+                ):
                     yield _identity(node.lineno)
             case ast.Call(ast.Name("id"), [inner]):
                 if _is_type(of := _of(inner, values)) and not names_in(of) <= own:
@@ -56,7 +60,6 @@ def looks(
         for target in _targets(node):
             if not isinstance(target, ast.Subscript):
                 continue
-            # An array that a stage above gave a name is handed on as what it is.
             named = isinstance(target.value, ast.Name) and target.value.id not in own
             if not named and _INSIDE & {*_attributes(_of(target.value, values))}:
                 yield _write(target.lineno)

@@ -124,7 +124,8 @@ def let_go(namespace: Mapping[str, Any], loaded: Iterable[Any], source: str, pre
     Args:
         namespace: the notebook's names.
         loaded: what the stage loaded, which is still there.
-        source: the text of its cells; `preamble`: of the statements that it ran before.
+        source: the text of its cells.
+        preamble: that of the statements that it ran before.
     """
     ends = any(map(_notices_end, namespace.values()))
     asks = "weakref" in source

@@ -262,6 +262,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 getattr(obj, "__annotations__", copyreg._slotnames(obj))  # type: ignore[attr-defined]
         elif type(obj).__name__ == "memmap" and getattr(obj, "mode", "") in ("r+", "w+"):
             raise pickle.PicklingError("what is written to it would not reach its file")
+        elif isinstance(obj, memoryview):
+            raise pickle.PicklingError("it shows another object's memory, and would show a copy")
         elif id(obj) in self.context.views:
             owner = self.context.views[id(obj)]
             return array_views.make_view, (array_views.view_of(obj, owner), owner)

@@ -54,6 +54,7 @@ def separate(graph: Graph) -> None:
         graph.walk(object_id)
     _put_back(graph, promoted)
     _refuse_opaque(graph)
+    _refuse_buffers(graph)
     _make_views(graph)
     _note_frame_parts(graph)
 
@@ -114,6 +115,18 @@ def _refuse_opaque(graph: Graph) -> None:
             for other in others:
                 if other != object_id:
                     raise _inseparable(graph, object_id, other, type(part).__name__)
+
+
+def _refuse_buffers(graph: Graph) -> None:
+    """Refuse an array in the memory of what is no array and is handed on too, as a bytearray."""
+    holders = {part: object_id for object_id, walk in graph.walks.items() for part in walk.parts}
+    holders |= {id(graph.values[object_id]): object_id for object_id in graph.walks}
+    for object_id, walk in graph.walks.items():
+        for array in walk.arrays:
+            base = getattr(_owner(array), "base", None)
+            other = holders.get(id(getattr(base, "obj", base)))
+            if base is not None and other is not None:
+                raise _inseparable(graph, object_id, other, "buffer's memory")
 
 
 def _inseparable(graph: Graph, first: str, second: str, what: str) -> ArtifactError:

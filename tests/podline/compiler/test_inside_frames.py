@@ -4,7 +4,10 @@ import pytest
 
 from .conftest import Check
 
-MADE = ("step:a", "a = pd.DataFrame({'k': [1]}); b = a.copy(deep=False)")
+MADE = (
+    "step:a",
+    "a = pd.DataFrame({'k': [1]}); b = a.copy(deep=False); kinds = a.k.cat.categories",
+)
 IMPORT = ("imports", "import pandas as pd")
 
 
@@ -51,6 +54,7 @@ def test_memory(check: Check, source: str) -> None:
         "x = a.k.to_numpy(copy=True); x.flags.writeable = True",
         "x = pd.array([1]); x.setflags(write=True)",
         "missing = a.k.dtype is None",
+        "same = kinds is a.k.cat.categories",
     ],
 )
 def test_what_pandas_has_ways_for(check: Check, source: str) -> None:

@@ -243,3 +243,18 @@ def test_what_is_shared_and_cannot_be_stored_is_named(chain: Chain) -> None:
     with pytest.raises(ArtifactError) as caught:
         chain.stage(source, hands_on="rows more")
     assert "the variable 'rows' (list) cannot be stored" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "made", ["np.frombuffer(b, 'u1')", "np.frombuffer(memoryview(b), 'u1')[2:]"]
+)
+def test_an_array_in_the_memory_of_a_bytearray(chain: Chain, made: str) -> None:
+    source = f"import numpy as np\nb = bytearray(8); x = {made}"
+    chain.stage(source, hands_on="x")  # nobody else can write there
+    with pytest.raises(ArtifactError, match=r"share one buffer's memory.*fix:"):
+        chain.stage(source, hands_on="b x")
+
+
+def test_a_memoryview(chain: Chain) -> None:
+    with pytest.raises(ArtifactError, match="'m'.*would show a copy.*fix:"):
+        chain.stage("m = memoryview(bytearray(3))", hands_on="m")
