@@ -1,0 +1,56 @@
+// The names of a waterfall's rows that are in sight, each a link; the arrow keys go from one to the next.
+
+import { Box, PageLink, Text, h, useEffect, useRef } from "./host.js";
+import { HEIGHT } from "./bars.js";
+import { StateMark, wordOf } from "./states.js";
+import { TOOLTIP } from "./tooltip.js";
+
+function Name({ row, place, to, onPoint, onLeave, told, keys }) {
+  const again = row.number > 1 || row.again ? ` (try ${row.number})` : "";
+  return h(
+    Box,
+    { position: "absolute", top: `${place * HEIGHT}px`, height: `${HEIGHT}px`, width: "100%", display: "flex",
+      alignItems: "center", gap: 1, paddingEnd: 2 },
+    h(StateMark, { state: row.look, title: wordOf(row.look, row.again) }),
+    h(
+      Text,
+      { truncate: true, fontSize: "sm", minWidth: 0, title: row.name + again,
+        fontWeight: row.critical ? "semibold" : undefined },
+      h(
+        PageLink,
+        { to, "data-row": place, "aria-describedby": told ? TOOLTIP : undefined, onKeyDown: keys,
+          onFocus: (event) => onPoint(place, event.currentTarget), onBlur: onLeave },
+        row.name + again,
+      ),
+    ),
+  );
+}
+
+// `pick`: bring a row into sight and point at it.
+export function Names({ rows, first, last, chosen, linkOf, onPoint, onLeave, pick }) {
+  const node = useRef(null);
+  // What has the focus stays, however far it is scrolled away.
+  const places = new Set(Array.from({ length: last - first }, (_, n) => first + n));
+  if (chosen !== null && chosen < rows.length) places.add(chosen);
+  const wanted = useRef(null);
+  useEffect(() => {
+    if (wanted.current === null) return;
+    node.current.querySelector(`[data-row="${wanted.current}"]`)?.focus({ preventScroll: true });
+    wanted.current = null;
+  });
+  const keysOf = (place) => (event) => {
+    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined || !rows[to]) return;
+    event.preventDefault();
+    wanted.current = to;
+    pick(to);
+  };
+  return h(
+    Box,
+    { ref: node, position: "relative", height: `${rows.length * HEIGHT}px` },
+    [...places].map((place) =>
+      h(Name, { key: rows[place].index, row: rows[place], place, to: linkOf(rows[place].index), onPoint,
+        onLeave, told: chosen === place, keys: keysOf(place) }),
+    ),
+  );
+}
