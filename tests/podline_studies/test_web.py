@@ -33,7 +33,7 @@ def test_a_report_is_shown_and_runs_nothing(server: Server) -> None:
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "What it costs" in answer.text
     policy = answer.headers["content-security-policy"]
-    assert policy.startswith("sandbox; default-src 'none'")
+    assert policy.startswith("sandbox allow-downloads; default-src 'none'")
 
 
 @pytest.mark.usefixtures("study")

@@ -131,8 +131,8 @@ class Server:
             headers: further ones.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        request.add_header("Content-Type", "application/json")
+        sent = {"Content-Type": "application/json"} | headers
+        request = urllib.request.Request(self.url + path, data, sent, method=method)
         if user is not None:
             request.add_header("Authorization", f"Bearer {self.token(user)}")
         try:

@@ -68,7 +68,8 @@ def _is_ours(request: Request, origin: str) -> bool:
 
 
 # For routes with a DAG in their path, and what further ones of them have.
-OF_DAG = [Depends(_no_wildcard), Depends(requires_access_dag("GET", _TIMES)), Depends(_known)]
+OF_DAG = [Depends(_no_wildcard), Depends(requires_access_dag("GET", _TIMES))]
+OF_KNOWN_DAG = [Depends(_known)]
 OF_LOGS = [Depends(requires_access_dag("GET", _LOGS))]
 OF_NOTEBOOK = [*OF_LOGS, Depends(requires_access_dag("GET", _CODE))]
 # A model is an asset of Airflow's: who may read those may read what is published, and who may make

@@ -22,7 +22,7 @@ from podline.latency.trend import Trend
 from podline.models.registry import AliasMoved
 from podline.store import ObjectMissing, StoreError
 from podline.web import csv_rows, model_routes, queries, static_files, stored
-from podline.web.access import OF_DAG, OF_NOTEBOOK, RUN, may_read, seen_by
+from podline.web.access import OF_DAG, OF_KNOWN_DAG, OF_NOTEBOOK, RUN, may_read, seen_by
 from podline.web.parameters import (
     Download,
     Form,
@@ -178,7 +178,9 @@ def notebook(found: OneTry, form: Form = "html", download: Download = False) -> 
     return _saved(to_page(content, kind), download, f"{_name_of(found)}.{ending}")
 
 
-@_of_dag.get("/history", response_model=answers.History, responses=_OR_CSV)
+@_of_dag.get(
+    "/history", dependencies=OF_KNOWN_DAG, response_model=answers.History, responses=_OR_CSV
+)
 def history(
     dag_id: Id,
     session: SessionDep,
@@ -200,7 +202,7 @@ def history(
     return _saved(answer, download, f"{dag_id}-history.{form}")
 
 
-@_of_dag.get("/trend", response_model=Trend, responses=_OR_CSV)
+@_of_dag.get("/trend", dependencies=OF_KNOWN_DAG, response_model=Trend, responses=_OR_CSV)
 def trend(
     dag_id: Id,
     session: SessionDep,

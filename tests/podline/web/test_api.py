@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -150,6 +151,62 @@ def test_the_executed_notebook(server: Server) -> None:
     assert "is" in answer.text
 
 
+def test_the_executed_notebook_itself(server: Server) -> None:
+    path = f"{server.run_path('small')}/tasks/second/notebook"
+    answer = server.ask(f"{path}?form=ipynb&download=1")
+    assert answer.headers["content-type"] == "application/x-ipynb+json"
+    assert answer.json["nbformat"] == 4
+    name = answer.headers["content-disposition"].partition("filename=")[2].strip('"')
+    assert name.startswith("small-manual__")
+    assert name.endswith("-second-1.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("path", "ending"),
+    [
+        ("/history?", "-history.json"),
+        ("/history?format=csv&", "-history.csv"),
+        ("/trend?", "-runs-trend.json"),
+        ("/trend?task_id=first&format=csv&", "-first-trend.csv"),
+        ("/runs/{run}?", ".json"),
+        ("/runs/{run}?format=csv&", ".csv"),
+        ("/runs/{run}/tasks/first?format=csv&", "-first-1.csv"),
+        ("/compare?run_id={run}&with={run}&format=csv&", ".csv"),
+    ],
+)
+def test_answers_may_be_saved(server: Server, path: str, ending: str) -> None:
+    address = f"/podline/api/v1/dags/small{path.format(run=quote(server.runs['small'], safe=''))}"
+    assert "content-disposition" not in server.ask(address).headers
+    answer = server.ask(f"{address}download=1")
+    assert answer.status == 200
+    said = answer.headers["content-disposition"]
+    assert said.startswith('attachment; filename="small-')
+    assert said.partition('";')[0].rstrip('"').endswith(ending)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["history", "trend", "runs/r", "compare?run_id=r&with=r"])
+def test_a_dag_that_is_not_there(server: Server, path: str) -> None:
+    """As Airflow answers, who may read any is told so, and who may not is refused."""
+    for user, status in {"admin": 404, "dora": 404, "carl": 403}.items():
+        assert server.ask(f"/podline/api/v1/dags/nonsense/{path}", user).status == status
+        assert server.ask("/api/v2/dags/nonsense", user).status in (status, 403)
+
+
+def test_the_description(server: Server) -> None:
+    path = "/podline/api/v1/openapi.json"
+    assert server.ask(path, None).status == 401
+    found = server.ask(path).json
+    assert found["servers"] == [{"url": "/podline"}]
+    route = found["paths"]["/api/v1/dags/{dag_id}/runs/{run_id}"]["get"]["responses"]["200"]
+    assert route["content"].keys() == {"application/json", "text/csv"}
+    assert route["content"]["application/json"]["schema"]["$ref"].endswith("/RunAnswer")
+    run = found["components"]["schemas"]["RunAnswer"]["properties"]
+    assert run["start_date"]["anyOf"][0] == {"type": "string", "format": "date-time"}
+    answer = server.ask(server.run_path("small")).json
+    assert answer.keys() == run.keys()
+
+
 @pytest.mark.parametrize("what", ["runs/nonsense", "runs/{run}/tasks/nonsense"])
 def test_what_is_not_there(server: Server, what: str) -> None:
     path = f"/podline/api/v1/dags/small/{what.format(run=server.runs['small'])}"
@@ -180,6 +237,8 @@ PATHS = (
     "/podline/api/v1/dags/{dag}/runs/{run}",
     "/podline/api/v1/dags/{dag}/runs/{run}?format=csv",
     "/podline/api/v1/dags/{dag}/runs/{run}/tasks/first",
+    "/podline/api/v1/dags/{dag}/trend?format=csv",
+    "/podline/api/v1/dags/{dag}/compare?run_id={run}&with={run}",
     "/podline/api/v1/dags/{dag}/runs/{run}/tasks/first/notebook",
 )
 
@@ -196,9 +255,10 @@ def test_who_may_not_read_the_dag_is_refused(server: Server, path: str, user: st
     assert server.ask(path.format(dag="small", run=server.runs["small"]), user).status == 403
 
 
-@pytest.mark.parametrize("path", PATHS[:4])
+@pytest.mark.parametrize("path", PATHS[:-1])
 def test_who_may_read_it_is_answered(server: Server, path: str) -> None:
-    assert server.ask(path.format(dag="small", run=server.runs["small"]), "anna").status == 200
+    run = quote(server.runs["small"], safe="")
+    assert server.ask(path.format(dag="small", run=run), "anna").status == 200
 
 
 @pytest.mark.parametrize(("user", "told"), [("dora", False), ("emil", True), ("fred", False)])
@@ -244,6 +304,7 @@ def test_who_may_not_read_task_instances_reads_no_times(server: Server) -> None:
 
 def test_a_masked_secret_is_not_told(server: Server) -> None:
     found = server.ask(f"{server.run_path('plain')}/tasks/flaky?try_number=1").json
+    assert found["failure"].startswith("ValueError: <img")
     assert found["failure"].endswith("onerror=alert(1)> ***")
     with closing(sqlite3.connect(server.database)) as database:
         kept = database.execute("SELECT value FROM task_state_store").fetchall()
@@ -290,6 +351,11 @@ def hostile() -> list[tuple[str, str, int]]:
         (f"{api}/small/runs/{{small}}/tasks/first?map_index=9999999999", "a large index", 422),
         (f"{api}/small/runs/{{small}}/tasks/first?try_number=7", "a try that is not", 404),
         (f"{api}?search=%25", "a wildcard of SQL", 200),
+        (f"{api}/nonsense/history", "no DAG, which one may not read", 403),
+        (f"{api}/plain/trend", "another DAG's trend", 403),
+        (f"{api}/plain/compare?run_id={{plain}}&with={{plain}}", "another DAG's runs", 403),
+        (f"{api}/small/compare?run_id={{small}}&with={{plain}}", "ours and another DAG's", 404),
+        (f"{api}/small/trend?task_id={'x' * 1200}", "a long task", 422),
         ("/podline/openapi.json", "the API's description", 404),
         ("/podline/docs", "its documentation", 404),
         ("/podline/page/0/app.py", "our source", 404),
