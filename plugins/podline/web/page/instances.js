@@ -5,6 +5,7 @@ import { useFields } from "./address.js";
 import { part, useAnswer } from "./api.js";
 import { Fragment, Text, h } from "./host.js";
 import { airflow } from "./links.js";
+import { isLive, useNow } from "./live.js";
 import { Figures, Pending, Section, Title, Trouble } from "./parts.js";
 import { NO_FILTER, arranged, rowsOf } from "./rows.js";
 import { Filters } from "./toolbar.js";
@@ -19,11 +20,12 @@ function middle(lengths) {
 
 // `error`: what was said when the task was looked for without an index.
 export function Instances({ dagId, runId, taskId, links, error }) {
-  const asked = useAnswer(`dags/${part(dagId)}/runs/${part(runId)}`, { limit: 5000 });
+  const asked = useAnswer(`dags/${part(dagId)}/runs/${part(runId)}`, { limit: 5000 }, isLive);
+  const now = useNow(Boolean(asked.answer) && isLive(asked.answer));
   const [fields, change] = useFields({ ...NO_FILTER, page: "1" });
   if (!asked.answer) return h(Pending, { ...asked, what: "the task’s instances" });
   const { tries } = asked.answer;
-  const all = rowsOf(tries, Date.now() / 1000).filter((row) => row.task === taskId);
+  const all = rowsOf(tries, now).filter((row) => row.task === taskId);
   if (!all.length) return h(Trouble, { error });
   const rows = arranged(all, tries, fields);
   const ended = all.filter((row) => row.length !== null && !row.running).map((row) => row.length);

@@ -3,8 +3,9 @@
 import { AboutRun, Actions } from "./about.js";
 import { useFields } from "./address.js";
 import { address, part, useAnswer } from "./api.js";
-import { Box, Flex, Fragment, PageLink, Text, h, useEffect, useMemo, useState } from "./host.js";
+import { Box, Flex, Fragment, PageLink, Text, h, useMemo } from "./host.js";
 import { airflow } from "./links.js";
+import { isLive, useNow } from "./live.js";
 import { Bar, Legend, PHASE_ORDER, isInside, meaningOf, placeOf } from "./looks.js";
 import { Figures, Notice, Pending, Section, Title, Trouble } from "./parts.js";
 import { NO_FILTER, arranged, rowsOf } from "./rows.js";
@@ -15,20 +16,6 @@ import { Filters } from "./toolbar.js";
 import { Failures, Tries } from "./tries.js";
 import { Waterfall } from "./waterfall.js";
 import { instance, range, seconds, share } from "./words.js";
-
-const LIVE = ["running", "queued"];
-const isLive = (run) => LIVE.includes(run.state);
-
-// Seconds since the epoch, each second anew while something runs.
-function useNow(live) {
-  const [now, set] = useState(() => Date.now() / 1000);
-  useEffect(() => {
-    if (!live) return undefined;
-    const timer = setInterval(() => document.hidden || set(Date.now() / 1000), 1000);
-    return () => clearInterval(timer);
-  }, [live]);
-  return now;
-}
 
 export function Run({ dagId, runId, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}`;

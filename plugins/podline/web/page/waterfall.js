@@ -59,6 +59,7 @@ function Chart({ tries, all, rows, phase, linkOf, whole }) {
   const chosen = told ? rows[told.place] : undefined;
   const middle = chosen && chosen.start !== null ? (chosen.start + chosen.length / 2 - from) / (to - from) : 0.5;
   const pick = (place) => {
+    scroller.current.scrollIntoView({ block: "nearest" });
     sight.show(place);
     if (rows[place].start !== null) zoom.reveal(rows[place].start, rows[place].until);
     const box = scroller.current.getBoundingClientRect();
