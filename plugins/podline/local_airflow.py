@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,9 @@ from podline.signals import handled
 _HEALTHY_SECONDS = 180
 _STOP_SECONDS = 30
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+# Airflow makes its API for tasks, and we ours, at the first request: for 5 s, on a busy machine 17,
+# the API server answers nobody. So that is while its other parts start, not in the first task.
+_WARMED = ("execution/health", "podline/api/v1/dags")
 
 # All parts start at once, and a schedule's task may be the first of all: by Airflow's defaults it
 # gives up after some seconds of an API server that is not up yet, and asks again what a busy one is
@@ -154,8 +158,11 @@ def _wait_until_healthy(
     child: subprocess.Popen[bytes], port: int, log: Path, stopped: list[int]
 ) -> bool:
     deadline = time.monotonic() + _HEALTHY_SECONDS
+    cold = [*_WARMED]
     while not stopped:
-        if _is_healthy(port):
+        while cold and _ask(port, cold[0]) is not None:
+            del cold[0]
+        if not cold and _is_healthy(port):
             return True
         if child.poll() is not None:
             raise StandaloneError(f"Airflow ended with {child.returncode}. {_log_end(log)}")
@@ -168,14 +175,24 @@ def _wait_until_healthy(
 
 
 def _is_healthy(port: int) -> bool:
-    url = f"http://127.0.0.1:{port}/api/v2/monitor/health"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(url, timeout=5) as answer:
-            health = json.load(answer)
-    except (OSError, ValueError):
+        health = json.loads(_ask(port, "api/v2/monitor/health") or b"{}")
+    except ValueError:
         return False
     return all(health.get(part, {}).get("status") == "healthy" for part in _PARTS)
+
+
+def _ask(port: int, path: str) -> bytes | None:
+    """What Airflow answers, be it an error; None: it does not, or not soon."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+            body: bytes = answer.read()
+            return body
+    except urllib.error.HTTPError:
+        return b""
+    except OSError:
+        return None
 
 
 def _refuse_taken(port: int) -> None:

@@ -9,9 +9,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -67,6 +70,10 @@ def test_airflow_from_start_to_ctrl_c(port: int, log_ports: list[int], tmp_path:
         password = where[-1]
         assert where[:4] == ["Airflow", "is", "at", f"http://localhost:{port}"]
         assert log_in(port, password)
+        began = time.monotonic()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/execution/health") as answer:
+            assert json.load(answer) == {"status": "healthy"}
+        assert time.monotonic() - began < 2  # made anew, it takes 4 s and more
         ports = {port, *log_ports}
         until(lambda: {door.port for door in doors(outer.pid)} >= ports, 60)
         assert {door.port for door in doors(outer.pid)} == ports
@@ -180,3 +187,33 @@ def test_a_task_waits_for_an_api_server_that_is_late(port: int) -> None:
                 connection.recv(1 << 16)
                 connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
             assert task.communicate(timeout=30)[0].endswith("204\n")
+
+
+class Part(BaseHTTPRequestHandler):
+    """A healthy API server that makes its parts at the first request, as Airflow's does."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(401 if "podline" in self.path else 200)
+        self.end_headers()
+        states = {part: {"status": "healthy"} for part in local_airflow._PARTS}
+        self.wfile.write(json.dumps(states).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_what_the_first_task_would_wait_for_is_made_before_the_address_is_said(
+    tmp_path: Path,
+) -> None:
+    Part.asked = []
+    with HTTPServer(("127.0.0.1", 0), Part) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+            port = server.server_port
+            assert local_airflow._wait_until_healthy(child, port, tmp_path / "log", [])
+            child.kill()
+        server.shutdown()
+    assert Part.asked == ["/execution/health", "/podline/api/v1/dags", "/api/v2/monitor/health"]

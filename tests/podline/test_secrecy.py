@@ -46,6 +46,22 @@ def test_what_airflow_hides_in_logs_is_hidden() -> None:
     assert redacted("the word is horse-battery-staple") == "the word is ***"
 
 
+def test_values_are_hidden_for_their_names_and_for_what_they_are() -> None:
+    secrecy.hide(SECRET)
+    value = {
+        "password": "x",
+        "rows": 3,
+        "deep": [{"api_key": "k", "text": f"a {SECRET}"}],
+        "no": None,
+    }
+    assert secrecy.redacted_value(value) == {
+        "password": "***",
+        "rows": 3,
+        "deep": [{"api_key": "***", "text": "a ***"}],
+        "no": None,
+    }
+
+
 TAKE = """
 import os, subprocess, sys
 from pathlib import Path

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from podline.latency.record import VERSION, Cell, Note, Phase, Record, epoch
 from podline.latency.record_store import NOW, PREFIX
 from podline.latency.timeline import Timeline
-from podline.phases import OUTSIDE, OWN, PhaseName
+from podline.phases import OUTSIDE, PhaseName
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -209,7 +209,7 @@ def _believed(
 def _fitted(record: Record, row: Known) -> Record:
     """A record with phases from the start that Airflow knows to its end, and cells moved along.
 
-    The user's own work is not longer for Airflow's noting its end late: that is `finish`.
+    Nothing else is longer because Airflow noted the end late: that is `finish`.
     """
     inside = [phase for phase in record.phases if phase.name not in OUTSIDE]
     if record.end is None or row.end is None or not inside:
@@ -220,7 +220,7 @@ def _fitted(record: Record, row: Known) -> Record:
     if max(abs(moved), abs(record.end - row.end)) < _SAME:
         return record
     whole = row.end - row.start
-    over = min(whole, record.end - row.start) if last.name in OWN else whole
+    over = whole if last.name == "finish" else min(whole, record.end - row.start)
     fitted = []
     for phase in record.phases:
         start, end = phase.start + moved, phase.start + phase.seconds + moved

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from podline.latency.record import CUT, Record
+from podline.latency.live_phase import Now
+from podline.latency.record import CUT, Note, Record
 from podline.store.errors import ObjectMissing
 from podline.store.keys import LATENCY, TryKey
 
@@ -23,6 +24,18 @@ def set_in_state(state: Any, record: Record) -> None:
         f"{PREFIX}{record.try_number}",
         _short(record).model_dump(mode="json", exclude_defaults=True),
     )
+
+
+def set_now(state: Any, number: int, now: Now) -> None:
+    """Keep what a try is at in the task_state_store of its task instance.
+
+    Args:
+        state: the store.
+        number: the try's.
+        now: a phase, and since when (epoch).
+    """
+    phase, since = now
+    state.set(f"{PREFIX}{NOW}{number}", Note(phase=phase, since=round(since, 6)).model_dump())
 
 
 def is_in_state(state: Any, number: int) -> bool:

@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
+from podline.airflow_compat import is_supervised
 from podline.latency.background import aside
+from podline.latency.live_phase import LivePhase, Now
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
@@ -15,11 +17,21 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _PATIENCE = 2.0  # seconds that a cluster or a store has to answer
 _began: dict[Any, float] = {}  # by the ids of task instances
+_live: dict[Any, LivePhase] = {}  # of those that are stages
 
 
 def begin(ti: Any) -> None:
     """Note that the work of a task begins; `ti` is Airflow's RuntimeTaskInstance."""
     _began[ti.id] = time.time()
+    # Under ``dags test`` nobody else could look, and Airflow's database is no thread's own.
+    if hasattr(ti.task, "observed") and _is_wanted(ti.task) and is_supervised():
+        _live[ti.id] = LivePhase(lambda: getattr(ti.task, "observed", None), partial(_note, ti))
+
+
+def _note(ti: Any, now: Now) -> None:
+    from podline.latency import record_store
+
+    record_store.set_now(ti.get_template_context()["task_state_store"], ti.try_number, now)
 
 
 def end(ti: Any, error: BaseException | str | None = None) -> None:
@@ -30,6 +42,8 @@ def end(ti: Any, error: BaseException | str | None = None) -> None:
             process is passed over: somebody marks it by hand.
         error: why the try failed.
     """
+    if live := _live.pop(ti.id, None):
+        live.end()
     began = _began.pop(ti.id, None)
     if began is None or not _is_wanted(ti.task):
         return

@@ -205,7 +205,7 @@ def task_phases(start: float, end: float, execute: float | None, pod: PodTimes) 
         if at is not None:
             line.until(phase, at, "status", _COARSE)
     if pod.ended is None:
-        line.until("run", None, "airflow")
+        line.until("run", None, "worker")
     else:
         line.until("run", pod.ended, "status", _COARSE)
         line.until("notice", None, "airflow")

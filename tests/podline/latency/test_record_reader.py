@@ -46,6 +46,33 @@ def test_airflows_own_times_count() -> None:
     assert found.duration == pytest.approx(1.52)
 
 
+def plain(state: str) -> str:
+    """The record of a task that is no stage, as JSON."""
+    return record_store.to_json(
+        record("a", kind="task", state=state, phases={"prepare": 0.2, "run": 0.8})
+    )
+
+
+@pytest.mark.parametrize("state", ["failed", "skipped"])
+def test_a_plain_tasks_work_is_not_longer_for_its_supervisors_being_late(state: str) -> None:
+    found = read(row(state=state, start=999.98, end=1005.5, operator="x"), plain(state))
+    inside = found.phases[2:]
+    assert not found.partial
+    assert [(phase.name, phase.seconds) for phase in inside] == [
+        ("prepare", 0.22),
+        ("run", 0.8),
+        ("finish", 4.5),
+    ]
+    assert [phase.source for phase in inside][1:] == ["worker", "airflow"]
+    assert sum(phase.seconds for phase in inside) == pytest.approx(found.duration)
+    assert found.overhead == pytest.approx(4.72)
+
+
+def test_a_plain_task_that_succeeded_has_no_such_end() -> None:
+    found = read(row(operator="x"), plain("success"))
+    assert lengths(found).keys() == {"scheduled", "queued", "prepare", "run"}
+
+
 def test_the_record_of_a_task_that_somebody_marked_failed_is_cut() -> None:
     """It went on until its next heartbeat."""
     cell = {"number": 2, "start": 0.1, "seconds": 0.8}
@@ -92,6 +119,67 @@ def test_a_try_without_a_record_is_what_airflow_knows() -> None:
 
 def test_a_try_that_never_started() -> None:
     assert read(row(state="", start=None, end=None, queued=None), None).phases == ()
+
+
+@pytest.mark.parametrize("state", ["upstream_failed", "skipped", "removed", "success"])
+def test_what_airflow_ended_untried_is_whole_and_took_no_time(state: str) -> None:
+    found = read(row(id=ID._replace(try_number=0), state=state, queued=None), None)
+    assert (found.partial, found.start, found.end, found.phases) == ("", None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("state", "operator", "now"),
+    [
+        ("scheduled", "StageOperator", ("scheduled", 999.7)),
+        ("queued", "x", ("queued", 999.8)),
+        ("running", "StageOperator", ("prepare", 1000.0)),
+        ("running", "x", ("run", 1000.0)),
+        ("deferred", "NotebookOperator", ("run", 1000.0)),
+        ("success", "StageOperator", (None, None)),
+        ("up_for_retry", "StageOperator", (None, None)),
+    ],
+)
+def test_what_a_try_is_at_as_airflow_knows_it(state: str, operator: str, now: Any) -> None:
+    end = 1001.0 if state in ("success", "up_for_retry") else None
+    start = None if state in ("scheduled", "queued") else 1000.0
+    found = read(row(state=state, operator=operator, start=start, end=end), None)
+    assert (found.phase_now, found.phase_now_since) == now
+
+
+NOTE = {"phase": "code", "since": 1002.0}
+
+
+def at(note: Any, state: str = "running") -> Any:
+    """What a stage is at that has noted something."""
+    known = row(state=state, end=None if state == "running" else 1001.0)
+    return record_reader._record("d", known, None, 999.5, json.dumps(note)).phase_now
+
+
+def test_what_a_stage_notes_that_it_is_at() -> None:
+    assert at(NOTE) == "code"
+    assert at(NOTE, "success") is None
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "code",
+        {"phase": "<b>", "since": 1002.0},
+        {"phase": "code"},
+        NOTE | {"since": 900.0},
+        NOTE | {"since": 9e10},
+        NOTE | {"since": "1002"},
+        NOTE | {"more": 1},
+    ],
+)
+def test_a_forged_note_is_not_believed(note: Any) -> None:
+    assert at(note) == "prepare"
+
+
+def test_a_record_does_not_say_what_is_now() -> None:
+    given = json.loads(record_store.to_json(record("a")))
+    found = read(row(), json.dumps(given | {"phase_now": "code", "phase_now_since": 1002.0}))
+    assert (found.phase_now, found.phase_now_since) == (None, None)
 
 
 def test_a_dead_try_keeps_what_its_pod_knew() -> None:

@@ -11,7 +11,14 @@ import pytest
 
 from podline.models.aliases import AliasError
 from podline.models.manifest import SCHEMA, ManifestError
-from podline.models.registry import Difference, Model, RegistryError, VersionGone, models
+from podline.models.registry import (
+    AliasMoved,
+    Difference,
+    Model,
+    RegistryError,
+    VersionGone,
+    models,
+)
 from podline.store import Store, StoreError, keys
 
 from .conftest import Add
@@ -68,6 +75,32 @@ def test_what_is_damaged_is_told(store: Store, power: Model, add: Add, tmp_path:
     assert not (tmp_path / "here" / "a.tflite").exists()
 
 
+def test_a_file_is_read_in_pieces(power: Model, add: Add) -> None:
+    content = bytes(range(256)) * 40_000  # 10 MB
+    add({"model.tflite": content, "assets/labels.txt": b"walk"})
+    file, pieces = power.open_file("1", "model.tflite")
+    found = list(pieces)
+    assert len(found) > 1
+    assert (file.bytes, b"".join(found)) == (len(content), content)
+    assert b"".join(power.open_file(1, "assets/labels.txt")[1]) == b"walk"
+    with pytest.raises(RegistryError, match="has no file 'x': it has model.tflite, assets"):
+        power.open_file(1, "x")
+
+
+def test_the_end_of_a_file_that_is_damaged_is_not_given(
+    store: Store, power: Model, add: Add
+) -> None:
+    content, key = bytes(10_000_000), keys.version_key("power", 1, "model.tflite")
+    add({"model.tflite": content})
+    store.delete([key])
+    store.put(key, content[:-1] + b"x")
+    _, pieces = power.open_file(1, "model.tflite")
+    taken: list[bytes] = []
+    with pytest.raises(RegistryError, match="model.tflite is not what was published"):
+        taken.extend(pieces)
+    assert 0 < len(b"".join(taken)) < len(content)
+
+
 def test_two_versions_are_compared(power: Model, add: Add) -> None:
     add({"model.tflite": b"weights"}, rmse=0.5, mae=0.3)
     add({"model.tflite": b"others"}, rmse=0.4)
@@ -121,6 +154,36 @@ def test_an_alias_that_cannot_be_one(power: Model, add: Add, alias: str) -> None
     add()
     with pytest.raises(RegistryError, match="is no name for an alias"):
         power.promote(1, alias)
+
+
+def test_an_alias_is_replaced_if_it_means_what_is_expected(power: Model, add: Add) -> None:
+    for _ in range(3):
+        add()
+    assert power.replace("edge", 1, expected=None).version == 1
+    assert power.replace("edge", 2, expected=1).before == (1,)
+    with pytest.raises(AliasMoved, match="'edge' of power means version 2 by now, not version 1"):
+        power.replace("edge", 3, expected=1)
+    with pytest.raises(AliasMoved, match="means version 2 by now, not no version"):
+        power.replace("edge", 3, expected=None)
+    with pytest.raises(RegistryError, match="power has no version 7"):
+        power.replace("edge", 7, expected=2)
+    assert power.version("edge").version == 2
+
+
+def test_of_many_who_expect_the_same_one_replaces_an_alias(power: Model, add: Add) -> None:
+    for _ in range(8):
+        add()
+    power.promote(1, "edge")
+
+    def moved(number: int) -> bool:
+        try:
+            power.replace("edge", number, expected=1)
+        except AliasMoved:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(moved, range(2, 9))) == 1
 
 
 def test_many_who_move_an_alias_lose_nothing(power: Model, add: Add) -> None:
