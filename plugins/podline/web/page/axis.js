@@ -1,6 +1,6 @@
 // The time axis of a waterfall: since the run's beginning, or by the clock.
 
-import { Box, Text, h } from "./host.js";
+import { h } from "./host.js";
 import { clock } from "./times.js";
 import { seconds } from "./words.js";
 
@@ -32,25 +32,17 @@ export function ticksOf({ from, to }, width, origin, byClock) {
   return found;
 }
 
+const LABEL = {
+  position: "absolute", padding: "0 4px", fontSize: 12, lineHeight: "20px", color: "var(--chakra-colors-fg-muted)",
+  whiteSpace: "nowrap",
+};
+
 export function Axis({ ticks, width }) {
   return h(
-    Box,
-    { position: "relative", height: "20px", "aria-hidden": true },
+    "div",
+    { style: { position: "relative", height: 20 }, "aria-hidden": true },
     ticks.filter(({ x, label }) => x + label.length * LETTER < width).map(({ x, label }) =>
-      h(
-        Text,
-        {
-          key: x,
-          position: "absolute",
-          left: `${x}px`,
-          paddingX: 1,
-          fontSize: "xs",
-          lineHeight: "20px",
-          color: "fg.muted",
-          whiteSpace: "nowrap",
-        },
-        label,
-      ),
+      h("span", { key: x, style: { ...LABEL, left: x } }, label),
     ),
   );
 }

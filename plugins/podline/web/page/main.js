@@ -57,6 +57,8 @@ function View({ dagId, runId, taskId, mapIndex }) {
   return h(Box, null, inNavigation && h(Trail, { steps: trail }), view);
 }
 
+const HOVER = "[data-podline] a:hover { text-decoration: underline }";
+
 // A DAG's pages are wider than a phone: bring this one into view, no wider than the window.
 function Frame({ children }) {
   usePreferences();
@@ -76,6 +78,7 @@ function Frame({ children }) {
       background: "bg",
       maxWidth: { base: "calc(100vw - 72px)", md: "none" },
     },
+    h("style", null, HOVER),
     h(Textures),
     h(Boundary, null, children()), // made here, so that a change of preferences draws it anew
   );

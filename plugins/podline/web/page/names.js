@@ -1,21 +1,24 @@
 // The names of a waterfall's rows that are in sight, each a link; the arrow keys go from one to the next.
 
-import { Box, PageLink, Text, h, useEffect, useRef } from "./host.js";
+import { PageLink, h, useEffect, useRef } from "./host.js";
 import { HEIGHT } from "./bars.js";
 import { StateMark, wordOf } from "./states.js";
 import { TOOLTIP } from "./tooltip.js";
 
+const ROW = {
+  position: "absolute", height: HEIGHT, width: "100%", display: "flex", alignItems: "center", gap: 4, paddingInlineEnd: 8,
+};
+const CUT = { minWidth: 0, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", fontSize: 14 };
+
 function Name({ row, place, to, onPoint, onLeave, told, keys }) {
   const again = row.number > 1 || row.again ? ` (try ${row.number})` : "";
   return h(
-    Box,
-    { position: "absolute", top: `${place * HEIGHT}px`, height: `${HEIGHT}px`, width: "100%", display: "flex",
-      alignItems: "center", gap: 1, paddingEnd: 2 },
+    "div",
+    { style: { ...ROW, top: place * HEIGHT } },
     h(StateMark, { state: row.look, title: wordOf(row.look, row.again) }),
     h(
-      Text,
-      { truncate: true, fontSize: "sm", minWidth: 0, title: row.name + again,
-        fontWeight: row.critical ? "semibold" : undefined },
+      "div",
+      { style: { ...CUT, fontWeight: row.critical ? 600 : undefined }, title: row.name + again },
       h(
         PageLink,
         { to, "data-row": place, "aria-describedby": told ? TOOLTIP : undefined, onKeyDown: keys,
@@ -46,8 +49,8 @@ export function Names({ rows, first, last, chosen, linkOf, onPoint, onLeave, pic
     pick(to);
   };
   return h(
-    Box,
-    { ref: node, position: "relative", height: `${rows.length * HEIGHT}px` },
+    "div",
+    { ref: node, style: { position: "relative", height: rows.length * HEIGHT } },
     [...places].map((place) =>
       h(Name, { key: rows[place].index, row: rows[place], place, to: linkOf(rows[place].index), onPoint,
         onLeave, told: chosen === place, keys: keysOf(place) }),

@@ -53,7 +53,8 @@ export function ownLength(tries, row) {
     .reduce((sum, phase) => sum + (phaseLength(tries, row, phase) ?? 0), 0);
 }
 
-const byName = (a, b) => a.task.localeCompare(b.task);
+const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0); // comparing by language takes a hundred times as long
+const byName = (a, b) => byText(a.task, b.task);
 const orLast = (value) => value ?? Infinity;
 
 // By when a task's first try started, so that its tries are together.
@@ -81,7 +82,7 @@ function order(name, rows, length) {
     start,
     longest: (a, b) => (length(b) ?? -1) - (length(a) ?? -1) || start(a, b),
     task: (a, b) => byName(a, b) || start(a, b),
-    state: (a, b) => worst(a) - worst(b) || a.look.localeCompare(b.look) || start(a, b),
+    state: (a, b) => worst(a) - worst(b) || byText(a.look, b.look) || start(a, b),
   }[name];
 }
 

@@ -3,7 +3,7 @@
 import { AboutRun, Actions } from "./about.js";
 import { useFields } from "./address.js";
 import { address, part, useAnswer } from "./api.js";
-import { Box, Flex, Fragment, PageLink, Text, h, useMemo } from "./host.js";
+import { Box, Flex, Fragment, Later, PageLink, Text, h, useMemo } from "./host.js";
 import { airflow } from "./links.js";
 import { isLive, useNow } from "./live.js";
 import { Bar, Legend, PHASE_ORDER, isInside, meaningOf, placeOf } from "./looks.js";
@@ -76,9 +76,13 @@ function Charts({ run, links }) {
       run.total > tries.task_id.length &&
         h(Notice, null, `The first ${tries.task_id.length} of ${run.total} tries.`),
     ),
-    h(Totals, { run }),
-    h(Critical, { run, links }),
-    h(Tries, { run, rows, phase, linkOf, links, page: fields.page, turn: (page) => change({ page: `${page}` }) }),
+    h(
+      Later,
+      null,
+      h(Totals, { run }),
+      h(Critical, { run, links }),
+      h(Tries, { run, rows, phase, linkOf, links, page: fields.page, turn: (page) => change({ page: `${page}` }) }),
+    ),
   );
 }
 

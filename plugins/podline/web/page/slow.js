@@ -9,6 +9,7 @@ import { count, difference, range, seconds } from "./words.js";
 
 const RUNS = 50; // that are looked back at
 const ASKED = 5; // of the slowest phases
+const UNDERLINED = { textDecoration: "underline" };
 const FEW = 3; // runs, below which nothing is usual
 const NOTED = 0.1; // of a run's time
 
@@ -46,7 +47,7 @@ function Longer({ run, links }) {
   const more = run.end === null || !usual || usual.n < FEW ? 0 : run.seconds - usual.p50;
   if (more < run.seconds * NOTED || more <= 0) return null;
   return h(Fragment, null, `But it took ${seconds(more)} longer than their median: `,
-    h(PageLink, { to: links.trend(run.dag_id, "", "phases"), textDecoration: "underline" }, "since when"), ".");
+    h(PageLink, { to: links.trend(run.dag_id, "", "phases"), style: UNDERLINED }, "since when"), ".");
 }
 
 // The first of the runs up to this one that all took nearer to what this one took than to the usual.

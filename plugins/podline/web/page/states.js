@@ -1,6 +1,6 @@
 // How a state looks: Airflow's colour of it, a shape of its own, and Airflow's word.
 
-import { Box, Flex, h } from "./host.js";
+import { h } from "./host.js";
 import { stateWord } from "./preferences.js";
 
 // Strokes on a square of twelve.
@@ -43,14 +43,13 @@ export function StateMark({ state, size = 12, title }) {
   );
 }
 
+const BADGE = {
+  display: "inline-flex", alignItems: "center", gap: 4, padding: "0 6px", borderRadius: 4, fontSize: 14, whiteSpace: "nowrap",
+};
+
 // `again`: whether a later try was made.
 export function State({ state, again = false }) {
   const look = lookOf(state, again);
-  return h(
-    Flex,
-    { as: "span", display: "inline-flex", align: "center", gap: 1, paddingX: 1.5, borderRadius: "sm",
-      fontSize: "sm", whiteSpace: "nowrap", bg: `${token(look)}.subtle`, color: `${token(look)}.fg` },
-    h(StateMark, { state: look }),
-    h(Box, { as: "span" }, wordOf(look, again)),
-  );
+  const colours = { background: `var(--chakra-colors-${token(look)}-subtle)`, color: textColour(look) };
+  return h("span", { style: { ...BADGE, ...colours } }, h(StateMark, { state: look }), h("span", null, wordOf(look, again)));
 }

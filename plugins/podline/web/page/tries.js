@@ -10,6 +10,7 @@ import { Moment } from "./times.js";
 import { count, seconds } from "./words.js";
 
 const PAGE = 50; // rows of the table
+const PLAIN = { color: "inherit", textDecoration: "underline" };
 const NAMED = 5; // failures that are named at once
 
 // Why tries failed, and where their logs are; those that were made again did the run no harm.
@@ -24,10 +25,9 @@ export function Failures({ run, all, linkOf }) {
       h(
         Flex,
         { key: row.index, columnGap: 3, wrap: "wrap", align: "baseline" },
-        h(PageLink, { to: linkOf(row.index), fontWeight: "semibold", color: "inherit", textDecoration: "underline" },
+        h(PageLink, { to: linkOf(row.index), style: { ...PLAIN, fontWeight: 600 } },
           row.number === null ? row.name : `${row.name}, try ${row.number}`),
-        h(PageLink, { to: logOf(run, row), color: "inherit", textDecoration: "underline",
-          "aria-label": `log of ${row.name}` }, "log"),
+        h(PageLink, { to: logOf(run, row), style: PLAIN, "aria-label": `log of ${row.name}` }, "log"),
         tries.failure[row.index] && h(Box, { overflowWrap: "anywhere" }, firstLine(tries.failure[row.index])),
       ),
     ),

@@ -15,8 +15,8 @@ const BEYOND = 6; // rows drawn above and below those in sight
 const MANY = 12; // rows, from which on all are shown at a glance, too
 const TALL = 560; // pixels
 const AXIS = 20;
-const NAMES = { width: { base: "104px", md: "230px" }, flexShrink: 0 };
-const RIGHT = 8;
+const NARROW = 600; // of the whole, below which names get less
+const RIGHT = 24; // for a scroll bar
 
 // Which rows are in sight of a scrolled node.
 function useSight(node, total) {
@@ -36,14 +36,22 @@ function useSight(node, total) {
 // `rows`: those that are shown, of `all`; `phase`: the one that is shown alone.
 export function Waterfall({ tries, all, rows, phase, linkOf }) {
   const whole = useMemo(() => spanOf(tries, all), [tries, all]);
-  if (!whole) return h(Text, { color: "fg.muted" }, "No task has started yet.");
-  return h(Chart, { tries, all, rows, phase, linkOf, whole });
+  const [node, room] = useWidth();
+  return h(
+    Box,
+    { ref: node },
+    whole
+      ? room > 0 && h(Chart, { tries, all, rows, phase, linkOf, whole, room })
+      : h(Text, { color: "fg.muted" }, "No task has started yet."),
+  );
 }
 
-function Chart({ tries, all, rows, phase, linkOf, whole }) {
+function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
   const scroller = useRef(null);
-  const [plot, measured] = useWidth();
-  const width = Math.max(measured - RIGHT, 0);
+  const plot = useRef(null);
+  const names = room < NARROW ? 104 : 230;
+  const width = Math.max(room - names - RIGHT, 40);
+  const beside = { flexShrink: 0, style: { width: names } };
   const zoom = useZoom(whole);
   const [byClock, setClock] = useState(false);
   const [critical, setCritical] = useState(true);
@@ -86,7 +94,7 @@ function Chart({ tries, all, rows, phase, linkOf, whole }) {
         null,
         h(
           Box,
-          { ...NAMES, paddingStart: 2 },
+          { ...beside, paddingStart: 2 },
           h(Box, { position: "sticky", top: 0, height: `${AXIS}px`, bg: "bg", zIndex: 1, marginStart: -2 }),
           h(Names, { rows, first: sight.first, last: sight.last, chosen: told?.place ?? null, linkOf, onLeave: hide,
             pick, onPoint: (place, link) => tell({ place, at: corner(link) }) }),
@@ -96,14 +104,14 @@ function Chart({ tries, all, rows, phase, linkOf, whole }) {
           { ref: plot, flex: 1, minWidth: 0 },
           h(Box, { position: "sticky", top: 0, bg: "bg", zIndex: 1, borderBottomWidth: "1px", height: `${AXIS}px` },
             h(Axis, { ticks, width })),
-          width > 0 && h(Plot, { tries, rows, phase, linkOf, view, zoom, width, ticks, critical, sight, told, tell, hide }),
+          h(Plot, { tries, rows, phase, linkOf, view, zoom, width, ticks, critical, sight, told, tell, hide }),
         ),
       ),
       !rows.length && h(Text, { padding: 4, color: "fg.muted" }, "No try is as asked for."),
     ),
-    all.length > MANY && width > 0 &&
+    all.length > MANY &&
       h(Flex, { marginTop: 2 },
-        h(Box, { ...NAMES, fontSize: "xs", color: "fg.muted" }, "all at a glance"),
+        h(Box, { ...beside, fontSize: "xs", color: "fg.muted" }, "all at a glance"),
         h(OverviewStrip, { tries, rows, whole, zoom, width })),
     chosen && h(Tooltip, { at: told.at, close: hide }, h(TrySummary, { tries, row: chosen, touched: told.touched })),
   );
@@ -147,9 +155,9 @@ function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, 
     },
     h(Bars, { tries, rows, first: sight.first, last: sight.last, view, width, ticks, phase, critical }),
     told && h(Box, { position: "absolute", pointerEvents: "none", left: 0, right: 0, height: `${HEIGHT}px`,
-      top: `${told.place * HEIGHT}px`, bg: "blue.500", opacity: 0.12 }),
+      style: { top: told.place * HEIGHT }, bg: "blue.500", opacity: 0.12 }),
     drawn && h(Box, { position: "absolute", pointerEvents: "none", top: 0, bottom: 0, bg: "blue.500", opacity: 0.2,
-      left: `${Math.min(...drawn)}px`, width: `${Math.abs(drawn[1] - drawn[0])}px` }),
+      style: { left: Math.min(...drawn), width: Math.abs(drawn[1] - drawn[0]) } }),
   );
 }
 
