@@ -1,10 +1,12 @@
 """The studies' reports in Airflow's UI: what this package adds to podline's pages."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
 
 from podline.exceptions import PodlineError
 from podline.store import ObjectMissing, StoreError, open_store
@@ -16,6 +18,21 @@ from podline_studies.report_store import FOLDER, HTML
 from podline_studies.study import Kind, Study, studies
 
 
+@dataclass(frozen=True)
+class Reported:
+    """A study that has a report, and the DAG that measured it."""
+
+    dag_id: str
+    study: str
+
+
+@dataclass(frozen=True)
+class Studies:
+    """The studies that have a report."""
+
+    studies: list[Reported]
+
+
 def add_pages(of_dag: APIRouter, of_all: APIRouter) -> None:
     """Add the routes of the studies.
 
@@ -23,8 +40,9 @@ def add_pages(of_dag: APIRouter, of_all: APIRouter) -> None:
         of_dag: below a DAG, for whoever may read it.
         of_all: for everybody who is logged in.
     """
-    of_dag.get("/studies/{study}", dependencies=OF_LOGS)(study_page)  # it says why runs failed
-    of_all.get("/api/v1/studies")(all_studies)
+    # It says why runs failed.
+    of_dag.get("/studies/{study}", dependencies=OF_LOGS, response_class=HTMLResponse)(study_page)
+    of_all.get("/api/v1/studies", response_model=Studies)(all_studies)
 
 
 def study_page(dag_id: Id, study: Id) -> Response:
@@ -52,8 +70,8 @@ def all_studies(user: GetUserDep) -> Response:
         user: Airflow's.
     """
     allowed = [kind for kind in KINDS.values() if may_read(user, kind.dag_id)]
-    found = [{"dag_id": kind.dag_id, "study": name} for kind in allowed for name in reported(kind)]
-    return to_json({"studies": found})
+    found = [Reported(kind.dag_id, name) for kind in allowed for name in reported(kind)]
+    return to_json(Studies(found))
 
 
 def reported(kind: Kind[Any, Any]) -> list[str]:

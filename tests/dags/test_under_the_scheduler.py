@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -198,6 +199,22 @@ def test_a_killed_process_is_named(airflow: Airflow, kept_store: Store) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_stage_is_at_is_told_while_it_goes_on(airflow: Airflow) -> None:
+    run_id = airflow.trigger("edited")
+
+    def runs() -> Any:
+        path = f"/podline/api/v1/dags/edited/runs/{quote(run_id, safe='')}"
+        tries = airflow.call("GET", path)["tries"]
+        return ("wait", "run") in zip(tries["task_id"], tries["phase_now"], strict=True)
+
+    until(runs, 60)
+    now = one_try(airflow, "edited", run_id, "wait")
+    assert now["start"] < now["phase_now_since"] < now["start"] + 5
+    assert (now["state"], now["duration"]) == ("running", None)
+    assert airflow.wait("edited", run_id) == "success"
+    assert one_try(airflow, "edited", run_id, "wait")["phase_now"] is None
+
+
 def test_a_task_marked_failed_ends_its_process(airflow: Airflow, kept_store: Store) -> None:
     run_id = airflow.trigger("slow")
     pid = until(lambda: _stage_pid(airflow, run_id))

@@ -134,7 +134,7 @@ def test_every_route_is_told_with_its_parameters() -> None:
 
     routes = [route for route in make_app().routes if isinstance(route, APIRoute)]
     there = {
-        route.path: {
+        route.path.replace(":path}", "}"): {
             parameter.alias for parameter in get_flat_dependant(route.dependant).query_params
         }
         for route in routes

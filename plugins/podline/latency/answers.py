@@ -62,7 +62,7 @@ class Run(KnownRun):
             NotFound: there is none.
         """
         tries = [r for r in self.records if (r.task_id, r.map_index) == (task_id, map_index)]
-        tries.sort(key=lambda record: record.try_number)
+        tries.sort(key=lambda record: record.order)
         wanted = [record for record in tries if number in (None, record.try_number)]
         if not wanted:
             what = task_id if map_index < 0 else f"{task_id}[{map_index}]"

@@ -165,6 +165,11 @@ class Record(TryFields):
         return sum(phase.seconds for phase in self.phases if phase.name in names)
 
     @property
+    def order(self) -> float:
+        """What sorts a task instance's tries; that it was not tried is what is now."""
+        return self.try_number or float("inf")
+
+    @property
     def duration(self) -> float:
         """Airflow's duration of the try; what has not ended: as far as its phases go."""
         if self.start is not None and self.end is not None:

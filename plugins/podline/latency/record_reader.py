@@ -123,7 +123,8 @@ def _known(session: "Session", dag_id: str, run_ids: Sequence[str]) -> Iterator[
         query = select(*which, model.state, *when, model.operator)
         query = query.where(model.dag_id == dag_id, model.run_id.in_(run_ids))
         for run_id, task_id, index, number, state, *times, operator in session.execute(query):
-            id_ = TryId(run_id, task_id, index, number)
+            # What is cleared and not tried again keeps the number of the try before.
+            id_ = TryId(run_id, task_id, index, 0 if state == "upstream_failed" else number)
             start, end, scheduled, queued = map(epoch, times)
             if end is not None and (state or "") in _NOT_YET:
                 start = end = None  # of the try before

@@ -101,7 +101,7 @@ def is_whole(record: Record) -> bool:
 
 def last_tries(records: Iterable[Record]) -> list[Record]:
     """Return the last try of each task instance."""
-    ordered = sorted(records, key=lambda record: record.try_number)
+    ordered = sorted(records, key=lambda record: record.order)
     return list({(r.run_id, r.task_id, r.map_index): r for r in ordered}.values())
 
 

@@ -51,6 +51,13 @@ def test_the_critical_path_takes_the_last_try() -> None:
     assert (step.try_number, step.waited) == (2, 5.5)
 
 
+def test_what_was_not_tried_again_is_the_last() -> None:
+    first = record("a")
+    untried = {"try_number": 0, "state": "upstream_failed", "start": None, "end": None}
+    now = first.model_copy(update=untried)
+    assert run_summary.last_tries([now, first]) == [now]
+
+
 def test_a_forged_circle_ends() -> None:
     records = [record("a", upstream=["b"]), record("b", 1.0, upstream=["a"])]
     assert len(run_summary.critical_path(records)) == 2

@@ -104,6 +104,8 @@ def test_two_runs_side_by_side(server: Server) -> None:
     assert found["runs"][0]["conf"] == {"rows": 2}
     rows = next(row for row in found["parameters"] if row["name"] == "rows")
     assert rows == {"name": "rows", "values": [2, None], "changed": True}
+    backend = next(row for row in found["parameters"] if row["name"] == "backend")  # a default
+    assert backend == {"name": "backend", "values": ["process", "process"], "changed": False}
     assert [task["state"] for task in found["tasks"]] == [["success", "success"]] * 2
     code = next(task for task in found["tasks"] if task["task_id"] == "first")["phases"]["code"]
     assert code[0] == pytest.approx(code[1])
@@ -186,8 +188,10 @@ def test_the_critical_path_and_failures_are_columns(server: Server) -> None:
         assert any(seen) is told
 
 
-def test_a_task_that_airflow_ended_untried_has_no_try(server: Server) -> None:
-    untried = {"state": "upstream_failed", "try_number": 0}
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_task_that_airflow_ended_untried_has_no_try(server: Server, number: int) -> None:
+    """One that was cleared keeps the number of the try before, of which nothing holds."""
+    untried = {"state": "upstream_failed", "try_number": number}
     with copied_run(server, "small", "cut", 1, tasks={"second": untried}, notes={"second": {}}):
         run = server.ask(server.run_path("small", "cut")).json
         row = run["tries"]["task_id"].index("second")
