@@ -35,5 +35,5 @@ def bars(page: Any) -> Any:
 def point_at_row(page: Any, place: int) -> None:
     """Have the pointer on a row, and wait for what it tells."""
     box = bars(page).bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 24 * place + 12)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 24 * place + 12, steps=3)
     page.get_by_role("tooltip").wait_for()

@@ -67,7 +67,7 @@ def test_the_navigations_page_down_to_a_task(visit: Callable[..., Any], server: 
         page.get_by_role("heading", name="Where the time goes").wait_for()
         picture(page, "overview-390-light")
         page.get_by_role("link", name="small", exact=True).click()
-        page.get_by_role("link", name=server.runs["small"]).click()
+        page.get_by_role("link", name=server.runs["small"], exact=True).click()
         in_waterfall(page, "first").click()
         page.get_by_role("heading", name="first", level=1).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]

@@ -12,15 +12,20 @@ export function Facts({ facts }) {
   return h(
     Flex,
     { as: "dl", wrap: "wrap", columnGap: 4, rowGap: 0.5, fontSize: "sm", marginTop: 1 },
-    facts.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) =>
-      h(Flex, { key: name, gap: 1, minWidth: 0, overflowWrap: "anywhere" },
-        h(Text, { as: "dt", color: "fg.muted" }, name),
-        h(Box, { as: "dd", minWidth: 0 }, value)),
-    ),
+    facts
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value]) =>
+        h(
+          Flex,
+          { key: name, gap: 1, minWidth: 0, overflowWrap: "anywhere" },
+          h(Text, { as: "dt", color: "fg.muted" }, name),
+          h(Box, { as: "dd", minWidth: 0 }, value),
+        ),
+      ),
   );
 }
 
-export function Parameters({ conf }) {
+function Parameters({ conf }) {
   const given = Object.entries(conf ?? {});
   if (!given.length) return null;
   const list = h(Facts, { facts: given.map(([name, value]) => [`${name} =`, literal(value)]) });

@@ -13,7 +13,19 @@ export function Aliases({ names }) {
     Flex,
     { as: "span", gap: 1, wrap: "wrap" },
     names.map((name) =>
-      h(Box, { as: "span", key: name, paddingX: 1.5, borderRadius: "sm", fontSize: "sm", bg: "blue.subtle", color: "blue.fg" }, name),
+      h(
+        Box,
+        {
+          as: "span",
+          key: name,
+          paddingX: 1.5,
+          borderRadius: "sm",
+          fontSize: "sm",
+          bg: "blue.subtle",
+          color: "blue.fg",
+        },
+        name,
+      ),
     ),
   );
 }
@@ -26,7 +38,10 @@ export function Promotion({ model, aliases, moves, versions, changed }) {
   const move = async (which, to) => {
     tell({ busy: true });
     try {
-      await send(`models/${part(model)}/aliases/${part(which)}`, { version: to, expected: aliases[which] ?? null });
+      await send(`models/${part(model)}/aliases/${part(which)}`, {
+        version: to,
+        expected: aliases[which] ?? null,
+      });
       tell({ done: `${which} means version ${to} now.` });
     } catch (error) {
       tell({ error });
@@ -36,32 +51,58 @@ export function Promotion({ model, aliases, moves, versions, changed }) {
   return h(
     Section,
     { title: "Aliases" },
-    moves.length > 0 && h(Rows, {
-      label: "Aliases of the model",
-      keyOf: (found) => found.alias,
-      rows: moves,
-      columns: [
-        ["alias", (found) => h(Aliases, { names: [found.alias] })],
-        ["version", (found) => found.version || "none", NUMBER],
-        ["since", (found) => h(Moment, { at: found.moved })],
-        ["before", (found) => found.before.toReversed().slice(0, 5).join(", ") || "–"],
-        ["roll back", (found) => h(RollBack, { found, versions, busy: state.busy, move })],
-      ],
-    }),
+    moves.length > 0 &&
+      h(Rows, {
+        label: "Aliases of the model",
+        keyOf: (found) => found.alias,
+        rows: moves,
+        columns: [
+          ["alias", (found) => h(Aliases, { names: [found.alias] })],
+          ["version", (found) => found.version || "none", NUMBER],
+          ["since", (found) => h(Moment, { at: found.moved })],
+          ["before", (found) => found.before.toReversed().slice(0, 5).join(", ") || "–"],
+          ["roll back", (found) => h(RollBack, { found, versions, busy: state.busy, move })],
+        ],
+      }),
     h(
       Flex,
-      { as: "form", gap: 2, wrap: "wrap", align: "center", marginTop: 2,
+      {
+        as: "form",
+        gap: 2,
+        wrap: "wrap",
+        align: "center",
+        marginTop: 2,
         onSubmit: (event) => {
           event.preventDefault();
           move(alias, Number(version));
-        } },
+        },
+      },
       "Have",
-      h(Choice, { label: "Alias", value: alias, choose: name,
-        choices: [...new Set(["champion", ...moves.map((found) => found.alias)])].filter((one) => one !== OURS).map((one) => [one, one]) }),
+      h(Choice, {
+        label: "Alias",
+        value: alias,
+        choose: name,
+        choices: [...new Set(["champion", ...moves.map((found) => found.alias)])]
+          .filter((one) => one !== OURS)
+          .map((one) => [one, one]),
+      }),
       "mean version",
-      h(Choice, { label: "Version", value: version, choose, choices: versions.map((one) => [one.version, one.version]) }),
-      h(Button, { type: "submit", size: "xs", variant: "outline",
-        disabled: state.busy || aliases[alias] === Number(version) }, "promote"),
+      h(Choice, {
+        label: "Version",
+        value: version,
+        choose,
+        choices: versions.map((one) => [one.version, one.version]),
+      }),
+      h(
+        Button,
+        {
+          type: "submit",
+          size: "xs",
+          variant: "outline",
+          disabled: state.busy || aliases[alias] === Number(version),
+        },
+        "promote",
+      ),
     ),
     state.done && h(Text, { role: "status", marginTop: 1 }, state.done),
     state.error && h(Notice, { status: "error", title: "The alias was not moved" }, state.error.message),
@@ -72,6 +113,9 @@ export function Promotion({ model, aliases, moves, versions, changed }) {
 function RollBack({ found, versions, busy, move }) {
   const last = found.before.at(-1);
   if (found.alias === OURS || !versions.some((one) => one.version === last)) return null;
-  return h(Button, { size: "xs", variant: "outline", disabled: busy, onClick: () => move(found.alias, last) },
-    `back to version ${last}`);
+  return h(
+    Button,
+    { size: "xs", variant: "outline", disabled: busy, onClick: () => move(found.alias, last) },
+    `back to version ${last}`,
+  );
 }

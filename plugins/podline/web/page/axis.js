@@ -33,7 +33,11 @@ export function ticksOf({ from, to }, width, origin, byClock) {
 }
 
 const LABEL = {
-  position: "absolute", padding: "0 4px", fontSize: 12, lineHeight: "20px", color: "var(--chakra-colors-fg-muted)",
+  position: "absolute",
+  padding: "0 4px",
+  fontSize: 12,
+  lineHeight: "20px",
+  color: "var(--chakra-colors-fg-muted)",
   whiteSpace: "nowrap",
 };
 
@@ -41,8 +45,8 @@ export function Axis({ ticks, width }) {
   return h(
     "div",
     { style: { position: "relative", height: 20 }, "aria-hidden": true },
-    ticks.filter(({ x, label }) => x + label.length * LETTER < width).map(({ x, label }) =>
-      h("span", { key: x, style: { ...LABEL, left: x } }, label),
-    ),
+    ticks
+      .filter(({ x, label }) => x + label.length * LETTER < width)
+      .map(({ x, label }) => h("span", { key: x, style: { ...LABEL, left: x } }, label)),
   );
 }

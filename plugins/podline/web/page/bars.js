@@ -2,7 +2,7 @@
 // are; below each a line in its state's colour; and how long it took beside it.
 
 import { h, memo } from "./host.js";
-import { Filled, isInside, isOwn } from "./looks.js";
+import { Filled, isOwn } from "./looks.js";
 import { isBare, phaseLength } from "./rows.js";
 import { shapeOf, solid, textColour, wordOf } from "./states.js";
 import { seconds } from "./words.js";
@@ -13,7 +13,8 @@ const LINE = 3; // the state's
 const LETTER = 6.4; // the width of one, at most
 const FAR = 20; // pixels beyond the edges, where drawing stops
 
-const box = (x, y, width, height) => `M${x.toFixed(1)} ${y}h${width.toFixed(1)}v${height}h-${width.toFixed(1)}z`;
+const box = (x, y, width, height) =>
+  `M${x.toFixed(1)} ${y}h${width.toFixed(1)}v${height}h-${width.toFixed(1)}z`;
 
 // From and to in pixels, cut where nobody sees it; null: it is out of sight.
 function across({ from, to }, width, begin, end) {
@@ -96,14 +97,31 @@ function Label({ row, top, place, width, text }) {
   return h(
     "g",
     { transform: `translate(${x.toFixed(1)} ${top})` },
-    onBar && h("rect", { x: -2, y: 3, width: room, height: HEIGHT - 8, rx: 3, fill: "var(--chakra-colors-bg)", opacity: 0.9 }),
-    marked && h("path", { d: shapeOf(row.look), transform: "translate(0 5)", fill: "none",
-      stroke: textColour(row.look), strokeWidth: 1.8, strokeLinecap: "round", strokeLinejoin: "round" }),
+    onBar &&
+      h("rect", {
+        x: -2,
+        y: 3,
+        width: room,
+        height: HEIGHT - 8,
+        rx: 3,
+        fill: "var(--chakra-colors-bg)",
+        opacity: 0.9,
+      }),
+    marked &&
+      h("path", {
+        d: shapeOf(row.look),
+        transform: "translate(0 5)",
+        fill: "none",
+        stroke: textColour(row.look),
+        strokeWidth: 1.8,
+        strokeLinecap: "round",
+        strokeLinejoin: "round",
+      }),
     h("text", { x: marked ? 16 : 0, y: 15, style: { fontSize: 11 }, fill: "var(--chakra-colors-fg)" }, text),
   );
 }
 
-export function lengthText(tries, row, phase) {
+function lengthText(tries, row, phase) {
   const doing = row.live && !phase ? `${row.live.phase} ${seconds(row.live.length)}` : "";
   if (row.start === null) return doing || wordOf(row.look);
   return [seconds(phase ? phaseLength(tries, row, phase) : row.length), doing].filter(Boolean).join(" · ");
@@ -120,8 +138,13 @@ export const Bars = memo(function Bars({ tries, rows, first, last, view, width, 
   ]);
   return h(
     "svg",
-    { width, height: whole, style: { display: "block", overflow: "hidden" }, role: "img",
-      "aria-label": `${rows.length} tries over ${seconds(view.to - view.from)}; the table below has their numbers` },
+    {
+      width,
+      height: whole,
+      style: { display: "block", overflow: "hidden" },
+      role: "img",
+      "aria-label": `${rows.length} tries over ${seconds(view.to - view.from)}; the table below has their numbers`,
+    },
     h("path", {
       d: ticks.map(({ x }) => `M${x.toFixed(1)} 0V${whole}`).join(""),
       stroke: "var(--chakra-colors-border)",
@@ -129,9 +152,14 @@ export const Bars = memo(function Bars({ tries, rows, first, last, view, width, 
     statePaths(tries, shown, place).map(([look, d]) => h("path", { key: look, d, fill: solid(look) })),
     [...names].map((name) => {
       const d = phasePath(name, tries, shown, place);
-      const faded = phase ? phase !== name : !isInside(name);
-      return d && h("g", { key: name, opacity: faded ? (phase ? 0.15 : 0.6) : 1 },
-        h(Filled, { shape: "path", phase: name, d }));
+      return (
+        d &&
+        h(
+          "g",
+          { key: name, opacity: !phase || phase === name ? 1 : 0.15 },
+          h(Filled, { shape: "path", phase: name, d }),
+        )
+      );
     }),
     critical && h(Critical, { rows, place }),
     shown.map(({ row, top }) =>

@@ -22,13 +22,14 @@ export function Compare({ dagId, a, b, links }) {
     h(Title, { name: "Two runs side by side" }),
     h(Actions, { links: [[dagId, links.dag(dagId)]], files: a && b ? files(dagId, a, b) : [] }),
     !trend && h(Pending, { error, retry, what: "the runs" }),
-    trend && h(
-      Flex,
-      { gap: 3, wrap: "wrap", marginY: 3, align: "center" },
-      h(RunChoice, { label: "The first run", trend, value: a, choose: (run) => choose(run, b) }),
-      "with",
-      h(RunChoice, { label: "The second run", trend, value: b, choose: (run) => choose(a, run) }),
-    ),
+    trend &&
+      h(
+        Flex,
+        { gap: 3, wrap: "wrap", marginY: 3, align: "center" },
+        h(RunChoice, { label: "The first run", trend, value: a, choose: (run) => choose(run, b) }),
+        "with",
+        h(RunChoice, { label: "The second run", trend, value: b, choose: (run) => choose(a, run) }),
+      ),
     a && b ? h(Sides, { dagId, a, b, links }) : h(Notice, { title: "Choose two runs" }),
   );
 }
@@ -38,13 +39,17 @@ function pathOf(dagId) {
 }
 
 function files(dagId, a, b) {
-  return ["csv", "json"].map((format) =>
-    [format.toUpperCase(), address(pathOf(dagId), { run_id: a, with: b, format, download: 1 })]);
+  return ["csv", "json"].map((format) => [
+    format.toUpperCase(),
+    address(pathOf(dagId), { run_id: a, with: b, format, download: 1 }),
+  ]);
 }
 
 function RunChoice({ label, trend, value, choose }) {
-  const known = trend.run_id.map((run, place) =>
-    [run, `${moment(trend.start[place])}, ${wordOf(trend.state[place])}, ${seconds(trend.seconds[place])}: ${run}`]);
+  const known = trend.run_id.map((run, place) => [
+    run,
+    `${moment(trend.start[place])}, ${wordOf(trend.state[place])}, ${seconds(trend.seconds[place])}: ${run}`,
+  ]);
   const all = [["", "choose a run …"], ...known.reverse()];
   if (value && !trend.run_id.includes(value)) all.push([value, value]);
   return h(Choice, { label, value, choices: all, choose, size: "sm" });
@@ -81,8 +86,16 @@ function Runs({ dagId, runs, links }) {
       ["of the run", ([name]) => name],
       ["first", ([, value]) => value(one), NAME],
       ["second", ([, value]) => value(other), NAME],
-      ["difference", ([name, value, more]) => more !== null ? difference(more)
-        : name === "notebook’s version" && value(one) !== value(other) ? "changed" : "", NUMBER],
+      [
+        "difference",
+        ([name, value, more]) =>
+          more !== null
+            ? difference(more)
+            : name === "notebook’s version" && value(one) !== value(other)
+              ? "changed"
+              : "",
+        NUMBER,
+      ],
     ],
   });
 }
@@ -104,13 +117,28 @@ function Tasks({ answer, links }) {
     keyOf: (task) => `${task.task_id} ${task.map_index}`,
     rows: answer.tasks,
     columns: [
-      ["task", (task) => h(PageLink, { to: links.trend(answer.dag_id, task.task_id, "") }, instance(task.task_id, task.map_index)),
-        NAME, (task) => instance(task.task_id, task.map_index)],
+      [
+        "task",
+        (task) =>
+          h(
+            PageLink,
+            { to: links.trend(answer.dag_id, task.task_id, "") },
+            instance(task.task_id, task.map_index),
+          ),
+        NAME,
+        (task) => instance(task.task_id, task.map_index),
+      ],
       ["first", (task) => seconds(task.seconds[0]), NUMBER],
       ["second", (task) => seconds(task.seconds[1]), NUMBER],
       ["difference", (task) => difference(subtract(...task.seconds)), NUMBER],
       ["shorter, longer", (task) => h(Difference, { more: subtract(...task.seconds), widest })],
-      ["above all", (task) => mostChanged(task).map(([phase, more]) => `${phase} ${difference(more)}`).join(", ") || "–"],
+      [
+        "above all",
+        (task) =>
+          mostChanged(task)
+            .map(([phase, more]) => `${phase} ${difference(more)}`)
+            .join(", ") || "–",
+      ],
       ["states", (task) => h(States, { states: task.state })],
     ],
   });
@@ -124,19 +152,30 @@ function Difference({ more, widest }) {
     Box,
     { position: "relative", width: "120px", height: "12px", borderInlineWidth: "1px", "aria-hidden": true },
     h(Box, { position: "absolute", left: "50%", width: "1px", height: "100%", bg: "border.emphasized" }),
-    h(Box, { position: "absolute", height: "100%", width: `${part_}%`, left: more > 0 ? "50%" : `${50 - part_}%`,
-      bg: more > 0 ? "orange.600" : "green.600" }),
+    h(Box, {
+      position: "absolute",
+      height: "100%",
+      width: `${part_}%`,
+      left: more > 0 ? "50%" : `${50 - part_}%`,
+      bg: more > 0 ? "orange.600" : "green.600",
+    }),
   );
 }
 
 function States({ states: [one, other] }) {
   if (one === other) return one === null ? "–" : h(State, { state: one });
-  return h(Flex, { gap: 1, align: "center" }, one === null ? "none" : h(State, { state: one }), "→",
-    other === null ? "none" : h(State, { state: other }));
+  return h(
+    Flex,
+    { gap: 1, align: "center" },
+    one === null ? "none" : h(State, { state: one }),
+    "→",
+    other === null ? "none" : h(State, { state: other }),
+  );
 }
 
 function Parameters({ answer }) {
-  if (answer.runs.some((run) => run.conf === null)) return h(Text, null, "You may not see the parameters of runs.");
+  if (answer.runs.some((run) => run.conf === null))
+    return h(Text, null, "You may not see the parameters of runs.");
   if (!answer.parameters.length) return h(Text, null, "Neither run has any.");
   return h(Rows, {
     label: "Parameters of both runs",

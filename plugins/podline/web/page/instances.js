@@ -34,16 +34,39 @@ export function Instances({ dagId, runId, taskId, links, error }) {
     Fragment,
     null,
     h(Title, { name: taskId }, h(Text, { fontSize: "sm" }, `${all.length} tries of its instances`)),
-    h(AboutRun, { run: asked.answer, links },
-      h(Actions, { links: [["its instances in Airflow", airflow.summary(dagId, runId, taskId)],
-        ["the whole run", links.run(dagId, runId)], ["trend of this task", links.trend(dagId, taskId, "")]] })),
-    ended.length > 0 && h(Figures, { figures: [
-      ["shortest", seconds(Math.min(...ended))], ["median", seconds(middle(ended))], ["longest", seconds(Math.max(...ended))],
-    ] }),
-    h(Section, { title: "Instances by phase" },
+    h(
+      AboutRun,
+      { run: asked.answer, links },
+      h(Actions, {
+        links: [
+          ["its instances in Airflow", airflow.summary(dagId, runId, taskId)],
+          ["the whole run", links.run(dagId, runId)],
+          ["trend of this task", links.trend(dagId, taskId, "")],
+        ],
+      }),
+    ),
+    ended.length > 0 &&
+      h(Figures, {
+        figures: [
+          ["shortest", seconds(Math.min(...ended))],
+          ["median", seconds(middle(ended))],
+          ["longest", seconds(Math.max(...ended))],
+        ],
+      }),
+    h(
+      Section,
+      { title: "Instances by phase" },
       h(Filters, { all, rows, fields, change }),
-      h(Waterfall, { tries, all, rows, phase: fields.phase, linkOf })),
-    h(Tries, { run: asked.answer, rows, phase: fields.phase, linkOf, links, page: fields.page,
-      turn: (page) => change({ page: `${page}` }) }),
+      h(Waterfall, { tries, all, rows, phase: fields.phase, linkOf }),
+    ),
+    h(Tries, {
+      run: asked.answer,
+      rows,
+      phase: fields.phase,
+      linkOf,
+      links,
+      page: fields.page,
+      turn: (page) => change({ page: `${page}` }),
+    }),
   );
 }

@@ -12,7 +12,9 @@ const instanceOf = (dag, run, task, index) =>
   `${runOf(dag, run)}/tasks/${part(task)}${index >= 0 ? `/mapped/${index}` : ""}`;
 
 function query(fields) {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const given = Object.entries(fields).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 
@@ -39,8 +41,7 @@ export function links(inNavigation) {
     // A plot over the runs: of a task or of all, of a phase or of the whole.
     trend: (dag, of, show) => dagPage(dag, { of, show }),
     compare: (dag, a, b) => dagPage(dag, { a, b }),
-    run: (dag, run) =>
-      inNavigation ? AT + query({ dag, run }) : `${runOf(dag, run)}/plugin/${RUN_TAB}`,
+    run: (dag, run) => (inNavigation ? AT + query({ dag, run }) : `${runOf(dag, run)}/plugin/${RUN_TAB}`),
     // Airflow's page of a mapped task's instances has room for no other tab.
     instances: (dag, run, task) => AT + query({ dag, run, task }),
     task: (dag, run, task, index, number) =>

@@ -7,7 +7,9 @@ import { seconds } from "./words.js";
 
 // Each place has a hue, a stage another after its code. A shade has at least 3:1 on light and dark.
 const HUES = {
-  worker: ["orange-600"], cluster: ["purple-500"], stage: ["blue-500", "blue-600"],
+  worker: ["orange-600"],
+  cluster: ["purple-500"],
+  stage: ["blue-500", "blue-600"],
   trigger: ["pink-600"],
 };
 const OTHER = ["gray-500"];
@@ -29,12 +31,20 @@ for (const known of PHASES) {
   const place = (used[shades] = (used[shades] ?? -1) + 1);
   const texture = Object.keys(TEXTURES)[place % Object.keys(TEXTURES).length];
   KINDS.set(known.name, {
-    ...known, colour: `var(--chakra-colors-${shades[place % shades.length]})`, texture,
+    ...known,
+    colour: `var(--chakra-colors-${shades[place % shades.length]})`,
+    texture,
   });
 }
 
 // A page that was opened before an upgrade may not know a phase yet.
-const UNKNOWN = { part: "", where: "", meaning: "", colour: "var(--chakra-colors-gray-500)", texture: "plain" };
+const UNKNOWN = {
+  part: "",
+  where: "",
+  meaning: "",
+  colour: "var(--chakra-colors-gray-500)",
+  texture: "plain",
+};
 const kind = (phase) => KINDS.get(phase) ?? UNKNOWN;
 
 export const PHASE_ORDER = [...KINDS.keys()];
@@ -44,7 +54,7 @@ export const placeOf = (phase) => kind(phase).where;
 export const meaningOf = (phase) => kind(phase).meaning;
 export const colourOf = (phase) => kind(phase).colour;
 // The fill of what lies over the colour; null: nothing does.
-export const textureOf = (phase) =>
+const textureOf = (phase) =>
   kind(phase).texture === "plain" ? null : `url(#podline-${kind(phase).texture})`;
 
 // Stands once in a page, for all its drawings.
@@ -55,12 +65,14 @@ export function Textures() {
     h(
       "defs",
       null,
-      Object.entries(TEXTURES).map(([name, d]) =>
-        d && h(
-          "pattern",
-          { key: name, id: `podline-${name}`, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
-          h("path", { d, stroke: "var(--chakra-colors-bg)", strokeWidth: 1.4, opacity: 0.75 }),
-        ),
+      Object.entries(TEXTURES).map(
+        ([name, d]) =>
+          d &&
+          h(
+            "pattern",
+            { key: name, id: `podline-${name}`, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+            h("path", { d, stroke: "var(--chakra-colors-bg)", strokeWidth: 1.4, opacity: 0.75 }),
+          ),
       ),
     ),
   );
@@ -113,8 +125,15 @@ function Swatch({ phase }) {
 export function Legend({ phases, isolated = "", isolate }) {
   return h(
     Flex,
-    { as: "ul", wrap: "wrap", columnGap: isolate ? 1 : 4, rowGap: 1, listStyleType: "none", marginY: 2,
-      "aria-label": isolate ? "Phases: press one to see it alone" : "Colours" },
+    {
+      as: "ul",
+      wrap: "wrap",
+      columnGap: isolate ? 1 : 4,
+      rowGap: 1,
+      listStyleType: "none",
+      marginY: 2,
+      "aria-label": isolate ? "Phases: press one to see it alone" : "Colours",
+    },
     phases.map((phase) => {
       const inside = [h(Swatch, { key: "swatch", phase }), h(Box, { key: "name", as: "span" }, phase)];
       return h(
@@ -123,9 +142,16 @@ export function Legend({ phases, isolated = "", isolate }) {
         isolate
           ? h(
               Button,
-              { size: "xs", variant: isolated === phase ? "subtle" : "ghost", fontWeight: "normal", gap: 1.5,
-                paddingX: 2, opacity: !isolated || isolated === phase ? 1 : 0.75, "aria-pressed": isolated === phase,
-                onClick: () => isolate(isolated === phase ? "" : phase) },
+              {
+                size: "xs",
+                variant: isolated === phase ? "subtle" : "ghost",
+                fontWeight: "normal",
+                gap: 1.5,
+                paddingX: 2,
+                opacity: !isolated || isolated === phase ? 1 : 0.75,
+                "aria-pressed": isolated === phase,
+                onClick: () => isolate(isolated === phase ? "" : phase),
+              },
               inside,
             )
           : h(Flex, { align: "center", gap: 1.5, fontSize: "sm" }, inside),

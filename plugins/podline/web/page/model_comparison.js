@@ -11,7 +11,13 @@ const short = (text) => (text ? text.slice(0, 12) : "–");
 const GROUPS = [
   ["metrics", "Metrics", (value) => (typeof value === "number" ? number(value) : literal(value)), NUMBER],
   ["parameters", "Parameters", literal, NAME],
-  ["about", "About", (value, name) => (name === "created" ? moment(value) : name === "notebook" ? short(value) : literal(value)), NAME],
+  [
+    "about",
+    "About",
+    (value, name) =>
+      name === "created" ? moment(value) : name === "notebook" ? short(value) : literal(value),
+    NAME,
+  ],
   ["data", "Data", short, NAME],
   ["sizes", "Sizes", bytes, NUMBER],
   ["libraries", "Libraries", literal, NAME],
@@ -33,7 +39,11 @@ export function Comparison({ model, versions }) {
           rows: answer[group],
           columns: [
             ["of the version", (row) => row.name, NAME],
-            ...answer.versions.map((version, place) => [`${version}`, (row) => form(row.values[place], row.name), kind]),
+            ...answer.versions.map((version, place) => [
+              `${version}`,
+              (row) => form(row.values[place], row.name),
+              kind,
+            ]),
             ["changed", (row) => (row.changed ? "changed" : "")],
           ],
         }),

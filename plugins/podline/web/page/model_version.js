@@ -33,7 +33,10 @@ export function Version({ model, found }) {
           ["file", (file) => file.path],
           ["size", (file) => bytes(file.bytes), NUMBER],
           ["sha256", (file) => file.sha256, NAME],
-          ["download", (file) => h(Downloads, { files: [[file.path, fileAddress(model, found.version, file.path)]] })],
+          [
+            "download",
+            (file) => h(Downloads, { files: [[file.path, fileAddress(model, found.version, file.path)]] }),
+          ],
         ],
       }),
     ),
@@ -63,7 +66,10 @@ function lineage({ created, type, origin, seconds: took }) {
     });
     here.push(
       ["DAG", h(PageLink, { to: links(true).dag(dag) }, dag)],
-      ["stage", h(PageLink, { to: links(false).task(dag, run, task, index, attempt) }, `${task}, try ${attempt}`)],
+      [
+        "stage",
+        h(PageLink, { to: links(false).task(dag, run, task, index, attempt) }, `${task}, try ${attempt}`),
+      ],
       ["executed cells", h(Link, { href, target: "_blank", rel: "noopener", color: "fg.info" }, "open")],
     );
   }

@@ -31,11 +31,20 @@ function All() {
     Fragment,
     null,
     h(Title, { name: "Published models" }),
-    h(Flex, { marginY: 3 }, h(Search, { label: "Only models with this in their name", placeholder: "Only models with …",
-      value: fields.search, look: (search) => change({ search, page: "1" }) })),
+    h(
+      Flex,
+      { marginY: 3 },
+      h(Search, {
+        label: "Only models with this in their name",
+        placeholder: "Only models with …",
+        value: fields.search,
+        look: (search) => change({ search, page: "1" }),
+      }),
+    ),
     !answer && h(Pending, { error, retry, what: "the models" }),
     answer && (answer.models.length ? h(Listed, answer) : h(Nothing, { search: fields.search })),
-    answer && h(Pager, { page, last: Math.ceil(answer.total_entries / PAGE), turn: (n) => change({ page: `${n}` }) }),
+    answer &&
+      h(Pager, { page, last: Math.ceil(answer.total_entries / PAGE), turn: (n) => change({ page: `${n}` }) }),
   );
 }
 
@@ -55,7 +64,13 @@ function Listed({ models }) {
     rows: models,
     columns: [
       ["model", ({ model }) => h(PageLink, { to: to({ model }) }, model), NAME, ({ model }) => model],
-      ["aliases", ({ aliases }) => Object.entries(aliases).map(([name, at]) => `${name} ${at}`).join(", ") || "–"],
+      [
+        "aliases",
+        ({ aliases }) =>
+          Object.entries(aliases)
+            .map(([name, at]) => `${name} ${at}`)
+            .join(", ") || "–",
+      ],
     ],
   });
 }
@@ -64,11 +79,17 @@ function One({ model, version, compared }) {
   const { answer, error, retry } = useAnswer(`models/${part(model)}`);
   if (!answer) return h(Pending, { error, retry, what: "the model" });
   const found = answer.versions.find((one) => one.version === version);
-  const what = compared ? `${model}, versions side by side` : version === null ? model : `${model} version ${version}`;
+  const what = compared
+    ? `${model}, versions side by side`
+    : version === null
+      ? model
+      : `${model} version ${version}`;
   return h(
     Fragment,
     null,
-    h(Trail, { steps: [["All models", HERE], ...(version === null && !compared ? [] : [[model, to({ model })]])] }),
+    h(Trail, {
+      steps: [["All models", HERE], ...(version === null && !compared ? [] : [[model, to({ model })]])],
+    }),
     h(Title, { name: what }, found && h(Aliases, { names: found.aliases })),
     compared
       ? h(Comparison, { model, versions: compared })
@@ -90,17 +111,36 @@ function Versions({ found: { model, aliases, moves, versions }, changed }) {
     Fragment,
     null,
     h(Promotion, { model, aliases, moves, versions, changed }),
-    h(Flex, { gap: 2, align: "center", marginY: 2 },
-      h(Button, { size: "xs", variant: "outline", disabled: chosen.length < 2,
-        onClick: () => navigate(to({ model, compare: chosen.toSorted((a, b) => a - b).join(",") })) }, "compare the chosen"),
-      chosen.length < 2 && h(Text, { fontSize: "sm", color: "fg.muted" }, "Choose two versions or more.")),
+    h(
+      Flex,
+      { gap: 2, align: "center", marginY: 2 },
+      h(
+        Button,
+        {
+          size: "xs",
+          variant: "outline",
+          disabled: chosen.length < 2,
+          onClick: () => navigate(to({ model, compare: chosen.toSorted((a, b) => a - b).join(",") })),
+        },
+        "compare the chosen",
+      ),
+      chosen.length < 2 && h(Text, { fontSize: "sm", color: "fg.muted" }, "Choose two versions or more."),
+    ),
     h(Rows, {
       label: "Versions",
       keyOf: (one) => one.version,
       rows: versions,
       columns: [
-        ["compare", ({ version }) => h("input", { type: "checkbox", checked: chosen.includes(version),
-          "aria-label": `compare version ${version}`, onChange: () => toggle(version) })],
+        [
+          "compare",
+          ({ version }) =>
+            h("input", {
+              type: "checkbox",
+              checked: chosen.includes(version),
+              "aria-label": `compare version ${version}`,
+              onChange: () => toggle(version),
+            }),
+        ],
         ["version", (one) => h(PageLink, { to: to({ model, version: one.version }) }, one.version)],
         ["aliases", (one) => h(Aliases, { names: one.aliases })],
         ["published", (one) => h(Moment, { at: one.created })],

@@ -6,7 +6,13 @@ import { StateMark, wordOf } from "./states.js";
 import { TOOLTIP } from "./tooltip.js";
 
 const ROW = {
-  position: "absolute", height: HEIGHT, width: "100%", display: "flex", alignItems: "center", gap: 4, paddingInlineEnd: 8,
+  position: "absolute",
+  height: HEIGHT,
+  width: "100%",
+  display: "flex",
+  alignItems: "center",
+  gap: 4,
+  paddingInlineEnd: 8,
 };
 const CUT = { minWidth: 0, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", fontSize: 14 };
 
@@ -21,8 +27,14 @@ function Name({ row, place, to, onPoint, onLeave, told, keys }) {
       { style: { ...CUT, fontWeight: row.critical ? 600 : undefined }, title: row.name + again },
       h(
         PageLink,
-        { to, "data-row": place, "aria-describedby": told ? TOOLTIP : undefined, onKeyDown: keys,
-          onFocus: (event) => onPoint(place, event.currentTarget), onBlur: onLeave },
+        {
+          to,
+          "data-row": place,
+          "aria-describedby": told ? TOOLTIP : undefined,
+          onKeyDown: keys,
+          onFocus: (event) => onPoint(place, event.currentTarget),
+          onBlur: onLeave,
+        },
         row.name + again,
       ),
     ),
@@ -52,8 +64,16 @@ export function Names({ rows, first, last, chosen, linkOf, onPoint, onLeave, pic
     "div",
     { ref: node, style: { position: "relative", height: rows.length * HEIGHT } },
     [...places].map((place) =>
-      h(Name, { key: rows[place].index, row: rows[place], place, to: linkOf(rows[place].index), onPoint,
-        onLeave, told: chosen === place, keys: keysOf(place) }),
+      h(Name, {
+        key: rows[place].index,
+        row: rows[place],
+        place,
+        to: linkOf(rows[place].index),
+        onPoint,
+        onLeave,
+        told: chosen === place,
+        keys: keysOf(place),
+      }),
     ),
   );
 }

@@ -23,12 +23,18 @@ export function Overview({ links }) {
     h(
       Flex,
       { gap: 3, align: "center", wrap: "wrap", marginY: 3 },
-      h(Search, { label: "Only DAGs with this in their name", placeholder: "Only DAGs with …", value: fields.search,
-        look: (search) => change({ search, page: "1" }) }),
-      answer?.since && h(Text, { fontSize: "sm", color: "fg.muted" }, `Records since ${moment(answer.since)}.`),
+      h(Search, {
+        label: "Only DAGs with this in their name",
+        placeholder: "Only DAGs with …",
+        value: fields.search,
+        look: (search) => change({ search, page: "1" }),
+      }),
+      answer?.since &&
+        h(Text, { fontSize: "sm", color: "fg.muted" }, `Records since ${moment(answer.since)}.`),
     ),
     !answer && h(Pending, { error, retry, what: "the records" }),
-    answer && h(Dags, { answer, links, page, turn: (to) => change({ page: `${to}` }), search: fields.search }),
+    answer &&
+      h(Dags, { answer, links, page, turn: (to) => change({ page: `${to}` }), search: fields.search }),
     h(Studies),
   );
 }

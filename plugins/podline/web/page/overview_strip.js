@@ -40,16 +40,31 @@ export function OverviewStrip({ tries, rows, whole, zoom, width }) {
   const range = drawn ?? (zoom.zoomed ? [x(zoom.view.from), x(zoom.view.to)] : null);
   return h(
     Box,
-    { borderWidth: "1px", cursor: "ew-resize", touchAction: "pan-y", userSelect: "none",
-      title: "Draw a range to look at it; double-click for all", onDoubleClick: zoom.reset, ...handlers },
+    {
+      borderWidth: "1px",
+      cursor: "ew-resize",
+      touchAction: "pan-y",
+      userSelect: "none",
+      title: "Draw a range to look at it; double-click for all",
+      onDoubleClick: zoom.reset,
+      ...handlers,
+    },
     h(
       "svg",
       { width, height: TALL, style: { display: "block" }, "aria-hidden": true },
-      found.map(([colour, d]) => h("path", { key: colour, d, stroke: colour, strokeWidth: tall, fill: "none" })),
-      range && h("rect", {
-        x: Math.min(...range), width: Math.max(Math.abs(range[1] - range[0]), 2), y: 0, height: TALL,
-        fill: "var(--chakra-colors-blue-500)", fillOpacity: 0.2, stroke: "var(--chakra-colors-blue-500)",
-      }),
+      found.map(([colour, d]) =>
+        h("path", { key: colour, d, stroke: colour, strokeWidth: tall, fill: "none" }),
+      ),
+      range &&
+        h("rect", {
+          x: Math.min(...range),
+          width: Math.max(Math.abs(range[1] - range[0]), 2),
+          y: 0,
+          height: TALL,
+          fill: "var(--chakra-colors-blue-500)",
+          fillOpacity: 0.2,
+          stroke: "var(--chakra-colors-blue-500)",
+        }),
     ),
   );
 }

@@ -1,6 +1,21 @@
 // The small parts that the pages share.
 
-import { Alert, Box, Button, Flex, Fragment, Heading, Input, NativeSelect, PageLink, Spinner, Text, h, useEffect, useState } from "./host.js";
+import {
+  Alert,
+  Box,
+  Button,
+  Flex,
+  Fragment,
+  Heading,
+  Input,
+  NativeSelect,
+  PageLink,
+  Spinner,
+  Text,
+  h,
+  useEffect,
+  useState,
+} from "./host.js";
 
 export function Section({ title, children }) {
   return h(
@@ -53,9 +68,7 @@ export function Trail({ steps }) {
   return h(
     Text,
     { as: "nav", fontSize: "sm", marginBottom: 2, overflowWrap: "anywhere", "aria-label": "Breadcrumb" },
-    steps.map(([name, to], place) =>
-      h(Fragment, { key: to }, place > 0 && " / ", h(PageLink, { to }, name)),
-    ),
+    steps.map(([name, to], place) => h(Fragment, { key: to }, place > 0 && " / ", h(PageLink, { to }, name))),
   );
 }
 
@@ -106,8 +119,14 @@ export function Search({ label, placeholder, value, look }) {
     const timer = setTimeout(() => look(typed), 300);
     return () => clearTimeout(timer);
   }, [typed]);
-  return h(Input, { "aria-label": label, placeholder, value: typed, maxWidth: "280px", type: "search",
-    onChange: (event) => type(event.target.value) });
+  return h(Input, {
+    "aria-label": label,
+    placeholder,
+    value: typed,
+    maxWidth: "280px",
+    type: "search",
+    onChange: (event) => type(event.target.value),
+  });
 }
 
 // From page to page, where there are several; `page` counts from 1.

@@ -30,8 +30,17 @@ function Rules({ scale, y, width, form }) {
       "g",
       { key: at },
       h("path", { d: `M${LEFT} ${y(at)}H${width}`, stroke: "var(--chakra-colors-border)" }),
-      h("text", { x: LEFT - 6, y: y(at) + 4, style: { fontSize: 11 }, textAnchor: "end", fill: "var(--chakra-colors-fg-muted)" },
-        at ? form(at) : "0"),
+      h(
+        "text",
+        {
+          x: LEFT - 6,
+          y: y(at) + 4,
+          style: { fontSize: 11 },
+          textAnchor: "end",
+          fill: "var(--chakra-colors-fg-muted)",
+        },
+        at ? form(at) : "0",
+      ),
     ),
   );
 }
@@ -41,8 +50,19 @@ function Usual({ usual, y, width }) {
   return h(
     "g",
     { "aria-hidden": true },
-    h("rect", { x: LEFT, y: y(usual.p90), width: width - LEFT, height: tall, fill: "var(--chakra-colors-fg-muted)", opacity: 0.14 }),
-    h("path", { d: `M${LEFT} ${y(usual.p50)}H${width}`, stroke: "var(--chakra-colors-fg-muted)", strokeDasharray: "5 4" }),
+    h("rect", {
+      x: LEFT,
+      y: y(usual.p90),
+      width: width - LEFT,
+      height: tall,
+      fill: "var(--chakra-colors-fg-muted)",
+      opacity: 0.14,
+    }),
+    h("path", {
+      d: `M${LEFT} ${y(usual.p50)}H${width}`,
+      stroke: "var(--chakra-colors-fg-muted)",
+      strokeDasharray: "5 4",
+    }),
   );
 }
 
@@ -54,8 +74,12 @@ function Column({ column, x, wide, y, link, point, hide }) {
     base += value;
     return phase
       ? h(Filled, { key: phase, phase, ...place })
-      : h("rect", { key: "", ...place, fill: column.ok ? "var(--chakra-colors-blue-600)" : solid(column.state),
-          fillOpacity: column.ok ? 1 : 0.45 });
+      : h("rect", {
+          key: "",
+          ...place,
+          fill: column.ok ? "var(--chakra-colors-blue-600)" : solid(column.state),
+          fillOpacity: column.ok ? 1 : 0.45,
+        });
   });
   const open = (event) => {
     if (event.type === "keydown" && event.key !== "Enter") return;
@@ -63,13 +87,30 @@ function Column({ column, x, wide, y, link, point, hide }) {
   };
   return h(
     "g",
-    { role: "link", tabIndex: 0, "aria-label": `${column.title}: ${column.told}`, style: { cursor: "pointer" },
-      onClick: open, onKeyDown: open, onFocus: (event) => point(corner(event.currentTarget)), onBlur: hide,
-      onPointerMove: (event) => point({ x: event.clientX, y: event.clientY }), onPointerLeave: hide },
+    {
+      role: "link",
+      tabIndex: 0,
+      "aria-label": `${column.title}: ${column.told}`,
+      style: { cursor: "pointer" },
+      onClick: open,
+      onKeyDown: open,
+      onFocus: (event) => point(corner(event.currentTarget)),
+      onBlur: hide,
+      onPointerMove: (event) => point({ x: event.clientX, y: event.clientY }),
+      onPointerLeave: hide,
+    },
     h("rect", { x: x - 1, y: 0, width: wide + 2, height: TALL - BELOW, fill: "transparent" }),
     parts,
-    !column.ok && h("path", { d: shapeOf(column.state), fill: "none", stroke: textColour(column.state), strokeWidth: 1.8,
-      strokeLinecap: "round", strokeLinejoin: "round", transform: `translate(${x + wide / 2 - 6} ${y(base) - 15})` }),
+    !column.ok &&
+      h("path", {
+        d: shapeOf(column.state),
+        fill: "none",
+        stroke: textColour(column.state),
+        strokeWidth: 1.8,
+        strokeLinecap: "round",
+        strokeLinejoin: "round",
+        transform: `translate(${x + wide / 2 - 6} ${y(base) - 15})`,
+      }),
   );
 }
 
@@ -93,23 +134,58 @@ export function Plot({ label, columns, usual, form }) {
   return h(
     Box,
     { ref: node, minWidth: 0 },
-    width > LEFT && h(
-      "svg",
-      { width, height: TALL, style: { display: "block", overflow: "visible" }, role: "group", "aria-label": label },
-      h(Rules, { scale, y, width, form }),
-      usual && h(Usual, { usual, y, width }),
-      columns.map((column, place) => {
-        const x = LEFT + place * each + (each - wide) / 2;
-        return h(Column, { key: column.key, column, x, wide, y, hide, link: () => navigate(column.to),
-          point: (at) => tell({ column, at }) });
-      }),
-      columns.map((column, place) =>
-        (columns.length - 1 - place) % dated === 0 && ((place + 1) * each >= DATE || columns.length === 1)
-          ? h("text", { key: column.key, x: LEFT + (place + 1) * each, y: TALL - 6, style: { fontSize: 11 },
-              textAnchor: "end", fill: "var(--chakra-colors-fg-muted)" }, moment(column.at).slice(5, 16))
-          : null),
-    ),
-    told && h(Tooltip, { at: told.at, close: hide },
-      h(Flex, { direction: "column", gap: 0.5 }, h(Box, { fontWeight: "bold" }, told.column.title), told.column.told)),
+    width > LEFT &&
+      h(
+        "svg",
+        {
+          width,
+          height: TALL,
+          style: { display: "block", overflow: "visible" },
+          role: "group",
+          "aria-label": label,
+        },
+        h(Rules, { scale, y, width, form }),
+        usual && h(Usual, { usual, y, width }),
+        columns.map((column, place) => {
+          const x = LEFT + place * each + (each - wide) / 2;
+          return h(Column, {
+            key: column.key,
+            column,
+            x,
+            wide,
+            y,
+            hide,
+            link: () => navigate(column.to),
+            point: (at) => tell({ column, at }),
+          });
+        }),
+        columns.map((column, place) =>
+          (columns.length - 1 - place) % dated === 0 && ((place + 1) * each >= DATE || columns.length === 1)
+            ? h(
+                "text",
+                {
+                  key: column.key,
+                  x: LEFT + (place + 1) * each,
+                  y: TALL - 6,
+                  style: { fontSize: 11 },
+                  textAnchor: "end",
+                  fill: "var(--chakra-colors-fg-muted)",
+                },
+                moment(column.at).slice(5, 16),
+              )
+            : null,
+        ),
+      ),
+    told &&
+      h(
+        Tooltip,
+        { at: told.at, close: hide },
+        h(
+          Flex,
+          { direction: "column", gap: 0.5 },
+          h(Box, { fontWeight: "bold" }, told.column.title),
+          told.column.told,
+        ),
+      ),
   );
 }

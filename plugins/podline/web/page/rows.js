@@ -124,6 +124,5 @@ export function spanOf(tries, rows) {
 }
 
 export const isBare = (tries, row) =>
-  !row.live && !Object.entries(tries.phases).some(
-    ([name, column]) => isInside(name) && column.start[row.index] !== null,
-  );
+  !row.live &&
+  !Object.entries(tries.phases).some(([name, column]) => isInside(name) && column.start[row.index] !== null);

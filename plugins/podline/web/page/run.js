@@ -31,7 +31,9 @@ export function Run({ dagId, runId, links }) {
       h(State, { state: answer.state }),
       isLive(answer) && h(Text, { fontSize: "sm", color: "fg.muted", role: "status" }, "live"),
     ),
-    h(AboutRun, { run: answer, links },
+    h(
+      AboutRun,
+      { run: answer, links },
       h(Actions, {
         links: [
           ["the run in Airflow", airflow.run(dagId, runId)],
@@ -39,7 +41,8 @@ export function Run({ dagId, runId, links }) {
           ["compare with another run", links.compare(dagId, "", runId)],
         ],
         files: [download("csv"), download("json")],
-      })),
+      }),
+    ),
     error && h(Trouble, { error, retry }),
     h(Numbers, { run: answer }),
     h(Partial, { run: answer }),
@@ -81,7 +84,15 @@ function Charts({ run, links }) {
       null,
       h(Totals, { run }),
       h(Critical, { run, links }),
-      h(Tries, { run, rows, phase, linkOf, links, page: fields.page, turn: (page) => change({ page: `${page}` }) }),
+      h(Tries, {
+        run,
+        rows,
+        phase,
+        linkOf,
+        links,
+        page: fields.page,
+        turn: (page) => change({ page: `${page}` }),
+      }),
     ),
   );
 }
@@ -145,7 +156,15 @@ function Critical({ run, links }) {
           h(Text, { fontSize: "sm", color: "fg.muted", whiteSpace: "nowrap" }, `→ ${seconds(step.waited)} →`),
           h(
             Flex,
-            { borderWidth: "1px", borderRadius: "md", paddingX: 2, paddingY: 1, gap: 2, minWidth: 0, overflowWrap: "anywhere" },
+            {
+              borderWidth: "1px",
+              borderRadius: "md",
+              paddingX: 2,
+              paddingY: 1,
+              gap: 2,
+              minWidth: 0,
+              overflowWrap: "anywhere",
+            },
             h(
               PageLink,
               { to: links.task(run.dag_id, run.run_id, step.task_id, step.map_index, step.try_number) },

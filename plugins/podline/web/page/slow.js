@@ -19,7 +19,8 @@ export function Slow({ run, links }) {
     return h(Section, { title }, h(Text, null, "There are no earlier runs to compare with."));
   }
   if (!run.slow.length) {
-    const runs = run.compared_with === 1 ? "the earlier run" : `the ${run.compared_with} earlier runs that succeeded`;
+    const runs =
+      run.compared_with === 1 ? "the earlier run" : `the ${run.compared_with} earlier runs that succeeded`;
     return h(Section, { title }, h(Text, null, `No phase, against ${runs}. `, h(Longer, { run, links })));
   }
   return h(
@@ -29,8 +30,12 @@ export function Slow({ run, links }) {
       label: title,
       rows: run.slow.map((slow, place) => ({ ...slow, place })),
       columns: [
-        ["task", (slow) => h(PageLink, { to: links.trend(run.dag_id, slow.task_id, slow.phase) }, slow.task_id),
-          NAME, (slow) => slow.task_id],
+        [
+          "task",
+          (slow) => h(PageLink, { to: links.trend(run.dag_id, slow.task_id, slow.phase) }, slow.task_id),
+          NAME,
+          (slow) => slow.task_id,
+        ],
         ["phase", (slow) => slow.phase],
         ["this run", (slow) => seconds(slow.seconds), NUMBER],
         ["more than usual", (slow) => difference(slow.seconds - slow.usual.p50), NUMBER],
@@ -46,12 +51,17 @@ function Longer({ run, links }) {
   const { usual_seconds: usual } = run;
   const more = run.end === null || !usual || usual.n < FEW ? 0 : run.seconds - usual.p50;
   if (more < run.seconds * NOTED || more <= 0) return null;
-  return h(Fragment, null, `But it took ${seconds(more)} longer than their median: `,
-    h(PageLink, { to: links.trend(run.dag_id, "", "phases"), style: UNDERLINED }, "since when"), ".");
+  return h(
+    Fragment,
+    null,
+    `But it took ${seconds(more)} longer than their median: `,
+    h(PageLink, { to: links.trend(run.dag_id, "", "phases"), style: UNDERLINED }, "since when"),
+    ".",
+  );
 }
 
 // The first of the runs up to this one that all took nearer to what this one took than to the usual.
-export function begunAt(trend, runId, phase, usual, length) {
+function begunAt(trend, runId, phase, usual, length) {
   const here = trend.run_id.indexOf(runId);
   const lengths = trend.phases[phase] ?? [];
   const halfway = (usual + length) / 2;
@@ -74,7 +84,11 @@ function Since({ run, slow, links }) {
   return h(
     Fragment,
     null,
-    h(PageLink, { to: links.run(run.dag_id, answer.run_id[found.place]) }, h(Moment, { at: answer.start[found.place] })),
+    h(
+      PageLink,
+      { to: links.run(run.dag_id, answer.run_id[found.place]) },
+      h(Moment, { at: answer.start[found.place] }),
+    ),
     `, ${count(found.runs, "run")}`,
   );
 }

@@ -36,20 +36,42 @@ export function wordOf(look, again = false) {
 export function StateMark({ state, size = 12, title }) {
   return h(
     "svg",
-    { width: size, height: size, viewBox: "0 0 12 12", fill: "none", stroke: textColour(state),
-      strokeWidth: 1.8, strokeLinecap: "round", strokeLinejoin: "round", style: { flexShrink: 0 },
-      "aria-hidden": title ? undefined : true, role: title ? "img" : undefined, "aria-label": title },
+    {
+      width: size,
+      height: size,
+      viewBox: "0 0 12 12",
+      fill: "none",
+      stroke: textColour(state),
+      strokeWidth: 1.8,
+      strokeLinecap: "round",
+      strokeLinejoin: "round",
+      style: { flexShrink: 0 },
+      "aria-hidden": title ? undefined : true,
+      role: title ? "img" : undefined,
+      "aria-label": title,
+    },
     h("path", { d: shapeOf(state) }),
   );
 }
 
 const BADGE = {
-  display: "inline-flex", alignItems: "center", gap: 4, padding: "0 6px", borderRadius: 4, fontSize: 14, whiteSpace: "nowrap",
+  display: "inline-flex",
+  alignItems: "center",
+  gap: 4,
+  padding: "0 6px",
+  borderRadius: 4,
+  fontSize: 14,
+  whiteSpace: "nowrap",
 };
 
 // `again`: whether a later try was made.
 export function State({ state, again = false }) {
   const look = lookOf(state, again);
   const colours = { background: `var(--chakra-colors-${token(look)}-subtle)`, color: textColour(look) };
-  return h("span", { style: { ...BADGE, ...colours } }, h(StateMark, { state: look }), h("span", null, wordOf(look, again)));
+  return h(
+    "span",
+    { style: { ...BADGE, ...colours } },
+    h(StateMark, { state: look }),
+    h("span", null, wordOf(look, again)),
+  );
 }

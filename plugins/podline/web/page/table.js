@@ -4,12 +4,28 @@ import { Box, h } from "./host.js";
 
 // The kinds of columns.
 const SHORT = { whiteSpace: "nowrap" };
-export const NAME = { maxWidth: "min(26em, 50vw)", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" };
+export const NAME = {
+  maxWidth: "min(26em, 50vw)",
+  overflow: "hidden",
+  textOverflow: "ellipsis",
+  whiteSpace: "nowrap",
+};
 export const NUMBER = { whiteSpace: "nowrap", textAlign: "end", fontVariantNumeric: "tabular-nums" };
 export const PROSE = { minWidth: "16em", maxWidth: "44em", overflowWrap: "anywhere" };
 
-const CELL = { padding: "7px 8px", textAlign: "start", borderBottom: "1px solid var(--chakra-colors-border)" };
-const HEAD = { ...CELL, fontWeight: 500, position: "sticky", top: 0, zIndex: 1, background: "var(--chakra-colors-bg)" };
+const CELL = {
+  padding: "7px 8px",
+  textAlign: "start",
+  borderBottom: "1px solid var(--chakra-colors-border)",
+};
+const HEAD = {
+  ...CELL,
+  fontWeight: 500,
+  position: "sticky",
+  top: 0,
+  zIndex: 1,
+  background: "var(--chakra-colors-bg)",
+};
 
 const titleOf = (kind, value, whole) =>
   kind === NAME ? (whole ?? (typeof value === "string" ? value : undefined)) : undefined;

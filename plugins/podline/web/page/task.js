@@ -25,7 +25,12 @@ export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
   return h(
     Fragment,
     null,
-    h(Title, { name: instance(taskId, mapIndex) }, h(State, { state: answer.state, again: answer.try_number < answer.tries.at(-1) }), h(Tries, { found: answer, links })),
+    h(
+      Title,
+      { name: instance(taskId, mapIndex) },
+      h(State, { state: answer.state, again: answer.try_number < answer.tries.at(-1) }),
+      h(Tries, { found: answer, links }),
+    ),
     h(Run, { dagId, runId, links }),
     h(Actions, {
       links: [
@@ -51,7 +56,12 @@ export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
 function Run({ dagId, runId, links }) {
   const { answer } = useAnswer(`dags/${part(dagId)}/runs/${part(runId)}`, { limit: 1, runs: 1 });
   if (answer) return h(AboutRun, { run: answer, links });
-  return h(Facts, { facts: [["DAG", dagId], ["run", runId]] });
+  return h(Facts, {
+    facts: [
+      ["DAG", dagId],
+      ["run", runId],
+    ],
+  });
 }
 
 function Notebook({ path, query }) {
@@ -63,10 +73,17 @@ function Notebook({ path, query }) {
       { gap: 3, align: "center", wrap: "wrap" },
       h(
         Link,
-        { href: address(`${path}/notebook`, query).href, target: "_blank", rel: "noopener", color: "fg.info" },
+        {
+          href: address(`${path}/notebook`, query).href,
+          target: "_blank",
+          rel: "noopener",
+          color: "fg.info",
+        },
         "Open the cells with their outputs",
       ),
-      h(Downloads, { files: [[".ipynb", address(`${path}/notebook`, { ...query, form: "ipynb", download: 1 })]] }),
+      h(Downloads, {
+        files: [[".ipynb", address(`${path}/notebook`, { ...query, form: "ipynb", download: 1 })]],
+      }),
     ),
   );
 }
@@ -86,7 +103,10 @@ function Tries({ found, links }) {
         ? h(Text, { key: number, fontWeight: "bold", "aria-current": "page" }, `try ${number}`)
         : h(
             PageLink,
-            { key: number, to: links.task(found.dag_id, found.run_id, found.task_id, found.map_index, number) },
+            {
+              key: number,
+              to: links.task(found.dag_id, found.run_id, found.task_id, found.map_index, number),
+            },
             `try ${number}`,
           ),
     ),
@@ -94,7 +114,8 @@ function Tries({ found, links }) {
 }
 
 function Numbers({ found }) {
-  const now = found.phase_now && `${found.phase_now} for ${seconds(Date.now() / 1000 - found.phase_now_since)}`;
+  const now =
+    found.phase_now && `${found.phase_now} for ${seconds(Date.now() / 1000 - found.phase_now_since)}`;
   const running = found.start !== null && found.end === null && !ENDED.includes(found.state);
   return h(Figures, {
     figures: [

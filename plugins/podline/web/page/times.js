@@ -7,9 +7,13 @@ const FORMS = new Map();
 
 function form(timeZone) {
   // Swedish writes as Airflow does: 2026-11-28 11:05:53.
-  const made = FORMS.get(timeZone) ?? Intl.DateTimeFormat("sv-SE", {
-    dateStyle: "short", timeStyle: "medium", timeZone,
-  });
+  const made =
+    FORMS.get(timeZone) ??
+    Intl.DateTimeFormat("sv-SE", {
+      dateStyle: "short",
+      timeStyle: "medium",
+      timeZone,
+    });
   FORMS.set(timeZone, made);
   return made;
 }
@@ -20,10 +24,6 @@ const isNone = (at) => at === null || at === undefined;
 
 export function moment(at) {
   return isNone(at) ? "–" : form(zone()).format(dateOf(at));
-}
-
-export function epoch(at) {
-  return isNone(at) ? null : dateOf(at).getTime() / 1000;
 }
 
 // The time of day alone, as precisely as a `step` in seconds asks for.

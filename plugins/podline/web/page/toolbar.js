@@ -20,16 +20,39 @@ export function Filters({ all, rows, fields, change }) {
   return h(
     Flex,
     { gap: 2, wrap: "wrap", align: "center", marginY: 2 },
-    h(Choice, { label: "Only tries in this state", value: fields.state,
-      choices: [["", `all states (${all.length})`], ...states], choose: (state) => change({ state, page: "1" }) }),
-    h(Input, { "aria-label": "Only tasks with this in their name", placeholder: "task …", size: "xs", width: "9em",
-      value: fields.named, onChange: (event) => change({ named: event.target.value, page: "1" }) }),
-    h(Input, { "aria-label": "Only what took at least so many seconds", placeholder: "from … s", size: "xs",
-      width: "8em", type: "number", min: 0, step: "any", value: fields.longer,
-      onChange: (event) => change({ longer: event.target.value, page: "1" }) }),
-    h(Choice, { label: "Order", value: fields.sort, choices: Object.entries(ORDERS),
-      choose: (sort) => change({ sort, page: "1" }) }),
-    rows.length < all.length && h(Text, { fontSize: "sm", role: "status" }, `${rows.length} of ${count(all.length, "try", "tries")}`),
+    h(Choice, {
+      label: "Only tries in this state",
+      value: fields.state,
+      choices: [["", `all states (${all.length})`], ...states],
+      choose: (state) => change({ state, page: "1" }),
+    }),
+    h(Input, {
+      "aria-label": "Only tasks with this in their name",
+      placeholder: "task …",
+      size: "xs",
+      width: "9em",
+      value: fields.named,
+      onChange: (event) => change({ named: event.target.value, page: "1" }),
+    }),
+    h(Input, {
+      "aria-label": "Only what took at least so many seconds",
+      placeholder: "from … s",
+      size: "xs",
+      width: "8em",
+      type: "number",
+      min: 0,
+      step: "any",
+      value: fields.longer,
+      onChange: (event) => change({ longer: event.target.value, page: "1" }),
+    }),
+    h(Choice, {
+      label: "Order",
+      value: fields.sort,
+      choices: Object.entries(ORDERS),
+      choose: (sort) => change({ sort, page: "1" }),
+    }),
+    rows.length < all.length &&
+      h(Text, { fontSize: "sm", role: "status" }, `${rows.length} of ${count(all.length, "try", "tries")}`),
   );
 }
 
@@ -40,9 +63,21 @@ export function Views({ rows, zoom, middle, byClock, setClock, critical, setCrit
   return h(
     Flex,
     { gap: 2, wrap: "wrap", align: "center", marginY: 2 },
-    h(Press, { "aria-label": "Look closer", "aria-pressed": undefined, onClick: () => zoom.closer(middle) }, "+"),
-    h(Press, { "aria-label": "Look wider", disabled: !zoom.zoomed, "aria-pressed": undefined,
-      onClick: () => zoom.wider(middle) }, "−"),
+    h(
+      Press,
+      { "aria-label": "Look closer", "aria-pressed": undefined, onClick: () => zoom.closer(middle) },
+      "+",
+    ),
+    h(
+      Press,
+      {
+        "aria-label": "Look wider",
+        disabled: !zoom.zoomed,
+        "aria-pressed": undefined,
+        onClick: () => zoom.wider(middle),
+      },
+      "−",
+    ),
     h(Press, { disabled: !zoom.zoomed, "aria-pressed": undefined, onClick: zoom.reset }, "whole run"),
     h(Press, { on: byClock, onClick: () => setClock(!byClock) }, "clock"),
     onPath && h(Press, { on: critical, onClick: () => setCritical(!critical) }, "critical path"),

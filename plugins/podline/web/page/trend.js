@@ -8,7 +8,7 @@ import { Choice, Downloads, Figures, Notice, Pending } from "./parts.js";
 import { Plot } from "./plot.js";
 import { wordOf } from "./states.js";
 import { moment } from "./times.js";
-import { range, seconds, share } from "./words.js";
+import { seconds, share } from "./words.js";
 
 const RUNS = 50;
 const WALL = "";
@@ -29,10 +29,17 @@ function columnsOf(trend, show, phases, form, links) {
     const parts = partsOf(trend, place, show, phases).filter(([, value]) => value !== null);
     const state = trend.state[place];
     const ok = state === "success";
-    const told = parts.map(([phase, value]) => `${phase ? `${phase} ` : ""}${form(value)}`).join(", ") || "not known";
+    const told =
+      parts.map(([phase, value]) => `${phase ? `${phase} ` : ""}${form(value)}`).join(", ") || "not known";
     return {
-      key: run, at: trend.start[place], state, ok, parts, to: links.run(trend.dag_id, run),
-      title: `${run}, ${moment(trend.start[place])}`, told: `${wordOf(state)}, ${told}`,
+      key: run,
+      at: trend.start[place],
+      state,
+      ok,
+      parts,
+      to: links.run(trend.dag_id, run),
+      title: `${run}, ${moment(trend.start[place])}`,
+      told: `${wordOf(state)}, ${told}`,
     };
   });
 }
@@ -63,17 +70,35 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
     h(
       Flex,
       { gap: 2, wrap: "wrap", align: "center", marginY: 2 },
-      task === null && h(Choice, { size: "sm", label: "Of which task", value: of, choose: (name) => change({ of: name }),
-        choices: [["", "the whole run"], ...tasks.map((name) => [name, name])] }),
-      h(Choice, { size: "sm", label: "What is plotted", value: show, choose: (name) => change({ show: name }),
-        choices: [...Object.entries(SHOWN), ...phases.map((name) => [name, name])] }),
+      task === null &&
+        h(Choice, {
+          size: "sm",
+          label: "Of which task",
+          value: of,
+          choose: (name) => change({ of: name }),
+          choices: [["", "the whole run"], ...tasks.map((name) => [name, name])],
+        }),
+      h(Choice, {
+        size: "sm",
+        label: "What is plotted",
+        value: show,
+        choose: (name) => change({ show: name }),
+        choices: [...Object.entries(SHOWN), ...phases.map((name) => [name, name])],
+      }),
       h(Downloads, { files: [download("csv"), download("json")] }),
     ),
-    h(Plot, { label: `${SHOWN[show] ?? show} of the last ${answer.run_id.length} runs`, form, usual: usualOf(answer, show),
-      columns: columnsOf(answer, show, phases, form, links) }),
-    h(Text, { fontSize: "xs", color: "fg.muted" },
+    h(Plot, {
+      label: `${SHOWN[show] ?? show} of the last ${answer.run_id.length} runs`,
+      form,
+      usual: usualOf(answer, show),
+      columns: columnsOf(answer, show, phases, form, links),
+    }),
+    h(
+      Text,
+      { fontSize: "xs", color: "fg.muted" },
       "Dashed: the median of the runs that succeeded; grey: from their 10th to their 90th percentile. Failed runs and " +
-      "those that go on are marked, and not counted. Press a column for its run."),
+        "those that go on are marked, and not counted. Press a column for its run.",
+    ),
     h(Legend, { phases, isolated: show, isolate: (name) => change({ show: name || STACK }) }),
   );
 }

@@ -21,16 +21,22 @@ export function Failures({ run, all, linkOf }) {
   return h(
     Notice,
     { status: "error", title: `${count(failed.length, "try", "tries")} failed` },
-    failed.slice(0, NAMED).map((row) =>
-      h(
-        Flex,
-        { key: row.index, columnGap: 3, wrap: "wrap", align: "baseline" },
-        h(PageLink, { to: linkOf(row.index), style: { ...PLAIN, fontWeight: 600 } },
-          row.number === null ? row.name : `${row.name}, try ${row.number}`),
-        h(PageLink, { to: logOf(run, row), style: PLAIN, "aria-label": `log of ${row.name}` }, "log"),
-        tries.failure[row.index] && h(Box, { overflowWrap: "anywhere" }, firstLine(tries.failure[row.index])),
+    failed
+      .slice(0, NAMED)
+      .map((row) =>
+        h(
+          Flex,
+          { key: row.index, columnGap: 3, wrap: "wrap", align: "baseline" },
+          h(
+            PageLink,
+            { to: linkOf(row.index), style: { ...PLAIN, fontWeight: 600 } },
+            row.number === null ? row.name : `${row.name}, try ${row.number}`,
+          ),
+          h(PageLink, { to: logOf(run, row), style: PLAIN, "aria-label": `log of ${row.name}` }, "log"),
+          tries.failure[row.index] &&
+            h(Box, { overflowWrap: "anywhere" }, firstLine(tries.failure[row.index])),
+        ),
       ),
-    ),
     failed.length > NAMED && h(Text, null, `… and ${failed.length - NAMED} more, in the table below.`),
   );
 }
@@ -58,8 +64,15 @@ export function Tries({ run, rows, phase, linkOf, links, page, turn }) {
   return h(
     Section,
     { title: "Tries" },
-    mapped.length > 0 && h(Flex, { gap: 3, wrap: "wrap", fontSize: "sm", marginBottom: 1 }, "Mapped tasks:",
-      mapped.map((task) => h(PageLink, { key: task, to: links.instances(run.dag_id, run.run_id, task) }, task))),
+    mapped.length > 0 &&
+      h(
+        Flex,
+        { gap: 3, wrap: "wrap", fontSize: "sm", marginBottom: 1 },
+        "Mapped tasks:",
+        mapped.map((task) =>
+          h(PageLink, { key: task, to: links.instances(run.dag_id, run.run_id, task) }, task),
+        ),
+      ),
     h(Rows, {
       label: "Tries of the run",
       keyOf: (row) => row.index,
@@ -74,7 +87,16 @@ export function Tries({ run, rows, phase, linkOf, links, page, turn }) {
         phase
           ? [phase, (row) => seconds(phaseLength(tries, row, phase)), NUMBER]
           : ["own code", (row) => (row.start === null ? "–" : seconds(ownLength(tries, row))), NUMBER],
-        ["log", (row) => row.number !== null && h(PageLink, { to: logOf(run, row), "aria-label": `log of ${row.name}, try ${row.number}` }, "log")],
+        [
+          "log",
+          (row) =>
+            row.number !== null &&
+            h(
+              PageLink,
+              { to: logOf(run, row), "aria-label": `log of ${row.name}, try ${row.number}` },
+              "log",
+            ),
+        ],
         ["note", (row) => noteOf(tries, row), PROSE],
       ],
     }),
@@ -84,7 +106,10 @@ export function Tries({ run, rows, phase, linkOf, links, page, turn }) {
 
 function Took({ row }) {
   if (!row.running && !row.live) return seconds(row.length);
-  return h(Flex, { as: "span", display: "inline-flex", align: "center", gap: 1 },
+  return h(
+    Flex,
+    { as: "span", display: "inline-flex", align: "center", gap: 1 },
     h(StateMark, { state: row.look, title: wordOf(row.look) }),
-    row.live ? `${row.live.phase} ${seconds(row.live.length)}` : seconds(row.length));
+    row.live ? `${row.live.phase} ${seconds(row.live.length)}` : seconds(row.length),
+  );
 }

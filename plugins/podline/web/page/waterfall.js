@@ -65,7 +65,8 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
 
   // A row, and where it lies in the view.
   const chosen = told ? rows[told.place] : undefined;
-  const middle = chosen && chosen.start !== null ? (chosen.start + chosen.length / 2 - from) / (to - from) : 0.5;
+  const middle =
+    chosen && chosen.start !== null ? (chosen.start + chosen.length / 2 - from) / (to - from) : 0.5;
   const pick = (place) => {
     scroller.current.scrollIntoView({ block: "nearest" });
     sight.show(place);
@@ -86,9 +87,19 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
     h(Views, { rows, zoom, middle, byClock, setClock, critical, setCritical, jump }),
     h(
       Box,
-      { ref: scroller, onScroll: sight.onScroll, maxHeight: `${TALL}px`, overflowY: "auto", overflowX: "hidden",
-        borderWidth: "1px", borderRadius: "sm", tabIndex: 0, role: "region", "aria-label": "Waterfall of the run",
-        onKeyDown: keys(zoom) },
+      {
+        ref: scroller,
+        onScroll: sight.onScroll,
+        maxHeight: `${TALL}px`,
+        overflowY: "auto",
+        overflowX: "hidden",
+        borderWidth: "1px",
+        borderRadius: "sm",
+        tabIndex: 0,
+        role: "region",
+        "aria-label": "Waterfall of the run",
+        onKeyDown: keys(zoom),
+      },
       h(
         Flex,
         null,
@@ -96,24 +107,60 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
           Box,
           { ...beside, paddingStart: 2 },
           h(Box, { position: "sticky", top: 0, height: `${AXIS}px`, bg: "bg", zIndex: 1, marginStart: -2 }),
-          h(Names, { rows, first: sight.first, last: sight.last, chosen: told?.place ?? null, linkOf, onLeave: hide,
-            pick, onPoint: (place, link) => tell({ place, at: corner(link) }) }),
+          h(Names, {
+            rows,
+            first: sight.first,
+            last: sight.last,
+            chosen: told?.place ?? null,
+            linkOf,
+            onLeave: hide,
+            pick,
+            onPoint: (place, link) => tell({ place, at: corner(link) }),
+          }),
         ),
         h(
           Box,
           { ref: plot, flex: 1, minWidth: 0 },
-          h(Box, { position: "sticky", top: 0, bg: "bg", zIndex: 1, borderBottomWidth: "1px", height: `${AXIS}px` },
-            h(Axis, { ticks, width })),
-          h(Plot, { tries, rows, phase, linkOf, view, zoom, width, ticks, critical, sight, told, tell, hide }),
+          h(
+            Box,
+            {
+              position: "sticky",
+              top: 0,
+              bg: "bg",
+              zIndex: 1,
+              borderBottomWidth: "1px",
+              height: `${AXIS}px`,
+            },
+            h(Axis, { ticks, width }),
+          ),
+          h(Plot, {
+            tries,
+            rows,
+            phase,
+            linkOf,
+            view,
+            zoom,
+            width,
+            ticks,
+            critical,
+            sight,
+            told,
+            tell,
+            hide,
+          }),
         ),
       ),
       !rows.length && h(Text, { padding: 4, color: "fg.muted" }, "No try is as asked for."),
     ),
     all.length > MANY &&
-      h(Flex, { marginTop: 2 },
+      h(
+        Flex,
+        { marginTop: 2 },
         h(Box, { ...beside, fontSize: "xs", color: "fg.muted" }, "all at a glance"),
-        h(OverviewStrip, { tries, rows, whole, zoom, width })),
-    chosen && h(Tooltip, { at: told.at, close: hide }, h(TrySummary, { tries, row: chosen, touched: told.touched })),
+        h(OverviewStrip, { tries, rows, whole, zoom, width }),
+      ),
+    chosen &&
+      h(Tooltip, { at: told.at, close: hide }, h(TrySummary, { tries, row: chosen, touched: told.touched })),
   );
 }
 
@@ -128,7 +175,8 @@ function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, 
   const placeOf = (event) =>
     Math.floor((event.clientY - event.currentTarget.getBoundingClientRect().top) / HEIGHT);
   const point = (event, touched) =>
-    rows[placeOf(event)] && tell({ place: placeOf(event), at: { x: event.clientX, y: event.clientY }, touched });
+    rows[placeOf(event)] &&
+    tell({ place: placeOf(event), at: { x: event.clientX, y: event.clientY }, touched });
   const touch = useRef(false);
   return h(
     Box,
@@ -143,7 +191,9 @@ function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, 
       },
       onPointerMove: (event) => {
         handlers.onPointerMove(event);
-        if (event.pointerType !== "touch") point(event, false);
+        // Where the page scrolls below a pointer that rests, a browser says that it moved, by nothing.
+        const moved = event.movementX !== 0 || event.movementY !== 0;
+        if (event.pointerType !== "touch" && moved) point(event, false);
       },
       onPointerLeave: (event) => event.pointerType !== "touch" && hide(),
       onClick: (event) => {
@@ -154,10 +204,27 @@ function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, 
       },
     },
     h(Bars, { tries, rows, first: sight.first, last: sight.last, view, width, ticks, phase, critical }),
-    told && h(Box, { position: "absolute", pointerEvents: "none", left: 0, right: 0, height: `${HEIGHT}px`,
-      style: { top: told.place * HEIGHT }, bg: "blue.500", opacity: 0.12 }),
-    drawn && h(Box, { position: "absolute", pointerEvents: "none", top: 0, bottom: 0, bg: "blue.500", opacity: 0.2,
-      style: { left: Math.min(...drawn), width: Math.abs(drawn[1] - drawn[0]) } }),
+    told &&
+      h(Box, {
+        position: "absolute",
+        pointerEvents: "none",
+        left: 0,
+        right: 0,
+        height: `${HEIGHT}px`,
+        style: { top: told.place * HEIGHT },
+        bg: "blue.500",
+        opacity: 0.12,
+      }),
+    drawn &&
+      h(Box, {
+        position: "absolute",
+        pointerEvents: "none",
+        top: 0,
+        bottom: 0,
+        bg: "blue.500",
+        opacity: 0.2,
+        style: { left: Math.min(...drawn), width: Math.abs(drawn[1] - drawn[0]) },
+      }),
   );
 }
 

@@ -55,7 +55,11 @@ export function count(value, one, many = `${one}s`) {
 
 // A parameter's value.
 export function literal(value) {
-  return value === undefined || value === null ? "–" : typeof value === "string" ? value : JSON.stringify(value);
+  return value === undefined || value === null
+    ? "–"
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value);
 }
 
 export function instance(taskId, mapIndex) {

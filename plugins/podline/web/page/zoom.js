@@ -41,7 +41,8 @@ export function useZoom(whole) {
     reveal: (begin, end) => {
       const length = view.to - view.from;
       const middle = (begin + Math.min(end, begin + length)) / 2;
-      if (range && (begin < view.from || begin > view.to)) set({ from: middle - length / 2, to: middle + length / 2 });
+      if (range && (begin < view.from || begin > view.to))
+        set({ from: middle - length / 2, to: middle + length / 2 });
     },
     to: (a, b) => set({ from: Math.min(a, b), to: Math.max(a, b) }),
     by,
