@@ -49,9 +49,10 @@ export function Names({ rows, first, last, chosen, linkOf, onPoint, onLeave, pic
   if (chosen !== null && chosen < rows.length) places.add(chosen);
   const wanted = useRef(null);
   useEffect(() => {
-    if (wanted.current === null) return;
-    node.current.querySelector(`[data-row="${wanted.current}"]`)?.focus({ preventScroll: true });
+    const link = wanted.current !== null && node.current.querySelector(`[data-row="${wanted.current}"]`);
+    if (!link) return; // it is not drawn yet
     wanted.current = null;
+    link.focus({ preventScroll: true });
   });
   const keysOf = (place) => (event) => {
     const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: rows.length - 1 }[event.key];
