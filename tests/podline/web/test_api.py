@@ -6,10 +6,12 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pkgutil import resolve_name
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from pydantic import TypeAdapter
 
 from podline.phases import OUTSIDE
 from tests.support.latency import phase
@@ -205,6 +207,29 @@ def test_the_description(server: Server) -> None:
     assert run["start_date"]["anyOf"][0] == {"type": "string", "format": "date-time"}
     answer = server.ask(server.run_path("small")).json
     assert answer.keys() == run.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("dags", "web.routes:Dags"),
+        ("dags/plain/history", "latency.answers:History"),
+        ("dags/plain/trend", "latency.trend:Trend"),
+        ("dags/plain/runs/{plain}?limit=5000", "latency.answers:RunAnswer"),
+        ("dags/plain/runs/{plain}/tasks/flaky?try_number=1", "latency.answers:TryAnswer"),
+        ("dags/small/runs/{small}/tasks/second", "latency.answers:TryAnswer"),
+        ("dags/small/compare?run_id={small}&with={small}", "latency.comparison:Comparison"),
+        ("models", "web.models:ModelList"),
+        ("models/power", "web.models:ModelAnswer"),
+        ("models/power/compare?versions=2,1", "web.models:VersionComparison"),
+    ],
+)
+@pytest.mark.usefixtures("power")
+def test_answers_are_what_is_described(server: Server, path: str, kind: str) -> None:
+    runs = {dag_id: quote(run, safe="") for dag_id, run in server.runs.items()}
+    text = server.ask(f"/podline/api/v1/{path.format(**runs)}").body
+    adapter = TypeAdapter[Any](resolve_name(f"podline.{kind}"))
+    assert json.loads(adapter.dump_json(adapter.validate_json(text))) == json.loads(text)
 
 
 @pytest.mark.parametrize("what", ["runs/nonsense", "runs/{run}/tasks/nonsense"])
