@@ -239,6 +239,7 @@ def test_a_version_is_promoted_and_rolled_back(visit: Callable[..., Any], server
         page.get_by_text("champion means version 1 now.").wait_for()
         page.get_by_role("button", name="back to version 2").click()
         page.get_by_text("champion means version 2 now.").wait_for()
+        page.get_by_role("button", name="back to version 1").wait_for()
         aliases = page.get_by_role("region", name="Aliases of the model")
         assert re.search(r"champion\s+2", aliases.inner_text())
 
