@@ -17,6 +17,8 @@ class LatencyPlugin(AirflowPlugin):
     listeners = (listener,)
     fastapi_apps = ({"name": "podline", "app": web.app, "url_prefix": web.PREFIX},)
     react_apps = (
+        {**_PAGE, "destination": "dag", "url_route": "podline-dag"},
+        {**_PAGE, "destination": "task", "url_route": "podline-task-trend"},
         {**_PAGE, "destination": "dag_run", "url_route": "podline-run"},
         {**_PAGE, "destination": "task_instance", "url_route": "podline-task"},
         {**_PAGE, "destination": "nav", "url_route": "podline", "category": "browse"},

@@ -46,6 +46,13 @@ def log_in(
     return page
 
 
+@contextmanager
+def no_errors(page: Any) -> Iterator[Any]:
+    """A page that must have had none of its own at the end of the block."""
+    yield page
+    assert page.errors == []
+
+
 def picture(page: Any, name: str) -> None:
     """Keep a screenshot, where somebody wants to look at it."""
     if folder := os.environ.get("PODLINE_SCREENSHOTS"):

@@ -5,7 +5,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.records import Server, insert
@@ -23,6 +23,7 @@ def copied_run(
     run: Mapping[str, Any] | None = None,
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
     notes: Mapping[str, Mapping[str, Any]] | None = None,
+    code: float | None = None,
 ) -> Iterator[None]:
     """Have a copy of a DAG's run, until the end of the block.
 
@@ -34,6 +35,7 @@ def copied_run(
         run: other values of its columns; `conf` as a mapping.
         tasks: other values of its task instances, by task.
         notes: entries of the state store that take the record's place, by task: key to value.
+        code: how long the code of its first stage takes, in seconds.
     """
     with closing(sqlite3.connect(server.database)) as database:
         database.row_factory = sqlite3.Row
@@ -47,6 +49,8 @@ def copied_run(
             tasks or {},
             notes or {},
         )
+        if code is not None:
+            _lengthen(database, dag_id, run_id, code)
         database.commit()
     try:
         yield
@@ -84,6 +88,24 @@ def _copy(
         record = json.loads(row["value"]) | {"run_id": run_id}
         moved = {name: record[name] - hours * 3600 for name in _TIMES if name in record}
         insert(database, _STATES, row | mine | {"value": json.dumps(record | moved)})
+
+
+def _lengthen(database: sqlite3.Connection, dag_id: str, run_id: str, code: float) -> None:
+    row = next(row for row in _rows(database, _STATES, dag_id, run_id) if row["task_id"] == "first")
+    record, more = json.loads(row["value"]), 0.0
+    for phase in record["phases"]:
+        phase["start"] += more
+        if phase["name"] == "code":
+            more, phase["seconds"] = code - phase["seconds"], code
+    record |= {"end": record["end"] + more, "cells": []}
+    database.execute(
+        f"UPDATE {_STATES} SET value = ? WHERE id = ?", [json.dumps(record), row["id"]]
+    )
+    ended = str(datetime.fromtimestamp(record["end"], UTC).replace(tzinfo=None))
+    database.execute(
+        "UPDATE task_instance SET end_date = ? WHERE run_id = ? AND task_id = 'first'",
+        [ended, run_id],
+    )
 
 
 def _rows(

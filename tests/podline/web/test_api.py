@@ -243,7 +243,8 @@ def test_what_is_not_there(server: Server, what: str) -> None:
 def test_the_page(server: Server) -> None:
     plugins = server.ask("/api/v2/plugins").json["plugins"]
     apps = [app for plugin in plugins for app in plugin["react_apps"] if app["name"] == "Latency"]
-    assert {app["destination"] for app in apps} == {"dag_run", "task_instance", "nav"}
+    places = {"dag", "task", "dag_run", "task_instance", "nav"}
+    assert {app["destination"] for app in apps} == places
     address = f"/{apps[0]['bundle_url']}"
     answer = server.ask(address)
     assert answer.status == 200

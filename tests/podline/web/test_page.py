@@ -1,15 +1,16 @@
 """The pages in a real browser, through Airflow's real login."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.support.browser import PHONE, WIDE, log_in, picture
-from tests.support.records import MANY, Server
+from tests.support.browser import PHONE, WIDE, no_errors, picture
+from tests.support.pages import in_waterfall, page_of, run_tab, waterfall
+from tests.support.records import Server
 
 pytestmark = [
     pytest.mark.browser,
@@ -20,40 +21,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def visit(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    """Opens a page of Airflow as a user who has logged in."""
-    contexts = []
-
-    def open_page(
-        path: str, user: str = "admin", size: tuple[int, int] = WIDE, dark: bool = False
-    ) -> Any:
-        context = chromium.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if dark else "light",
-        )
-        contexts.append(context)
-        return log_in(context, server.url, path, user, user, dark)
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def run_tab(server: Server, dag_id: str) -> str:
-    return f"/dags/{dag_id}/runs/{quote(server.runs[dag_id], safe='')}/plugin/podline-run"
-
-
-def in_waterfall(page: Any, stage: str) -> Any:
-    return page.get_by_label("Waterfall of the run").get_by_role("link", name=stage)
-
-
-@contextmanager
-def no_errors(page: Any) -> Iterator[Any]:
-    yield page
-    assert page.errors == []
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_a_runs_tab(
@@ -61,9 +28,8 @@ def test_a_runs_tab(
 ) -> None:
     with no_errors(visit(run_tab(server, "small"), size=size, dark=dark)) as page:
         page.get_by_role("heading", name="Where the time of this run went").wait_for()
-        waterfall = page.get_by_role("region", name="Waterfall of the run")
-        assert waterfall.locator("svg path").count() > 8
-        assert waterfall.get_by_role("link", name="first").is_visible()
+        assert waterfall(page).locator("svg path").count() > 8
+        assert in_waterfall(page, "first").is_visible()
         table = page.get_by_role("region", name="Totals by phase")
         assert re.search(r"code\s+stage\s+2\d\d ms", table.inner_text())
         picture(page, f"run-{size[0]}-{'dark' if dark else 'light'}")
@@ -96,22 +62,12 @@ def test_a_failed_try(visit: Callable[..., Any], server: Server) -> None:
         page.get_by_text("Why it failed").wait_for(state="detached")
 
 
-def test_a_run_of_a_thousand(visit: Callable[..., Any], server: Server) -> None:
-    with no_errors(visit(run_tab(server, "plain"))) as page:
-        page.get_by_text(f"each × {MANY}").wait_for()
-        picture(page, "run-thousand")
-        tries = page.get_by_role("region", name="Tries of the run")
-        assert tries.locator("tbody tr").count() == 50
-        page.get_by_role("button", name="On", exact=True).click()
-        page.get_by_text("page 2 of").wait_for()
-
-
 def test_the_navigations_page_down_to_a_task(visit: Callable[..., Any], server: Server) -> None:
     with no_errors(visit("/plugin/podline", size=PHONE)) as page:
         page.get_by_role("heading", name="Where the time goes").wait_for()
         picture(page, "overview-390-light")
-        page.get_by_role("link", name="small").click()
-        page.get_by_role("link", name=server.runs["small"]).click()
+        page.get_by_role("link", name="small", exact=True).click()
+        page.get_by_role("link", name=server.runs["small"], exact=True).click()
         in_waterfall(page, "first").click()
         page.get_by_role("heading", name="first", level=1).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
@@ -178,3 +134,130 @@ def test_a_server_that_is_gone_is_said_and_asked_again(
     page.unroute("**/podline/api/**")
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("region", name="Runs of the DAG").wait_for()
+
+
+def test_files_to_take_along(visit: Callable[..., Any], server: Server) -> None:
+    page = visit(run_tab(server, "small"))
+    for form in ("CSV", "JSON"):
+        with page.expect_download() as waited:
+            page.get_by_label(f"Download as {form}").click()
+        assert waited.value.suggested_filename.startswith("small-manual")
+        assert waited.value.suggested_filename.endswith(f".{form.lower()}")
+    in_waterfall(page, "second").click()
+    with page.expect_download() as waited:
+        page.get_by_label("Download as .ipynb").click()
+    assert waited.value.suggested_filename.endswith(".ipynb")
+    assert "nbformat" in waited.value.path().read_text()
+
+
+def test_from_a_try_to_its_run_and_its_log(visit: Callable[..., Any], server: Server) -> None:
+    run = server.runs["plain"]
+    with no_errors(visit(page_of(dag="plain", run=run, task="flaky", try_number="1"))) as page:
+        page.get_by_role("link", name="this try’s log").click()
+        page.wait_for_url(re.compile("/tasks/flaky[?]try_number=1$"))
+        page.get_by_text("Logs", exact=True).first.wait_for()
+        page.go_back()
+        page.get_by_label("Breadcrumb").get_by_role("link", name=run).click()
+        page.get_by_role("heading", name="Where the time of this run went").wait_for()
+
+
+def test_times_are_in_the_zone_and_words_in_the_language_of_airflow(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    page = visit(run_tab(server, "small"), timezone_id="America/Lima")
+    started = page.locator("[data-podline] time").first
+    started.wait_for()
+    pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    here = started.inner_text()
+    assert re.fullmatch(pattern, here)
+    page.evaluate("""() => {
+        localStorage.setItem("timezone", JSON.stringify("Asia/Kolkata"));
+        window.dispatchEvent(new StorageEvent("local-storage", { key: "timezone" }));
+    }""")
+    page.wait_for_function(
+        "was => document.querySelector('[data-podline] time').innerText !== was", arg=here
+    )
+    there, utc = started.inner_text(), started.get_attribute("title").removesuffix(" UTC")
+    assert minutes(there) - minutes(utc) == 5 * 60 + 30
+    assert minutes(here) - minutes(utc) == -5 * 60
+    page.evaluate("localStorage.setItem('i18nextLng', 'de')")
+    page.reload()
+    page.locator("[data-podline]").get_by_text("Erfolgreich").first.wait_for()
+
+
+def minutes(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() / 60
+
+
+def test_there_is_one_way_to_write_seconds(visit: Callable[..., Any], server: Server) -> None:
+    page = visit(run_tab(server, "small"))
+    in_waterfall(page, "first").wait_for()
+    values = [0, 0.00123, 0.2, 0.99949, 1, 9.994, 59.96, 119.4, 120, 3599.7, 7199.9, -1.5]
+    written = page.evaluate(
+        """async (values) => {
+            const main = performance.getEntriesByType("resource").find(e => e.name.endsWith("/words.js"));
+            const { seconds } = await import(main.name);
+            return values.map(seconds);
+        }""",
+        values,
+    )
+    assert written == [
+        "0 ms",
+        "1.2 ms",
+        "200 ms",
+        "999 ms",
+        "1.00 s",
+        "9.99 s",
+        "60.0 s",
+        "119.4 s",
+        "2 min",
+        "1 h",
+        "2 h",
+        "−1.50 s",
+    ]
+
+
+@pytest.mark.usefixtures("power")
+def test_versions_side_by_side(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline-models?model=power")) as page:
+        chosen = page.get_by_role("button", name="compare the chosen")
+        page.get_by_label("compare version 1").check()
+        assert chosen.is_disabled()
+        page.get_by_label("compare version 2").check()
+        chosen.click()
+        metrics = page.get_by_role("region", name="Metrics of the versions")
+        metrics.wait_for()
+        assert re.search(r"rmse\s+0.5\s+0.4\s+changed", metrics.inner_text())
+        picture(page, "model-compare-1440-light")
+
+
+@pytest.mark.usefixtures("power")
+def test_a_version_is_promoted_and_rolled_back(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline-models?model=power")) as page:
+        page.get_by_label("Version", exact=True).select_option("1")
+        page.get_by_role("button", name="promote").click()
+        page.get_by_text("champion means version 1 now.").wait_for()
+        page.get_by_role("button", name="back to version 2").click()
+        page.get_by_text("champion means version 2 now.").wait_for()
+        page.get_by_role("button", name="back to version 1").wait_for()
+        aliases = page.get_by_role("region", name="Aliases of the model")
+        assert re.search(r"champion\s+2", aliases.inner_text())
+
+
+@pytest.mark.usefixtures("power")
+def test_who_may_not_promote_is_told_so(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline-models?model=power", user="carl")) as page:
+        page.get_by_label("Version", exact=True).select_option("1")
+        page.get_by_role("button", name="promote").click()
+        page.get_by_text("You may not change assets").wait_for()
+
+
+@pytest.mark.usefixtures("power")
+def test_models_are_looked_for_in_the_address(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline-models")) as page:
+        page.get_by_role("link", name="power", exact=True).wait_for()
+        page.get_by_label("Only models with this in their name").fill("nothing")
+        page.get_by_text("No model with “nothing” is published").wait_for()
+        assert "search=nothing" in page.url
+        page.reload()
+        page.get_by_text("No model with “nothing” is published").wait_for()

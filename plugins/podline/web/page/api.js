@@ -3,8 +3,18 @@
 import { useCallback, useEffect, useRef, useState } from "./host.js";
 
 const API = new URL("../../api/v1/", import.meta.url);
-const HOST = new URL("../../../", import.meta.url); // Airflow's own root, with its prefix
+export const HOST = new URL("../../../", import.meta.url); // Airflow's own root, with its prefix
 const LIVE_MS = 3000;
+const KEPT = 30; // answers
+
+// The last answers, by their questions: the host mounts a page anew whenever it likes.
+const known = new Map();
+
+function remember(key, answer) {
+  known.delete(key);
+  known.set(key, answer);
+  if (known.size > KEPT) known.delete(known.keys().next().value);
+}
 
 export const part = encodeURIComponent;
 
@@ -16,13 +26,21 @@ export function address(path, query = {}) {
   return url;
 }
 
-async function ask(path, query, signal) {
+// An answer that is none, with HTTP's status; 0: there was nobody to answer.
+class Refused extends Error {
+  constructor(status, words) {
+    super(words);
+    this.status = status;
+  }
+}
+
+async function ask(path, query, options) {
   let answer;
   try {
-    answer = await fetch(address(path, query), { credentials: "same-origin", signal });
+    answer = await fetch(address(path, query), { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("Airflow does not answer. It is asked again when you press “Try again”.");
+    throw new Refused(0, "Airflow does not answer. It is asked again when you press “Try again”.");
   }
   if (answer.ok) return answer.json();
   const { detail } = await answer.json().catch(() => ({}));
@@ -33,20 +51,28 @@ async function ask(path, query, signal) {
     location.assign(login);
   }
   if (answer.status === 403) {
+    const right = options?.method ? "change" : "see";
     const what = path.startsWith("models") ? "assets" : "this DAG’s task instances";
-    throw new Error(`You may not see ${what}: ask for that right in Airflow.`);
+    throw new Refused(403, `You may not ${right} ${what}: ask for that right in Airflow.`);
   }
-  throw new Error(words || `Airflow answers ${answer.status}.`);
+  throw new Refused(answer.status, words || `Airflow answers ${answer.status}.`);
 }
 
-// The answer to a question, asked again while `isLive(answer)`, but not in a hidden tab.
+// Change something.
+export function send(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return ask(path, {}, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+// The answer to a question (path null: none is asked), asked again while `isLive(answer)`, but not in a hidden tab.
 export function useAnswer(path, query, isLive = () => false) {
-  const [state, setState] = useState({ answer: null, error: null, key: "" });
+  const [state, setState] = useState({});
   const [turn, setTurn] = useState(0);
   const live = useRef(isLive);
   live.current = isLive;
   const key = `${path}?${JSON.stringify(query)}`;
   useEffect(() => {
+    if (path === null) return undefined;
     const stop = new AbortController();
     let timer;
     const again = () => {
@@ -54,13 +80,15 @@ export function useAnswer(path, query, isLive = () => false) {
     };
     const read = async () => {
       try {
-        const answer = await ask(path, query, stop.signal);
+        const answer = await ask(path, query, { signal: stop.signal });
+        remember(key, answer);
         setState({ answer, error: null, key });
         if (live.current(answer)) again();
       } catch (error) {
         if (error.name === "AbortError") return;
-        // What was known stays, but never under another question.
-        setState((old) => ({ answer: old.key === key ? old.answer : null, error, key }));
+        // What was known stays, where Airflow is but away.
+        if (error.status >= 400) known.delete(key);
+        setState({ answer: known.get(key), error, key });
       }
     };
     read();
@@ -70,6 +98,6 @@ export function useAnswer(path, query, isLive = () => false) {
     };
   }, [key, turn]);
   const retry = useCallback(() => setTurn((n) => n + 1), []);
-  const { answer, error } = state.key === key ? state : {};
+  const { answer, error } = state.key === key ? state : { answer: known.get(key) };
   return { answer, error, retry };
 }

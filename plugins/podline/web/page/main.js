@@ -1,10 +1,13 @@
 // The page's root: which view is wanted, where it stands, and what is shown where one breaks.
 
 import { Box, Button, React, Text, h, useEffect, useRef, useSearchParams } from "./host.js";
+import { Dag, TaskTrend } from "./dag.js";
 import { links } from "./links.js";
+import { Textures } from "./looks.js";
 import { Models } from "./models.js";
-import { Dag, Overview } from "./overview.js";
+import { Overview } from "./overview.js";
 import { Notice, Trail } from "./parts.js";
+import { usePreferences } from "./preferences.js";
 import { Run } from "./run.js";
 import { Task } from "./task.js";
 
@@ -40,17 +43,25 @@ function View({ dagId, runId, taskId, mapIndex }) {
   if (dag === null) return h(Overview, { links: to });
   const trail = [["All DAGs", to.all]];
   if (run || task) trail.push([dag, to.dag(dag)]);
-  if (task) trail.push([run, to.run(dag, run)]);
-  const view = task
-    ? h(Task, { dagId: dag, runId: run, taskId: task, mapIndex: index, tryNumber, links: to })
-    : run
-      ? h(Run, { dagId: dag, runId: run, links: to })
-      : h(Dag, { dagId: dag, links: to });
+  if (run && task) trail.push([run, to.run(dag, run)]);
+  const where = { dagId: dag, runId: run, taskId: task, links: to };
+  const key = [dag, run, task, index, tryNumber].join(" "); // what is kept of one is not of another
+  const view =
+    task && run
+      ? h(Task, { key, ...where, mapIndex: index, tryNumber })
+      : task
+        ? h(TaskTrend, { key, ...where })
+        : run
+          ? h(Run, { key, ...where })
+          : h(Dag, { key, ...where, a: query.get("a"), b: query.get("b") });
   return h(Box, null, inNavigation && h(Trail, { steps: trail }), view);
 }
 
+const HOVER = "[data-podline] a:hover { text-decoration: underline }";
+
 // A DAG's pages are wider than a phone: bring this one into view, no wider than the window.
 function Frame({ children }) {
+  usePreferences();
   const place = useRef(null);
   const narrow = window.innerWidth < 700;
   useEffect(() => {
@@ -60,16 +71,19 @@ function Frame({ children }) {
     Box,
     {
       ref: place,
+      "data-podline": true,
       padding: { base: 2, md: 4 },
       height: "100%",
       overflowY: "auto",
       background: "bg",
       maxWidth: { base: "calc(100vw - 72px)", md: "none" },
     },
-    h(Boundary, null, children),
+    h("style", null, HOVER),
+    h(Textures),
+    h(Boundary, null, children()), // made here, so that a change of preferences draws it anew
   );
 }
 
 // The host finds a page by its name.
-globalThis.Latency = (props) => h(Frame, null, h(View, props));
-globalThis.Models = () => h(Frame, null, h(Models));
+globalThis.Latency = (props) => h(Frame, null, () => h(View, props));
+globalThis.Models = () => h(Frame, null, () => h(Models));

@@ -1,43 +1,40 @@
-// All DAGs with records, and one DAG's history.
+// All DAGs with records.
 
+import { useFields } from "./address.js";
 import { address, part, useAnswer } from "./api.js";
-import { Box, Flex, Fragment, Heading, Input, Link, PageLink, Text, h, useEffect, useState } from "./host.js";
+import { Box, Flex, Fragment, Link, PageLink, Text, h } from "./host.js";
 import { Bar } from "./looks.js";
-import { Figures, Notice, NUMBER, Pager, Pending, PROSE, Rows, Section } from "./parts.js";
-import { moment, range, seconds, share } from "./words.js";
+import { Notice, Pager, Pending, Search, Section, Title } from "./parts.js";
+import { NAME, NUMBER, PROSE, Rows } from "./table.js";
+import { Moment, moment } from "./times.js";
+import { range, seconds, share } from "./words.js";
 
 const PAGE = 25;
 
 export function Overview({ links }) {
-  const [typed, type] = useState("");
-  const [search, look] = useState("");
-  const [page, turn] = useState(0);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      look(typed);
-      turn(0);
-    }, 300);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  const { answer, error, retry } = useAnswer("dags", { search, limit: PAGE, offset: page * PAGE });
+  const [fields, change] = useFields({ search: "", page: "1" });
+  const page = Math.max(1, Number.parseInt(fields.page, 10) || 1);
+  const query = { search: fields.search, limit: PAGE, offset: (page - 1) * PAGE };
+  const { answer, error, retry } = useAnswer("dags", query);
   return h(
     Fragment,
     null,
-    h(Heading, { as: "h1", size: "lg" }, "Where the time goes"),
+    h(Title, { name: "Where the time goes" }),
     h(
       Flex,
       { gap: 3, align: "center", wrap: "wrap", marginY: 3 },
-      h(Input, {
-        "aria-label": "Only DAGs with this in their name",
+      h(Search, {
+        label: "Only DAGs with this in their name",
         placeholder: "Only DAGs with …",
-        value: typed,
-        maxWidth: "280px",
-        onChange: (event) => type(event.target.value),
+        value: fields.search,
+        look: (search) => change({ search, page: "1" }),
       }),
-      answer?.since && h(Text, { fontSize: "sm", color: "fg.muted" }, `Records since ${moment(answer.since)}.`),
+      answer?.since &&
+        h(Text, { fontSize: "sm", color: "fg.muted" }, `Records since ${moment(answer.since)}.`),
     ),
     !answer && h(Pending, { error, retry, what: "the records" }),
-    answer && h(Dags, { answer, links, page, turn, search }),
+    answer &&
+      h(Dags, { answer, links, page, turn: (to) => change({ page: `${to}` }), search: fields.search }),
     h(Studies),
   );
 }
@@ -75,7 +72,7 @@ function Dags({ answer, links, page, turn, search }) {
           "Each try of each task is recorded when it has ended. Trigger a DAG, and come back.",
         );
   }
-  const last = Math.ceil(answer.total / PAGE) - 1;
+  const last = Math.ceil(answer.total / PAGE);
   return h(
     Fragment,
     null,
@@ -84,8 +81,8 @@ function Dags({ answer, links, page, turn, search }) {
       keyOf: (dag) => dag.dag_id,
       rows: answer.dags,
       columns: [
-        ["DAG", (dag) => h(PageLink, { to: links.dag(dag.dag_id) }, dag.dag_id)],
-        ["last run", (dag) => moment(dag.last)],
+        ["DAG", (dag) => h(PageLink, { to: links.dag(dag.dag_id) }, dag.dag_id), NAME, (dag) => dag.dag_id],
+        ["last run", (dag) => h(Moment, { at: dag.last })],
         ["runs", (dag) => dag.runs, NUMBER],
         ["wall time: median [p10 – p90]", (dag) => range(dag.seconds), NUMBER],
         ["overhead", (dag) => h(Share, { found: dag.overhead_share }), NUMBER],
@@ -115,55 +112,4 @@ function Share({ found }) {
 
 function Slowest({ dag }) {
   return dag.slowest.map((slow) => `${slow.task_id} ${slow.phase} ${seconds(slow.p50)}`).join(", ") || "–";
-}
-
-export function Dag({ dagId, links }) {
-  const { answer, error, retry } = useAnswer(`dags/${part(dagId)}/history`, { runs: 50 });
-  if (!answer) return h(Pending, { error, retry, what: "the DAG’s history" });
-  const rows = Object.entries(answer.tasks).flatMap(([task, phases]) =>
-    Object.entries(phases).map(([phase, found]) => ({ task, phase, found })),
-  );
-  return h(
-    Fragment,
-    null,
-    h(Heading, { as: "h1", size: "lg" }, dagId),
-    h(Figures, {
-      figures: [
-        ["runs", answer.runs],
-        ["wall time: median [p10 – p90]", range(answer.seconds)],
-        ["overhead: median [p10 – p90]", range(answer.overhead_share, share)],
-      ],
-    }),
-    h(
-      Section,
-      { title: "Runs" },
-      h(Rows, {
-        label: "Runs of the DAG",
-        keyOf: (run) => run.run_id,
-        rows: answer.run_list.toSorted((a, b) => (b.start ?? 0) - (a.start ?? 0)),
-        columns: [
-          ["run", (run) => h(PageLink, { to: links.run(dagId, run.run_id) }, run.run_id)],
-          ["started", (run) => moment(run.start)],
-          ["took", (run) => seconds(run.seconds), NUMBER],
-          ["overhead", (run) => share(run.overhead_share), NUMBER],
-          ["", (run) => (run.failed ? "failed" : "")],
-        ],
-      }),
-    ),
-    h(
-      Section,
-      { title: "Phases, over these runs" },
-      rows.length
-        ? h(Rows, {
-            label: "Phases by task",
-            rows,
-            columns: [
-              ["task", ({ task }) => task],
-              ["phase", ({ phase }) => phase],
-              ["median [p10 – p90]", ({ found }) => range(found), NUMBER],
-            ],
-          })
-        : h(Text, null, "No try of these runs has succeeded yet."),
-    ),
-  );
 }

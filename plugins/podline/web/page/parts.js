@@ -1,6 +1,21 @@
 // The small parts that the pages share.
 
-import { Alert, Box, Button, Flex, Fragment, Heading, PageLink, Spinner, Table, Text, h } from "./host.js";
+import {
+  Alert,
+  Box,
+  Button,
+  Flex,
+  Fragment,
+  Heading,
+  Input,
+  NativeSelect,
+  PageLink,
+  Spinner,
+  Text,
+  h,
+  useEffect,
+  useState,
+} from "./host.js";
 
 export function Section({ title, children }) {
   return h(
@@ -52,63 +67,77 @@ export function Pending({ error, retry, what }) {
 export function Trail({ steps }) {
   return h(
     Text,
-    { as: "nav", fontSize: "sm", marginBottom: 2, "aria-label": "Breadcrumb" },
-    steps.map(([name, to], place) =>
-      h(Fragment, { key: to }, place > 0 && " / ", h(PageLink, { to }, name)),
-    ),
+    { as: "nav", fontSize: "sm", marginBottom: 2, overflowWrap: "anywhere", "aria-label": "Breadcrumb" },
+    steps.map(([name, to], place) => h(Fragment, { key: to }, place > 0 && " / ", h(PageLink, { to }, name))),
   );
 }
 
-// The kinds of columns. A table is as wide as they need, and moves sideways where there is less room.
-const SHORT = { whiteSpace: "nowrap" };
-export const NUMBER = { whiteSpace: "nowrap", textAlign: "end", fontVariantNumeric: "tabular-nums" };
-export const PROSE = { minWidth: "24em", overflowWrap: "anywhere" };
-
-// `columns`: [title, value of a row, kind]; a value may be a node.
-export function Rows({ label, columns, rows, keyOf }) {
+// A page's name, and beside it its state and the like.
+export function Title({ name, children }) {
   return h(
-    Box,
-    { overflowX: "auto", tabIndex: 0, role: "region", "aria-label": label },
-    h(
-      Table.Root,
-      { size: "sm", width: "auto" },
+    Flex,
+    { align: "center", columnGap: 3, rowGap: 1, wrap: "wrap" },
+    h(Heading, { as: "h1", size: "lg", minWidth: 0, overflowWrap: "anywhere" }, name),
+    children,
+  );
+}
+
+// Files to take along: `files` are [name, address].
+export function Downloads({ files }) {
+  return h(
+    Fragment,
+    null,
+    files.map(([name, url]) =>
       h(
-        Table.Header,
-        null,
-        h(
-          Table.Row,
-          null,
-          columns.map(([title, , kind = SHORT]) =>
-            h(Table.ColumnHeader, { key: title, scope: "col", ...kind }, title),
-          ),
-        ),
-      ),
-      h(
-        Table.Body,
-        null,
-        rows.map((row, index) =>
-          h(
-            Table.Row,
-            { key: keyOf ? keyOf(row) : index },
-            columns.map(([title, value, kind = SHORT]) =>
-              h(Table.Cell, { key: title, ...kind }, value(row)),
-            ),
-          ),
-        ),
+        Button,
+        { key: name, asChild: true, size: "xs", variant: "outline" },
+        h("a", { href: url.href, download: true, "aria-label": `Download as ${name}` }, `↓ ${name}`),
       ),
     ),
   );
 }
 
-// From page to page, where there are several.
+// One of several: `choices` are [value, words].
+export function Choice({ label, value, choices, choose, size = "xs" }) {
+  return h(
+    NativeSelect.Root,
+    { size, width: "auto", maxWidth: "min(100%, 420px)" },
+    h(
+      NativeSelect.Field,
+      { "aria-label": label, value, onChange: (event) => choose(event.target.value) },
+      choices.map(([name, words]) => h("option", { key: name, value: name }, words)),
+    ),
+    h(NativeSelect.Indicator),
+  );
+}
+
+// Looks for what is typed, when no more is typed.
+export function Search({ label, placeholder, value, look }) {
+  const [typed, type] = useState(value);
+  useEffect(() => {
+    if (typed === value) return undefined;
+    const timer = setTimeout(() => look(typed), 300);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return h(Input, {
+    "aria-label": label,
+    placeholder,
+    value: typed,
+    maxWidth: "280px",
+    type: "search",
+    onChange: (event) => type(event.target.value),
+  });
+}
+
+// From page to page, where there are several; `page` counts from 1.
 export function Pager({ page, last, turn }) {
-  if (last < 1) return null;
+  if (last < 2) return null;
   const button = { size: "sm", variant: "outline" };
   return h(
     Flex,
     { gap: 2, align: "center", marginTop: 2 },
-    h(Button, { ...button, disabled: !page, onClick: () => turn(page - 1) }, "Back"),
-    h(Text, { fontSize: "sm" }, `page ${page + 1} of ${last + 1}`),
+    h(Button, { ...button, disabled: page === 1, onClick: () => turn(page - 1) }, "Back"),
+    h(Text, { fontSize: "sm" }, `page ${page} of ${last}`),
     h(Button, { ...button, disabled: page === last, onClick: () => turn(page + 1) }, "On"),
   );
 }

@@ -1,55 +1,90 @@
 // One try of a task instance: its phases, its cells, what it moved, and what the cluster said.
 
+import { AboutRun, Actions, Facts } from "./about.js";
 import { address, part, useAnswer } from "./api.js";
-import { Badge, Box, Flex, Fragment, Heading, Link, PageLink, Text, h } from "./host.js";
+import { Box, Flex, Fragment, Link, PageLink, Text, h } from "./host.js";
+import { Instances } from "./instances.js";
+import { airflow } from "./links.js";
 import { Bar, Legend, isInside, meaningOf, placeOf } from "./looks.js";
-import { Figures, Notice, NUMBER, Pending, PROSE, Rows, Section } from "./parts.js";
-import { bytes, instance, moment, range, seconds } from "./words.js";
+import { Downloads, Figures, Notice, Pending, Section, Title } from "./parts.js";
+import { State } from "./states.js";
+import { NUMBER, PROSE, Rows } from "./table.js";
+import { Moment } from "./times.js";
+import { bytes, difference, instance, range, seconds } from "./words.js";
+
+const ENDED = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
 export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}/tasks/${part(taskId)}`;
   const query = { map_index: mapIndex, try_number: tryNumber };
-  const { answer, error, retry } = useAnswer(path, query, (found) => found.end === null);
+  const isLive = (found) => found.end === null && !ENDED.includes(found.state);
+  const { answer, error, retry } = useAnswer(path, query, isLive);
+  if (error?.status === 404 && mapIndex < 0) return h(Instances, { dagId, runId, taskId, links, error });
   if (!answer) return h(Pending, { error, retry, what: "the try" });
-  const inside = answer.phases.filter(({ name }) => isInside(name));
+  const file = (format) => [format.toUpperCase(), address(path, { ...query, format, download: 1 })];
   return h(
     Fragment,
     null,
     h(
-      Flex,
-      { align: "center", gap: 3, wrap: "wrap" },
-      h(Heading, { as: "h1", size: "lg" }, instance(taskId, mapIndex)),
-      h(Badge, null, answer.state || "not started"),
+      Title,
+      { name: instance(taskId, mapIndex) },
+      h(State, { state: answer.state, again: answer.try_number < answer.tries.at(-1) }),
       h(Tries, { found: answer, links }),
     ),
-    h(PageLink, { to: links.run(dagId, runId), fontSize: "sm" }, "the whole run"),
+    h(Run, { dagId, runId, links }),
+    h(Actions, {
+      links: [
+        ["this try’s log", airflow.log(dagId, runId, taskId, mapIndex, answer.try_number)],
+        ["the whole run", links.run(dagId, runId)],
+        ["trend of this task", links.trend(dagId, taskId, "")],
+        ...(mapIndex >= 0 ? [["all its instances", links.instances(dagId, runId, taskId)]] : []),
+      ],
+      files: [file("csv"), file("json")],
+    }),
     answer.partial && h(Notice, { status: "warning", title: "Not known whole" }, answer.partial),
     answer.failure && h(Notice, { status: "error", title: "Why it failed" }, h(Quoted, null, answer.failure)),
     h(Numbers, { found: answer }),
-    inside.length > 0 &&
-      h(
-        Section,
-        { title: "Phases" },
-        h(Bar, {
-          parts: inside.map((phase) => [phase.name, phase.seconds]),
-          label: "The try by phase; the table has the numbers",
-        }),
-        h(Legend, { phases: inside.map(({ name }) => name) }),
-        h(Phases, { found: answer }),
-      ),
+    h(Phases, { found: answer, dagId, links }),
     h(Cells, { found: answer }),
     h(Moved, { found: answer }),
     h(Pod, { found: answer }),
-    answer.executed_notebook &&
+    answer.executed_notebook && h(Notebook, { path, query }),
+  );
+}
+
+// Of which run it is; a run's answer with one try is small.
+function Run({ dagId, runId, links }) {
+  const { answer } = useAnswer(`dags/${part(dagId)}/runs/${part(runId)}`, { limit: 1, runs: 1 });
+  if (answer) return h(AboutRun, { run: answer, links });
+  return h(Facts, {
+    facts: [
+      ["DAG", dagId],
+      ["run", runId],
+    ],
+  });
+}
+
+function Notebook({ path, query }) {
+  return h(
+    Section,
+    { title: "Executed notebook" },
+    h(
+      Flex,
+      { gap: 3, align: "center", wrap: "wrap" },
       h(
-        Section,
-        { title: "Executed notebook" },
-        h(
-          Link,
-          { href: address(`${path}/notebook`, query).href, target: "_blank", rel: "noopener", color: "fg.info" },
-          "Open the cells with their outputs",
-        ),
+        Link,
+        {
+          href: address(`${path}/notebook`, query).href,
+          target: "_blank",
+          rel: "noopener",
+          color: "fg.info",
+        },
+        "Open the cells with their outputs",
       ),
+      h(Downloads, {
+        files: [[".ipynb", address(`${path}/notebook`, { ...query, form: "ipynb", download: 1 })]],
+      }),
+    ),
   );
 }
 
@@ -58,6 +93,7 @@ function Quoted({ children }) {
 }
 
 function Tries({ found, links }) {
+  if (found.try_number === null) return null;
   if (found.tries.length < 2) return h(Text, { fontSize: "sm" }, `try ${found.try_number}`);
   return h(
     Flex,
@@ -67,7 +103,10 @@ function Tries({ found, links }) {
         ? h(Text, { key: number, fontWeight: "bold", "aria-current": "page" }, `try ${number}`)
         : h(
             PageLink,
-            { key: number, to: links.task(found.dag_id, found.run_id, found.task_id, found.map_index, number) },
+            {
+              key: number,
+              to: links.task(found.dag_id, found.run_id, found.task_id, found.map_index, number),
+            },
             `try ${number}`,
           ),
     ),
@@ -75,11 +114,15 @@ function Tries({ found, links }) {
 }
 
 function Numbers({ found }) {
+  const now =
+    found.phase_now && `${found.phase_now} for ${seconds(Date.now() / 1000 - found.phase_now_since)}`;
+  const running = found.start !== null && found.end === null && !ENDED.includes(found.state);
   return h(Figures, {
     figures: [
-      ["duration", found.end === null ? "running" : seconds(found.duration)],
+      ["now", now],
+      ["duration", running ? "running" : found.duration === null ? null : seconds(found.duration)],
       ["overhead", found.overhead === null ? null : seconds(found.overhead)],
-      ["started", moment(found.start)],
+      ["started", found.start === null ? "not yet" : h(Moment, { at: found.start })],
       ["where", found.backend || found.kind],
       ["peak memory", found.peak_memory && bytes(found.peak_memory)],
       ["adopted from", found.adopted_from === null ? null : `try ${found.adopted_from}`],
@@ -87,21 +130,34 @@ function Numbers({ found }) {
   });
 }
 
-function Phases({ found }) {
-  return h(Rows, {
-    label: "Phases of the try",
-    keyOf: (phase) => phase.name,
-    rows: found.phases,
-    columns: [
-      ["phase", (phase) => phase.name],
-      ["where", (phase) => placeOf(phase.name)],
-      ["from", (phase) => seconds(phase.start), NUMBER],
-      ["took", (phase) => seconds(phase.seconds), NUMBER],
-      ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), NUMBER],
-      ["measured by", (phase) => `${phase.source}, to ${seconds(phase.precision)}`],
-      ["what it is", (phase) => meaningOf(phase.name), PROSE],
-    ],
-  });
+function Phases({ found, dagId, links }) {
+  const inside = found.phases.filter(({ name }) => isInside(name));
+  if (!found.phases.length) return null;
+  const more = (phase) => (phase.name in found.usual ? phase.seconds - found.usual[phase.name].p50 : null);
+  return h(
+    Section,
+    { title: "Phases" },
+    h(Bar, {
+      parts: inside.map((phase) => [phase.name, phase.seconds]),
+      label: "The try by phase; the table has the numbers",
+    }),
+    h(Legend, { phases: inside.map(({ name }) => name) }),
+    h(Rows, {
+      label: "Phases of the try",
+      keyOf: (phase) => phase.name,
+      rows: found.phases,
+      columns: [
+        ["phase", (phase) => h(PageLink, { to: links.trend(dagId, found.task_id, phase.name) }, phase.name)],
+        ["where", (phase) => placeOf(phase.name)],
+        ["from", (phase) => seconds(phase.start), NUMBER],
+        ["took", (phase) => seconds(phase.seconds), NUMBER],
+        ["more than usual", (phase) => difference(more(phase)), NUMBER],
+        ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), NUMBER],
+        ["measured by", (phase) => `${phase.source}, to ${seconds(phase.precision)}`],
+        ["what it is", (phase) => meaningOf(phase.name), PROSE],
+      ],
+    }),
+  );
 }
 
 function Cells({ found }) {
@@ -164,7 +220,7 @@ function Pod({ found }) {
           ["event", (event) => event.reason],
           ["what the cluster said", (event) => event.message, PROSE],
           ["times", (event) => event.count, NUMBER],
-          ["last at", (event) => moment(event.at)],
+          ["last at", (event) => h(Moment, { at: event.at })],
         ],
       }),
   );

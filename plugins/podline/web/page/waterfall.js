@@ -1,219 +1,247 @@
-// The waterfall of a run: a row a try, its phases on one time axis. One path a phase, however many
-// tries there are: a thousand rows of ten phases are painted in a tenth of a second.
+// The waterfall of a run: a row a try, its phases on one time axis. Only rows in sight are drawn.
 
-import { Box, Flex, PageLink, Text, h, useMemo, useNavigate, useState } from "./host.js";
-import { colourOf, isInside, isOwn } from "./looks.js";
-import { instance, seconds } from "./words.js";
+import { Axis, ticksOf } from "./axis.js";
+import { Bars, HEIGHT } from "./bars.js";
+import { Box, Flex, Text, h, useCallback, useMemo, useNavigate, useRef, useState, useWidth } from "./host.js";
+import { Names } from "./names.js";
+import { OverviewStrip } from "./overview_strip.js";
+import { isFailure, spanOf } from "./rows.js";
+import { Views } from "./toolbar.js";
+import { Tooltip } from "./tooltip.js";
+import { TrySummary } from "./try_summary.js";
+import { useDrawnRange, useWheel, useZoom } from "./zoom.js";
 
-const WIDE = 1000; // units of the drawing across
-const MANY = 60; // rows, from which on not each has a name
+const BEYOND = 6; // rows drawn above and below those in sight
+const MANY = 12; // rows, from which on all are shown at a glance, too
+const TALL = 560; // pixels
+const AXIS = 20;
+const NARROW = 600; // of the whole, below which names get less
+const RIGHT = 24; // for a scroll bar
 
-function rowsOf(tries, now) {
-  const first = new Map();
-  const rows = tries.task_id.map((task, index) => {
-    const start = tries.start[index];
-    if (start !== null && !(first.get(task) <= start)) first.set(task, start);
-    return { index, task, start, end: tries.end[index] ?? (start === null ? null : now) };
-  });
-  const order = (row) => first.get(row.task) ?? Infinity;
-  return rows
-    .filter((row) => row.start !== null)
-    .sort((a, b) => order(a) - order(b) || a.task.localeCompare(b.task) || a.start - b.start);
-}
-
-function span(tries, rows) {
-  let from = Infinity;
-  let to = -Infinity;
-  const columns = Object.values(tries.phases);
-  for (const { index, start, end } of rows) {
-    from = Math.min(from, start);
-    to = Math.max(to, end);
-    for (const column of columns) {
-      if (column.start[index] === null) continue;
-      const begins = start + column.start[index];
-      from = Math.min(from, begins);
-      to = Math.max(to, begins + column.seconds[index]);
+// Which rows are in sight of a scrolled node.
+function useSight(node, total) {
+  const [top, scroll] = useState(0);
+  const first = Math.max(0, Math.min(Math.floor(top / HEIGHT) - BEYOND, total - 1));
+  const last = Math.min(total, Math.ceil((top + TALL) / HEIGHT) + BEYOND);
+  const show = useCallback((place) => {
+    const { scrollTop } = node.current;
+    const y = place * HEIGHT;
+    if (y < scrollTop || y + HEIGHT + AXIS > scrollTop + node.current.clientHeight) {
+      node.current.scrollTop = y - node.current.clientHeight / 2;
     }
-  }
-  return { from, to: Math.max(to, from + 0.001) };
+  }, []);
+  return { first, last, show, onScroll: (event) => scroll(event.currentTarget.scrollTop) };
 }
 
-function path(column, rows, own, { from, to }, height) {
-  const scale = WIDE / (to - from);
-  const inset = own ? height * 0.1 : height * 0.26;
-  const tall = (height - 2 * inset).toFixed(2);
-  const parts = [];
-  rows.forEach(({ index, start }, row) => {
-    const length = column.seconds[index];
-    if (!length) return;
-    const x = ((start + column.start[index] - from) * scale).toFixed(2);
-    const width = Math.max(length * scale, 0.3).toFixed(2);
-    parts.push(`M${x} ${(row * height + inset).toFixed(2)}h${width}v${tall}h-${width}z`);
-  });
-  return parts.join("");
-}
-
-function bare(tries, rows, { from, to }, height) {
-  const scale = WIDE / (to - from);
-  const columns = Object.entries(tries.phases).filter(([name]) => isInside(name));
-  return rows
-    .map(({ index, start, end }, row) => {
-      if (columns.some(([, column]) => column.start[index] !== null)) return "";
-      const x = ((start - from) * scale).toFixed(2);
-      const width = Math.max((end - start) * scale, 0.3).toFixed(2);
-      return `M${x} ${row * height + height * 0.35}h${width}v${height * 0.3}h-${width}z`;
-    })
-    .join("");
-}
-
-function ticks({ from, to }) {
-  const rough = (to - from) / (window.innerWidth < 700 ? 3 : 6);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((size) => size >= rough);
-  const found = [];
-  for (let at = 0; at <= to - from; at += step) found.push(at);
-  return found;
-}
-
-function Axis({ over }) {
+// `rows`: those that are shown, of `all`; `phase`: the one that is shown alone.
+export function Waterfall({ tries, all, rows, phase, linkOf }) {
+  const whole = useMemo(() => spanOf(tries, all), [tries, all]);
+  const [node, room] = useWidth();
   return h(
     Box,
-    { position: "relative", height: "18px", "aria-hidden": true },
-    ticks(over).map((at) => {
-      const place = (100 * at) / (over.to - over.from);
-      return h(
-        Text,
-        {
-          key: at,
-          position: "absolute",
-          left: `${place}%`,
-          transform: place > 85 ? "translateX(-100%)" : undefined, // there is no room to its right
-          fontSize: "xs",
-          color: "fg.muted",
-          whiteSpace: "nowrap",
-        },
-        at === 0 ? "0" : seconds(at),
-      );
-    }),
+    { ref: node },
+    whole
+      ? room > 0 && h(Chart, { tries, all, rows, phase, linkOf, whole, room })
+      : h(Text, { color: "fg.muted" }, "No task has started yet."),
   );
 }
 
-function Names({ rows, tries, height, linkOf }) {
-  const many = rows.length > MANY;
-  const counts = new Map();
-  rows.forEach(({ task }) => counts.set(task, (counts.get(task) ?? 0) + 1));
-  return rows.map((row, place) => {
-    if (many && place && rows[place - 1].task === row.task) return null;
-    const name = many
-      ? `${row.task} × ${counts.get(row.task)}`
-      : instance(row.task, tries.map_index[row.index]);
-    const number = tries.try_number[row.index];
-    const again = !many && number > 1 ? ` (try ${number})` : "";
-    return h(
-      Box,
-      { key: row.index, position: "absolute", top: `${place * height}px`, width: "100%" },
-      h(
-        Text,
-        { truncate: true, fontSize: "sm", lineHeight: many ? "18px" : `${height}px`, title: name },
-        many ? name : h(PageLink, { to: linkOf(row.index) }, name + again),
-      ),
-    );
-  });
-}
+function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
+  const scroller = useRef(null);
+  const plot = useRef(null);
+  const names = room < NARROW ? 104 : 230;
+  const width = Math.max(room - names - RIGHT, 40);
+  const beside = { flexShrink: 0, style: { width: names } };
+  const zoom = useZoom(whole);
+  const [byClock, setClock] = useState(false);
+  const [critical, setCritical] = useState(true);
+  const [told, tell] = useState(null); // { place, at, touched }: what the tooltip is about
+  const sight = useSight(scroller, rows.length);
+  useWheel(plot, zoom);
+  const { from, to } = zoom.view;
+  const view = useMemo(() => ({ from, to }), [from, to]);
+  const ticks = useMemo(() => ticksOf(view, width, whole.from, byClock), [view, width, whole.from, byClock]);
+  const hide = useCallback(() => tell(null), []);
 
-function described(tries, index) {
-  const name = instance(tries.task_id[index], tries.map_index[index]);
-  const phases = Object.entries(tries.phases)
-    .filter(([, column]) => column.seconds[index])
-    .map(([phase, column]) => `${phase} ${seconds(column.seconds[index])}`);
-  const partial = tries.partial[index] ? `; ${tries.partial[index]}` : "";
-  return `${name}, try ${tries.try_number[index]}, ${tries.state[index] || "not started"}: ${
-    phases.join(", ") || "no phases known"
-  }${partial}`;
-}
-
-// One path a phase, and a grey one for the tries whose phases are not known.
-function Drawing({ tries, rows, over, height, point, go }) {
-  const paths = useMemo(
-    () =>
-      Object.entries(tries.phases).map(([name, column]) => [
-        name,
-        path(column, rows, isOwn(name), over, height),
-      ]),
-    [tries, rows, over, height],
-  );
-  const whole = rows.length * height;
-  const rowAt = (event) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    return rows[Math.floor(((event.clientY - box.top) / box.height) * rows.length)];
+  // A row, and where it lies in the view.
+  const chosen = told ? rows[told.place] : undefined;
+  const middle =
+    chosen && chosen.start !== null ? (chosen.start + chosen.length / 2 - from) / (to - from) : 0.5;
+  const pick = (place) => {
+    scroller.current.scrollIntoView({ block: "nearest" });
+    sight.show(place);
+    if (rows[place].start !== null) zoom.reveal(rows[place].start, rows[place].until);
+    const box = scroller.current.getBoundingClientRect();
+    const y = box.top + AXIS + place * HEIGHT - scroller.current.scrollTop;
+    tell({ place, at: { x: box.left + 200, y } });
   };
-  return h(
-    "svg",
-    {
-      viewBox: `0 0 ${WIDE} ${whole}`,
-      preserveAspectRatio: "none",
-      width: "100%",
-      height: whole,
-      style: { cursor: "pointer", display: "block" },
-      role: "img",
-      "aria-label": `${rows.length} tries over ${seconds(over.to - over.from)}; the table below has their numbers`,
-      onMouseMove: (event) => point(rowAt(event)?.index ?? null),
-      onMouseLeave: () => point(null),
-      onClick: (event) => {
-        const row = rowAt(event);
-        if (row) go(row.index);
-      },
-    },
-    ticks(over).map((at) =>
-      h("path", {
-        key: at,
-        d: `M${((at / (over.to - over.from)) * WIDE).toFixed(2)} 0v${whole}`,
-        stroke: "var(--chakra-colors-border)",
-        vectorEffect: "non-scaling-stroke",
-      }),
-    ),
-    h("path", { d: bare(tries, rows, over, height), fill: "var(--chakra-colors-gray-400)" }),
-    paths.map(([name, d]) => d && h("path", { key: name, d, fill: colourOf(name) })),
-  );
-}
-
-export function Waterfall({ tries, now, linkOf }) {
-  const [pointed, point] = useState(null);
-  const navigate = useNavigate();
-  const rows = useMemo(() => rowsOf(tries, now), [tries, now]);
-  const over = useMemo(() => span(tries, rows), [tries, rows]);
-  if (!rows.length) return h(Text, { color: "fg.muted" }, "No task has started yet.");
-  const height = rows.length <= MANY ? 26 : rows.length <= 300 ? 8 : 4;
-  const go = (index) => navigate(linkOf(index));
+  const jumped = useRef(-1);
+  const jump = () => {
+    const failed = rows.map((_, place) => place).filter((place) => isFailure(rows[place]));
+    jumped.current = failed.find((place) => place > jumped.current) ?? failed[0];
+    pick(jumped.current);
+  };
   return h(
     Box,
     null,
+    h(Views, { rows, zoom, middle, byClock, setClock, critical, setCritical, jump }),
     h(
-      Flex,
-      { gap: 3, maxHeight: "620px", overflowY: "auto", tabIndex: 0, role: "region",
-        "aria-label": "Waterfall of the run" },
+      Box,
+      {
+        ref: scroller,
+        onScroll: sight.onScroll,
+        maxHeight: `${TALL}px`,
+        overflowY: "auto",
+        overflowX: "hidden",
+        borderWidth: "1px",
+        borderRadius: "sm",
+        tabIndex: 0,
+        role: "region",
+        "aria-label": "Waterfall of the run",
+        onKeyDown: keys(zoom),
+      },
       h(
-        Box,
-        { width: { base: "96px", md: "190px" }, flexShrink: 0, paddingTop: "18px" },
+        Flex,
+        null,
         h(
           Box,
-          { position: "relative", height: `${Math.max(rows.length * height, 18)}px` },
-          h(Names, { rows, tries, height, linkOf }),
+          { ...beside, paddingStart: 2 },
+          h(Box, { position: "sticky", top: 0, height: `${AXIS}px`, bg: "bg", zIndex: 1, marginStart: -2 }),
+          h(Names, {
+            rows,
+            first: sight.first,
+            last: sight.last,
+            chosen: told?.place ?? null,
+            linkOf,
+            onLeave: hide,
+            pick,
+            onPoint: (place, link) => tell({ place, at: corner(link) }),
+          }),
+        ),
+        h(
+          Box,
+          { ref: plot, flex: 1, minWidth: 0 },
+          h(
+            Box,
+            {
+              position: "sticky",
+              top: 0,
+              bg: "bg",
+              zIndex: 1,
+              borderBottomWidth: "1px",
+              height: `${AXIS}px`,
+            },
+            h(Axis, { ticks, width }),
+          ),
+          h(Plot, {
+            tries,
+            rows,
+            phase,
+            linkOf,
+            view,
+            zoom,
+            width,
+            ticks,
+            critical,
+            sight,
+            told,
+            tell,
+            hide,
+          }),
         ),
       ),
+      !rows.length && h(Text, { padding: 4, color: "fg.muted" }, "No try is as asked for."),
+    ),
+    all.length > MANY &&
       h(
-        Box,
-        { flex: 1, minWidth: 0 },
-        h(Axis, { over }),
-        h(Drawing, { tries, rows, over, height, point, go }),
+        Flex,
+        { marginTop: 2 },
+        h(Box, { ...beside, fontSize: "xs", color: "fg.muted" }, "all at a glance"),
+        h(OverviewStrip, { tries, rows, whole, zoom, width }),
       ),
-    ),
-    h(
-      Text,
-      { fontSize: "sm", minHeight: "3em", marginTop: 2, color: "fg.muted" },
-      pointed === null
-        ? "Point at a row for its phases; press it, or its name, for all that is known of it."
-        : described(tries, pointed),
-    ),
+    chosen &&
+      h(Tooltip, { at: told.at, close: hide }, h(TrySummary, { tries, row: chosen, touched: told.touched })),
   );
 }
+
+function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, sight, told, tell, hide }) {
+  const navigate = useNavigate();
+  const at = (x) => view.from + (x / width) * (view.to - view.from);
+  const drew = useRef(false);
+  const { drawn, handlers } = useDrawnRange((a, b) => {
+    drew.current = true; // the click that follows opens nothing
+    zoom.to(at(a), at(b));
+  });
+  const placeOf = (event) =>
+    Math.floor((event.clientY - event.currentTarget.getBoundingClientRect().top) / HEIGHT);
+  const point = (event, touched) =>
+    rows[placeOf(event)] &&
+    tell({ place: placeOf(event), at: { x: event.clientX, y: event.clientY }, touched });
+  const touch = useRef(false);
+  return h(
+    Box,
+    {
+      position: "relative",
+      cursor: "pointer",
+      touchAction: "pan-y",
+      ...handlers,
+      onPointerDown: (event) => {
+        touch.current = event.pointerType === "touch";
+        handlers.onPointerDown(event);
+      },
+      onPointerMove: (event) => {
+        handlers.onPointerMove(event);
+        // Where the page scrolls below a pointer that rests, a browser says that it moved, by nothing.
+        const moved = event.movementX !== 0 || event.movementY !== 0;
+        if (event.pointerType !== "touch" && moved) point(event, false);
+      },
+      onPointerLeave: (event) => event.pointerType !== "touch" && hide(),
+      onClick: (event) => {
+        const place = placeOf(event);
+        if (drew.current) drew.current = false;
+        else if (touch.current && told?.place !== place) point(event, true);
+        else if (rows[place]) navigate(linkOf(rows[place].index));
+      },
+    },
+    h(Bars, { tries, rows, first: sight.first, last: sight.last, view, width, ticks, phase, critical }),
+    told &&
+      h(Box, {
+        position: "absolute",
+        pointerEvents: "none",
+        left: 0,
+        right: 0,
+        height: `${HEIGHT}px`,
+        style: { top: told.place * HEIGHT },
+        bg: "blue.500",
+        opacity: 0.12,
+      }),
+    drawn &&
+      h(Box, {
+        position: "absolute",
+        pointerEvents: "none",
+        top: 0,
+        bottom: 0,
+        bg: "blue.500",
+        opacity: 0.2,
+        style: { left: Math.min(...drawn), width: Math.abs(drawn[1] - drawn[0]) },
+      }),
+  );
+}
+
+function corner(link) {
+  const box = link.getBoundingClientRect();
+  return { x: box.right, y: box.bottom };
+}
+
+const keys = (zoom) => (event) => {
+  const done = {
+    "+": () => zoom.closer(),
+    "-": () => zoom.wider(),
+    0: zoom.reset,
+    ArrowLeft: () => zoom.pan(-0.2),
+    ArrowRight: () => zoom.pan(0.2),
+  }[event.key];
+  if (!done || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  done();
+};

@@ -1,13 +1,25 @@
 // Numbers as words.
 
+// One way to write a length of time, wherever one stands.
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
   const sign = value < 0 ? "−" : "";
   const size = Math.abs(value);
-  if (size >= 3600) return `${sign}${Math.floor(size / 3600)} h ${Math.round((size % 3600) / 60)} min`;
-  if (size >= 120) return `${sign}${Math.floor(size / 60)} min ${Math.round(size % 60)} s`;
-  if (size >= 0.9995) return `${sign}${size.toFixed(2)} s`;
-  return `${sign}${(size * 1000).toFixed(size < 0.00995 ? 1 : 0)} ms`;
+  const whole = Math.round(size);
+  const rest = (n, unit) => (n ? ` ${n} ${unit}` : "");
+  if (whole >= 3600) {
+    const minutes = Math.round(size / 60);
+    return `${sign}${Math.floor(minutes / 60)} h${rest(minutes % 60, "min")}`;
+  }
+  if (whole >= 120) return `${sign}${Math.floor(whole / 60)} min${rest(whole % 60, "s")}`;
+  if (size >= 0.9995) return `${sign}${size.toFixed(size < 10 ? 2 : 1)} s`;
+  return `${sign}${(size * 1000).toFixed(size && size < 0.00995 ? 1 : 0)} ms`;
+}
+
+// How much longer, with its sign.
+export function difference(value) {
+  if (value === null || value === undefined) return "–";
+  return value > 0 ? `+${seconds(value)}` : seconds(value);
 }
 
 export function share(value) {
@@ -31,20 +43,23 @@ export function range(found, form = seconds) {
   return `${form(found.p50)} [${form(found.p10)} – ${form(found.p90)}], n = ${found.n}`;
 }
 
-export function moment(epoch) {
-  if (epoch === null || epoch === undefined) return "–";
-  return new Date(epoch * 1000).toLocaleString();
-}
-
-// Of a moment in ISO 8601.
-export function day(text) {
-  return new Date(text).toLocaleString();
-}
-
 // A metric: four digits that count.
 export function number(value) {
   if (value === null || value === undefined) return "–";
   return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(4)).toString();
+}
+
+export function count(value, one, many = `${one}s`) {
+  return `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
+}
+
+// A parameter's value.
+export function literal(value) {
+  return value === undefined || value === null
+    ? "–"
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value);
 }
 
 export function instance(taskId, mapIndex) {

@@ -1,0 +1,79 @@
+"""No serious finding of axe-core on any page of ours, in light and in dark."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.browser import PHONE, WIDE
+from tests.support.pages import page_of, point_at_row, waterfall
+from tests.support.records import Server
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("web"),
+    pytest.mark.timeout(300),
+    # Playwright's own loop is closed at the end of the session.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+GRAVE = ("critical", "serious")
+# Airflow's own parts around them are not ours.
+OURS = {"include": [["[data-podline]"]]}
+
+
+def pages(server: Server) -> dict[str, str]:
+    run = server.runs["small"]
+    return {
+        "all DAGs": page_of(),
+        "a DAG": page_of(dag="small"),
+        "two runs": page_of(dag="small", a=run, b=run),
+        "a run": page_of(dag="small", run=run),
+        "a try": page_of(dag="small", run=run, task="first"),
+        "a failed try": page_of(
+            dag="plain", run=server.runs["plain"], task="flaky", try_number="1"
+        ),
+        "instances": page_of(dag="plain", run=server.runs["plain"], task="each"),
+        "models": "/plugin/podline-models?",
+        "a model": "/plugin/podline-models?model=power",
+        "a version": "/plugin/podline-models?model=power&version=2",
+        "versions": "/plugin/podline-models?model=power&compare=1,2",
+        "nothing": page_of(dag="nothing"),
+    }
+
+
+def grave_findings(page: Any, where: dict[str, Any]) -> list[str]:
+    """What axe says: the rule, and the first node that breaks it."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe: make install-dev"
+    )
+    found = axe.Axe().run(page, context=where).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in GRAVE
+    ]
+
+
+@pytest.mark.usefixtures("power")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_page(
+    visit: Callable[..., Any], server: Server, size: tuple[int, int], dark: bool
+) -> None:
+    page = visit(page_of(), size=size, dark=dark)
+    found = {}
+    for name, path in pages(server).items():
+        page.goto(server.url + path)
+        page.wait_for_load_state("networkidle")
+        page.locator("[data-podline] h1, [data-podline] [role=alert]").first.wait_for()
+        if findings := grave_findings(page, OURS):
+            found[name] = findings
+    assert not found
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_a_tooltip_says(visit: Callable[..., Any], server: Server, dark: bool) -> None:
+    page = visit(page_of(dag="plain", run=server.runs["plain"], state="up_for_retry"), dark=dark)
+    waterfall(page).wait_for()
+    point_at_row(page, 0)
+    page.get_by_role("tooltip").get_by_text("ValueError").wait_for()
+    assert not grave_findings(page, {"include": [["[role=tooltip]"]]})

@@ -1,0 +1,228 @@
+"""The waterfall of a run, as a pointer, a finger and a keyboard use it."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.support.browser import PHONE, no_errors, picture
+from tests.support.pages import bars, in_waterfall, page_of, point_at_row, run_tab, waterfall
+from tests.support.records import MANY, Server
+from tests.support.run_copies import copied_run
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("web"),
+    pytest.mark.timeout(300),
+    # Playwright's own loop is closed at the end of the session.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+LABELS = 60  # at most, however many rows there are
+
+
+@pytest.fixture
+def goes_on(server: Server) -> Iterator[str]:
+    """A run of `small` whose first stage is at its code, and whose second waits for it."""
+    begun = time.time() - 60
+    start = datetime.fromtimestamp(begun, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    first = {"state": "running", "start_date": start, "end_date": None}
+    second = {"state": None, "start_date": None, "end_date": None, "try_number": 0}
+    with copied_run(
+        server,
+        "small",
+        "goes-on",
+        1,
+        run={"state": "running", "start_date": start, "end_date": None, "conf": {"rows": 7}},
+        tasks={"first": first, "second": second},
+        notes={"first": {"latency.now.1": {"phase": "code", "since": begun + 20}}, "second": {}},
+    ):
+        yield "goes-on"
+
+
+def test_the_tooltip_is_at_the_pointer_and_within_the_window(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    with no_errors(visit(run_tab(server, "small"))) as page:
+        waterfall(page).wait_for()
+        point_at_row(page, 1)
+        told = page.get_by_role("tooltip")
+        assert re.search(r"second.*Success.*code.*ms", told.inner_text(), re.S)
+        box = told.bounding_box()
+        assert box["x"] >= 0
+        assert box["y"] + box["height"] <= 900
+        page.keyboard.press("Escape")
+        told.wait_for(state="detached")
+
+
+def test_a_finger_sees_what_it_presses_before_it_opens_it(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    path = page_of(dag="small", run=server.runs["small"])
+    with no_errors(visit(path, size=PHONE, has_touch=True)) as page:
+        bars(page).scroll_into_view_if_needed()
+        box = bars(page).bounding_box()
+        page.touchscreen.tap(box["x"] + 40, box["y"] + 12)
+        page.get_by_role("tooltip").get_by_text("Press again to open it").wait_for()
+        picture(page, "tooltip-390-light")
+        page.touchscreen.tap(box["x"] + 40, box["y"] + 12)
+        page.get_by_role("heading", name="first", level=1).wait_for()
+
+
+def test_the_keyboard_goes_from_row_to_row(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        waterfall(page).get_by_role("link").first.focus()
+        told = page.get_by_role("tooltip")
+        first = told.inner_text()
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function(
+            "was => document.querySelector('[role=tooltip]').innerText !== was", arg=first
+        )
+        page.keyboard.press("End")
+        last = in_waterfall(page, "skipped")
+        last.wait_for()
+        page.wait_for_function("document.activeElement.textContent === 'skipped'")
+        assert last.get_attribute("aria-describedby") == told.get_attribute("id")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="skipped", level=1).wait_for()
+
+
+def test_of_a_thousand_rows_only_those_in_sight_have_labels(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        in_waterfall(page, "each[2]").first.wait_for()
+        links = waterfall(page).get_by_role("link")
+        assert 20 < links.count() < LABELS
+        assert bars(page).locator("text").count() < LABELS
+        assert bars(page).locator("path").count() < LABELS
+        picture(page, "run-thousand")
+        waterfall(page).evaluate("node => node.scrollTo(0, node.scrollHeight)")
+        in_waterfall(page, "skipped").wait_for()
+        assert links.count() < LABELS
+
+
+def test_failures_are_jumped_to(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        page.get_by_role("button", name="next failure (1)").click()
+        told = page.get_by_role("tooltip")
+        told.get_by_text("ValueError: <img").wait_for()
+        assert told.get_by_text("Failed").is_visible()
+        row = in_waterfall(page, "flaky (try 1)")
+        assert row.is_visible()
+        picture(page, "run-failure")
+
+
+def test_states_are_told_by_shape_and_word(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        page.get_by_label("Order").select_option("failures first")
+        names = waterfall(page)
+        names.get_by_role("img", name="Failed ↻").wait_for()
+        shapes = {
+            word: names.get_by_role("img", name=word, exact=True)
+            .first.locator("path")
+            .get_attribute("d")
+            for word in ("Failed ↻", "Success")
+        }
+        page.get_by_label("Only tries in this state").select_option("Skipped (1)")
+        skipped = names.get_by_role("img", name="Skipped", exact=True)
+        skipped.wait_for()
+        shapes["Skipped"] = skipped.locator("path").get_attribute("d")
+        assert len(set(shapes.values())) == 3
+
+
+def test_what_is_looked_for_is_in_the_address(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        page.get_by_label("Only tasks with this in their name").fill("EACH[77")
+        page.get_by_text(f"11 of {MANY + 4:,} tries").wait_for()
+        page.get_by_label("Order").select_option("longest first")
+        page.reload()
+        page.get_by_text(f"11 of {MANY + 4:,} tries").wait_for()
+        assert page.get_by_label("Only tasks with this in their name").input_value() == "EACH[77"
+        assert waterfall(page).get_by_role("link").count() == 11
+        table = page.get_by_role("region", name="Tries of the run")
+        assert table.locator("tbody tr").count() == 11
+        page.get_by_label("Only what took at least so many seconds").fill("100000")
+        page.get_by_text("No try is as asked for.").wait_for()
+
+
+def test_a_page_of_the_table_is_in_the_address(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        table = page.get_by_role("region", name="Tries of the run")
+        table.wait_for()
+        assert table.locator("tbody tr").count() == 50
+        page.get_by_role("button", name="On", exact=True).click()
+        page.get_by_text("page 2 of 21").wait_for()
+        table.get_by_role("link", name="log of").first.click()
+        page.wait_for_url(re.compile(r"try_number=1$"))
+        page.go_back()
+        page.get_by_text("page 2 of 21").wait_for()
+
+
+def test_a_phase_alone(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "plain"))) as page:
+        button = page.get_by_role("button", name="boot", exact=True)
+        button.click()
+        page.get_by_text(re.compile(r"99\d of 1,004 tries")).wait_for()  # plain tasks have no such
+        assert button.get_attribute("aria-pressed") == "true"
+        assert "phase=boot" in page.url
+        header = page.get_by_role("region", name="Tries of the run").locator("th")
+        assert "boot" in header.all_inner_texts()
+        button.click()
+        assert "phase=" not in page.url
+
+
+def test_a_range_is_looked_at_by_drawing_it(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "small"))) as page:
+        waterfall(page).wait_for()
+        whole = page.get_by_role("button", name="whole run")
+        assert whole.is_disabled()
+        before = bars(page).get_attribute("aria-label")
+        box = bars(page).bounding_box()
+        page.mouse.move(box["x"] + 100, box["y"] + 12)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 300, box["y"] + 12, steps=4)
+        page.mouse.up()
+        page.wait_for_function("!document.querySelector('button:disabled')")
+        assert "/plugin/podline-run" in page.url  # the click opened nothing
+        assert bars(page).get_attribute("aria-label") != before
+        page.keyboard.down("Control")
+        page.mouse.wheel(0, -200)
+        page.keyboard.up("Control")
+        whole.click()
+        assert bars(page).get_attribute("aria-label") == before
+
+
+def test_the_clocks_axis_and_the_critical_path(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit(run_tab(server, "small"))) as page:
+        path = bars(page).locator("[data-part=critical]")
+        path.wait_for(state="attached")
+        assert path.get_attribute("d").count("M") == 2  # both stages, one after the other
+        page.get_by_role("button", name="clock").click()
+        labels = waterfall(page).locator("p[aria-hidden], div[aria-hidden] p").all_inner_texts()
+        assert all(re.fullmatch(r"\d\d:\d\d:\d\d(\.\d+)?", label) for label in labels)
+        page.get_by_role("button", name="critical path").click()
+        path.wait_for(state="detached")
+
+
+def test_what_goes_on_says_at_what_it_is(
+    visit: Callable[..., Any], server: Server, goes_on: str
+) -> None:
+    with no_errors(visit(run_tab(server, "small", goes_on))) as page:
+        bars(page).get_by_text(re.compile(r"· code \d+\.\d s")).wait_for()
+        table = page.get_by_role("region", name="Tries of the run")
+        row = table.get_by_role("row", name="second")
+        assert re.search(r"second\s+–\s+No Status", row.inner_text())
+        assert "try 0" not in page.locator("body").inner_text()
+        assert (
+            page.get_by_role("region", name="Parameters of the run").get_by_text("7").is_visible()
+        )
+        picture(page, "run-live")
+        now = bars(page).locator("text").all_inner_texts()
+        page.wait_for_function(
+            "was => document.querySelector('[data-podline] svg text').textContent !== was",
+            arg=now[0],
+        )
