@@ -258,6 +258,26 @@ class Store:
 
         return self._ask(read, key)
 
+    def get_changed(self, key: str, etag: str) -> tuple[memoryview, str] | None:
+        """The object's bytes and ETag; None: it still is the version of that ETag.
+
+        Args:
+            key: the object's.
+            etag: of the version that is known; "": of none.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+
+        def read() -> tuple[memoryview, str] | None:
+            try:
+                result = obstore.get(self._client, key, options={"if_none_match": etag})
+                return memoryview(result.bytes()), result.meta["e_tag"] or ""
+            except exceptions.NotModifiedError:
+                return None
+
+        return self._ask(read, key) if etag else self.get_version(key)
+
     def download(self, key: str, path: Path) -> str:
         """Write the object to the file `path`, whole or not at all; returns its sha256 (hex).
 
@@ -278,7 +298,27 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        digest, done = hashlib.sha256(), 0
+        digest = hashlib.sha256()
+
+        def both(chunk: bytes) -> None:
+            digest.update(chunk)
+            take(chunk)
+
+        self.stream(key, both)
+        return digest.hexdigest()
+
+    def stream(self, key: str, take: Callable[[bytes], object], begin: int = 0) -> None:
+        """Read the object from a byte on, a few megabytes at a time.
+
+        Args:
+            key: the object's.
+            take: gets each piece of it.
+            begin: the first byte; where the object has no more than that, nothing is read.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+        done = begin
 
         def read() -> None:
             nonlocal done
@@ -286,12 +326,10 @@ class Store:
             options: GetOptions = {"range": {"offset": done}} if done else {}
             found = obstore.get(self._client, key, options=options)
             for chunk in found.stream(min_chunk_size=4 * _MIB):
-                digest.update(chunk)
                 done += len(chunk)
                 take(chunk)
 
         self._ask(read, key)
-        return digest.hexdigest()
 
     def head(self, key: str) -> ObjectInfo:
         """Size, ETag and time of the object.
