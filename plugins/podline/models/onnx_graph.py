@@ -61,7 +61,7 @@ def has_weights(path: Path) -> bool:
 def _is_weights(tensor: Any) -> bool:
     import onnx
 
-    return tensor.data_type == onnx.TensorProto.FLOAT and math.prod(tensor.dims) >= _SMALL
+    return bool(tensor.data_type == onnx.TensorProto.FLOAT and math.prod(tensor.dims) >= _SMALL)
 
 
 def halve(path: Path, target: Path) -> None:
