@@ -1,10 +1,13 @@
 """`podline models`: versions side by side, moved, compared, removed and fetched."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from podline.models.publishing import publish
+from podline.models.signing import check
 from podline.store import Store, keys
 
 from .conftest import Podline, Refused
@@ -104,3 +107,17 @@ def test_publishers_that_did_not_come_to_an_end_are_cleaned(podline: Podline, st
     told = podline("clean", "--older-than", "0m").stdout
     assert "power version 1, whose publisher did not come to its end, removed" in told
     assert not store.exists(keys.version_key("power", 1, "model.skops"))
+
+
+@pytest.mark.usefixtures("versions")
+def test_keys_and_signatures(
+    podline: Podline, refused: Refused, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = podline("models", "keys").stdout
+    private, public = re.findall(r"^(?:private|public): +(\S+)$", printed, re.MULTILINE)
+    assert "signing_conn_id is not set" in refused("models", "sign", "power")
+    monkeypatch.setenv("AIRFLOW__PODLINE__SIGNING_CONN_ID", "signer")
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNER", json.dumps({"password": private}))
+    assert podline("models", "sign", "power", "2").stdout == "power version 2 is signed\n"
+    manifest = bytes(store.get(keys.manifest_key("power", 2)))
+    check("it", manifest, bytes(store.get(keys.signature_key("power", 2))), [public])
