@@ -140,11 +140,16 @@ def memory_level(edge: Edge, folder: Path, n: int) -> tuple[float, int]:
 
 @dataclass
 class Server:
-    """A server to measure: how it is started, and where it listens."""
+    """A server to measure: how it is started, and where it listens.
+
+    Attributes:
+        start_cpu: processor seconds until it answered its first request.
+    """
 
     name: str
     start: Callable[[], "subprocess.Popen[bytes]"]
     url: str
+    start_cpu: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[tuple[psutil.Process, float]]:
@@ -155,7 +160,9 @@ class Server:
             while not self._answers():
                 assert process.poll() is None, self.name
                 time.sleep(0.005)
-            yield psutil.Process(process.pid), time.perf_counter() - began
+            found = psutil.Process(process.pid)
+            self.start_cpu = sum(found.cpu_times()[:2])
+            yield found, time.perf_counter() - began
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -249,6 +256,7 @@ def one_round(server: Server, seconds: float) -> dict[str, float]:
             "p99_s": paced[0].quantile(0.99),
             "memory_mib": resident / 2**20,
             "start_s": start,
+            "start_cpu_s": server.start_cpu,
         }
 
 

@@ -184,7 +184,8 @@ class Follower:
         model.trouble = Trouble(wanted, reason, since, tries)
         pause = min(self.interval * 2 ** (tries - 1), _LONGEST_PAUSE)
         self._again[model.name] = time.monotonic() + pause
-        self.metrics.swap_failed(model.name)
+        if wanted:
+            self.metrics.swap_failed(model.name)
         if not same:
             serves = model.current.number if model.current else None
             log("trouble", model=model.name, version=wanted, serves=serves, reason=reason)
@@ -200,7 +201,7 @@ class Follower:
             self._vouched_for(model.name, number, raw, signature)
             manifest = parse(model.name, number, raw)
             versions.signature_of(manifest)
-            if not cache.has(number):
+            if not cache.has(number) or cache.read(number) != (raw, signature):
                 cache.fetch(self.store, manifest, raw, signature)
         swap.published = datetime.fromisoformat(manifest.created).timestamp()
         self._take_up(model, manifest, swap)
@@ -209,7 +210,9 @@ class Follower:
     def _manifest(self, cache: Cache, name: str, number: int) -> tuple[bytes, bytes]:
         """A version's manifest as it is stored, and what stands beside it."""
         if cache.has(number):
-            return cache.read(number)
+            raw, signature = cache.read(number)
+            if signature or not self.trusted:  # one that was not asked for then is fetched now
+                return raw, signature
         try:
             raw = bytes(self.store.get(keys.manifest_key(name, number)))
         except ObjectMissing:

@@ -130,6 +130,7 @@ def run(options: Options, store: Store) -> None:
         server,
         lifespan="off",
         interface="asgi3",
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 _INLINE = 0.002  # seconds: a run that takes less costs less than handing it to a thread
+_SMALL = 64 * 1024  # bytes of a request: more take long to be read
 _JSON = (b"content-type", b"application/json")
 _EXTENSIONS = ["model_repository", "binary_tensor_data"]
 _ADMIN_BODY = Limits(body=64 * 1024)
@@ -182,12 +183,15 @@ class Server:
     ) -> Answer:
         """Have a version answer, which it does to the end whatever is swapped in meanwhile."""
         length = headers.get(HEADER_LENGTH.encode())
-        request = protocol.read_request(body, None if length is None else length.decode("latin-1"))
-        if version.run_seconds < _INLINE and len(body) < 64 * 1024:
+
+        def work() -> tuple[bytes, int | None]:
+            split = None if length is None else length.decode("latin-1")
+            request = protocol.read_request(body, split)
             outputs = version.infer(request.inputs)
-        else:
-            outputs = await self._in_thread(version, request.inputs)
-        answered, split = protocol.write_response(name, version.number, request, outputs)
+            return protocol.write_response(name, version.number, request, outputs)
+
+        inline = version.run_seconds < _INLINE and len(body) < _SMALL
+        answered, split = work() if inline else await self._in_thread(work)
         if split is None:
             return Answer(answered)
         return Answer(
@@ -198,11 +202,13 @@ class Server:
             ),
         )
 
-    async def _in_thread(self, version: LoadedVersion, inputs: protocol.Tensors) -> dict[str, Any]:
+    async def _in_thread(
+        self, work: Callable[[], tuple[bytes, int | None]]
+    ) -> tuple[bytes, int | None]:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.limits.seconds):
-                return await loop.run_in_executor(self.threads, version.infer, inputs)
+                return await loop.run_in_executor(self.threads, work)
         except TimeoutError:
             raise ProtocolError(
                 f"the model did not answer within {self.limits.seconds:g} s",

@@ -346,3 +346,15 @@ def test_a_flood_of_bad_requests(edge: Edge, publish: Publish) -> None:
     assert statuses == {400}
     assert load.failures == []
     assert len(edge.events("refused")) < 20
+
+
+def test_a_version_that_was_fetched_before_signatures_were_asked_for(
+    publish: Publish, new_keys: Callable[[], str], tmp_path: Path
+) -> None:
+    (tmp_path / "keys").write_text(new_keys())
+    publish(1)
+    with serving(tmp_path / "edge", models=MODELS):
+        pass
+    with serving(tmp_path / "edge", "--trusted", str(tmp_path / "keys"), models=MODELS) as edge:
+        assert edge.events("not served from the disk")[0]["reason"].startswith("power version 1 is")
+        assert edge.answer() == ("1", 6.0)
