@@ -1,6 +1,7 @@
 """An edge can tell who published a version, and that nobody changed it since."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ from podline.models.registry import Model
 from podline.models.signing import NotVouchedFor, SigningError, check, new_keys, read_trusted
 from podline.store import Store, keys
 from tests.podline.models.conftest import Add
+
+
+@pytest.fixture(autouse=True)
+def _without_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Jupyter and on the command line; tests/podline/test_assets.py signs inside Airflow."""
+    monkeypatch.delitem(sys.modules, "airflow.sdk", raising=False)
 
 
 @pytest.fixture
