@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from podline.exceptions import PodlineError
@@ -17,6 +17,7 @@ from podline.store.keys import MANIFEST, SIGNATURE
 
 _SPARE = 16 * 1024 * 1024  # bytes that stay free on the disk
 _STATE = "serving.json"
+_TRIALS = 2  # that a process may end in: once may be the machine's fault
 
 
 class CacheError(PodlineError):
@@ -50,6 +51,30 @@ class Cache:
         """Note which version serves, for the next start. A full disk is no reason to fail."""
         with suppress(OSError), replacing(self.folder / _STATE) as part:
             part.write_text(json.dumps({"version": version, "pinned": pinned}))
+
+    @contextmanager
+    def trying(self, version: int) -> Iterator[None]:
+        """Note for the next start that a version is tried, in case its runtime ends the process.
+
+        Raises:
+            CacheError: the process ended each of the last times that it was tried.
+        """
+        note = self.folder / f"{version}.trying"
+        try:
+            times = int(note.read_text())
+        except (OSError, ValueError):
+            times = 0
+        if times >= _TRIALS:
+            raise CacheError(
+                f"the server ended {times} times while it tried version {version}: that may be "
+                f"the model's fault. fix: publish another, or remove {note} to have it tried again"
+            )
+        with suppress(OSError), replacing(note) as part:
+            part.write_text(str(times + 1))
+        try:
+            yield
+        finally:
+            note.unlink(missing_ok=True)
 
     # --- what is there -----------------------------------------------------------------------
 

@@ -233,7 +233,8 @@ class Follower:
         cache = self.caches[model.name]
         with _timed(swap, "verify"):
             cache.verify(manifest)
-        loaded = self._loaded(cache, manifest, swap)
+        with cache.trying(manifest.version):
+            loaded = self._loaded(cache, manifest, swap)
         model.take_up(loaded, swap)
         cache.note_serving(manifest.version, bool(model.pinned))
         self.metrics.swapped(model.name)

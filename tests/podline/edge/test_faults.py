@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -358,3 +359,43 @@ def test_a_version_that_was_fetched_before_signatures_were_asked_for(
     with serving(tmp_path / "edge", "--trusted", str(tmp_path / "keys"), models=MODELS) as edge:
         assert edge.events("not served from the disk")[0]["reason"].startswith("power version 1 is")
         assert edge.answer() == ("1", 6.0)
+
+
+_CRASHING = """
+import os, sys, time
+from pathlib import Path
+from podline.edge import version
+from podline.edge.serve import Options, build
+from podline.store import open_store
+
+real = version.load
+
+def load(manifest, folder, threads):
+    if manifest.version == 2:
+        os._exit(139)  # as a runtime's segmentation fault does
+    return real(manifest, folder, threads)
+
+version.load = load
+server = build(Options(["power@edge"], Path(sys.argv[1]), interval=0.05), open_store())
+server.follower.start()
+model = server.models["power"]
+while not (model.current and model.trouble):
+    time.sleep(0.01)
+print(model.current.number, model.reason)
+"""
+
+
+def test_a_version_that_crashes_the_process(publish: Publish, tmp_path: Path) -> None:
+    """Started again, it answers with the version before, and tries the bad one no third time."""
+    publish(1)
+    with serving(tmp_path / "edge", models=MODELS):
+        pass
+    publish(2)
+    command = [sys.executable, "-c", _CRASHING, str(tmp_path / "edge")]
+    for _ in range(2):
+        assert subprocess.run(command, timeout=60).returncode == 139
+    found = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    assert found.stdout.startswith("1 the server ended 2 times while it tried version 2: "), found
+    publish(3)
+    with serving(tmp_path / "edge", models=MODELS) as edge:
+        edge.wait_for(version=3)
