@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from obstore import exceptions
 from obstore.store import S3Store
 
 from podline.files import replacing
-from podline.store import content
+from podline.store import content, errors
 from podline.store.connection import StoreConnection
 from podline.store.content import Content
 from podline.store.errors import (
@@ -175,7 +174,7 @@ class Store:
             AlreadyExists: the key is taken, by something else.
         """
         view = content.view(data)
-        with _digested(view) as digest:
+        with content.digested(view) as digest:
             written = self.put_if_absent(key, view, progress)
         if not written and self.digest(key) != digest():
             raise AlreadyExists(key)
@@ -299,12 +298,7 @@ class Store:
             ObjectMissing: there is no such object.
         """
         digest = hashlib.sha256()
-
-        def both(chunk: bytes) -> None:
-            digest.update(chunk)
-            take(chunk)
-
-        self.stream(key, both)
+        self.stream(key, lambda chunk: (digest.update(chunk), take(chunk)))
         return digest.hexdigest()
 
     def stream(self, key: str, take: Callable[[bytes], object], begin: int = 0) -> None:
@@ -431,21 +425,21 @@ class Store:
         if isinstance(error, exceptions.AlreadyExistsError):
             return AlreadyExists(key)
         if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
-            return AccessDenied.by(store, _reason(error))
+            return AccessDenied.by(store, errors.reason(error))
         if "NoSuchBucket" in text:
             return self._no_bucket()
         if isinstance(error, FileNotFoundError):
             return ObjectMissing(key)
         if any(code in text for code in DENIALS):
-            return AccessDenied.by(store, _reason(error))
+            return AccessDenied.by(store, errors.reason(error))
         status = re.search(r"non-2xx status code: (\d+)", text)
         if status and int(status[1]) in _PASSING:
-            return StoreUnavailable.failing(store, _reason(error))
+            return StoreUnavailable.failing(store, errors.reason(error))
         if tls := re.search("InvalidCertificate|InvalidContentType", text):
             return StoreConnectionError.by_tls(store, tls[0])
         if "HTTP error" in text:
-            return StoreUnavailable.silent(store, _cause(error))
-        return StoreError(f"The store at {store} failed: {_reason(error)}")
+            return StoreUnavailable.silent(store, errors.cause(error))
+        return StoreError(f"The store at {store} failed: {errors.reason(error)}")
 
     def _no_bucket(self) -> BucketMissing:
         return BucketMissing.of(self.connection.bucket, str(self.connection))
@@ -499,27 +493,3 @@ def _refuse_fork() -> None:
 
 def _info(meta: ObjectMeta) -> ObjectInfo:
     return ObjectInfo(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"])
-
-
-def _reason(error: Exception) -> str:
-    """The first part of obstore's message; the rest is Rust's debug output."""
-    return " ".join(str(error).split("\n\nDebug source")[0].split())
-
-
-def _cause(error: Exception) -> str:
-    """What the system said ("Connection refused"), which is deep in the debug output."""
-    said = re.findall(r'(?:message|error): "([^"]+)"', str(error))
-    if said:
-        return str(said[-1])
-    return "timed out" if "TimedOut" in str(error) else _reason(error)
-
-
-@contextmanager
-def _digested(data: memoryview) -> Iterator[Callable[[], str]]:
-    """The sha256 of `data`, made while the block sends them."""
-    if data.nbytes < _LARGE:  # a thread would take longer
-        found = hashlib.sha256(data).hexdigest()
-        yield lambda: found
-        return
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(lambda: hashlib.sha256(data).hexdigest()).result

@@ -16,6 +16,7 @@ import pytest
 from podline import __version__
 from tests.podline.edge.conftest import Publish
 from tests.support.edge import Edge, Load, publish_line, request, serving
+from tests.support.waiting import until
 
 MODELS = ("power@edge",)
 INFER = "/v2/models/power/infer"
@@ -247,8 +248,11 @@ def test_status_and_metrics(edge: Edge, publish: Publish) -> None:
 def test_the_last_versions_stay_on_the_disk(edge: Edge, publish: Publish, tmp_path: Path) -> None:
     for slope in range(2, 6):
         edge.wait_for(version=publish(slope))
-    kept = {path.name for path in (tmp_path / "edge/power").iterdir() if path.is_dir()}
-    assert kept == {"3", "4", "5"}
+
+    def kept() -> set[str]:
+        return {path.name for path in (tmp_path / "edge/power").iterdir() if path.is_dir()}
+
+    until(lambda: kept() == {"3", "4", "5"})
 
 
 def test_it_ends_without_a_request_that_fails(publish: Publish, tmp_path: Path) -> None:
