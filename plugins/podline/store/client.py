@@ -298,7 +298,12 @@ class Store:
             ObjectMissing: there is no such object.
         """
         digest = hashlib.sha256()
-        self.stream(key, lambda chunk: (digest.update(chunk), take(chunk)))
+
+        def both(chunk: bytes) -> None:
+            digest.update(chunk)
+            take(chunk)
+
+        self.stream(key, both)
         return digest.hexdigest()
 
     def stream(self, key: str, take: Callable[[bytes], object], begin: int = 0) -> None:
