@@ -317,15 +317,14 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        done = begin
 
         def read() -> None:
-            nonlocal done
+            nonlocal begin
             # Where it broke off: an object is written once.
-            options: GetOptions = {"range": {"offset": done}} if done else {}
+            options: GetOptions = {"range": {"offset": begin}} if begin else {}
             found = obstore.get(self._client, key, options=options)
             for chunk in found.stream(min_chunk_size=4 * _MIB):
-                done += len(chunk)
+                begin += len(chunk)
                 take(chunk)
 
         self._ask(read, key)
