@@ -80,10 +80,10 @@ IMAGE_PREFIX ?=
 BUILDER ?= $(shell for builder in buildah podman docker; do \
 	command -v $$builder >/dev/null && echo $$builder && break; done)
 
-IMAGES = $(foreach name,stage stage-tensorflow store uploads,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
+IMAGES = $(foreach name,stage stage-tensorflow store uploads edge,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
 
 .PHONY: images
-images: ## Build the images of stages, store and uploads (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
+images: ## Build the images of stages, store, uploads and edges (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
 	$(BUILD) -f images/stage/Dockerfile --target base -t $(word 1,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py base) .
 	$(BUILD) -f images/stage/Dockerfile --target tensorflow -t $(word 2,$(IMAGES)) \
@@ -91,6 +91,7 @@ images: ## Build the images of stages, store and uploads (BUILDER=docker, BASE_I
 	$(BUILD) -f images/store/Dockerfile -t $(word 3,$(IMAGES)) .
 	$(BUILD) -f images/stage/Dockerfile --target uploads -t $(word 4,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py uploads) .
+	$(BUILD) -f images/edge/Dockerfile -t $(word 5,$(IMAGES)) .
 
 .PHONY: image-names
 image-names: ## Print the images' names, for the command that loads or pushes them
@@ -192,6 +193,10 @@ bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)
 bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (KUBECONFIG, PODLINE_CLUSTER_CTL)
 	$(BIN)/python -m benchmarks.triggerer
 
+.PHONY: bench-edge
+bench-edge: install-dev ## Measure an edge's swaps and requests, beside MLServer (from PyPI)
+	$(BIN)/python -m benchmarks.edge $(BENCH_ARGS)
+
 .PHONY: bench-recorder
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
@@ -226,6 +231,7 @@ requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE_STAGE) --group stage-base -o images/stage/requirements-base.txt
 	$(RESOLVE_STAGE) --group stage-tensorflow -o images/stage/requirements-tensorflow.txt
 	$(RESOLVE_STAGE) --group stage-uploads -o images/stage/requirements-uploads.txt
+	$(RESOLVE_STAGE) --group edge -o images/edge/requirements.txt
 	$(RESOLVE) --group mlflow-server -o tests/support/requirements-mlflow.txt
 
 # For every platform and Python, the same version of a package on each.

@@ -40,18 +40,19 @@ def event(manifest: Manifest) -> dict[str, "JsonValue"]:
 
 
 def announce(published: Sequence[PublishedVersion], store: "Store", context: "Context") -> None:
-    """Emit an asset event for each version that a stage published, and log it to MLflow.
+    """Sign each version that a stage published, emit an asset event, and log it to MLflow.
 
     Args:
         published: what the stage says.
         store: where the versions are.
         context: Airflow's.
     """
-    from podline.models import mlflow_tracking
+    from podline.models import mlflow_tracking, signing
     from podline.models.registry import Model
 
     events = context["outlet_events"][PUBLISHED]
     for version in published:
         manifest = Model(store, version.name).version(version.number)
+        signing.sign(store, manifest)
         events.add(model_asset(version.name), extra=event(manifest))
         mlflow_tracking.log(manifest, store)

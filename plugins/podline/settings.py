@@ -126,6 +126,11 @@ def store_patience() -> int:
     return _get_int("store_patience", 900)
 
 
+def signing_conn_id() -> str:
+    """Airflow connection (any type) whose password signs published versions; none by default."""
+    return _get("signing_conn_id", "")
+
+
 def notebooks_folder() -> Path:
     """Folder whose notebooks become DAGs; by default ``notebooks`` beside ``plugins``."""
     return _get_folder("notebooks_folder", "notebooks")

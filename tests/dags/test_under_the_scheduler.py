@@ -43,8 +43,8 @@ mark.touch()
 assert was_there
 """
 PUBLISHING = ROWS | {
-    "step:train": "from pathlib import Path\nPath('model.tflite').write_bytes(b'weights')",
-    "step:publish": "import podline\nversion = podline.publish('model.tflite', 'scheduled', metrics={'rmse': 0.5})",
+    "step:train": "from pathlib import Path\nPath('model.skops').write_bytes(b'weights')",
+    "step:publish": "import podline\nversion = podline.publish('model.skops', 'scheduled', metrics={'rmse': 0.5})",
 }
 EDITED = ROWS | {
     "step:first": "first = rows + 1",

@@ -18,6 +18,7 @@ from podline import settings
 from podline.cli import app
 from podline.compiler import tag_words, tags
 from podline.compiler.metadata import DagSettings
+from podline.edge.serve import Options
 from podline.store import in_cluster, seaweedfs
 from podline_studies.uploads.delay_link import probe
 
@@ -32,6 +33,7 @@ PAGES = [
         "docs/reference.md",
         "docs/benchmarks.md",
         "docs/applications.md",
+        "docs/edge.md",
     )
 ]
 COMMAND = re.compile(r"(?:^|[\s`/(])podline ((?:[a-z][a-z-]* ?)+)")
@@ -210,5 +212,5 @@ def test_the_ports_are_told() -> None:
     pairs = {port + more for port in (s3, 8080, 8888, 9333) for more in (0, apart)}
     logs = {conf.getint("logging", f"{part}_log_server_port") for part in ("worker", "trigger")}
     embedded = {seaweedfs._PORTS[0], seaweedfs._PORTS[-1]}
-    assert numbers == pairs | logs | embedded | {probe.PORT}
+    assert numbers == pairs | logs | embedded | {probe.PORT, Options((), Path()).port}
     assert 2 * len(seaweedfs._SERVICES) == 10

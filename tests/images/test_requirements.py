@@ -42,6 +42,7 @@ def test_what_the_runner_imports_is_inside() -> None:
         "html_export.py",
         "in_cluster.py",
         "mlflow_tracking.py",
+        "signing.py",
         "weed_security.py",
     )  # these never run in a pod
     for folder in ("runner", "store", "store/upload", "models"):
@@ -49,12 +50,15 @@ def test_what_the_runner_imports_is_inside() -> None:
             if path.name not in outside:
                 imported |= modules(path)
     names = {"IPython": "ipython", "sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}
-    names["matplotlib_inline"] = "matplotlib-inline"
+    names |= {"matplotlib_inline": "matplotlib-inline", "ai_edge_litert": "ai-edge-litert"}
     needed = {names.get(name, name) for name in imported - sys.stdlib_module_names}
     needed -= {"podline", "airflow", "__main__", "boto3", "botocore"}  # of the image for uploads
     assert {"ipython", "obstore", "cloudpickle"} < needed
     assert needed <= pins(STAGE / "requirements-tensorflow.txt").keys()
-    assert needed - {"keras", "tensorflow-cpu"} <= pins(STAGE / "requirements-base.txt").keys()
+    assert (
+        needed - {"ai-edge-litert", "keras", "tensorflow-cpu"}
+        <= pins(STAGE / "requirements-base.txt").keys()
+    )
 
 
 def modules(path: Path) -> set[str]:

@@ -29,6 +29,7 @@ _OWN = {
     "up": "up:command",
     "models": "models:app",
     "data": "data:app",
+    "edge": "edge:app",
     "store": "store:app",
 }
 

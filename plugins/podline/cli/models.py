@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from podline.cli.console import local_time, make_console, make_table, print_table
 from podline.cli.store import opened
 from podline.exceptions import PodlineError
-from podline.models.manifest import Manifest
+from podline.models.manifest import Manifest, ServedForm
 from podline.models.registry import Model, models
 from podline.store import Store
 
@@ -104,6 +104,31 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command("keys")
+def keys() -> None:
+    """Print new keys that sign versions: a private one for Airflow, a public one for the edges."""
+    from podline.models.signing import new_keys
+
+    private, public = new_keys()
+    typer.echo(f"private: {private}")
+    typer.echo(f"public:  {public}")
+
+
+@app.command("sign")
+def sign(name: Name, which: Which = "latest") -> None:
+    """Sign a version with the key of the connection that [podline] signing_conn_id names."""
+    from podline.models import signing
+
+    with opened() as store:
+        found = Model(store, name).version(which)
+        if not signing.sign(store, found):
+            raise PodlineError(
+                "[podline] signing_conn_id is not set: name the connection whose password is the "
+                "private key"
+            )
+    typer.echo(f"{found} is signed")
+
+
 @app.command("get")
 def get(
     name: Name,
@@ -171,8 +196,17 @@ def _facts(found: Manifest, aliases: list[str]) -> list[tuple[str, str]]:
         *((name, _word(value)) for name, value in found.metrics.items()),
         *((name, _word(value)) for name, value in found.parameters.items()),
         *((name, version) for name, version in found.libraries.items()),
+        *((f"served as {form.name}", _served(form)) for form in found.served),
         *((f"took to {step}", f"{took:.3f} s") for step, took in found.seconds.items()),
     ]
+
+
+def _served(form: ServedForm) -> str:
+    apart = f"answers differ by {form.difference:.2g}, {form.tolerance:g} is allowed"
+    metrics = [
+        f"{name} {value:.6g} ({form.changes[name]:+.3g})" for name, value in form.metrics.items()
+    ]
+    return "; ".join([apart, *metrics])
 
 
 def _moment(created: str) -> str:

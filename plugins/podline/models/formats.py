@@ -7,6 +7,7 @@ from typing import Any
 
 from podline.exceptions import PodlineError
 from podline.frameworks import dump_skops, is_estimator, is_keras_model
+from podline.models import onnx_graph, original
 
 KERAS, SAVED_MODEL, TFLITE, ONNX, SKOPS = "keras", "savedmodel", "tflite", "onnx", "skops"
 
@@ -18,7 +19,9 @@ class FormatError(PodlineError):
     """A model cannot be published in this form."""
 
 
-def write(model: Any, folder: Path, formats: Sequence[str], example: Any = None) -> dict[str, str]:
+def write(
+    model: Any, folder: Path, formats: Sequence[str], example: Any = None, onnx: bool = False
+) -> dict[str, str]:
     """Write a model into an empty folder.
 
     Args:
@@ -27,6 +30,7 @@ def write(model: Any, folder: Path, formats: Sequence[str], example: Any = None)
         folder: where to.
         formats: their names; none: ``keras`` or ``skops``, whichever the model has.
         example: rows of the model's input, where its form cannot be known otherwise.
+        onnx: whether ONNX is among them, named or not.
 
     Returns:
         The path of each form in the folder, by the format's name.
@@ -35,7 +39,10 @@ def write(model: Any, folder: Path, formats: Sequence[str], example: Any = None)
         FormatError: the model has no such form.
     """
     if isinstance(model, str | Path):
-        return _copy(Path(model), folder)
+        written = _copy(Path(model), folder)
+        if onnx and ONNX not in written:
+            raise FormatError(f"{model} is no file in ONNX, of which alone smaller forms are made")
+        return written
     writers = _writers(model)
     if not writers:
         raise FormatError(
@@ -43,7 +50,9 @@ def write(model: Any, folder: Path, formats: Sequence[str], example: Any = None)
             "one runs its code. fix: publish a Keras model or a scikit-learn estimator, or the "
             "path of a file of another format"
         )
-    chosen = [formats] if isinstance(formats, str) else formats or [next(iter(writers))]
+    chosen = [formats] if isinstance(formats, str) else [*formats] or [next(iter(writers))]
+    if onnx and ONNX not in chosen:
+        chosen.append(ONNX)
     if unknown := [name for name in chosen if name not in writers]:
         raise FormatError(
             f"a {type_of(model)} cannot be published as {unknown[0]!r}: give some of "
@@ -94,17 +103,26 @@ def _export_saved_model(model: Any, folder: Path, example: Any) -> Path:
 
 
 def _convert_to_tflite(model: Any, folder: Path, example: Any) -> Path:
+    import keras
     import tensorflow as tf
 
+    # With one row at a time: with any number of them a recurrent layer converts, and crashes.
+    inputs = [
+        keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=name)
+        for tensor, name in zip(model.inputs, original.input_names(model), strict=True)
+    ]
+    fixed = keras.Model(inputs, model(inputs if len(inputs) > 1 else inputs[0]))
     path = folder / "model.tflite"
-    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(fixed).convert())
     return path
 
 
 def _export_onnx(model: Any, folder: Path, example: Any) -> Path:
     _require("tf2onnx")
     path = folder / "model.onnx"
+    original.answers(model, original.some_rows(model, example))  # it must have been called once
     model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    onnx_graph.rename(path, original.input_names(model), original.output_names(model))
     return path
 
 
@@ -142,6 +160,8 @@ def _convert_to_onnx(model: Any, folder: Path, example: Any) -> Path:
             )
         options["initial_types"] = [("input", FloatTensorType([None, features]))]
     path.write_bytes(to_onnx(model, **options).SerializeToString())
+    inputs = () if hasattr(example, "columns") else ("input",)  # columns have names of their own
+    onnx_graph.rename(path, inputs, original.output_names(model))
     return path
 
 

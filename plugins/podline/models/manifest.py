@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from podline.contract import Json
 from podline.exceptions import PodlineError
+from podline.models.signature import Signature
 
-SCHEMA = 1  # raised where an older podline would misread a manifest
+SCHEMA = 2  # raised where an older podline would misread a manifest
 SERIALISE, UPLOAD = "serialise", "upload"  # steps of publishing
 
 
@@ -47,6 +48,27 @@ class Lineage(Json):
 
 
 @dataclass(frozen=True)
+class ServedForm(Json):
+    """A form that an edge can serve.
+
+    Attributes:
+        name: ``onnx``, ``tflite``, ``onnx-float16`` or ``onnx-int8``.
+        path: of its file in the version's folder.
+        difference: by how much its answers to the sample differ from the original's, as a share of
+            the largest number; `tolerance`: by how much they may.
+        metrics: how good it is on the evaluation's data; none: it was not evaluated.
+        changes: how much each metric is more than the original's.
+    """
+
+    name: str
+    path: str
+    difference: float
+    tolerance: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    changes: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Manifest(Json):
     """A version that is complete: all its files were stored before it.
 
@@ -62,6 +84,9 @@ class Manifest(Json):
         libraries: versions, by name.
         seconds: what publishing took: to `SERIALISE` the model, and to `UPLOAD` its files.
         references: keys of the store that it refers to, which must stay.
+        signature: what it takes and answers; None: it has no form that an edge serves.
+        sample: the path of rows with the original model's answers.
+        served: the forms that an edge serves, the one that it takes first.
     """
 
     name: str
@@ -76,6 +101,9 @@ class Manifest(Json):
     libraries: dict[str, str]
     seconds: dict[str, float] = field(default_factory=dict)
     references: tuple[str, ...] = ()
+    signature: Signature | None = None
+    sample: str = ""
+    served: tuple[ServedForm, ...] = ()
     schema: int = SCHEMA
 
     @property

@@ -17,6 +17,7 @@ from podline.frameworks import versions
 from podline.models import formats as forms
 from podline.models import lineage
 from podline.models.aliases import CHAMPION, LATEST, Alias, now
+from podline.models.conversion import SMALLER, Evaluate, serve
 from podline.models.manifest import SERIALISE, UPLOAD, Manifest
 from podline.models.registry import Model, VersionGone, check_name
 from podline.store import keys, open_store
@@ -52,6 +53,8 @@ def publish(
     parameters: Mapping[str, Any] | None = None,
     formats: Sequence[str] = (),
     example: Any = None,
+    edge: Sequence[str] = (),
+    evaluate: Evaluate | None = None,
     monitor: str = "",
     mode: Mode = "min",
     worse: Literal["refuse", "allow"] = "refuse",
@@ -70,7 +73,11 @@ def publish(
         parameters: what it was made from; plain values.
         formats: of a Keras model ``keras`` (the default), ``savedmodel``, ``tflite`` and ``onnx``,
             of an estimator ``skops`` (the default) and ``onnx``: all that are named.
-        example: rows of the model's input, where ONNX needs them: of columns of several types.
+        example: rows of the model's input, where ONNX needs them: of columns of several types. The
+            first of them, with the model's answers, are what an edge tries a version with.
+        edge: smaller forms for an edge, ``float16`` or ``int8``: its server takes the first one.
+        evaluate: gives metrics for a function that answers rows as the model's `predict` does; by
+            them the smaller forms are compared with the model.
         monitor: the metric by which it is compared with the version that is the champion.
         mode: whether that is better when smaller (``min``) or greater (``max``).
         worse: what to do with a model that is worse: ``refuse`` or ``allow``.
@@ -80,16 +87,20 @@ def publish(
         PublishError: the model is worse than the champion, a value is not plain, or an argument
             cannot be used.
         FormatError: the model has no such format, or none that is safe.
+        ConversionError: a form for an edge answers otherwise than the model.
         StoreError: the store cannot be used.
     """
     check_name("a model", name)
     bar = _Bar(monitor, mode, dict(metrics or {})) if monitor or promote else None
+    smaller = _smaller(edge, evaluate)
     entry = Model(open_store(), name)
     if bar and worse == "refuse":
         bar.check(entry)
     with tempfile.TemporaryDirectory(prefix="podline-publish-") as folder:
         began = time.perf_counter()
-        written = forms.write(model, Path(folder), formats, example)
+        written = forms.write(model, Path(folder), formats, example, onnx=bool(smaller))
+        served = serve(model, Path(folder), written, example, smaller, evaluate)
+        written |= {form.name: form.path for form in served.forms} if served else {}
         draft = Manifest(
             name=name,
             version=0,
@@ -102,14 +113,20 @@ def publish(
             origin=lineage.current(),
             libraries=versions(_LIBRARIES),
             seconds={SERIALISE: _since(began)},
+            signature=served.signature if served else None,
+            sample=served.sample if served else "",
+            served=served.forms if served else (),
         )
         made = _store(entry, draft, Path(folder))
     version = Version(name, made.version, keys.manifest_key(name, made.version))
     lineage.published.append(PublishedVersion(name, made.version))
-    _move_aliases(entry, made.version, bar if promote else None)
-    if not lineage.in_stage():  # there the operator does it, who knows the run
-        from podline.models import mlflow_tracking
+    by_hand = not lineage.in_stage()  # there the operator signs and tells, who knows the run
+    if by_hand:
+        from podline.models import mlflow_tracking, signing
 
+        signing.sign(entry.store, made)
+    _move_aliases(entry, made.version, bar if promote else None)
+    if by_hand:
         mlflow_tracking.log(made, entry.store)
     return version
 
@@ -152,6 +169,19 @@ class _Bar:
         except VersionGone:
             return True
         return self.value <= best if self.mode == "min" else self.value >= best
+
+
+def _smaller(edge: Sequence[str], evaluate: Evaluate | None) -> list[str]:
+    """The smaller forms that are asked for."""
+    found = [edge] if isinstance(edge, str) else [*edge]
+    if unknown := [name for name in found if name not in SMALLER]:
+        raise PublishError(f"edge={unknown[0]!r}: give some of {', '.join(SMALLER)}")
+    if found and evaluate is None:
+        raise PublishError(
+            f"edge={found[0]!r} changes what the model answers: give evaluate=, a function that "
+            "gives metrics for a function like the model's predict"
+        )
+    return found
 
 
 def _move_aliases(entry: Model, number: int, bar: _Bar | None) -> None:

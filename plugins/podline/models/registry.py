@@ -381,7 +381,7 @@ class Model:
 
     def _checked(self, found: Manifest, file: ModelFile) -> Iterator[bytes]:
         digest, held = hashlib.sha256(), b""
-        for piece in self.store.stream(self._key(found.version, file.path)):
+        for piece in self.store.pieces(self._key(found.version, file.path)):
             digest.update(piece)
             if held:
                 yield held

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from obstore import exceptions
 from obstore.store import S3Store
 
 from podline.files import replacing
-from podline.store import content
+from podline.store import content, errors
 from podline.store.connection import StoreConnection
 from podline.store.content import Content
 from podline.store.errors import (
@@ -42,7 +41,7 @@ from podline.store.patience import Patience
 
 if TYPE_CHECKING:  # obstore has these names for type checkers only
     from obstore import GetOptions, ObjectMeta, PutMode
-    from obstore.store import ClientConfig, RetryConfig, S3Credential
+    from obstore.store import ClientConfig, RetryConfig
 
     from podline.store.upload import Progress
     from podline.store.upload.uploader import Uploader
@@ -175,7 +174,7 @@ class Store:
             AlreadyExists: the key is taken, by something else.
         """
         view = content.view(data)
-        with _digested(view) as digest:
+        with content.digested(view) as digest:
             written = self.put_if_absent(key, view, progress)
         if not written and self.digest(key) != digest():
             raise AlreadyExists(key)
@@ -258,6 +257,26 @@ class Store:
 
         return self._ask(read, key)
 
+    def get_changed(self, key: str, etag: str) -> tuple[memoryview, str] | None:
+        """The object's bytes and ETag; None: it still is the version of that ETag.
+
+        Args:
+            key: the object's.
+            etag: of the version that is known; "": of none.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
+
+        def read() -> tuple[memoryview, str] | None:
+            try:
+                result = obstore.get(self._client, key, options={"if_none_match": etag})
+                return memoryview(result.bytes()), result.meta["e_tag"] or ""
+            except exceptions.NotModifiedError:
+                return None
+
+        return self._ask(read, key) if etag else self.get_version(key)
+
     def download(self, key: str, path: Path) -> str:
         """Write the object to the file `path`, whole or not at all; returns its sha256 (hex).
 
@@ -278,22 +297,39 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        digest, done = hashlib.sha256(), 0
+        digest = hashlib.sha256()
+
+        def both(chunk: bytes) -> None:
+            digest.update(chunk)
+            take(chunk)
+
+        self.stream(key, both)
+        return digest.hexdigest()
+
+    def stream(self, key: str, take: Callable[[bytes], object], begin: int = 0) -> None:
+        """Read the object from a byte on, a few megabytes at a time.
+
+        Args:
+            key: the object's.
+            take: gets each piece of it.
+            begin: the first byte; where the object has no more than that, nothing is read.
+
+        Raises:
+            ObjectMissing: there is no such object.
+        """
 
         def read() -> None:
-            nonlocal done
+            nonlocal begin
             # Where it broke off: an object is written once.
-            options: GetOptions = {"range": {"offset": done}} if done else {}
+            options: GetOptions = {"range": {"offset": begin}} if begin else {}
             found = obstore.get(self._client, key, options=options)
             for chunk in found.stream(min_chunk_size=4 * _MIB):
-                digest.update(chunk)
-                done += len(chunk)
+                begin += len(chunk)
                 take(chunk)
 
         self._ask(read, key)
-        return digest.hexdigest()
 
-    def stream(self, key: str) -> Iterator[bytes]:
+    def pieces(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes, a few megabytes at a time.
 
         Raises:
@@ -367,7 +403,7 @@ class Store:
     def _make_client(self, options: ClientConfig) -> S3Store:
         connection = self.connection
         # A provider, since obstore mixes keys given as such with AWS_SESSION_TOKEN.
-        provider = _keys(connection) if connection.access_key else None
+        provider = connection.provider() if connection.access_key else None
         if (connection.endpoint_url or "").startswith("http://"):
             # Without TLS there is none to check, and reading the system's takes 4 to 7 ms.
             options = {**options, "allow_invalid_certificates": True}
@@ -404,21 +440,21 @@ class Store:
         if isinstance(error, exceptions.AlreadyExistsError):
             return AlreadyExists(key)
         if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
-            return AccessDenied.by(store, _reason(error))
+            return AccessDenied.by(store, errors.reason(error))
         if "NoSuchBucket" in text:
             return self._no_bucket()
         if isinstance(error, FileNotFoundError):
             return ObjectMissing(key)
         if any(code in text for code in DENIALS):
-            return AccessDenied.by(store, _reason(error))
+            return AccessDenied.by(store, errors.reason(error))
         status = re.search(r"non-2xx status code: (\d+)", text)
         if status and int(status[1]) in _PASSING:
-            return StoreUnavailable.failing(store, _reason(error))
+            return StoreUnavailable.failing(store, errors.reason(error))
         if tls := re.search("InvalidCertificate|InvalidContentType", text):
             return StoreConnectionError.by_tls(store, tls[0])
         if "HTTP error" in text:
-            return StoreUnavailable.silent(store, _cause(error))
-        return StoreError(f"The store at {store} failed: {_reason(error)}")
+            return StoreUnavailable.silent(store, errors.cause(error))
+        return StoreError(f"The store at {store} failed: {errors.reason(error)}")
 
     def _no_bucket(self) -> BucketMissing:
         return BucketMissing.of(self.connection.bucket, str(self.connection))
@@ -447,17 +483,6 @@ def wait_for_stores(patience: Patience) -> None:
     _patience = patience
 
 
-def _keys(connection: StoreConnection) -> Callable[[], S3Credential]:
-    """Fixed keys, in the form that obstore asks for."""
-    credential: S3Credential = {
-        "access_key_id": connection.access_key or "",
-        "secret_access_key": connection.secret_key or "",
-        "token": connection.session_token,
-        "expires_at": None,
-    }
-    return lambda: credential
-
-
 def _refuse_fork() -> None:
     """A forked child has none of obstore's threads: it would wait for ever."""
     global _owner
@@ -472,27 +497,3 @@ def _refuse_fork() -> None:
 
 def _info(meta: ObjectMeta) -> ObjectInfo:
     return ObjectInfo(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"])
-
-
-def _reason(error: Exception) -> str:
-    """The first part of obstore's message; the rest is Rust's debug output."""
-    return " ".join(str(error).split("\n\nDebug source")[0].split())
-
-
-def _cause(error: Exception) -> str:
-    """What the system said ("Connection refused"), which is deep in the debug output."""
-    said = re.findall(r'(?:message|error): "([^"]+)"', str(error))
-    if said:
-        return str(said[-1])
-    return "timed out" if "TimedOut" in str(error) else _reason(error)
-
-
-@contextmanager
-def _digested(data: memoryview) -> Iterator[Callable[[], str]]:
-    """The sha256 of `data`, made while the block sends them."""
-    if data.nbytes < _LARGE:  # a thread would take longer
-        found = hashlib.sha256(data).hexdigest()
-        yield lambda: found
-        return
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(lambda: hashlib.sha256(data).hexdigest()).result

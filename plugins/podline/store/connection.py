@@ -8,19 +8,22 @@ environment variable that Airflow does.
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from podline import secrecy, settings
 from podline.store.errors import StoreConnectionError
 
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
+
 _DEFAULT_REGION = "us-east-1"
 
 
-class _Fields(NamedTuple):
-    """What an Airflow connection says of a store."""
+class Fields(NamedTuple):
+    """What an Airflow connection says."""
 
     conn_type: str | None
     login: str | None
@@ -98,7 +101,7 @@ class StoreConnection:
                 "`podline store exec -- …`, which brings a store."
             )
         try:
-            return cls._from_fields(conn_id, _parsed(value))
+            return cls._from_fields(conn_id, parsed(value))
         except ValueError as error:
             # The value holds a secret, so only its form is named.
             raise StoreConnectionError(
@@ -119,11 +122,11 @@ class StoreConnection:
                 "`podline store exec -- airflow dags test NAME` brings a store to a command, and "
                 "so does `make dag-test DAG=NAME`."
             ) from None
-        fields = _Fields(found.conn_type, found.login, found.password, found.extra_dejson)
+        fields = Fields(found.conn_type, found.login, found.password, found.extra_dejson)
         return cls._from_fields(conn_id, fields)
 
     @classmethod
-    def _from_fields(cls, conn_id: str, fields: _Fields) -> Self:
+    def _from_fields(cls, conn_id: str, fields: Fields) -> Self:
         if fields.conn_type != "aws":
             raise StoreConnectionError(
                 f"Connection {conn_id!r} is of type {fields.conn_type!r}: the store needs one of "
@@ -165,6 +168,16 @@ class StoreConnection:
         }
         return {variable(self.conn_id): json.dumps(value)}
 
+    def provider(self) -> "Callable[[], S3Credential]":
+        """The keys, in the form that obstore asks for."""
+        credential: S3Credential = {
+            "access_key_id": self.access_key or "",
+            "secret_access_key": self.secret_key or "",
+            "token": self.session_token,
+            "expires_at": None,
+        }
+        return lambda: credential
+
     def __str__(self) -> str:
         where = self.endpoint_url or f"Amazon S3 ({self.region})"
         return f"{where}, bucket {self.bucket!r}, connection {self.conn_id!r}"
@@ -178,18 +191,22 @@ def variable(conn_id: str) -> str:
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
-def _parsed(text: str) -> _Fields:
-    """Read the value of Airflow's variable, in its JSON or its URI form."""
+def parsed(text: str) -> Fields:
+    """Read the value of Airflow's variable, in its JSON or its URI form.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if not text.lstrip().startswith("{"):
         uri = urlsplit(text)
         extra: Any = dict(parse_qsl(uri.query, keep_blank_values=True))
         if "__extra__" in extra:  # Airflow's own way to put nested extras into a URI
             extra = json.loads(extra["__extra__"])
-        return _Fields(uri.scheme, unquote(uri.username or ""), unquote(uri.password or ""), extra)
+        return Fields(uri.scheme, unquote(uri.username or ""), unquote(uri.password or ""), extra)
     value = json.loads(text)
     extra = value.get("extra") or {}
     if isinstance(extra, str):
         extra = json.loads(extra)
     if not isinstance(extra, dict):
         raise ValueError("its extra is not an object")
-    return _Fields(value.get("conn_type"), value.get("login"), value.get("password"), extra)
+    return Fields(value.get("conn_type"), value.get("login"), value.get("password"), extra)

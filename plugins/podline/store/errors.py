@@ -3,6 +3,7 @@
 A store is named as `str` gives its connection.
 """
 
+import re
 from typing import Self
 
 from podline.exceptions import PodlineError
@@ -104,3 +105,16 @@ class Conflict(StoreError):
 
 class EmbeddedStoreError(StoreError):
     """The embedded server does not start, stop or answer."""
+
+
+def reason(error: Exception) -> str:
+    """The first part of obstore's message; the rest is Rust's debug output."""
+    return " ".join(str(error).split("\n\nDebug source")[0].split())
+
+
+def cause(error: Exception) -> str:
+    """What the system said ("Connection refused"), which is deep in the debug output."""
+    said = re.findall(r'(?:message|error): "([^"]+)"', str(error))
+    if said:
+        return str(said[-1])
+    return "timed out" if "TimedOut" in str(error) else reason(error)

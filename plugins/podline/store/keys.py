@@ -22,6 +22,7 @@ RUNS = "runs"
 MODELS = "models"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
+SIGNATURE = "manifest.sig"  # who vouches for the manifest
 # In the folder of a try:
 RESULT = "result.json"  # what a stage writes last
 EXECUTED = "executed.ipynb"  # its cells with their outputs
@@ -181,6 +182,11 @@ def version_key(model: str, version: int, name: str) -> str:
 def manifest_key(model: str, version: int) -> str:
     """The key of a published version's manifest."""
     return version_key(model, version, MANIFEST)
+
+
+def signature_key(model: str, version: int) -> str:
+    """The key of the signature of a published version's manifest."""
+    return version_key(model, version, SIGNATURE)
 
 
 def claim_key(model: str, version: int) -> str:

@@ -30,20 +30,20 @@ def ask(server: str, path: str, **query: str) -> Any:
 
 
 @pytest.fixture
-def tflite(tmp_path: Path) -> Path:
-    path = tmp_path / "model.tflite"
+def skops(tmp_path: Path) -> Path:
+    path = tmp_path / "model.skops"
     path.write_bytes(b"weights")
     return path
 
 
 @pytest.mark.timeout(180)
 def test_a_version_is_in_mlflow_too(
-    server: str, store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch
+    server: str, store: Store, skops: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     many = {f"p{number}": number for number in range(130)}  # more than MLflow takes at once
     for rmse in (0.5, 0.4):
-        publish(tflite, "power", metrics={"rmse": rmse}, parameters={**many, "long": "x" * 7000})
+        publish(skops, "power", metrics={"rmse": rmse}, parameters={**many, "long": "x" * 7000})
     found = ask(server, "model-versions/get", name="power", version="2")["model_version"]
     assert found["source"] == "s3://tests/models/power/versions/2"
     assert {"key": "podline.version", "value": "2"} in found["tags"]
@@ -56,10 +56,10 @@ def test_a_version_is_in_mlflow_too(
 
 
 def test_a_server_that_is_away_is_no_reason_to_fail(
-    store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: Store, skops: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    publish(tflite, "power")
+    publish(skops, "power")
     assert "MLflow at http://127.0.0.1:9 was not told of power version 1" in caplog.text
     assert len(Model(store, "power").versions()) == 1

@@ -1,5 +1,6 @@
 """One call publishes a model, whole or not at all."""
 
+import json
 import math
 import re
 import subprocess
@@ -19,7 +20,7 @@ from podline.models import lineage, publishing
 from podline.models.formats import FormatError
 from podline.models.publishing import PublishError, publish
 from podline.models.registry import Model, RegistryError
-from podline.store import Store
+from podline.store import Store, keys
 
 Publish = Callable[..., Any]
 
@@ -30,9 +31,9 @@ def ridge() -> Ridge:
 
 
 @pytest.fixture
-def tflite(tmp_path: Path) -> Path:
+def skops(tmp_path: Path) -> Path:
     """A file that is a model, as far as its name goes."""
-    path = tmp_path / "model.tflite"
+    path = tmp_path / "model.skops"
     path.write_bytes(b"weights")
     return path
 
@@ -55,20 +56,20 @@ def test_what_is_published(store: Store, ridge: Ridge) -> None:
 
 
 def test_what_takes_long_shows_how_far_it_is(
-    store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Store, skops: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    publish(tflite, "power")
+    publish(skops, "power")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(publishing, "_SHOWN_AFTER", 0)
-    tflite.write_bytes(bytes(3_000_000))
-    publish(tflite, "power")
+    skops.write_bytes(bytes(3_000_000))
+    publish(skops, "power")
     assert re.search(
         r"power version 2: 100%.*3\.00M/3\.00M .*B/s", capsys.readouterr().err.splitlines()[-1]
     )
 
 
 def test_where_it_comes_from_in_a_stage(
-    store: Store, tflite: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, skops: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lineage, "_stage", {})
     monkeypatch.setattr(lineage, "_data", {})
@@ -76,7 +77,7 @@ def test_where_it_comes_from_in_a_stage(
     prefix = "runs/power/manual__1/publish/-1/2-ab12"
     lineage.begin_stage(prefix, "power", "c0ffee")
     lineage.note_data("household_power", "ab12")
-    publish(tflite, "power")
+    publish(skops, "power")
     found = Model(store, "power").version(1).origin
     assert (found.dag_id, found.run_id, found.task_id) == ("power", "manual__1", "publish")
     assert (found.try_number, found.prefix) == (2, prefix)
@@ -86,14 +87,37 @@ def test_where_it_comes_from_in_a_stage(
 
 
 def test_where_it_comes_from_in_jupyter(
-    store: Store, tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, skops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebook = tmp_path / "house.ipynb"
     notebook.write_text("{}")
     monkeypatch.setenv("JPY_SESSION_NAME", str(notebook))  # what Jupyter's server sets
-    publish(tflite, "power")
+    publish(skops, "power")
     found = Model(store, "power").version(1).origin
     assert (found.dag_id, found.notebook, found.notebook_sha256[:6]) == ("", "house", "44136f")
+
+
+def test_what_an_edge_must_know(store: Store, ridge: Ridge) -> None:
+    publish(ridge, "power", formats=["skops", "onnx"])
+    found = Model(store, "power").version(1)
+    assert found.signature
+    assert [str(spec) for spec in found.signature.inputs] == ["input (FP32, shape [any, 2])"]
+    assert [form.name for form in found.served] == ["onnx"]
+    assert {file.path for file in found.files} == {"model.skops", "model.onnx", "sample.npz"}
+    assert found.sample == "sample.npz"
+
+
+def test_what_an_older_podline_published(store: Store, skops: Path) -> None:
+    publish(skops, "power")
+    key = keys.manifest_key("power", 1)
+    written = json.loads(bytes(store.get(key)))
+    older = {name: value for name, value in written.items() if name not in _NEWER} | {"schema": 1}
+    store.swap(key, json.dumps(older).encode(), store.head(key).etag)
+    found = Model(store, "power").version(1)
+    assert (found.schema, found.signature, found.served) == (1, None, ())
+
+
+_NEWER = ("signature", "sample", "served")
 
 
 # --- what is refused
@@ -110,14 +134,16 @@ def test_where_it_comes_from_in_jupyter(
             "monitor='mae' is none of the metrics: .*rmse",
         ),
         ({"monitor": "rmse", "metrics": {"rmse": 1}, "mode": "less"}, "mode='less': give 'min' or"),
+        ({"edge": "int4"}, "edge='int4': give some of float16, int8"),
+        ({"edge": ["int8"]}, "edge='int8' changes what the model answers: give evaluate="),
     ],
-    ids=["NaN", "a set", "no metric", "another metric", "another mode"],
+    ids=["NaN", "a set", "no metric", "another metric", "another mode", "no form", "unmeasured"],
 )
 def test_arguments_that_cannot_be_used(
-    store: Store, tflite: Path, arguments: dict[str, Any], said: str
+    store: Store, skops: Path, arguments: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(PublishError, match=said):
-        publish(tflite, "power", **arguments)
+        publish(skops, "power", **arguments)
     assert Model(store, "power").versions() == []
 
 
@@ -131,65 +157,65 @@ def test_what_has_no_format_but_a_pickle(store: Store, tmp_path: Path) -> None:
     assert list(store.list("models")) == []
 
 
-def test_a_name_that_cannot_be_one(store: Store, tflite: Path) -> None:
+def test_a_name_that_cannot_be_one(store: Store, skops: Path) -> None:
     with pytest.raises(RegistryError, match="'a/b' is no name for a model"):
-        publish(tflite, "a/b")
+        publish(skops, "a/b")
 
 
 # --- the champion
 
 
-def published(tflite: Path, rmse: float, **arguments: Any) -> int:
+def published(skops: Path, rmse: float, **arguments: Any) -> int:
     arguments = {"monitor": "rmse", "mode": "min", "promote": True, **arguments}
-    return publish(tflite, "power", metrics={"rmse": rmse}, **arguments).number
+    return publish(skops, "power", metrics={"rmse": rmse}, **arguments).number
 
 
 def champion(store: Store) -> int:
     return Model(store, "power").version("champion").version
 
 
-def test_a_model_that_is_worse_is_refused(store: Store, tflite: Path) -> None:
-    published(tflite, 0.5)
+def test_a_model_that_is_worse_is_refused(store: Store, skops: Path) -> None:
+    published(skops, 0.5)
     said = "power would be worse than its champion: rmse is 0.6, and version 1 has 0.5. fix: pub"
     with pytest.raises(PublishError, match=said):
-        published(tflite, 0.6)
+        published(skops, 0.6)
     assert len(Model(store, "power").versions()) == 1
-    assert published(tflite, 0.5) == 2  # as good is not worse
-    assert published(tflite, 0.4) == 3
+    assert published(skops, 0.5) == 2  # as good is not worse
+    assert published(skops, 0.4) == 3
     assert champion(store) == 3
 
 
-def test_a_model_that_is_worse_is_allowed_and_not_promoted(store: Store, tflite: Path) -> None:
-    published(tflite, 0.5)
-    assert published(tflite, 0.6, worse="allow") == 2
+def test_a_model_that_is_worse_is_allowed_and_not_promoted(store: Store, skops: Path) -> None:
+    published(skops, 0.5)
+    assert published(skops, 0.6, worse="allow") == 2
     assert champion(store) == 1
     assert Model(store, "power").version("latest").version == 2
 
 
-def test_greater_may_be_better(store: Store, tflite: Path) -> None:
-    published(tflite, 0.5, mode="max")
-    published(tflite, 0.6, mode="max")
+def test_greater_may_be_better(store: Store, skops: Path) -> None:
+    published(skops, 0.5, mode="max")
+    published(skops, 0.6, mode="max")
     with pytest.raises(PublishError, match="worse than its champion"):
-        published(tflite, 0.4, mode="max")
+        published(skops, 0.4, mode="max")
     assert champion(store) == 2
 
 
-def test_a_champion_without_that_metric(store: Store, tflite: Path) -> None:
-    publish(tflite, "power", metrics={"mae": 1})
+def test_a_champion_without_that_metric(store: Store, skops: Path) -> None:
+    publish(skops, "power", metrics={"mae": 1})
     Model(store, "power").promote(1, "champion")
     with pytest.raises(PublishError, match="rmse is 0.5, and version 1 has none"):
-        published(tflite, 0.5)
+        published(skops, 0.5)
 
 
 # --- many at once, and one that is killed
 
 
-def test_publishers_at_once_each_get_a_version_of_their_own(store: Store, tflite: Path) -> None:
+def test_publishers_at_once_each_get_a_version_of_their_own(store: Store, skops: Path) -> None:
     """Two at once, a hundred times."""
     model = Model(store, "power")
     for pair in range(100):
         with ThreadPoolExecutor(2) as pool:
-            two = list(pool.map(lambda _: publish(tflite, "power").number, range(2)))
+            two = list(pool.map(lambda _: publish(skops, "power").number, range(2)))
         assert sorted(two) == [2 * pair + 1, 2 * pair + 2]
     assert model.version("latest").version == 200
     assert len(model.versions()) == 200

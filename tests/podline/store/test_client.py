@@ -280,3 +280,22 @@ def test_a_forked_child_is_refused(store: Store) -> None:
             os._exit(0 if "forked" in str(error) else 1)
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_has_changed_since(store: Store) -> None:
+    etag = store.swap("alias", b"one", None)
+    assert store.get_changed("alias", etag) is None
+    newer = store.swap("alias", b"two", etag)
+    for known in (etag, ""):
+        found = store.get_changed("alias", known)
+        assert found
+        assert (bytes(found[0]), found[1]) == (b"two", newer)
+    with pytest.raises(ObjectMissing):
+        store.get_changed("nothing", etag)
+
+
+def test_from_a_byte_on(store: Store) -> None:
+    store.put("object", b"0123456789")
+    taken = bytearray()
+    store.stream("object", taken.extend, 4)
+    assert taken == b"456789"

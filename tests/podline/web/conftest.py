@@ -18,7 +18,7 @@ def power(
     server: Server, store_server: StoreConnection, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """Two versions of a model: one by hand, one by a run of the DAG `small`."""
-    path: Path = tmp_path_factory.mktemp("model") / "model.tflite"
+    path: Path = tmp_path_factory.mktemp("model") / "model.skops"
     path.write_bytes(b"weights")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in store_server.to_env().items():
