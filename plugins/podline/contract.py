@@ -21,6 +21,8 @@ CONTRACT_VERSION = 4
 TASK_VARIABLE = "PODLINE_TASK"
 # The one in which a local process gets the number of the process that it must not outlive.
 PARENT_VARIABLE = "PODLINE_PARENT"
+# The one that has a process wait for its task on standard input, behind a line with its plan.
+AHEAD_VARIABLE = "PODLINE_AHEAD"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
 

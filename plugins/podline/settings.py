@@ -202,6 +202,11 @@ def store_secret() -> str:
     return _get("store_secret", "")
 
 
+def ahead() -> int:
+    """How many stages' processes of a local run wait for their turn, libraries imported."""
+    return _get_int("ahead", 0)
+
+
 def store_endpoint() -> str:
     """Address of the store as pods see it, where that is not the connection's."""
     return _get("store_endpoint", "")

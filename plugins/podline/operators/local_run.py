@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 
+from podline import settings
 from podline.compiler.pipeline import Pipeline
 from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
@@ -49,6 +50,7 @@ class LocalRun:
     ended: Ended = lambda *_: None
     _refs: dict[str, ResultRef] = field(default_factory=dict, init=False)
     _running: dict[str, ProcessBackend] = field(default_factory=dict, init=False)
+    _ahead: dict[str, ProcessBackend] = field(default_factory=dict, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, log: Log, change: Callable[[StagePlan], StagePlan] = lambda plan: plan) -> None:
@@ -69,6 +71,7 @@ class LocalRun:
             while waiting.is_active():
                 for name in sorted(waiting.get_ready(), key=lambda n: self.pipeline.stage(n).order):
                     running[pool.submit(self._stage, name, shipment, change, log)] = name
+                self._begin_ahead({*list(self.results), *running.values()}, shipment)
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
                     if ended.exception():
                         wait(running)
@@ -88,6 +91,18 @@ class LocalRun:
         run = keys.run_prefix(self.pipeline.name, self.run_id)
         return task_spec.ship(self.pipeline, self.store, run, self.parameters.values())
 
+    def _begin_ahead(self, begun: set[str], shipment: Shipment) -> None:
+        """Start the processes of the stages that are due next, as far as the setting says.
+
+        The kernel ends a child with the thread that started it: this is the run's own.
+        """
+        for stage in self.pipeline.in_order():
+            due = stage.name not in begun | self._ahead.keys() and stage.parents.keys() <= begun
+            if due and len(self._ahead) < settings.ahead():
+                backend = self._ahead[stage.name] = ProcessBackend()
+                plan = task_spec.plan_stage(self.pipeline, stage, self.parameters, shipment)
+                backend.begin_ahead(plan, self.store.connection)
+
     @contextmanager
     def _sorting(self) -> Iterator[None]:
         """Have the results in the order in which the stages could run one after the other."""
@@ -96,6 +111,8 @@ class LocalRun:
         finally:
             order = [stage.name for stage in self.pipeline.in_order()]
             self.results = dict(sorted(self.results.items(), key=lambda r: order.index(r[0])))
+            for backend in self._ahead.values():
+                backend.stop()
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
@@ -106,7 +123,7 @@ class LocalRun:
             raise
         except BaseException:
             self._stopped.set()
-            for backend in list(self._running.values()):
+            for backend in [*self._running.values(), *self._ahead.values()]:
                 backend.interrupt()
             raise
 
@@ -131,7 +148,7 @@ class LocalRun:
     def _try(
         self, plan: StagePlan, inputs: list[ResultRef], log: Log, number: int, limit: float | None
     ) -> None:
-        backend = ProcessBackend()
+        backend = self._ahead.pop(plan.stage, None) or ProcessBackend()
         self._running[plan.stage] = backend
         try:
             if self._stopped.is_set():

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from podline.compiler.tags import OF_PODS
-from podline.contract import FINAL_EXIT, PARENT_VARIABLE, StageTask
+from podline.contract import AHEAD_VARIABLE, FINAL_EXIT, PARENT_VARIABLE, StagePlan, StageTask
 from podline.exceptions import StageError
 from podline.files import CODE, searched_first
 from podline.latency.observations import Moments
@@ -43,8 +44,21 @@ class ProcessBackend(StageBackend):
         self._lock, self._interrupted = threading.Lock(), False
         self.moments = moments or Moments()
 
+    def begin_ahead(self, plan: StagePlan, connection: StoreConnection) -> None:
+        """Start the process of a stage that is not due yet: it imports its libraries, and waits.
+
+        Args:
+            plan: the stage's.
+            connection: of the store.
+        """
+        with contextlib.suppress(StageError):  # it was stopped
+            process = self._begin(plan.stage, connection, {AHEAD_VARIABLE: "1"})
+            _write(process, plan.to_json() + "\n")
+
     def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:
-        """Run a stage in a process; see `StageBackend.run`.
+        """Run a stage in a process, one that was begun ahead if there is one.
+
+        See `StageBackend.run`.
 
         Args:
             task: what it is to do.
@@ -55,33 +69,51 @@ class ProcessBackend(StageBackend):
             StageError: the process ended without a result.
         """
         kills = _memory_kills()
-        command = [sys.executable, "-m", "podline.runner"]
         self.moments.created = time.time()
-        with self._lock:
-            if self._interrupted:
-                raise StageError(f"the stage {task.plan.stage!r} was not begun: it was stopped")
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment(connection) | {PARENT_VARIABLE: str(os.getpid())},
-                start_new_session=True,  # a signal to the terminal is ours to pass on
-            )
-        assert self.process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(task.to_json().encode())
-            self.process.stdin.close()
+        waited, process = self.process, self.process or self._begin(task.plan.stage, connection)
+        if not _write(process, task.to_json()) and waited:
+            self.close()
+            process = self._begin(task.plan.stage, connection)
+            _write(process, task.to_json())
+        _close(process.stdin)
         transcript = Transcript(task.plan.stage, task.nonce, log)
         try:
-            for line in readable_lines(_chunks(self.process, self.moments)):
+            for line in readable_lines(_chunks(process, self.moments)):
                 if stored := transcript.hear(line):
                     self.moments.stored = stored.at
                     return stored.digest
         finally:
             self.moments.heard = time.time()
-        why = _death(task, self.process, kills, transcript.last)
-        raise StageError(why, final=self.process.returncode == FINAL_EXIT)
+        why = _death(task, process, kills, transcript.last)
+        raise StageError(why, final=process.returncode == FINAL_EXIT)
+
+    def _begin(
+        self, stage: str, connection: StoreConnection, more: Mapping[str, str] = {}
+    ) -> subprocess.Popen[bytes]:
+        """Start a process.
+
+        Args:
+            stage: whose.
+            connection: of the store, for its environment.
+            more: of its environment.
+
+        Raises:
+            StageError: the stage was stopped before.
+        """
+        parent = {PARENT_VARIABLE: str(os.getpid())}
+        with self._lock:
+            if self._interrupted:
+                raise StageError(f"the stage {stage!r} was not begun: it was stopped")
+            self.moments.gone = None
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "podline.runner"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**environment(connection), **parent, **more},
+                start_new_session=True,  # a signal to the terminal is ours to pass on
+            )
+            return self.process
 
     def interrupt(self) -> None:
         """Have `run`, in another thread, come to its end: SIGTERM, and SIGKILL after a while."""
@@ -110,8 +142,25 @@ class ProcessBackend(StageBackend):
             self.process.wait()
         self.moments.gone = self.moments.gone or time.time()
         _end_group(self.process)
-        if self.process.stdout:
-            self.process.stdout.close()
+        for stream in (self.process.stdin, self.process.stdout):
+            _close(stream)
+
+
+def _write(process: subprocess.Popen[bytes], text: str) -> bool:
+    """Write to a process; False: it has ended, which its output explains."""
+    assert process.stdin
+    try:
+        process.stdin.write(text.encode())
+        process.stdin.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        with contextlib.suppress(BrokenPipeError):  # of what was not written to the end
+            stream.close()
 
 
 def environment(connection: StoreConnection) -> dict[str, str]:

@@ -19,6 +19,7 @@ from podline.runner.clock import Clock
 if TYPE_CHECKING:
     from podline.contract import StageTask
     from podline.exceptions import PodlineError
+    from podline.runner.head_start import HeadStart
     from podline.runner.runner import Runner
     from podline.store import Store
 
@@ -100,16 +101,32 @@ def _ended_by_sigterm(runner: "Runner") -> Iterator[threading.Thread]:
             signal.set_wakeup_fd(-1)  # the number may be another file's next
 
 
+def _head_start(environment: dict[str, str]) -> "HeadStart":
+    """Read the plan of a stage whose task is not due yet, and begin.
+
+    Args:
+        environment: that this process began with.
+    """
+    from podline.contract import AHEAD_VARIABLE, StagePlan
+    from podline.runner.head_start import HeadStart
+    from podline.runner.kernel import Kernel
+
+    environment.pop(AHEAD_VARIABLE)
+    head = HeadStart(Kernel(), environment)
+    head.take(StagePlan.from_json(sys.stdin.readline()))
+    return head
+
+
 def main() -> int:
     """Run the stage whose task is in the environment or on standard input.
 
     Returns:
         The exit code: 0 where the stage succeeded.
     """
-    clock = Clock()
+    clock, environment = Clock(), dict(os.environ)
     # One at a time, so that the clock counts our own imports as boot.
     from podline import secrecy, settings
-    from podline.contract import PARENT_VARIABLE
+    from podline.contract import AHEAD_VARIABLE, PARENT_VARIABLE
     from podline.exceptions import ContractError
     from podline.runner import termination_message
     from podline.signals import adopt_orphans, end_with
@@ -130,6 +147,7 @@ def main() -> int:
         patience = Patience(settings.store_patience(), partial(print, flush=True))
         wait_for_stores(patience)
         store = open_store(connection)
+        head = _head_start(environment) if os.environ.pop(AHEAD_VARIABLE, "") else None
         task = read_task(store)
     except (StoreError, ContractError) as error:
         termination_message.leave(str(error))
@@ -138,7 +156,9 @@ def main() -> int:
     from podline.runner.runner import Runner
 
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
-    runner = Runner(task, store, clock, patience)
+    if head:
+        clock = Clock(age=0.0)
+    runner = Runner(task, store, clock, patience, head)
     try:
         with _ended_by_sigterm(runner) as ender:
             result = runner.run()

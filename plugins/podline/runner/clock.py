@@ -1,4 +1,7 @@
-"""The stage's clock: contiguous phases from the start of the process, by a monotonic clock."""
+"""The stage's clock: contiguous phases from the stage's start, by a monotonic clock.
+
+That is the start of its process, or of a process with a head start the moment its task came.
+"""
 
 import os
 import time
@@ -22,8 +25,13 @@ def process_age() -> float:
 class Clock:
     """Measures phases one after the other: the end of one is the start of the next."""
 
-    def __init__(self) -> None:
-        age = process_age()
+    def __init__(self, age: float | None = None) -> None:
+        """Begin.
+
+        Args:
+            age: seconds since the stage's start; None: that of its process.
+        """
+        age = process_age() if age is None else age
         self.started = time.time() - age
         self._zero = time.monotonic() - age
         self._since = 0.0

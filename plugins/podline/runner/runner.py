@@ -18,7 +18,6 @@ hash of its own result is in its last line of output, for whoever goes on from i
 """
 
 import contextlib
-import hashlib
 import importlib
 import os
 import resource
@@ -26,12 +25,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
@@ -50,8 +48,9 @@ from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
 from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
-from podline.runner.heap_merge import BY_THE_WAY, merge
-from podline.runner.heap_needs import Needs, needs_of
+from podline.runner.heap_merge import BY_THE_WAY
+from podline.runner.heap_needs import Needs
+from podline.runner.inputs import Inputs, parallel
 from podline.runner.preamble import Preamble
 from podline.runner.scratch import Scratch
 from podline.secrecy import redacted
@@ -59,9 +58,11 @@ from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
 from podline.store.patience import Patience
 
+if TYPE_CHECKING:
+    from podline.runner.head_start import HeadStart
+
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _MOMENT = 0.05  # seconds
-_TRANSFERS = 8  # at once
 
 
 class Terminated(BaseException):
@@ -75,7 +76,14 @@ class Runner:
     where the store is away is there no place for a result.
     """
 
-    def __init__(self, task: StageTask, store: Store, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self,
+        task: StageTask,
+        store: Store,
+        clock: Clock,
+        patience: Patience,
+        head: "HeadStart | None" = None,
+    ) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
         Args:
@@ -83,7 +91,9 @@ class Runner:
             store: where all that it reads and leaves is.
             clock: started when the process did.
             patience: the store's.
+            head: what this process has done ahead, if it has.
         """
+        self.head = head
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
         self.patience = patience
         self.source = "\n".join(cell.source for cell in self.plan.cells)
@@ -92,7 +102,7 @@ class Runner:
         self.log = os.dup(1)
         patience.say = self.say
         self.heap = Heap()
-        self.bytes_in = self.bytes_out = 0
+        self.bytes_out = 0
         self.saved = 0
         self.executed = ""
         self.metrics: dict[str, float] = {}
@@ -100,10 +110,10 @@ class Runner:
         self.finishing = False
         self.children: set[int] = set()  # processes that ran before the cells
         # On their way while IPython is imported, which takes a few tenths of a second.
-        self.results = ThreadPoolExecutor(1).submit(self._results)
+        self.inputs = Inputs(task, store, self.work, self.scratch)
         from podline.runner.kernel import Kernel
 
-        self.kernel = Kernel()
+        self.kernel = head.kernel if head else Kernel()
         self.asked = AskedFiles(self.work, self.kernel.line_at)
 
     def run(self) -> StageResult | None:
@@ -152,7 +162,10 @@ class Runner:
         return Failure(f"the stage was told to stop (SIGTERM){where}", number, stopped=True)
 
     def _run(self) -> Heap:
-        needs, paths = self._fetch()
+        needs, paths = self.inputs.fetch()
+        self.heap = self.inputs.heap
+        if self.head:
+            self._go_on(self.head, needs)
         self.clock.end("fetch")
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
@@ -202,57 +215,13 @@ class Runner:
             heap.files[path] = self._plain(("deleted", 0, ""), "deleted")
         return Heap(self.heap.names | dumped.bindings, heap.objects, heap.files, heap.state)
 
-    # -- fetch
-
-    def _fetch(self) -> tuple[Needs, dict[str, Path]]:
-        self.heap = merge(self.plan, [result.heap for result in self.results.result()])
-        needs = needs_of(self.plan, self.heap)
-        wanted: dict[str, tuple[str, str, Path]] = {}
-        for artifact in [*needs.artifacts(self.heap), *self.heap.state.values()]:
-            path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
-            wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
-        run = keys.run_of(self.task.prefix)
-        shipped = {n: d for n, d in self.plan.files.items() if n not in self.heap.files}
-        for name, digest in shipped.items():
-            if not digest:
-                (self.work / name).mkdir(parents=True, exist_ok=True)
-            else:
-                wanted[f"files/{name}"] = (keys.file_key(run, digest), digest, self.work / name)
-        for name, artifact in self.heap.files.items():
-            if artifact.kind == "folder":
-                (self.work / name).mkdir(parents=True, exist_ok=True)
-            elif artifact.sha256:
-                wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
-        _parallel([partial(self._download, *item) for item in wanted.values()])
-        for name in filter(shipped.get, shipped):
-            working_dir.make_executable(self.work / name)
-        for name, artifact in self.heap.files.items():
-            working_dir.restore(self.work / name, artifact.type)
-        return needs, {key: path for key, (_, _, path) in wanted.items()}
-
-    def _results(self) -> list[StageResult]:
-        results = [self._result(ref.key, ref.sha256) for ref in self.task.inputs]
-        for result in results:
-            for name, digest in result.data.items():
-                lineage.note_data(name, digest)
-        return results
-
-    def _result(self, key: str, digest: str) -> StageResult:
-        data = self.store.get(key)
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise ArtifactError(f"{key} is not what the stage before wrote: its hash differs")
-        self.bytes_in += len(data)
-        return StageResult.from_json(bytes(data))
-
-    def _download(self, key: str, digest: str, path: Path) -> None:
-        found = self.store.download(key, path)
-        if found != digest:
-            raise ArtifactError(
-                f"{key} is corrupt: its sha256 is {found}, and {digest} was stored. fix: run the "
-                "stage again that wrote it"
-            )
-        with self.lock:
-            self.bytes_in += path.stat().st_size
+    def _go_on(self, head: "HeadStart", needs: Needs) -> None:
+        """Go on from what was done ahead, or begin anew."""
+        if why := head.why_void(needs.preamble, filter(self._uses, self.heap.state), self.work):
+            self.say(f"libraries are imported anew, not ahead: {why}")
+            self.clean()
+            head.begin_anew(self.task)
+        head.environment.clear()  # it has the store's keys
 
     # -- imports and state
 
@@ -379,7 +348,7 @@ class Runner:
             path = uploads[_state_file(name)] = self.scratch / f"state-{number}.pickle"
             path.write_bytes(data)
         jobs = [partial(self._upload, *upload) for upload in uploads.items()]
-        results = _parallel([*jobs, partial(self.save, EXECUTED)])
+        results = parallel([*jobs, partial(self.save, EXECUTED)])
         stored = dict(zip(uploads, results, strict=False))
         for item in pending:
             artifact = item.artifact(*stored[f"artifacts/{item.path.name}"])
@@ -437,7 +406,7 @@ class Runner:
             phases=tuple(self.clock.phases),
             cells=tuple(self.clock.cells),
             metrics=self.metrics,
-            bytes_in=self.bytes_in,
+            bytes_in=self.inputs.bytes,
             bytes_out=self.bytes_out,
             executed_notebook=self.executed,
             peak_memory=_peak_memory(),
@@ -476,14 +445,6 @@ class Runner:
 
 def _state_file(name: str) -> str:
     return f"state/{name.replace('/', '%')}.pickle"
-
-
-def _parallel(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run some jobs at once and return what they do; a single one needs no thread."""
-    if len(jobs) < 2:
-        return [job() for job in jobs]
-    with ThreadPoolExecutor(min(_TRANSFERS, len(jobs))) as pool:
-        return list(pool.map(lambda job: job(), jobs))
 
 
 _REPORTED = ("numpy", "pandas", "sklearn", "tensorflow", "keras", "pyarrow", "IPython")

@@ -8,6 +8,7 @@ import pytest
 from podline.compiler.compiler import compile_notebook
 from podline.exceptions import StageError
 from podline.operators.local_run import LocalRun
+from podline.operators.task_spec import Shipment
 from podline.store import Store
 from tests.support.notebooks import write_cells
 
@@ -212,3 +213,89 @@ def test_the_plan_may_be_changed(tmp_path: Path, store: Store) -> None:
 def test_in_order(tmp_path: Path) -> None:
     path = notebook(tmp_path, ("step:a prev:c", "1"), ("step:b prev:", "2"), ("step:c prev:b", "3"))
     assert [stage.name for stage in compile_notebook(path).in_order()] == ["b", "c", "a"]
+
+
+# --- ahead --------------------------------------------------------------------------------------
+
+
+# The runner itself is imported when the task has come.
+IMPORTED_AHEAD = "[*sys.modules].index('colorsys') < [*sys.modules].index('podline.runner.runner')"
+
+
+def run_ahead(path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Run a notebook whose processes wait for their turn; returns what each stage printed."""
+    monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "2")
+    printed: dict[str, list[str]] = {}
+    run = LocalRun(compile_notebook(path), store, {})
+    run.run(lambda stage, line: printed.setdefault(stage, []).append(line))
+    return printed
+
+
+def test_the_next_stage_s_libraries_are_imported_meanwhile(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = notebook(
+        tmp_path,
+        ("imports", "import os, sys\nimport colorsys"),
+        ("step:one", "x = os.getpid()"),
+        ("step:two", f"y = colorsys.ONE_SIXTH\nprint(x != os.getpid(), {IMPORTED_AHEAD})"),
+    )
+    assert run_ahead(path, store, monkeypatch) == {"two": ["True True"]}
+
+
+def test_what_a_library_reads_at_import_may_be_set_by_the_stage_before(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = notebook(
+        tmp_path,
+        ("step:one", "import os\nos.environ['SKLEARN_ASSUME_FINITE'] = '1'"),
+        ("imports", "import sklearn"),
+        ("step:two", "print(sklearn.get_config()['assume_finite'])"),
+    )
+    anew = "libraries are imported anew, not ahead: the stages before changed environ"
+    assert run_ahead(path, store, monkeypatch)["two"][-2:] == [anew, "True"]
+
+
+def test_a_module_that_an_earlier_stage_writes_goes_before_an_installed_one(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = notebook(
+        tmp_path,
+        ("step:one", "open('six.py', 'w').write('text_type = 7')"),
+        ("imports", "import six"),
+        ("step:two", "print(six.text_type)"),
+    )
+    assert run_ahead(path, store, monkeypatch)["two"][-1] == "7"
+
+
+def test_no_process_waits_after_a_run_that_failed(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "2")
+    path = notebook(tmp_path, ("step:one", "1 / 0"), ("step:two", "2"), ("step:three", "3"))
+    run = LocalRun(compile_notebook(path), store, {})
+    with pytest.raises(StageError, match="ZeroDivisionError"):
+        run.run(lambda stage, line: None)
+    [waited] = run._ahead.values()
+    assert waited.process
+    assert waited.process.poll() is not None
+
+
+def test_a_process_that_ended_while_it_waited_is_started_afresh(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "1")
+    path = notebook(tmp_path, ("step:one", "x = 1"), ("step:two", "print(x)"))
+    run, lines = LocalRun(compile_notebook(path), store, {}), []
+    begin = run._begin_ahead
+
+    def begin_and_kill(begun: set[str], shipment: Shipment) -> None:
+        begin(begun, shipment)
+        for backend in run._ahead.values():
+            assert backend.process
+            backend.process.kill()
+            backend.process.wait()
+
+    monkeypatch.setattr(run, "_begin_ahead", begin_and_kill)
+    run.run(lambda stage, line: lines.append(line))
+    assert lines == ["1"]
