@@ -102,8 +102,7 @@ class Runner:
         self.log = os.dup(1)
         patience.say = self.say
         self.heap = Heap()
-        self.bytes_out = 0
-        self.saved = 0
+        self.bytes_out = self.saved = 0
         self.executed = ""
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
@@ -287,9 +286,8 @@ class Runner:
 
     def _unfinished(self) -> list[str]:
         """What cells began and is still at work."""
-        kernel = self.kernel
-        left = child_processes.left(kernel.namespace, kernel.scripts(), self.children)
-        return kernel.unfinished() + [f"process {command!r}" for command in left]
+        left = child_processes.left(self.kernel.namespace, self.kernel.scripts(), self.children)
+        return self.kernel.unfinished() + [f"process {command!r}" for command in left]
 
     def _save_so_far(self) -> None:
         """Store the notebook as far as it came, unless the store is away: the cells go on."""
