@@ -1,12 +1,13 @@
 """What the registry has, as answers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from podline.models.aliases import Alias
-from podline.models.manifest import Lineage, Manifest, ModelFile
+from podline.models.manifest import Lineage, Manifest, ModelFile, ServedForm
 from podline.models.registry import Model, RegistryError, models
+from podline.models.signature import Signature
 from podline.store import StoreError, open_store
 
 May = Callable[[str], bool]  # whether the user may read a DAG
@@ -70,6 +71,9 @@ class VersionAnswer:
     libraries: dict[str, str]
     seconds: dict[str, float]
     references: tuple[str, ...]
+    signature: Signature | None
+    sample: str
+    served: tuple[ServedForm, ...]
     schema: int
     bytes: int
     aliases: list[str]
@@ -227,7 +231,8 @@ def _alias(name: str, alias: Alias) -> AliasAnswer:
 
 
 def _version(manifest: Manifest, aliases: Mapping[str, int], may: May) -> VersionAnswer:
-    known = asdict(manifest) | {"files": manifest.files, "origin": _origin(manifest, may)}
+    known: dict[str, Any] = {f.name: getattr(manifest, f.name) for f in fields(manifest)}
+    known["origin"] = _origin(manifest, may)
     means = [name for name, number in aliases.items() if number == manifest.version]
     return VersionAnswer(**known, bytes=manifest.bytes, aliases=means)
 

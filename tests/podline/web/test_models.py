@@ -76,14 +76,14 @@ def test_versions_are_compared(server: Server) -> None:
 
 # --- files --------------------------------------------------------------------------------------
 
-FILE = f"{PATH}/power/versions/2/files/model.tflite"
+FILE = f"{PATH}/power/versions/2/files/model.skops"
 
 
 @pytest.mark.usefixtures("power")
 def test_a_file_is_saved(server: Server) -> None:
     answer = server.ask(FILE, "carl")
     assert (answer.status, answer.body) == (200, b"weights")
-    assert answer.headers["content-disposition"] == 'attachment; filename="power-2-model.tflite"'
+    assert answer.headers["content-disposition"] == 'attachment; filename="power-2-model.skops"'
     assert answer.headers["content-length"] == "7"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert server.ask(FILE, None).status == 401
@@ -91,7 +91,7 @@ def test_a_file_is_saved(server: Server) -> None:
 
 @pytest.mark.usefixtures("power")
 @pytest.mark.parametrize(
-    "path", ["2/files/manifest.json", "2/files/../../1/model.tflite", "7/files/model.tflite"]
+    "path", ["2/files/manifest.json", "2/files/../../1/model.skops", "7/files/model.skops"]
 )
 def test_no_other_file_is_given(server: Server, path: str) -> None:
     assert server.ask(f"{PATH}/power/versions/{path}").status == 404
@@ -101,7 +101,7 @@ def test_no_other_file_is_given(server: Server, path: str) -> None:
 def test_a_file_that_is_not_what_was_published_is_not_given_whole(
     server: Server, store_server: StoreConnection
 ) -> None:
-    store, key = Store(store_server), keys.version_key("power", 2, "model.tflite")
+    store, key = Store(store_server), keys.version_key("power", 2, "model.skops")
     replace(store, key, b"Weights")
     try:
         with pytest.raises(http.client.IncompleteRead):
