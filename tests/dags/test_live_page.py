@@ -1,5 +1,6 @@
 """The page of a run that is going on: household_power's waterfall fills while it is looked at."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -39,12 +40,14 @@ def test_a_waterfall_fills(airflow: Airflow, chromium: Any) -> None:
     page = log_in(context, airflow.url, path, "admin", airflow.password)
     page.get_by_text("live", exact=True).wait_for()
     waterfall = page.get_by_role("region", name="Waterfall of the run")
-    waterfall.get_by_role("link", name="preprocess").wait_for(timeout=90_000)
-    assert not waterfall.get_by_role("link", name="publish").is_visible()
+    tries = page.get_by_role("region", name="Tries of the run")
+    publish = tries.get_by_role("row").filter(has_text="publish")
+    publish.wait_for(timeout=90_000)
+    assert not re.search(r"\d m?s\b", publish.inner_text())  # what has not begun has no duration
     picture(page, "run-live")
-    waterfall.get_by_role("link", name="publish").wait_for(timeout=180_000)
-    page.get_by_text("live", exact=True).wait_for(state="detached", timeout=60_000)
-    table = page.get_by_role("region", name="Tries of the run").inner_text()
+    page.get_by_text("live", exact=True).wait_for(state="detached", timeout=240_000)
+    table = tries.inner_text()
+    assert re.search(r"\d m?s\b", publish.inner_text())
     for stage in STAGES:
         assert waterfall.get_by_role("link", name=stage).is_visible()
         assert stage in table

@@ -50,7 +50,7 @@ def test_household_power_is_what_its_notebook_says(tmp_path: Path) -> None:
     horizon = dag["params"]["horizon"]
     assert horizon["value"] == 1
     assert horizon["schema"]["type"] == "integer"
-    assert horizon["description"] == "hours ahead"
+    assert (horizon["schema"]["minimum"], horizon["description"]) == (1, "1..: hours ahead")
     assert dag["params"]["backend"]["value"] == "process"
 
 
