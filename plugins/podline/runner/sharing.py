@@ -118,14 +118,19 @@ def _refuse_opaque(graph: Graph) -> None:
 
 
 def _refuse_buffers(graph: Graph) -> None:
-    """Refuse an array in the memory of what is no array and is handed on too, as a bytearray."""
+    """Refuse an array in the memory of a buffer that is handed on too, as of a bytearray.
+
+    An object of a library, such as a tree of scikit-learn's, makes its own arrays again.
+    """
     holders = {part: object_id for object_id, walk in graph.walks.items() for part in walk.parts}
     holders |= {id(graph.values[object_id]): object_id for object_id in graph.walks}
     for object_id, walk in graph.walks.items():
         for array in walk.arrays:
             base = getattr(_owner(array), "base", None)
-            other = holders.get(id(getattr(base, "obj", base)))
-            if base is not None and other is not None:
+            buffer = getattr(base, "obj", base)
+            other = holders.get(id(buffer))
+            own = isinstance(buffer, bytearray) or type(buffer).__module__ in ("array", "mmap")
+            if other is not None and own:
                 raise _inseparable(graph, object_id, other, "buffer's memory")
 
 

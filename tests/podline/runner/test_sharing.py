@@ -258,3 +258,14 @@ def test_an_array_in_the_memory_of_a_bytearray(chain: Chain, made: str) -> None:
 def test_a_memoryview(chain: Chain) -> None:
     with pytest.raises(ArtifactError, match="'m'.*would show a copy.*fix:"):
         chain.stage("m = memoryview(bytearray(3))", hands_on="m")
+
+
+def test_trees_of_a_forest_keep_the_memory_of_their_arrays(chain: Chain) -> None:
+    source = (
+        "from sklearn.ensemble import RandomForestClassifier\n"
+        "forest = RandomForestClassifier(3, random_state=1).fit([[0], [1], [2]], [0, 1, 1])\n"
+        "first = forest.estimators_[0]; forest.predict([[1]])"
+    )
+    chain.stage(source, hands_on="forest first")
+    left = chain.stage("same = first is forest.estimators_[0]", "forest first")
+    assert left.namespace["same"] is True
