@@ -158,11 +158,13 @@ def test_as_many_as_are_allowed(publish: Publish, store: object, tmp_path: Path)
         def ask() -> None:
             statuses.append(edge.infer({"inputs": [rows]}).status_code)
 
-        threads = [threading.Thread(target=ask) for _ in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        until = time.monotonic() + 60
+        while {*statuses} != {200, 503} and time.monotonic() < until:  # do they come at once?
+            threads = [threading.Thread(target=ask) for _ in range(12)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         assert {*statuses} == {200, 503}
         assert edge.infer().status_code == 200
 
