@@ -28,7 +28,7 @@ def test_a_stages_version_is_signed_by_its_task(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stage has no key; its task has, in a connection."""
-    monkeypatch.setattr(lineage, "_stage", None)
+    monkeypatch.setattr(lineage, "_stage", {})
     monkeypatch.setattr(lineage, "published", [])
     lineage.begin_stage("runs/power/manual__1/publish/-1/1-ab12", "power", "c0ffee")
     (tmp_path / "model.skops").write_bytes(b"weights")

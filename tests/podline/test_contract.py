@@ -73,6 +73,7 @@ RESULT = StageResult(
     versions={"python": "3.11"},
     data={"household_power": "c" * 64},
     published=(PublishedVersion("power", 3),),
+    missing={"data/b.csv": "cell 3, line 1"},
 )
 
 
