@@ -26,7 +26,8 @@ from typing import Any
 _QUESTIONS: tuple[tuple[Any, str], ...] = (
     *((genericpath, name) for name in ("exists", "isfile", "isdir")),
     *((posixpath, name) for name in ("exists", "lexists", "isfile", "isdir")),
-    *((pathlib.Path, name) for name in ("exists", "is_file", "is_dir")),
+    *((posixpath, name) for name in ("getatime", "getctime", "getmtime", "getsize")),
+    *((pathlib.Path, name) for name in ("exists", "is_file", "is_dir", "stat")),
     (os, "access"),
 )
 # Functions of libraries that answer None or False, by the module.
@@ -77,9 +78,13 @@ class AskedFiles:
 
         @functools.wraps(asked)
         def ask(*arguments: Any, **named: Any) -> Any:
-            answer = asked(*arguments, **named)
-            if self.active and (answer is None or answer is False):
-                path = arguments[0] if arguments else next(iter(named.values()), None)
+            path = arguments[0] if arguments else next(iter(named.values()), None)
+            try:
+                answer = asked(*arguments, **named)
+            except FileNotFoundError:  # which the notebook may catch
+                self._note(path, sys._getframe(1))
+                raise
+            if answer is None or answer is False:
                 self._note(path, sys._getframe(1))
             return answer
 
@@ -100,7 +105,8 @@ class AskedFiles:
             self._note(path, frame)
 
     def _note(self, path: Any, frame: FrameType) -> None:
-        if not isinstance(path, str | bytes | PurePath) or len(self.missing) >= _MOST:
+        full = not self.active or len(self.missing) >= _MOST
+        if full or not isinstance(path, str | bytes | PurePath):
             return
         place = os.path.relpath(os.path.abspath(os.fsdecode(path)), self.folder)
         if not place.startswith("..") and place not in self.missing and (by := self.where(frame)):
