@@ -47,7 +47,7 @@ def env(stores: tuple[StoreConnection, ...], airflow_home: Path) -> dict[str, st
 @pytest.fixture(scope="module")
 def model(stores: tuple[StoreConnection, ...], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A published model, by its name and version."""
-    path: Path = tmp_path_factory.mktemp("model") / "model.tflite"
+    path: Path = tmp_path_factory.mktemp("model") / "model.skops"
     path.write_bytes(b"weights" * 10_000)
     Store(stores[0]).ensure_bucket()
     with pytest.MonkeyPatch.context() as patch:
