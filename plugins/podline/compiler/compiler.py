@@ -99,6 +99,7 @@ class _Compiler:
         last_kind: of the last imports, functions or parameters cell; none: there was none yet.
         places: the paths that names stand for by now.
         upwards: a cell so far may lead to what is above the notebook's folder.
+        insides: a cell so far may look inside frames.
         moved: a cell so far changes the directory.
         counts: the numbers in the brackets beside the cells.
         magics: of the magics registered by now, the stage (none: the preamble) and the cell.
@@ -119,7 +120,7 @@ class _Compiler:
         self.leading: list[tuple[Cell, Statements]] = []
         self.last_kind = ""
         self.places = Places()
-        self.upwards = False
+        self.upwards = self.insides = False
         self.moved = False
         self.magics: dict[str, tuple[str, int]] = {}
         self.counts = counts_of(document)
@@ -187,6 +188,7 @@ class _Compiler:
         notebook has changed its directory, `".."` may be in its folder.
         """
         self.upwards = self.upwards or any(word in cell.source for word in _UPWARDS)
+        self.insides = self.insides or any(word in cell.source for word in inside_frames.WORDS)
         self.places.learn(statements.body)
         for statement in statements.body if self.upwards else ():
             for node, place, verb in self.places.outside(statement):
@@ -415,7 +417,7 @@ class _Compiler:
 
     def _check_insides(self, cell: Cell, statements: Statements, effects: Effects) -> None:
         """Refuse to look past pandas at what frames share inside."""
-        if "pandas" not in self.modules.values():
+        if not self.insides or "pandas" not in self.modules.values():
             return
         own = (effects.bound - effects.reads.keys()) | self.imported
         for found in inside_frames.looks(statements.body, self.places.values, own):

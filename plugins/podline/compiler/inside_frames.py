@@ -14,6 +14,8 @@ from typing import NamedTuple
 from podline.compiler.ast_queries import names_in, walk_all
 
 _INSIDE = frozenset({"array", "_values", "_mgr"})
+# One of these stands in whatever looks inside a frame, or in what a name of it stands for.
+WORDS = (".array", "_values", "_mgr", "flags", "dtype", "categories")
 _DEEPEST = 5  # a name may stand for itself
 
 
