@@ -74,6 +74,8 @@ def test_a_finger_sees_what_it_presses_before_it_opens_it(
 
 def test_the_keyboard_goes_from_row_to_row(visit: Callable[..., Any], server: Server) -> None:
     with no_errors(visit(run_tab(server, "plain"))) as page:
+        waterfall(page).get_by_role("link").first.wait_for()
+        page.wait_for_load_state("networkidle")  # the host draws anew until then
         waterfall(page).get_by_role("link").first.focus()
         told = page.get_by_role("tooltip")
         first = told.inner_text()
