@@ -123,7 +123,7 @@ def main() -> int:
     Returns:
         The exit code: 0 where the stage succeeded.
     """
-    clock, environment = Clock(), dict(os.environ)
+    clock = Clock()
     # One at a time, so that the clock counts our own imports as boot.
     from podline import secrecy, settings
     from podline.contract import AHEAD_VARIABLE, PARENT_VARIABLE
@@ -134,6 +134,8 @@ def main() -> int:
     from podline.store.client import wait_for_stores
     from podline.store.patience import Patience
 
+    # It has the store's keys, and only a process that may begin anew needs it again.
+    environment = dict(os.environ) if AHEAD_VARIABLE in os.environ else {}
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         end_with(int(parent))
     adopt_orphans()  # `!server &` is left behind by its shell
