@@ -338,14 +338,18 @@ def of_dag(dag_id: str, runs: Sequence[KnownRun], records: Sequence[Record]) -> 
     )
 
 
+def wall_time(run: KnownRun, records: Sequence[Record]) -> float | None:
+    """How long a run took, by its records, in seconds; None: it is not over."""
+    return run_summary.run_seconds(records) if run.end_date else None
+
+
 def _run_line(run: KnownRun, records: Sequence[Record]) -> RunLine:
-    seconds, share = run_summary.run_seconds(records), run_summary.overhead_share(records)
     return RunLine(
         run_id=run.run_id,
         state=run.state,
         start_date=run.start_date,
         start=epoch(run.start_date),
-        seconds=seconds if run.end_date else None,
-        overhead_share=share,
+        seconds=wall_time(run, records),
+        overhead_share=run_summary.overhead_share(records),
         failed=run.state == "failed",
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from podline.latency import run_summary
-from podline.latency.answers import KnownRun, Run
+from podline.latency.answers import KnownRun, Run, wall_time
 from podline.latency.record import Record
 from podline.phases import PHASES, PhaseName
 
@@ -105,7 +105,7 @@ def _side(side: Side) -> RunSide:
         start=run.start_date,
         end=run.end_date,
         state=run.state,
-        seconds=run_summary.run_seconds(records) if run.end_date else None,
+        seconds=wall_time(run, records),
         overhead_share=run_summary.overhead_share(records),
         conf=run.conf,
         notebook_sha256=side.notebook_sha256,

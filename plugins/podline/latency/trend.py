@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from podline.latency import run_summary
-from podline.latency.answers import KnownRun
+from podline.latency.answers import KnownRun, wall_time
 from podline.latency.record import Record
 from podline.latency.run_summary import Percentiles
 from podline.phases import PHASES, PhaseName
@@ -55,11 +55,7 @@ class _Point:
     @classmethod
     def of(cls, run: KnownRun, records: Sequence[Record], task_id: str | None) -> "_Point":
         last = run_summary.last_tries(records)
-        seconds: float | None
-        if task_id is None:
-            seconds = run_summary.run_seconds(records) if run.end_date else None
-        else:
-            seconds = _task_seconds(last)
+        seconds = wall_time(run, records) if task_id is None else _task_seconds(last)
         share = run_summary.overhead_share(records)
         return cls(run, seconds, share, run_summary.totals(last))
 
