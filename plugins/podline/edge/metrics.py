@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
+from typing import Any
 
 from podline.edge.repository import ServedModel
 
@@ -51,25 +52,11 @@ class Metrics:
         return "\n".join((*self._lines([*models]), ""))
 
     def _lines(self, models: list[ServedModel]) -> Iterator[str]:
-        yield from _metric(
-            "requests_total",
-            "counter",
-            "Requests by model and status.",
-            {
-                f'model="{model}",code="{code}"': count
-                for (model, code), count in sorted(self._requests.items())
-            },
-        )
+        requests = _by_label("code", self._requests)
+        yield from _metric("requests_total", "counter", "Requests by model and status.", requests)
         yield from self._histograms()
-        yield from _metric(
-            "swaps_total",
-            "counter",
-            "Versions taken up, or not.",
-            {
-                f'model="{model}",outcome="{outcome}"': count
-                for (model, outcome), count in sorted(self._swaps.items())
-            },
-        )
+        swaps = _by_label("outcome", self._swaps)
+        yield from _metric("swaps_total", "counter", "Versions taken up, or not.", swaps)
         yield from _metric(
             "model_version",
             "gauge",
@@ -108,6 +95,19 @@ class Metrics:
                 yield f'{name}_bucket{{model="{model}",le="{bound}"}} {count}'
             yield f'{name}_sum{{model="{model}"}} {self._seconds[model]}'
             yield f'{name}_count{{model="{model}"}} {sum(buckets)}'
+
+
+def _by_label(label: str, counts: Mapping[tuple[str, Any], int]) -> dict[str, float]:
+    """Counts by model and another label, as Prometheus names them, in order.
+
+    Args:
+        label: the other one's name.
+        counts: by model and that label's value.
+    """
+    return {
+        f'model="{model}",{label}="{value}"': count
+        for (model, value), count in sorted(counts.items())
+    }
 
 
 def _metric(name: str, kind: str, says: str, values: Mapping[str, float]) -> Iterator[str]:
