@@ -157,6 +157,7 @@ class _Compiler:
                 self.problems += found
             try:
                 self._check_outside(cell, statements)
+                self.insides = self.insides or inside_frames.may_look(cell.source)
                 self._place(cell, tags, statements)
             except RecursionError:
                 self.notes.add(
@@ -188,7 +189,6 @@ class _Compiler:
         notebook has changed its directory, `".."` may be in its folder.
         """
         self.upwards = self.upwards or any(word in cell.source for word in _UPWARDS)
-        self.insides = self.insides or any(word in cell.source for word in inside_frames.WORDS)
         self.places.learn(statements.body)
         for statement in statements.body if self.upwards else ():
             for node, place, verb in self.places.outside(statement):

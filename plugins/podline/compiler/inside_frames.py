@@ -14,8 +14,7 @@ from typing import NamedTuple
 from podline.compiler.ast_queries import names_in, walk_all
 
 _INSIDE = frozenset({"array", "_values", "_mgr"})
-# One of these stands in whatever looks inside a frame, or in what a name of it stands for.
-WORDS = (".array", "_values", "_mgr", "flags", "dtype", "categories")
+_WORDS = (".array", "_values", "_mgr", "flags", "dtype", "categories")
 _DEEPEST = 5  # a name may stand for itself
 
 
@@ -25,6 +24,11 @@ class Look(NamedTuple):
     line: int
     what: str
     fix: str
+
+
+def may_look(source: str) -> bool:
+    """Whether a cell may look inside a frame, or give a name to what does."""
+    return any(word in source for word in _WORDS)
 
 
 def looks(
