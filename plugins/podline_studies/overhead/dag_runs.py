@@ -14,7 +14,7 @@ from podline.airflow_compat import forget_parsed_dag
 from podline.compiler.dag_id import BASELINE as BASELINE_SUFFIX
 from podline.compiler.parameters import BACKEND_PARAM
 from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
-from podline_studies.overhead.design import BASELINE, Combination
+from podline_studies.overhead.design import BASELINE, BASELINES, POD_BASELINE, Combination
 from podline_studies.overhead.stock_operator import STOCK
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from podline.compiler.metadata import Sizes
 
 _POLL = 1.0  # seconds
+_BASELINE_RUNS_ON = {BASELINE: "process", POD_BASELINE: "kubernetes"}
 _LONGEST = 6 * 3600.0  # seconds that a run may take
 
 
@@ -36,7 +37,9 @@ class Ended:
 
 def dag_id_of(combination: Combination) -> str:
     """The DAG that runs a combination."""
-    suffix = {BASELINE: BASELINE_SUFFIX, "stock": STOCK}.get(combination.backend, "")
+    suffix = {**dict.fromkeys(BASELINES, BASELINE_SUFFIX), "stock": STOCK}.get(
+        combination.backend, ""
+    )
     return combination.notebook + suffix
 
 
@@ -52,7 +55,7 @@ def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, object]:
         if name and value is not None:
             conf[name] = value
     if combination.backend != "stock":
-        conf[BACKEND_PARAM] = "process" if combination.backend == BASELINE else combination.backend
+        conf[BACKEND_PARAM] = _BASELINE_RUNS_ON.get(combination.backend, combination.backend)
     return conf
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from podline.compiler.join_stages import JOINED
 from podline.phases import OUTSIDE
 from podline.phases import PHASES as ALL_PHASES
-from podline_studies.overhead.design import BASELINE, Design, in_words
+from podline_studies.overhead.design import BASELINES, Design, in_words
 from podline_studies.overhead.measurement import COUNTS, PARTS, PIPELINE, Measurement
 from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
@@ -117,7 +117,7 @@ def _joined(measured: Iterable[Measurement]) -> JoinMade | None:
     """Which notebook is another one with two stages joined, as `podline join` makes it."""
     stages: dict[str, list[str]] = {}
     for one in measured:
-        if one.combination.backend != BASELINE:
+        if one.combination.backend not in BASELINES:
             stages.setdefault(one.combination.notebook, [stage.stage for stage in one.stages])
     for notebook, names in stages.items():
         of = notebook.removesuffix(JOINED)

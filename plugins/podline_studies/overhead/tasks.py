@@ -15,6 +15,7 @@ from podline_studies.overhead import dag_runs
 from podline_studies.overhead.design import (
     BACKENDS,
     BASELINE,
+    BASELINES,
     Combination,
     Design,
     Params,
@@ -96,7 +97,7 @@ def _run(
         combination, way(), session.number, attempt, busy, dag_id, ended.run_id, ended.state
     )
     stages = [stage.name for stage in pipeline.stages]
-    expected = ["notebook"] if combination.backend == BASELINE else stages
+    expected = ["notebook"] if combination.backend in BASELINES else stages
     wanted = expected if ended.state == "success" else []
     tasks = read_tasks(study.store, dag_id, ended.run_id, wanted)
     return measure(tasks, blank, {c.number for stage in pipeline.stages for c in stage.cells})

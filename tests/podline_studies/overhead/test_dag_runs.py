@@ -13,6 +13,7 @@ SIZES = Sizes(data="rows", model="width", fixed={"epochs": 1})
     ("backend", "dag_id", "extra"),
     [
         ("notebook", "n_baseline", {"backend": "process"}),
+        ("notebook-pod", "n_baseline", {"backend": "kubernetes"}),
         ("process", "n", {"backend": "process"}),
         ("kubernetes", "n", {"backend": "kubernetes"}),
         ("stock", "n_stock", {}),
