@@ -14,7 +14,9 @@ from podline_studies.validation import DesignError, one_of, positive, refuse_too
 BASELINE = "notebook"  # in a process of this machine
 POD_BASELINE = "notebook-pod"  # in a pod, with the Python and the libraries of the stages' pods
 BASELINES = (BASELINE, POD_BASELINE)
-BACKENDS = (*BASELINES, *(backend.value for backend in Backend), "stock")
+STOCK = "stock"  # Airflow's own pod operator as it is
+TUNED = "stock-tuned"  # the same, where it looks as often as it can
+BACKENDS = (*BASELINES, *(backend.value for backend in Backend), STOCK, TUNED)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from podline.phases import OVERHEAD_PARTS, OWN
 from podline.settings import Backend
-from podline_studies.overhead.design import BASELINE, BASELINES, POD_BASELINE
+from podline_studies.overhead.design import BASELINE, BASELINES, POD_BASELINE, STOCK, TUNED
 from podline_studies.overhead.frames import SECONDS
 from podline_studies.overhead.measurement import COUNTS
 
@@ -31,7 +31,7 @@ _PAIR = [
 ]
 
 
-_IN_PODS = (Backend.KUBERNETES.value, "stock")
+_IN_PODS = (Backend.KUBERNETES.value, STOCK, TUNED)
 
 
 class Pipeline(NamedTuple):

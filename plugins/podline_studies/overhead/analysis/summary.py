@@ -17,7 +17,12 @@ from podline_studies.overhead.analysis.cost_model import (
 )
 from podline_studies.overhead.analysis.hypotheses import Hypothesis, judge
 from podline_studies.overhead.analysis.join_advice import Join, Joined, advise, compare
-from podline_studies.overhead.analysis.operator_comparison import Saved, against_stock
+from podline_studies.overhead.analysis.operator_comparison import (
+    Alike,
+    Saved,
+    against_processes,
+    against_stock,
+)
 from podline_studies.overhead.analysis.pairs import Cell, Counts, by_cell, count, pair, stages_of
 from podline_studies.overhead.design import BACKENDS
 from podline_studies.overhead.frames import OverheadCircumstances, check_runs, check_stages
@@ -67,6 +72,7 @@ class Summary:
         joins: neighbouring stages, and what joining them would save.
         joined: what a join that was made saved.
         operators: podline's operator beside Airflow's own.
+        alike: podline's pods beside processes.
     """
 
     about: OverheadCircumstances
@@ -83,6 +89,7 @@ class Summary:
     joins: list[Join]
     joined: list[Joined]
     operators: list[Saved]
+    alike: list[Alike]
 
     @property
     def notebooks(self) -> list[str]:
@@ -161,4 +168,5 @@ def summarise(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircumsta
         joins=advise(counted),
         joined=compare(runs, counted, about.get("joined")),
         operators=against_stock(runs),
+        alike=against_processes(runs),
     )
