@@ -48,12 +48,14 @@ class OverheadCircumstances(Circumstances, total=False):
         design: its parameters by name.
         planned: how much is to be measured.
         failed: what failed or was disturbed.
+        disturbed: how many of these were disturbed.
     """
 
     seed: int
     design: Mapping[str, object]
     planned: int
     failed: Sequence[object]
+    disturbed: int
     joined: JoinMade | None
 
 
@@ -104,6 +106,7 @@ def tables(
         "design": asdict(design) | {"sizes": [in_words(pair) for pair in design.sizes]},
         "planned": len(design.items()),
         "failed": [_discarded(one) for one in discarded],
+        "disturbed": sum(one.state == "success" for one in discarded),
         "joined": _joined(measured),
     }
     rows = [(one, False) for one in measured] + [(one, True) for one in warm_ups]

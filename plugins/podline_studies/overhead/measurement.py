@@ -19,6 +19,7 @@ from podline.latency.record import Record, Skew
 from podline.phases import OUTSIDE, STAGE_PHASES, phases_of
 from podline.store.keys import LATENCY, RESULT
 from podline.store.run_history import last_objects
+from podline_studies.machine import disturbance
 from podline_studies.overhead.design import BASELINE, BASELINES, Combination
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ class Measurement(Json):
         """Why it does not count; "": it does."""
         if self.state != "success":
             return self.failure
-        return f"disturbed: a task took {self.tries} tries" if self.tries > 1 else ""
+        if self.tries > 1:
+            return f"disturbed: a task took {self.tries} tries"
+        return disturbance(self.busy)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _run(
     assert pipeline.settings.sizes is not None
     dag_id = dag_runs.dag_id_of(combination)
     conf = dag_runs.conf_of(combination, pipeline.settings.sizes)
-    busy = machine.busy_share()
+    busy = machine.settle()
     _log.info("%s: %s with %s", combination, dag_id, conf)
     ended = dag_runs.run(dag_id, f"{study.name}__{name}__{_token()}", conf)
     blank = Measurement(

@@ -103,6 +103,12 @@ def test_a_run_with_a_second_try_was_disturbed() -> None:
     assert found.trouble == "disturbed: a task took 2 tries"
 
 
+def test_a_run_that_began_on_a_busy_machine_does_not_count() -> None:
+    found = measure(chain(), replace(blank(), busy=0.9), ())
+    assert found.trouble == "disturbed: 90% of the processors were taken in the second before it"
+    assert not measure(chain(), replace(blank(), busy=0.4), ()).trouble
+
+
 def test_what_the_notebook_counts() -> None:
     result = _result(metrics={"rows_train": 5.0, "loss": 0.1})
     tasks = {name: Task(task.record, result) for name, task in chain().items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from podline_studies.machine import QUIET
 from podline_studies.overhead.analysis.combinations import Combination, combine
 from podline_studies.overhead.analysis.cost_model import (
     Costs,
@@ -23,7 +24,15 @@ from podline_studies.overhead.analysis.operator_comparison import (
     against_processes,
     against_stock,
 )
-from podline_studies.overhead.analysis.pairs import Cell, Counts, by_cell, count, pair, stages_of
+from podline_studies.overhead.analysis.pairs import (
+    Cell,
+    Counts,
+    by_cell,
+    count,
+    pair,
+    stages_of,
+    successful,
+)
 from podline_studies.overhead.design import BACKENDS
 from podline_studies.overhead.frames import OverheadCircumstances, check_runs, check_stages
 from podline_studies.reports.estimates import LEAST
@@ -115,6 +124,12 @@ class Summary:
     def few(self) -> int:
         """Combinations with too few runs for an interval."""
         return sum(one.n < LEAST for one in self.combinations)
+
+    @property
+    def busy(self) -> int:
+        """How many runs count that began while others took the machine."""
+        good = successful(self.runs)
+        return int((good["busy"] > QUIET).sum()) if "busy" in good else 0
 
     @property
     def checked(self) -> Checked:

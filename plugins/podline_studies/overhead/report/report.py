@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from podline_studies.machine import QUIET
 from podline_studies.overhead.analysis.join_advice import worth_joining
 from podline_studies.overhead.analysis.pairs import PARTS, by_pipeline
 from podline_studies.overhead.analysis.summary import Summary, summarise
@@ -45,6 +46,7 @@ def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircums
         stage_columns=STAGE_COLUMNS,
         advice=worth_joining(found.joins),
         least=LEAST,
+        quiet=round(100 * QUIET),
         margin=round(100 * MARGIN),
     )
     title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
