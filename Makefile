@@ -224,6 +224,13 @@ upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and t
 upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
 
+.PHONY: edge-study-quick edge-study-full
+edge-study-quick: install-dev vm-image ## Measure updates of edges over slow links, and write docs/edge-study.md
+	$(BIN)/python -m benchmarks.edge_study quick $(STUDY_ARGS)
+
+edge-study-full: install-dev vm-image ## The same with all sizes, round trips and rates, for hours
+	$(BIN)/python -m benchmarks.edge_study full $(STUDY_ARGS)
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

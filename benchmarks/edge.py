@@ -8,7 +8,6 @@ public client, `tritonclient`, is tried on the edge as it is.
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ import psutil
 
 from benchmarks.report import goal, goal_at_least, print_last_line
 from podline.store import Store, seaweedfs
+from podline_studies.updates.nodes import write_mlserver_model, write_mlserver_settings
 from tests.support.edge import Edge, publish_line, request, serving, write_line
 
 HERE = Path(__file__).parent
@@ -195,24 +195,9 @@ def theirs(folder: Path, port: int, python: Path) -> Server:
     """MLServer, with the same model."""
     home = folder / "mlserver"
     home.mkdir()
-    shutil.copy(HERE / "mlserver" / "onnx_model.py", home)
     write_line(home / "model.onnx", 2, FILLING)
-    settings = {
-        "http_port": port,
-        "grpc_port": port + 1,
-        "metrics_port": port + 2,
-        "host": "127.0.0.1",
-        "parallel_workers": 0,
-        "debug": False,
-        "use_structured_logging": False,
-    }
-    (home / "settings.json").write_text(json.dumps(settings))
-    model = {
-        "name": "power",
-        "implementation": "onnx_model.OnnxModel",
-        "parameters": {"uri": "./model.onnx", "version": "1"},
-    }
-    (home / "model-settings.json").write_text(json.dumps(model))
+    write_mlserver_settings(home, (port, port + 1, port + 2))
+    write_mlserver_model(home, "power", "model.onnx", 1)
     code = "from mlserver.cli import main; main()"
     command = [str(python), "-c", code, "start", str(home)]
     return Server("mlserver", lambda: _quiet(command), f"http://127.0.0.1:{port}")
