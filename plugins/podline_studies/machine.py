@@ -11,7 +11,7 @@ from podline import __version__
 
 _PACKAGES = """
     apache-airflow apache-airflow-providers-cncf-kubernetes tensorflow tensorflow-cpu scikit-learn
-    pandas numpy
+    pandas numpy onnxruntime
 """
 
 

@@ -101,9 +101,17 @@ class Summary:
 
     @property
     def refused(self) -> int:
-        """Requests that were not answered, of all ways but those of others."""
-        ours = self.updates["way"].str.startswith(OURS)
-        return int(self.updates[ours]["refused"].sum())
+        """Requests that our edge did not answer."""
+        return int(self._of_our_edge["refused"].sum())
+
+    @property
+    def asked(self) -> int:
+        """Requests that our edge was sent."""
+        return int(self._of_our_edge["asked"].sum())
+
+    @property
+    def _of_our_edge(self) -> pd.DataFrame:
+        return self.updates[self.updates["way"].str.startswith(OURS)]
 
     @property
     def busy(self) -> float:

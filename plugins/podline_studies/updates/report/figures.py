@@ -22,6 +22,7 @@ from podline_studies.reports.plotting import (
     mark,
     ordered_looks,
     panels,
+    round_percent,
     share_axis,
     size_axis,
 )
@@ -160,7 +161,7 @@ def _ratios(table: pd.DataFrame, narrow: bool, by: Sequence[str], label: str) ->
             axes.vlines(of["size"], of["low"], of["high"], color=colour, linewidth=1.2)
         size_axis(axes, table["size"])
         share_axis(axes, "y", ends - 1)
-    band = Patch(color=_BAND, label=f"within {MARGIN:.0%}")
+    band = Patch(color=_BAND, label=f"within {round_percent(MARGIN)}")
     legend(figure, [*_marks(looks), band], narrow, "round trip")
     return figure
 

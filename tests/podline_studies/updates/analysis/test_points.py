@@ -100,6 +100,7 @@ def test_warm_ups_do_not_count() -> None:
 def test_requests_that_are_refused_are_counted_of_ours() -> None:
     frame = updates(refused=1)
     assert found(frame).refused == frame["way"].isin(["podline", "podline-told"]).sum()
+    assert found(frame).asked == 100 * found(frame).refused
     assert found().refused == 0
 
 

@@ -27,10 +27,10 @@ def plain(report: Report) -> str:
 def test_the_answer_comes_first_with_number_interval_and_conditions(report: Report) -> None:
     first = plain(report).split("\n\n")[1]
     assert re.match(
-        r"From the call of `publish` .* podline's edge takes [\d.]+ s \([\d.]+ s to [\d.]+ s\) "
+        r"From the call of publish .* podline's edge takes [\d.]+ s \([\d.]+ s to [\d.]+ s\) "
         r"\(n = 8\) for a model of \d MB \(float32\) in the cluster's store, over a round trip of "
         r"\d+ ms and \d+ Mbit/s; the link alone allows the bytes [\d.]+ s\. Beside it, "
-        r"MLServer, told at once takes 1\.\d+ \(1\.\d+ to 1\.\d+\) times as long; .*\. Of all 256 "
+        r"MLServer, when it is told at once, takes 1\.\d+ \(1\.\d+ to 1\.\d+\) times as long; .*\. Of all 256 "
         r"updates by podline's edge \d+ took no longer than 1 s and 1\.15 times",
         first.replace("\\", ""),
     ), first
