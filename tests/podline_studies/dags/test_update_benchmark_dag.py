@@ -1,5 +1,7 @@
 """The update study's DAG under `airflow dags test`: real nodes, over a real delay link."""
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +84,7 @@ def test_parameters_that_cannot_be_used(
 
 
 def test_a_program_that_is_not_there_is_named(env: dict[str, str]) -> None:
-    path = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+    path = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])}
     conf = SMALL | {"name": "no", "ways": ["mlserver"]}
     code, said = dags_test("update_benchmark", env | path, conf)
     assert code != 0
