@@ -197,6 +197,10 @@ bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (K
 bench-edge: install-dev ## Measure an edge's swaps and requests, beside MLServer (from PyPI)
 	$(BIN)/python -m benchmarks.edge $(BENCH_ARGS)
 
+.PHONY: bench-edge-batching
+bench-edge-batching: install-dev ## Measure what one run for requests that come together is worth
+	$(BIN)/python -m benchmarks.edge_batching $(BENCH_ARGS)
+
 .PHONY: bench-recorder
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
