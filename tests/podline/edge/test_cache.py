@@ -47,11 +47,13 @@ def test_it_goes_on_where_it_broke_off(
     real, begun = Store.stream, []
 
     def breaks_off(self: Store, key: str, take: Any, begin: int = 0) -> None:
-        begun.append(begin)
+        model = key.endswith("model.onnx")  # the sample comes beside it
+        if model:
+            begun.append(begin)
 
         def once(chunk: bytes) -> None:
             take(chunk)
-            if len(begun) == 1:
+            if model and len(begun) == 1:
                 raise StoreUnavailable("gone")
 
         real(self, key, once, begin)
