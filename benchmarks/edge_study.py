@@ -46,11 +46,12 @@ def main() -> None:
     parser.add_argument("--size", dest="sizes", type=int, action="append", help="in bytes")
     parser.add_argument("--rtt", dest="rtts_ms", type=float, action="append", help="in ms")
     parser.add_argument("--rate", dest="rates", type=int, action="append", help="in Mbit/s")
-    parser.add_argument("--batch", type=int, help="repeats of one (2)")
+    parser.add_argument("--batch", type=int, help="repeats of one (quick: 4, full: 2)")
     parser.add_argument("--here", action="store_true", help="one store, of this machine's own")
     parser.add_argument("--no-page", dest="page", action="store_false", help="leave docs/ alone")
     given = parser.parse_args()
     given.name = given.name or studying.new_name(given.preset)
+    given.batch = given.batch or {"quick": 4, "full": 2}[given.preset]
     kept = vars(given).items()
     conf = {name: value for name, value in kept if value is not None and name not in _OURS}
     path = str(mlserver_python().parent)

@@ -158,7 +158,7 @@ class Design(Json):
 _RTTS = (0.0, 0.02, 0.05, 0.1, 0.2)
 _SLOW, _FAST = 10e6, 100e6
 PRESETS: dict[str, tuple[Point, ...]] = {
-    "quick": tuple(Point(size, (0.02, 0.1), (_FAST,), 4) for size in (MB, 8 * MB)),
+    "quick": (Point(MB, (0.02, 0.1), (_FAST,), 8), Point(8 * MB, (0.1,), (_FAST,), 8)),
     # 100 MB take 80 s over the slow link.
     "full": (
         *(Point(size, _RTTS, (_SLOW, _FAST), 8) for size in (100 * KB, MB, 10 * MB)),

@@ -172,7 +172,9 @@ class Podline(Node):
         return (*serve, "--port", str(self.port), "--folder", str(self.folder / "versions"))
 
     def tell(self, version: int, file: str) -> None:
-        self.ask("POST", f"/v2/repository/models/{self.model}/load", {})
+        path = f"/v2/repository/models/{self.model}/load"
+        self.ask("POST", path, {"parameters": {"version": version}})
+        self.ask("POST", path, {})  # it follows the alias again
 
     def taken(self, version: int) -> Taken:
         until = time.monotonic() + _NOTED

@@ -148,6 +148,16 @@ class Summary:
             if (each.of, each.point, each.side) == ("way", one.point, one.side)
         ]
 
+    def longer(self, one: Compared) -> dict[str, float]:
+        """How much longer the parts of updates take from the machine than from the cluster."""
+        both = {
+            each.side: each.parts
+            for each in self.taken
+            if (each.point, each.way) == (one.point, one.way)
+        }
+        first, second = (both[side] for side in SIDES)
+        return {part: second[part] - first[part] for part in PARTS}
+
     def pairs(self, of: str) -> list[Compared]:
         """The pairs that differ in one thing."""
         return [each for each in self.compared if each.of == of]

@@ -63,11 +63,15 @@ def test_a_smaller_form_is_compared_with_the_whole_one() -> None:
 
 
 def test_the_stores_are_compared_by_batches_of_one_round() -> None:
-    pairs = [one for one in found(updates(machine=1.3)).pairs("store") if one.way == "podline"]
+    summary = found(updates(machine=1.3))
+    pairs = [one for one in summary.pairs("store") if one.way == "podline"]
     assert len(pairs) == 2 * 2 * 2 * 2
     for one in pairs:
         assert (one.first, one.second, one.times.n) == ("machine", "cluster", 8)
         assert one.times.ratio == pytest.approx(1.3, rel=0.05)
+        more = summary.longer(one)
+        assert more["fetch"] == pytest.approx(0, abs=1e-9)
+        assert more["load"] > 0.25 * 0.5
 
 
 def test_one_store_alone_is_no_pair() -> None:
