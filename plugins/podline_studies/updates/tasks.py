@@ -13,6 +13,7 @@ from podline import settings
 from podline.exceptions import PodlineError
 from podline.secrecy import redacted
 from podline.store import Store, StoreConnection
+from podline_studies import machine
 from podline_studies.dag_tasks import StudyTasks
 from podline_studies.study import Session, Study
 from podline_studies.updates import batch
@@ -76,6 +77,7 @@ class UpdateTasks(StudyTasks[Design, Measurement]):
             session: in which it is made.
             attempt: at it, from 1.
         """
+        machine.settle()
         return _measure(study, item, session, attempt, f"{item.index:04d}")
 
 
