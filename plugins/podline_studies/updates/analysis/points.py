@@ -100,18 +100,10 @@ class Summary:
         return len(self.updates[["index", "sitting"]].drop_duplicates())
 
     @property
-    def refused(self) -> int:
-        """Requests that our edge did not answer."""
-        return int(self._of_our_edge["refused"].sum())
-
-    @property
-    def asked(self) -> int:
-        """Requests that our edge was sent."""
-        return int(self._of_our_edge["asked"].sum())
-
-    @property
-    def _of_our_edge(self) -> pd.DataFrame:
-        return self.updates[self.updates["way"].str.startswith(OURS)]
+    def refused(self) -> dict[str, tuple[int, int]]:
+        """Requests that were not answered, and all that were sent, by way."""
+        sums = self.updates.groupby("way")[["refused", "asked"]].sum()
+        return {str(way): (int(of["refused"]), int(of["asked"])) for way, of in sums.iterrows()}
 
     @property
     def busy(self) -> float:

@@ -48,7 +48,7 @@ def last_line(found: Summary) -> dict[str, object]:
     return {
         "study": found.about["sweep"],
         "updates": len(found.updates),
-        "refused": found.refused,
+        "refused": {way: refused for way, (refused, _) in found.refused.items()},
         "within": {"met": sum(one.within for one in found.of(OURS)), "of": found.many(OURS)},
         "points": [_taken(one) for one in found.taken],
         "compared": [_compared(one) for one in found.compared],

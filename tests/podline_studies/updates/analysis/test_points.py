@@ -101,11 +101,9 @@ def test_warm_ups_do_not_count() -> None:
     assert [one.seconds for one in both.taken] == [one.seconds for one in found().taken]
 
 
-def test_requests_that_are_refused_are_counted_of_ours() -> None:
-    frame = updates(refused=1)
-    assert found(frame).refused == frame["way"].isin(["podline", "podline-told"]).sum()
-    assert found(frame).asked == 100 * found(frame).refused
-    assert found().refused == 0
+def test_requests_that_are_refused_are_counted_by_way() -> None:
+    assert found(updates(refused=1)).refused == dict.fromkeys(TIMES, (256, 25_600))
+    assert found().refused == dict.fromkeys(TIMES, (0, 25_600))
 
 
 def test_a_column_that_is_missing() -> None:
