@@ -197,6 +197,10 @@ bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (K
 bench-edge: install-dev ## Measure an edge's swaps and requests, beside MLServer (from PyPI)
 	$(BIN)/python -m benchmarks.edge $(BENCH_ARGS)
 
+.PHONY: bench-edge-batching
+bench-edge-batching: install-dev ## Measure what one run for requests that come together is worth
+	$(BIN)/python -m benchmarks.edge_batching $(BENCH_ARGS)
+
 .PHONY: bench-recorder
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
@@ -223,6 +227,13 @@ upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and t
 
 upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
+
+.PHONY: edge-study-quick edge-study-full
+edge-study-quick: install-dev vm-image ## Measure updates of edges over slow links, and write docs/edge-study.md
+	$(BIN)/python -m benchmarks.edge_study quick $(STUDY_ARGS)
+
+edge-study-full: install-dev vm-image ## The same with all sizes, round trips and rates, for hours
+	$(BIN)/python -m benchmarks.edge_study full $(STUDY_ARGS)
 
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
