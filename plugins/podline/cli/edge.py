@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from podline.cli import rollouts
+
 app = typer.Typer(name="edge", no_args_is_help=True, help="Serve published models at the edge.")
 
 _MIB = 1024 * 1024
@@ -13,6 +15,10 @@ _MIB = 1024 * 1024
 @app.callback()
 def _group() -> None:
     """Serve published models at the edge."""
+
+
+app.command("rollout")(rollouts.rollout)
+app.command("fleet")(rollouts.fleet)
 
 
 @app.command("serve")

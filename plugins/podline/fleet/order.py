@@ -16,6 +16,8 @@ from podline.store import Store
 class RolloutRefused(PodlineError):
     """A rollout cannot begin."""
 
+    final = True
+
 
 @dataclass(frozen=True)
 class Order:

@@ -89,7 +89,7 @@ def test_a_version_that_fails(store: Store, model: Model, nodes: Fleet, tmp_path
 def test_a_version_that_is_slow(store: Store, model: Model, nodes: Fleet, tmp_path: Path) -> None:
     number = publish_line(tmp_path, 2, filling=64_000_000)
     with nodes.asked(names=NAMES[:2]):
-        record = roll_out(store, order(nodes, number, requests=10, patience=30.0))
+        record = roll_out(store, order(nodes, number, requests=10, patience=30.0, latency=1.5))
     assert (record.state, meant(model), nodes.versions()) == ("rolled back", 1, [1, 1, 1])
     assert record.decision.startswith("it answered 50 % of its ")
     assert record.decision.endswith(": 1.5 times as long is allowed")
