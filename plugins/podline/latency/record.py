@@ -164,6 +164,10 @@ class Record(TryFields):
         """The length of phases, in seconds."""
         return sum(phase.seconds for phase in self.phases if phase.name in names)
 
+    def has(self, name: PhaseName) -> bool:
+        """Whether the try had a phase."""
+        return any(phase.name == name for phase in self.phases)
+
     @property
     def order(self) -> float:
         """What sorts a task instance's tries; that it was not tried is what is now."""

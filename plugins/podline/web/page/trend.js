@@ -66,7 +66,7 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
   return h(
     Fragment,
     null,
-    h(Next, { usual: answer.usual.seconds, of }),
+    h(Next, { found: answer.next, of }),
     h(
       Flex,
       { gap: 2, wrap: "wrap", align: "center", marginY: 2 },
@@ -103,10 +103,10 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
   );
 }
 
-// What the next run will take, as far as the last ones say.
-function Next({ usual, of }) {
+// What the next run will take, as far as those say that were made since the last change.
+function Next({ found, of }) {
   const name = of ? `the next ${of} will take about` : "the next run will take about";
-  if (!usual) return h(Box, null, "None of these runs has succeeded: nothing is said of the next one.");
-  const note = usual.n < 3 ? null : `four of five between ${seconds(usual.p10)} and ${seconds(usual.p90)}`;
-  return h(Figures, { figures: [[name, seconds(usual.p50), note ?? `n = ${usual.n}`]] });
+  if (!found) return h(Box, null, "None of these runs has succeeded: nothing is said of the next one.");
+  const note = found.n < 3 ? null : `four of five between ${seconds(found.p10)} and ${seconds(found.p90)}`;
+  return h(Figures, { figures: [[name, seconds(found.p50), note ?? `n = ${found.n}`]] });
 }
