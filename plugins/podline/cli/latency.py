@@ -78,8 +78,8 @@ def _print_run(console: Console, run: RunAnswer) -> None:
         console.print(f"critical path: {' → '.join(steps)}", soft_wrap=True)
     for slow in run.slow:
         console.print(
-            f"slower than usual: {slow.task_id} {slow.phase} {slow.seconds:.2f} s; the median of the "
-            f"{slow.usual.n} before is {slow.usual.p50:.2f} s; {_since(slow)}",
+            f"slower than usual: {slow.task_id} {slow.phase} {slow.seconds:.2f} s; the median of "
+            f"the {slow.usual.n} before is {slow.usual.p50:.2f} s; {_since(slow)}",
             soft_wrap=True,
         )
 

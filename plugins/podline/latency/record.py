@@ -58,10 +58,11 @@ class Phase(_Model):
 
 
 class Note(_Model):
-    """What a try is at that goes on, and since when (epoch)."""
+    """What a try is at that goes on, since when (epoch), and the phases that it has behind it."""
 
     phase: PhaseName
     since: _Time
+    phases: Annotated[tuple[Phase, ...], Field(max_length=30)] = ()
 
 
 class Cell(_Model):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import PHONE, no_errors, picture
+from tests.support.latency import phase
 from tests.support.pages import bars, in_waterfall, page_of, point_at_row, run_tab, waterfall
 from tests.support.records import MANY, Server
 from tests.support.run_copies import copied_run
@@ -22,6 +23,9 @@ pytestmark = [
 ]
 
 LABELS = 60  # at most, however many rows there are
+
+
+AT_CODE = {"phase": "code", "phases": [phase("prepare", 2.0), phase("imports", 18.0, 2.0)]}
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def goes_on(server: Server) -> Iterator[str]:
         1,
         run={"state": "running", "start_date": start, "end_date": None, "conf": {"rows": 7}},
         tasks={"first": first, "second": second},
-        notes={"first": {"latency.now.1": {"phase": "code", "since": begun + 20}}, "second": {}},
+        notes={"first": {"latency.now.1": AT_CODE | {"since": begun + 20}}, "second": {}},
     ):
         yield "goes-on"
 
@@ -222,6 +226,9 @@ def test_what_goes_on_says_at_what_it_is(
         assert (
             page.get_by_role("region", name="Parameters of the run").get_by_text("7").is_visible()
         )
+        point_at_row(page, 0)
+        told = page.get_by_role("tooltip").inner_text()
+        assert re.search(r"prepare\s+2\.00 s\s+imports\s+18\.0 s\s+code, now\s+\d+\.\d s", told)
         picture(page, "run-live")
         now = bars(page).locator("text").all_inner_texts()
         page.wait_for_function(
