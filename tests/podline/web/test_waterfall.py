@@ -91,7 +91,7 @@ def test_the_keyboard_goes_from_row_to_row(visit: Callable[..., Any], server: Se
         page.wait_for_function("row => document.activeElement.dataset.row === row", arg=place)
         last = waterfall(page).locator(f"[data-row='{place}']")
         assert last.get_attribute("aria-describedby") == told.get_attribute("id")
-        task = last.inner_text().partition(" (try ")[0]
+        task = last.get_attribute("aria-label").partition(" (try ")[0]
         page.keyboard.press("Enter")
         page.get_by_role("heading", name=task, level=1).wait_for()
 

@@ -101,7 +101,8 @@ function One({ model, version, compared }) {
   );
 }
 
-function Versions({ found: { model, aliases, moves, versions }, changed }) {
+function Versions({ found, changed }) {
+  const { model, versions } = found;
   const metrics = [...new Set(versions.flatMap((one) => Object.keys(one.metrics)))];
   const [chosen, choose] = useState([]);
   const navigate = useNavigate();
@@ -110,7 +111,7 @@ function Versions({ found: { model, aliases, moves, versions }, changed }) {
   return h(
     Fragment,
     null,
-    h(Promotion, { model, aliases, moves, versions, changed }),
+    h(Promotion, { found, changed }),
     h(
       Flex,
       { gap: 2, align: "center", marginY: 2 },

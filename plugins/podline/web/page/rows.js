@@ -47,7 +47,9 @@ export function phaseLength(tries, row, phase) {
   return tries.phases[phase]?.seconds[row.index] ?? null;
 }
 
+// How long its own code took; null: that is not known.
 export function ownLength(tries, row) {
+  if (row.start === null || isBare(tries, row)) return null;
   return Object.keys(tries.phases)
     .filter(isOwn)
     .reduce((sum, phase) => sum + (phaseLength(tries, row, phase) ?? 0), 0);

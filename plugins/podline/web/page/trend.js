@@ -95,9 +95,9 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
     }),
     h(
       Text,
-      { fontSize: "xs", color: "fg.muted" },
+      { fontSize: "xs", color: "fg.muted", marginTop: 1 },
       "Dashed: the median of the runs that succeeded; grey: from their 10th to their 90th percentile. Failed runs and " +
-        "those that go on are marked, and not counted. Press a column for its run.",
+        "those that go on are marked and not counted, and cut where they are far higher. Press a column for its run.",
     ),
     h(Legend, { phases, isolated: show, isolate: (name) => change({ show: name || STACK }) }),
   );

@@ -49,7 +49,7 @@ export function Waterfall({ tries, all, rows, phase, linkOf }) {
 function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
   const scroller = useRef(null);
   const plot = useRef(null);
-  const names = room < NARROW ? 104 : 230;
+  const names = room < NARROW ? 124 : 230;
   const width = Math.max(room - names - RIGHT, 40);
   const beside = { flexShrink: 0, style: { width: names } };
   const zoom = useZoom(whole);
