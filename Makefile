@@ -224,6 +224,10 @@ upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and t
 upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
 
+.PHONY: pictures
+pictures: install-dev ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
+	$(BIN)/python -m docs.pictures
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

@@ -152,7 +152,7 @@ def test_what_is_looked_for_is_in_the_address(visit: Callable[..., Any], server:
         table = page.get_by_role("region", name="Tries of the run")
         assert table.locator("tbody tr").count() == 11
         page.get_by_label("Only what took at least so many seconds").fill("100000")
-        page.get_by_text("No try is as asked for.").wait_for()
+        page.get_by_text("None of the tries is as asked for.").wait_for()
 
 
 def test_a_page_of_the_table_is_in_the_address(visit: Callable[..., Any], server: Server) -> None:

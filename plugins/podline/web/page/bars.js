@@ -2,9 +2,9 @@
 // are; below each a line in its state's colour; and how long it took beside it.
 
 import { h, memo } from "./host.js";
-import { Filled, isOwn } from "./looks.js";
+import { Filled, isOwn, labelOf } from "./looks.js";
 import { isBare, phaseLength } from "./rows.js";
-import { shapeOf, solid, textColour, wordOf } from "./states.js";
+import { isGood, shapeOf, solid, textColour, wordOf } from "./states.js";
 import { seconds } from "./words.js";
 
 export const HEIGHT = 24; // of a row, in pixels
@@ -89,7 +89,7 @@ function Label({ row, top, begin, place, width, texts }) {
   const found = begin === null ? [0, 0] : place(begin, row.until);
   if (!found) return null;
   const [left, right] = found;
-  const marked = row.look !== "success";
+  const marked = !isGood(row.look);
   const roomOf = (text) => text.length * LETTER + (marked ? 16 : 0) + 6;
   const text = texts.find((one) => roomOf(one) < width) ?? texts.at(-1);
   const room = roomOf(text);
@@ -124,7 +124,7 @@ function Label({ row, top, begin, place, width, texts }) {
 }
 
 function lengthTexts(tries, row, phase) {
-  const doing = row.live && !phase ? `${row.live.phase} ${seconds(row.live.length)}` : "";
+  const doing = row.live && !phase ? `${labelOf(row.live.phase)} ${seconds(row.live.length)}` : "";
   if (row.start === null) return [doing || wordOf(row.look)];
   const length = seconds(phase ? phaseLength(tries, row, phase) : row.length);
   return doing ? [`${length} · ${doing}`, doing] : [length];
@@ -138,7 +138,7 @@ function beginOf(tries, row) {
 }
 
 // `rows`: all that are listed; `first` and `last`: which are in sight.
-export const Bars = memo(function Bars({ tries, rows, first, last, view, width, ticks, phase, critical }) {
+export const Bars = memo(function Bars({ tries, rows, first, last, view, width, ticks, phase, critical, what }) {
   const place = (begin, end) => across(view, width, begin, end);
   const shown = rows.slice(first, last).map((row, n) => ({ row, top: (first + n) * HEIGHT }));
   const whole = rows.length * HEIGHT;
@@ -153,7 +153,7 @@ export const Bars = memo(function Bars({ tries, rows, first, last, view, width, 
       height: whole,
       style: { display: "block", overflow: "hidden" },
       role: "img",
-      "aria-label": `${rows.length} tries over ${seconds(view.to - view.from)}; the table below has their numbers`,
+      "aria-label": `${rows.length} ${what} over ${seconds(view.to - view.from)}; the table below has their numbers`,
     },
     h("path", {
       d: ticks.map(({ x }) => `M${x.toFixed(1)} 0V${whole}`).join(""),

@@ -4,7 +4,7 @@ import { isInside, isOwn } from "./looks.js";
 import { lookOf } from "./states.js";
 import { instance } from "./words.js";
 
-const FAILURES = ["failed", "up_for_retry", "upstream_failed"];
+const FAILURES = ["failed", "up_for_retry", "upstream_failed", "refused", "unreachable", "returned"];
 export const isFailure = (row) => FAILURES.includes(row.look);
 
 // One try by its place in the answer's columns. What has not started has no length.

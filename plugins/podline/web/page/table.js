@@ -56,8 +56,8 @@ export function Rows({ label, columns, rows, keyOf }) {
         h(
           "tr",
           null,
-          columns.map(([title, , kind = SHORT]) =>
-            h("th", { key: title, scope: "col", style: { ...HEAD, ...kind } }, title),
+          columns.map(([title, , kind = SHORT], place) =>
+            h("th", { key: place, scope: "col", style: { ...HEAD, ...kind } }, title),
           ),
         ),
       ),
@@ -68,10 +68,10 @@ export function Rows({ label, columns, rows, keyOf }) {
           h(
             "tr",
             { key: keyOf ? keyOf(row) : index },
-            columns.map(([title, valueOf, kind = SHORT, wholeOf]) => {
+            columns.map(([, valueOf, kind = SHORT, wholeOf], place) => {
               const value = valueOf(row);
               const whole = titleOf(kind, value, wholeOf?.(row));
-              return h("td", { key: title, style: { ...CELL, ...kind }, title: whole }, value);
+              return h("td", { key: place, style: { ...CELL, ...kind }, title: whole }, value);
             }),
           ),
         ),
