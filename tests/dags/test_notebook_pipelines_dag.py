@@ -13,7 +13,12 @@ from tests.support.dags_test import ROOT, load_dags
 from tests.support.notebooks import code_cell, notebook_text, write_cells
 
 # Where the studies are; their own tests see that these load.
-OF_STUDIES = {"overhead_sweep", "upload_benchmark", "household_power_stock"}
+OF_STUDIES = {
+    "overhead_sweep",
+    "upload_benchmark",
+    "household_power_stock",
+    "household_power_stock_tuned",
+}
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 
 

@@ -50,6 +50,10 @@ def serve(
     node: Annotated[
         str, typer.Option(help="The name by which the node is known; by default the host's.")
     ] = "",
+    address: Annotated[
+        str,
+        typer.Option(help="The URL at which others reach it: it registers in the store with that."),
+    ] = "",
 ) -> None:
     """Answer requests with the models' versions, and take up new ones without a failed request.
 
@@ -76,6 +80,7 @@ def serve(
         trusted=trusted,
         token=token,
         drain=drain,
+        address=address,
         limits=Limits(body * _MIB, concurrency, timeout),
         **named,
     )

@@ -88,7 +88,7 @@ def _parse(key: str, data: bytes, kind: type[_T]) -> _T:
     from pydantic import ValidationError
 
     try:
-        value: _T = _adapter(kind).validate_json(data)
+        value: _T = _adapters()[kind].validate_json(data)
         return value
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -97,7 +97,8 @@ def _parse(key: str, data: bytes, kind: type[_T]) -> _T:
 
 
 @cache
-def _adapter(kind: type[Any]) -> "TypeAdapter[Any]":
+def _adapters() -> "dict[type[Any], TypeAdapter[Any]]":
     from pydantic import ConfigDict, TypeAdapter, with_config
 
-    return TypeAdapter(with_config(ConfigDict(allow_inf_nan=False))(kind))
+    strict = with_config(ConfigDict(allow_inf_nan=False))
+    return {kind: TypeAdapter(strict(kind)) for kind in (Node, Rollout)}
