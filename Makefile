@@ -235,6 +235,10 @@ edge-study-quick: install-dev vm-image ## Measure updates of edges over slow lin
 edge-study-full: install-dev vm-image ## The same with all sizes, round trips and rates, for hours
 	$(BIN)/python -m benchmarks.edge_study full $(STUDY_ARGS)
 
+.PHONY: pictures
+pictures: install-dev ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
+	$(BIN)/python -m docs.pictures
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

@@ -31,6 +31,8 @@ FINAL_EXIT = 78
 
 # The runner's last line: MARK, nonce, sha256 of the result, and when that was stored (epoch).
 RESULT_MARK = "podline-result"
+# A line of its own at the end of each phase before: MARK, nonce, phase, and when that was (epoch).
+PHASE_MARK = "podline-phase"
 
 
 class Json:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from podline.latency.answers import History, RunAnswer
-    from podline.latency.run_summary import Percentiles
+    from podline.latency.run_summary import Percentiles, Slow
 
 
 def command(
@@ -78,10 +78,16 @@ def _print_run(console: Console, run: RunAnswer) -> None:
         console.print(f"critical path: {' → '.join(steps)}", soft_wrap=True)
     for slow in run.slow:
         console.print(
-            f"slower than usual: {slow.task_id} {slow.phase} {slow.seconds:.2f} s; "
-            f"the median of {slow.usual.n} is {slow.usual.p50:.2f} s",
+            f"slower than usual: {slow.task_id} {slow.phase} {slow.seconds:.2f} s; the median of "
+            f"the {slow.usual.n} before is {slow.usual.p50:.2f} s; {_since(slow)}",
             soft_wrap=True,
         )
+
+
+def _since(slow: Slow) -> str:
+    if slow.runs == 1:
+        return "not in any run before"
+    return f"for {slow.runs} runs, since {slow.since_run_id}"
 
 
 def _usually(usual: Percentiles | None) -> str:

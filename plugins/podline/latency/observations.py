@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from podline.contract import Json, StageResult
+from podline.phases import StagePhase
 
 
 @dataclass
@@ -91,6 +92,7 @@ class Observed(Json):
         pull: what the node said of the image; None: nothing.
         lost: earlier tries whose worker died, as their pods tell.
         result: what the stage measured.
+        ended: when phases of the stage did, as it said on its way (epoch, by its clock).
     """
 
     moments: Moments = field(default_factory=Moments)
@@ -104,6 +106,7 @@ class Observed(Json):
     pull: Pull | None = None
     lost: tuple["LostTry", ...] = ()
     result: StageResult | None = None
+    ended: dict[StagePhase, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,11 @@ class Phase(_Model):
 
 
 class Note(_Model):
-    """What a try is at that goes on, and since when (epoch)."""
+    """What a try is at that goes on, since when (epoch), and the phases that it has behind it."""
 
     phase: PhaseName
     since: _Time
+    phases: Annotated[tuple[Phase, ...], Field(max_length=30)] = ()
 
 
 class Cell(_Model):
@@ -163,6 +164,10 @@ class Record(TryFields):
     def seconds(self, *names: PhaseName) -> float:
         """The length of phases, in seconds."""
         return sum(phase.seconds for phase in self.phases if phase.name in names)
+
+    def has(self, name: PhaseName) -> bool:
+        """Whether the try had a phase."""
+        return any(phase.name == name for phase in self.phases)
 
     @property
     def order(self) -> float:

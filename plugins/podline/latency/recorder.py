@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from podline import settings
 from podline.airflow_compat import is_supervised
 from podline.latency.background import aside
-from podline.latency.live_phase import LivePhase, Now
+from podline.latency.live_phase import LivePhase
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
+    from podline.latency.record import Note
     from podline.store import Store
 
 _log = logging.getLogger(__name__)
@@ -25,10 +26,17 @@ def begin(ti: Any) -> None:
     _began[ti.id] = time.time()
     # Under ``dags test`` nobody else could look, and Airflow's database is no thread's own.
     if hasattr(ti.task, "observed") and _is_wanted(ti.task) and is_supervised():
-        _live[ti.id] = LivePhase(lambda: getattr(ti.task, "observed", None), partial(_note, ti))
+        look = partial(getattr, ti.task, "observed", None)
+        _live[ti.id] = LivePhase(partial(_start, ti), look, partial(_note, ti))
 
 
-def _note(ti: Any, now: Now) -> None:
+def _start(ti: Any) -> float:
+    from podline.latency import record_builder
+
+    return record_builder.start_of(ti)
+
+
+def _note(ti: Any, now: "Note") -> None:
     from podline.latency import record_store
 
     record_store.set_now(ti.get_template_context()["task_state_store"], ti.try_number, now)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from podline.latency.observations import PodTimes
 from podline.latency.record import Cell, Phase, Skew, Source
-from podline.phases import PhaseName
+from podline.phases import STAGE_PHASES, PhaseName
 from podline.settings import Backend
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def _add_cluster(line: Timeline, seen: "Observed", skew: Skew) -> None:
 
 
 def _add_stage(line: Timeline, seen: "Observed", skew: Skew) -> None:
-    """What the stage measured; where it left nothing, all that it did is one phase."""
+    """What the stage measured; where it left nothing, what it said on its way."""
     if (result := seen.result) is None:
-        line.until("run", None, "worker")
+        _add_said(line, seen)
         return
     zero = result.started - skew.seconds
     *phases, last = result.phases
@@ -115,6 +115,32 @@ def _add_stage(line: Timeline, seen: "Observed", skew: Skew) -> None:
     if stored is None:
         stored = result.started + last.start + last.seconds
     line.until(last.name, stored - skew.seconds, "stage")
+
+
+def _add_said(line: Timeline, seen: "Observed") -> None:
+    """The phases that a stage said to have ended, and the one that it was at then."""
+    ended = seen.ended
+    precision = _FINE if seen.backend == Backend.PROCESS else _COARSE  # clocks are not compared
+    at = -1
+    for place, name in enumerate(STAGE_PHASES):
+        if name in ended:
+            line.until(name, ended[name], "stage", precision)
+            at = place
+    line.until("run" if at < 0 else STAGE_PHASES[at + 1], None, "worker")
+
+
+def so_far(start: float, now: float, seen: "Observed") -> list[Phase]:
+    """Return the phases of a try that goes on; the last is the one that it is at.
+
+    Args:
+        start: Airflow's (epoch).
+        now: the time (epoch).
+        seen: what the worker sees.
+    """
+    phases = stage_phases(start, now, seen, Skew())
+    while len(phases) > 1 and not phases[-1].seconds:
+        phases.pop()
+    return phases
 
 
 def _add_way_back(line: Timeline, seen: "Observed") -> None:

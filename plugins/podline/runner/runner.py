@@ -31,11 +31,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
+from podline.contract import (
+    PHASE_MARK,
+    RESULT_MARK,
+    Artifact,
+    Failure,
+    Heap,
+    StageResult,
+    StageTask,
+)
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
 from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
+from podline.phases import StagePhase
 from podline.runner import (
     child_processes,
     interpreter_state,
@@ -121,7 +130,7 @@ class Runner:
         Raises:
             StoreError: the result cannot be stored.
         """
-        self.clock.end("boot")
+        self._end("boot")
         lineage.begin_stage(self.task.prefix, self.plan.notebook, self.plan.notebook_sha256)
         failure, heap = None, Heap()
         try:
@@ -165,14 +174,14 @@ class Runner:
         self.heap = self.inputs.heap
         if self.head:
             self._go_on(self.head, needs)
-        self.clock.end("fetch")
+        self._end("fetch")
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
         self.asked.start(self.source)
         self._import(needs, objects.preamble)
         self.asked.active = False
         self.kernel.forget_outputs()
-        self.clock.end("imports")
+        self._end("imports")
         self.inputs.arrive()
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
@@ -184,12 +193,12 @@ class Runner:
         reading = race_check.Reading(self.work)
         if self.plan.beside:
             reading.start()
-        self.clock.end("load")
+        self._end("load")
         self.asked.active = True
         try:
             self._run_cells(objects)
         finally:
-            self.clock.end("code")
+            self._end("code")
             self.asked.active = False
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
@@ -204,7 +213,7 @@ class Runner:
         notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
         dumped = dump(objects, self.scratch)
         self.metrics = self._read_metrics()
-        self.clock.end("dump")
+        self._end("dump")
         if self.plan.beside:
             seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
             notes = replace(notes, objects=seen, altered=altered)
@@ -421,6 +430,12 @@ class Runner:
         line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
         self.tell(line)
         return result
+
+    def _end(self, phase: StagePhase) -> None:
+        """End a phase, and say so to who follows the stage."""
+        self.clock.end(phase)
+        with contextlib.suppress(OSError):  # nobody does
+            self.say(f"{PHASE_MARK} {self.task.nonce} {phase} {self.clock.wall():.6f}")
 
     def tell(self, line: str) -> None:
         """Say a stage's last line, in the log and to the cluster."""

@@ -107,6 +107,42 @@ def test_a_process_that_died() -> None:
     assert lengths(seen)["run"] == 1.9
 
 
+def test_a_process_that_died_is_known_as_far_as_it_said() -> None:
+    seen = a_pod(result=None, backend="process", ended={"boot": 1000.5, "imports": 1001.5})
+    found = lengths(seen)
+    assert as_text(found) == (
+        "prepare 0.1 submit 0.1 boot 0.3 imports 1 load 0.6 notice 0 finish 0.9"
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (("execute",), "prepare 0.1 submit 2.9"),
+        (("execute", "created"), "prepare 0.1 submit 0.1 schedule 2.8"),
+        (("execute", "created", "bound"), "prepare 0.1 submit 0.1 schedule 0.05 start 2.75"),
+        (
+            ("execute", "created", "bound", "running"),
+            "prepare 0.1 submit 0.1 schedule 0.05 start 0.35 boot 0.2 fetch 0.2 imports 2",
+        ),
+        (
+            ("execute", "created", "bound", "running", "heard"),
+            "prepare 0.1 submit 0.1 schedule 0.05 start 0.35 boot 0.2 fetch 0.2 imports 1.1 notice 0 finish 0.9",
+        ),
+    ],
+)
+def test_the_last_phase_of_what_goes_on_is_the_one_that_it_is_at(
+    known: tuple[str, ...], said: str
+) -> None:
+    seen = a_pod(result=None, pull=None)
+    moments = seen.moments.known()
+    seen.moments = Moments(**{name: moments[name] for name in known})
+    if "running" in known:
+        seen.ended = {"boot": 1000.8, "fetch": 1001.0}
+    found = {phase.name: phase.seconds for phase in timeline.so_far(START, END, seen)}
+    assert as_text(found) == said
+
+
 def test_what_only_the_pods_status_tells_is_known_to_a_second() -> None:
     seen = a_pod()
     seen.moments.bound = None

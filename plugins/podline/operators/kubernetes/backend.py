@@ -103,7 +103,7 @@ class PodBackend(StageBackend):
 
     def _follow(self, task: StageTask, log: Log) -> str:
         assert self.pod is not None
-        transcript = Transcript(task.plan.stage, task.nonce, log)
+        transcript = Transcript(task.plan.stage, task.nonce, log, self.seen.ended)
         moments, seconds = self.seen.moments, settings.startup_timeout()
         follower = Follower(self.client, self.pod, transcript, self.say, seconds, moments)
         try:
@@ -233,7 +233,8 @@ class PodBackend(StageBackend):
         seen = self.seen
         seen.moments = replace(seen.moments, **event["moments"])
         seen.status, seen.pod = PodTimes(**event["status"]), PodFacts(**event["facts"])
-        transcript = Transcript(event["stage"], TryKey.at(event["prefix"]).nonce, log)
+        nonce = TryKey.at(event["prefix"]).nonce
+        transcript = Transcript(event["stage"], nonce, log, seen.ended)
         stored = Stored(*event["stored"]) if "stored" in event else None
         try:
             for line in self._ask(lambda: self._log_of(pod)) if event["started"] else ():
