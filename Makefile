@@ -49,6 +49,10 @@ demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline,
 	@echo "      podline show NOTEBOOK, podline run NOTEBOOK   your own notebook, without Airflow"
 	@echo "      (podline is in $(VENV)/bin)"
 
+.PHONY: edge-demo
+edge-demo: install ## Train, serve at an edge, see the forecasts drift, and train anew: some three minutes
+	$(BIN)/python -m podline.iot.demo
+
 DAG ?=
 CONF ?=
 

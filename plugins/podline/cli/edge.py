@@ -1,13 +1,17 @@
-"""`podline edge`: a server that answers requests with published models."""
+"""`podline edge`: a server that answers requests with published models, and devices that ask it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from podline.cli import simulate
+
 app = typer.Typer(name="edge", no_args_is_help=True, help="Serve published models at the edge.")
 
 _MIB = 1024 * 1024
+
+app.command("simulate")(simulate.command)
 
 
 @app.callback()

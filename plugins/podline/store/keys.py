@@ -7,6 +7,7 @@
 ``runs/{dag}/{run}/files/{beginning}.json``                             … which version that is
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
+``observations/{model}/{replay}/{part}.jsonl``                          what a device saw
 ======================================================================  =======================
 
 A key can be read, and parsed back: letters, digits and the marks that ids use stay as they are,
@@ -20,6 +21,7 @@ from urllib.parse import quote, unquote
 
 RUNS = "runs"
 MODELS = "models"
+OBSERVATIONS = "observations"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
 SIGNATURE = "manifest.sig"  # who vouches for the manifest
@@ -197,3 +199,13 @@ def claim_key(model: str, version: int) -> str:
 def alias_key(model: str, alias: str) -> str:
     """The key of an alias of a model."""
     return join(MODELS, model, "aliases", alias)
+
+
+def observations_prefix(model: str, replay: str) -> str:
+    """The folder of what a device saw.
+
+    Args:
+        model: whose answers.
+        replay: a word for it, such as when it began.
+    """
+    return join(OBSERVATIONS, model, replay)
