@@ -48,9 +48,10 @@ class Retraining:
         now = self.clock()
         if self._started is not None and now < self._started + self.cool_down:
             return ""
+        before, self._started = self._started, now  # what fails is not tried again at once either
         if self.dag and self.api.is_under_way(self.dag):
+            self._started = before
             return ""
-        self._started = now  # what fails is not tried again at once either
         conf = json.loads(json.dumps(dict(self.conf)).replace("{time}", f"{at:%Y-%m-%dT%H:%M:%S}"))
         if self.asset:
             self.api.create_event(self.asset, {**conf, "why": why})
