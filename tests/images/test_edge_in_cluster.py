@@ -19,6 +19,18 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("edge-in-cluster")]
 TOKEN = "of the test"
 
 
+class Connecting(Load):
+    """Requests each on a connection of its own: they meet a pod that has ended already."""
+
+    def _ask(self) -> None:
+        while not self._ended.is_set():
+            try:
+                found = httpx.post(self.url, json=request(), timeout=30).json()
+                self.versions.append(found["model_version"])
+            except (httpx.TransportError, KeyError) as error:
+                self.failures.append(repr(error))
+
+
 @pytest.fixture(scope="module")
 def store(kubernetes_client: Any, core: Any, namespace: str) -> Store:
     """A store of the namespace's own."""
@@ -126,12 +138,11 @@ def test_a_rolling_update_fails_no_request(
         }
 
     service = SimpleNamespace(url=url)
-    each_anew = httpx.Limits(max_keepalive_connections=0)
-    with Load(service) as load, Load(service, limits=each_anew) as connecting:
+    with Load(service) as load, Connecting(service) as connecting:
         until(lambda: len(load.versions) > 100)
         apps.patch_namespaced_deployment("edge", namespace, body)
         until(is_over, 120)
         second = str(publish(2.0))  # the new pods follow the alias, too
         until(lambda: load.versions[-1] == second)
     assert load.failures == connecting.failures == []
-    assert min(len(load.versions), len(connecting.versions)) > 500
+    assert min(len(load.versions), len(connecting.versions)) > 100

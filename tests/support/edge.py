@@ -187,16 +187,9 @@ def _is_ready(url: str) -> bool:
 
 
 class Load:
-    """Requests without a pause from threads, while the block runs; counts what failed.
+    """Requests without a pause from threads, while the block runs; counts what failed."""
 
-    Args:
-        edge: who is asked.
-        threads: how many ask at once.
-        client: more options of each one's client.
-    """
-
-    def __init__(self, edge: Edge, threads: int = 2, **client: Any) -> None:
-        self._client = client
+    def __init__(self, edge: Edge, threads: int = 2) -> None:
         self.url = f"{edge.url}/v2/models/power/infer"
         self.failures: list[str] = []
         self.versions: list[str] = []  # as they answered
@@ -214,7 +207,7 @@ class Load:
             thread.join()
 
     def _ask(self) -> None:
-        with httpx.Client(timeout=30, **self._client) as client:
+        with httpx.Client(timeout=30) as client:
             while not self._ended.is_set():
                 try:
                     found = client.post(self.url, json=request())

@@ -20,7 +20,7 @@ DAYS = ("--first", "2007-02-01", "--last", "2007-02-03", "--window", 24)
 
 @pytest.fixture
 def edge(store: Store, tmp_path: Path) -> Iterator[Edge]:
-    """It serves persistence: half of what the meter says, in fact, which is never good."""
+    """It serves half of what the meter last said, which is never good."""
     rows = pd.DataFrame({"voltage_0h": [240.0, 241.0, 239.0], "power_0h": [1.0, 2.0, 4.0]})
     model = LinearRegression().fit(rows, rows["power_0h"] / 2)
     publish(
