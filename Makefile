@@ -49,6 +49,10 @@ demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline,
 	@echo "      podline show NOTEBOOK, podline run NOTEBOOK   your own notebook, without Airflow"
 	@echo "      (podline is in $(VENV)/bin)"
 
+.PHONY: edge-demo
+edge-demo: install ## Train, serve at an edge, see the forecasts drift, and train anew: some three minutes
+	$(BIN)/python -m podline.iot.demo
+
 DAG ?=
 CONF ?=
 
@@ -105,6 +109,19 @@ cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys 
 	sed 's|image: podline|image: $(IMAGE_PREFIX)podline|' helm-values/object-store.yaml | \
 		kubectl apply --namespace podline -f -
 	kubectl --namespace podline rollout status statefulset/object-store --timeout 180s
+
+# What the cluster's edges serve.
+EDGE_MODEL ?= household_power@champion
+
+.PHONY: cluster-edge
+cluster-edge: cluster-store ## Run two edges in the cluster of KUBECONFIG (EDGE_MODEL=household_power@champion)
+	kubectl --namespace podline get secret edge-token >/dev/null 2>&1 || \
+		$(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(30), end="")' | \
+		kubectl --namespace podline create secret generic edge-token \
+			--from-file=PODLINE_EDGE_TOKEN=/dev/stdin
+	sed -e 's|image: podline|image: $(IMAGE_PREFIX)podline|' -e 's|household_power@champion|$(EDGE_MODEL)|' \
+		helm-values/edge.yaml | kubectl apply --namespace podline -f -
+	kubectl --namespace podline rollout status deployment/edge --timeout 180s
 
 # Puts images into the cluster, such as LOAD="kind load docker-image"; none: they are there, or
 # the cluster pulls them.

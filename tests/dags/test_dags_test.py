@@ -61,7 +61,10 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, airflow_home:
     manifest = json.loads(bytes(store.get(keys.manifest_key("household_power", 1))))
     assert manifest["parameters"]["horizon"] == 24
     assert manifest["metrics"]["rmse_network"] == pytest.approx(metrics["rmse_network"])
-    assert [file["path"] for file in manifest["files"]] == ["model.keras"]
+    paths = [file["path"] for file in manifest["files"]]
+    assert paths == ["model.keras", "model.onnx", "sample.npz"]
+    (takes,) = manifest["signature"]["inputs"]  # an edge is asked by the columns' names
+    assert takes["columns"] == manifest["parameters"]["features"]
     assert "rmse_network=" in output  # what a cell prints is in the task's log
     # How much was read, of which the last year is held out, and what learned from it.
     counts = {**found["ingest"].metrics, **found["train"].metrics}
@@ -103,7 +106,8 @@ def test_activity_recognition_gives_what_its_notebook_gives(
     manifest = json.loads(bytes(store.get(keys.manifest_key("activity_recognition", 1))))
     assert manifest["parameters"]["held_out"] == [1, 6, 7]
     assert manifest["parameters"]["model"] == "forest"
-    assert [file["path"] for file in manifest["files"]] == ["model.skops"]
+    paths = [file["path"] for file in manifest["files"]]
+    assert paths == ["model.onnx", "model.skops", "sample.npz"]
     assert manifest["metrics"]["accuracy_forest"] == metrics["accuracy_forest"]
     assert 0.7 < manifest["metrics"]["accuracy_forest_subject_7"] < 1
     # Of stages side by side, only the one that has the network loads TensorFlow.

@@ -43,7 +43,7 @@ def command(
     PODLINE_API_TOKEN is used where it is set, else a token is got with user and password; those of
     `make up` on this machine are found.
     """
-    from podline.cli.api import Api
+    from podline.airflow_api import Api
     from podline.latency.answers import History, RunAnswer
 
     if form not in ("table", "csv", "json"):

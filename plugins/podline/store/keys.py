@@ -10,6 +10,7 @@
 ``edge/nodes/{node}.json``                                              an edge that has registered
 ``edge/rollouts/{model}/{rollout}.json``                                how a version came to edges
 ``edge/leases/{model}.json``                                            who rolls out at present
+``observations/{model}/{replay}/{part}.jsonl``                          what a device saw
 ======================================================================  =======================
 
 A key can be read, and parsed back: letters, digits and the marks that ids use stay as they are,
@@ -25,6 +26,7 @@ RUNS = "runs"
 MODELS = "models"
 NODES = "edge/nodes"
 ROLLOUTS = "edge/rollouts"
+OBSERVATIONS = "observations"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
 SIGNATURE = "manifest.sig"  # who vouches for the manifest
@@ -227,3 +229,13 @@ def rollout_key(model: str, rollout: str) -> str:
 def lease_key(model: str) -> str:
     """The key of the note who rolls out a model at present."""
     return f"edge/leases/{quoted(model)}.json"
+
+
+def observations_prefix(model: str, replay: str) -> str:
+    """The folder of what a device saw.
+
+    Args:
+        model: whose answers.
+        replay: a word for it, such as when it began.
+    """
+    return join(OBSERVATIONS, model, replay)
