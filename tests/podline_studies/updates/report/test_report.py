@@ -73,6 +73,8 @@ def test_one_store_is_compared_with_none() -> None:
     one = {"stores": ("podline_store",)}
     text = make_report(updates(**one), about(**one)).markdown
     assert "## The cluster beside the machine" not in text
+    assert "in the only store, over" in text
+    assert "cluster's store" not in text
     assert "## Beside other ways" in text
 
 
