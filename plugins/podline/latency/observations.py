@@ -53,6 +53,21 @@ class PodFacts:
 
 
 @dataclass(frozen=True)
+class PodAhead:
+    """What a pod was before a task claimed it that it was made for ahead.
+
+    Attributes:
+        made: when it was made, by its maker's clock (epoch).
+        claimed: when the task had it (epoch).
+        requests: what it asks for: Kubernetes' quantities, by resource.
+    """
+
+    made: float
+    claimed: float
+    requests: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Event:
     """What the cluster said of a pod, `count` times, last `at` (epoch)."""
 
@@ -90,6 +105,8 @@ class Observed(Json):
         events: what the cluster said of it.
         pull: what the node said of the image; None: nothing.
         lost: earlier tries whose worker died, as their pods tell.
+        ahead: what its pod was before; None: it was made for this try.
+        made_ahead: the names of the pods that it made for the stages that follow it.
         result: what the stage measured.
     """
 
@@ -103,6 +120,8 @@ class Observed(Json):
     events: tuple[Event, ...] = ()
     pull: Pull | None = None
     lost: tuple["LostTry", ...] = ()
+    ahead: PodAhead | None = None
+    made_ahead: tuple[str, ...] = ()
     result: StageResult | None = None
 
 

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from podline.contract import RESULT_MARK
+from podline.contract import AHEAD_MARK, BEGUN, READY, RESULT_MARK, TAKEN
 from podline.secrecy import redacted
 
+_AHEAD = re.compile(f"{AHEAD_MARK} ({BEGUN}|{READY}|{TAKEN})")
 _BAR_EVERY = 5.0  # seconds between two states of a progress bar
 
 
@@ -22,18 +23,24 @@ class Transcript:
 
     Attributes:
         last: the last line that said something.
+        told: is told how far a pod is that was made ahead, by the words of the contract.
     """
 
     def __init__(self, stage: str, nonce: str, log: Callable[[str], object]) -> None:
         self.stage, self._log = stage, log
         self.nonce = nonce
         self.last = ""
+        self.told: Callable[[str], object] = lambda word: None
         self._blank = False
 
     def hear(self, line: str) -> "Stored | None":
         """Take a line; the result, if it was the one that names it."""
         if stored := stored_in(line, self.nonce):
             return stored
+        if found := _AHEAD.fullmatch(line):
+            self._blank = False
+            self.told(found[1])
+            return None
         if self._blank:
             self._log("")
         # The last line is set apart by an empty one, which is not the notebook's.

@@ -31,7 +31,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
+from podline.contract import (
+    RESULT_MARK,
+    Artifact,
+    Failure,
+    HeadNote,
+    Heap,
+    StageResult,
+    StageTask,
+)
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
 from podline.files import full_disk, is_full
 from podline.frameworks import versions
@@ -83,6 +91,7 @@ class Runner:
         clock: Clock,
         patience: Patience,
         head: "HeadStart | None" = None,
+        note: HeadNote | None = None,
     ) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
@@ -92,8 +101,9 @@ class Runner:
             clock: started when the process did.
             patience: the store's.
             head: what this process has done ahead, if it has.
+            note: what is to be said of that, or of a process before it that this one replaced.
         """
-        self.head = head
+        self.head, self.note = head, head.note if head else note
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
         self.patience = patience
         self.source = "\n".join(cell.source for cell in self.plan.cells)
@@ -219,7 +229,7 @@ class Runner:
         if why := head.why_void(needs.preamble, filter(self._uses, self.heap.state), self.work):
             self.say(f"libraries are imported anew, not ahead: {why}")
             self.clean()
-            head.begin_anew(self.task)
+            head.begin_anew(self.task, self.clock.now(), why)
         head.environment.clear()  # it has the store's keys
 
     # -- imports and state
@@ -414,6 +424,7 @@ class Runner:
             data=lineage.data(),
             published=tuple(lineage.published),
             missing={redacted(path): where for path, where in self.asked.missing.items()},
+            ahead=self.note,
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)

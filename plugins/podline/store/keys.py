@@ -5,6 +5,8 @@
 ``runs/{dag}/{run}/files/{sha256}``                                     what is shipped with a run
 ``runs/{dag}/{run}/files/{version}.ipynb``                              the notebook that it goes by
 ``runs/{dag}/{run}/files/{beginning}.json``                             … which version that is
+``runs/{dag}/{run}/files/{token}.go``                                   the task of a pod made ahead
+``runs/{dag}/{run}/files/{token}.taken``                                … and who has taken it
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
 ======================================================================  =======================
@@ -166,6 +168,26 @@ def version_note_key(run: str, beginning: str) -> str:
         beginning: when the run began; one that is cleared as a whole begins again.
     """
     return f"{run}/files/{quoted(beginning)}.json"
+
+
+def go_key(run: str, token: str) -> str:
+    """The key of the task that a pod waits for which was made ahead.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        token: the pod's.
+    """
+    return f"{run}/files/{quoted(token)}.go"
+
+
+def taken_key(run: str, token: str) -> str:
+    """The key of who took that task: the pod, or who gave it and waited in vain.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        token: the pod's.
+    """
+    return f"{run}/files/{quoted(token)}.taken"
 
 
 def version_key(model: str, version: int, name: str) -> str:
