@@ -223,12 +223,14 @@ class Ahead(Json):
             but not to the cluster cannot give it a task.
         run: the folder of its run in the store.
         seconds: for which it waits at most.
+        libraries: modules that the stage's inputs asked for in earlier runs.
     """
 
     plan: str
     key: str
     run: str
     seconds: float
+    libraries: tuple[str, ...] = ()
 
     @property
     def token(self) -> str:
@@ -384,6 +386,7 @@ class StageResult(Json):
 
     `data`: the sha256 of each data set that was read by then in the run, by its name. `missing`:
     the paths that cells asked for and were told not to be there, each with the line that asked.
+    `libraries`: the modules that its inputs asked for. `ahead`: what was done before its task came.
     """
 
     stage: str
@@ -406,6 +409,7 @@ class StageResult(Json):
     data: dict[str, str] = field(default_factory=dict)
     published: tuple[PublishedVersion, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
     ahead: HeadNote | None = None
 
     def seconds(self, phase: StagePhase) -> float:

@@ -79,6 +79,7 @@ RESULT = StageResult(
     data={"household_power": "c" * 64},
     published=(PublishedVersion("power", 3),),
     missing={"data/b.csv": "cell 3, line 1"},
+    libraries=("keras",),
     ahead=HeadNote(1.0, 2.0, "in another order"),
 )
 

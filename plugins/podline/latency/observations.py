@@ -1,6 +1,7 @@
 """What a worker, and the trigger of a deferred try, see of a try as it goes."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from podline.contract import Json, StageResult
 
@@ -99,6 +100,7 @@ class Observed(Json):
         status: the same of a pod, as its own status says.
         backend: where the stage runs.
         prefix: the folder of this try in the store.
+        parameters: the run's; None: nobody asks how long the stage takes.
         adopted_from: the try whose pod this one took over.
         deferred: it left its worker while the pod ran.
         pod: what it is called, where it ran.
@@ -114,6 +116,7 @@ class Observed(Json):
     status: PodTimes = PodTimes()
     backend: str = ""
     prefix: str = ""
+    parameters: dict[str, Any] | None = None
     adopted_from: int | None = None
     deferred: bool = False
     pod: PodFacts = PodFacts()

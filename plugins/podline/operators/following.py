@@ -33,10 +33,12 @@ class NextStage:
     Attributes:
         wanted: its try, as far as that is known: what its pod is.
         plan: what it will do.
+        behind: the stages that it waits for beside the one that runs, one after the other.
     """
 
     wanted: TryContext
     plan: StagePlan
+    behind: tuple[str, ...] = ()
 
 
 def next_stages(mine: TryContext, plan_of: Callable[["Stage"], StagePlan]) -> list[NextStage]:
@@ -50,8 +52,8 @@ def next_stages(mine: TryContext, plan_of: Callable[["Stage"], StagePlan]) -> li
     if context["ti"].map_index not in (None, -1):
         return []
     return [
-        NextStage(_try_of(found, mine), plan_of(found.stage))
-        for found in _candidates(operator, context)
+        NextStage(_try_of(found, mine), plan_of(found.stage), behind)
+        for found, behind in _candidates(operator, context)
         if found.stage is not None
     ]
 
@@ -77,9 +79,12 @@ def steps_ahead(operator: Any, context: "Context") -> int:
     return settings.ahead() if tag is None else int(tag)
 
 
-def _candidates(operator: Any, context: "Context") -> "Iterator[BackendOperator]":
+def _candidates(
+    operator: Any, context: "Context"
+) -> "Iterator[tuple[BackendOperator, tuple[str, ...]]]":
+    """Yield the stages, each with those that it has between itself and the one that runs."""
     tasks: dict[str, Any] = operator.dag.task_dict
-    steps = {operator.task_id: 0}
+    steps: dict[str, tuple[str, ...]] = {operator.task_id: ()}
     begun: set[str] = set(operator.get_flat_relative_ids(upstream=True))
     asked = False
     waiting = [operator.task_id]
@@ -96,11 +101,11 @@ def _candidates(operator: Any, context: "Context") -> "Iterator[BackendOperator]
                 asked, begun = True, begun | _begun(context)
             if not others <= begun:
                 continue
-            far = 1 + max(steps.get(parent, 0) for parent in found.upstream_task_ids)
-            if far <= limit:
-                steps[name] = far
+            behind = max((steps.get(p, ()) for p in found.upstream_task_ids), key=len)
+            if len(behind) < limit:
+                steps[name] = (*behind, name)
                 waiting.append(name)
-                yield found
+                yield found, behind
 
 
 def _is_stage(found: Any, operator: Any) -> bool:

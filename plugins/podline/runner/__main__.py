@@ -110,20 +110,22 @@ def _wait(given: str, environment: dict[str, str], store: "Store") -> "tuple[Sta
 
     if given != ON_INPUT:
         waiting = Waiting(given, store)
-        head = _head_start(waiting.plan(), environment)
+        head = _head_start(waiting.plan(), environment, waiting.about.libraries)
         return waiting.task(), head
     head = _head_start(StagePlan.from_json(sys.stdin.readline()), environment)
     return read_task(store), head
 
 
-def _head_start(plan: "StagePlan", environment: dict[str, str]) -> "HeadStart":
+def _head_start(
+    plan: "StagePlan", environment: dict[str, str], libraries: tuple[str, ...] = ()
+) -> "HeadStart":
     from podline.contract import AHEAD_VARIABLE
     from podline.runner.head_start import HeadStart
     from podline.runner.kernel import Kernel
 
     environment.pop(AHEAD_VARIABLE)
     head = HeadStart(Kernel(), environment)
-    head.take(plan)
+    head.take(plan, libraries)
     import podline.runner.runner  # noqa: F401 - what it will need, too
 
     return head

@@ -18,7 +18,7 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -45,7 +45,7 @@ class HeadStart:
     Attributes:
         kernel: the stage's.
         environment, folder: that the process began with.
-        imports: what was imported, in order.
+        imports: what was imported that the preamble names, in order.
         roots: the packages and modules that came in with it.
         failed: the module that could not be imported, and may be there by half; "": none.
         begun, ready: when the process began, and had done all that (epoch).
@@ -65,15 +65,20 @@ class HeadStart:
         """What is to be said of it."""
         return HeadNote(self.begun, self.ready)
 
-    def take(self, plan: StagePlan) -> None:
+    def take(self, plan: StagePlan, libraries: Iterable[str] = ()) -> None:
         """Import what the preamble of a stage begins with, as far as its plan tells.
 
         Args:
             plan: the stage's.
+            libraries: modules that its inputs may ask for: where the notebook imports them there,
+                they are imported there.
         """
         before = set(sys.modules)
-        self.imports = tuple(leading_imports(needs_of(plan, Heap()).preamble))
-        for module, names in self.imports:
+        preamble = needs_of(plan, Heap()).preamble
+        self.imports = tuple(leading_imports(preamble))
+        roots = {library.partition(".")[0] for library in libraries}
+        asked = (c for c in plan.carried if c in preamble or _imports_any(c, roots))
+        for module, names in leading_imports(asked):
             try:
                 self.kernel.inside(_import, module, names)
             except Exception:  # of any kind: the notebook's own import will say so
@@ -153,7 +158,13 @@ def _import(module: str, names: Sequence[str]) -> None:
                 importlib.import_module(f"{module}.{name}")
 
 
-def leading_imports(preamble: Sequence[Carried]) -> Iterator[Import]:
+def _imports_any(statement: Carried, roots: Set[str]) -> bool:
+    """Whether a statement is an import of any of these packages."""
+    found = list(leading_imports([statement]))
+    return any(module.partition(".")[0] in roots for module, _ in found)
+
+
+def leading_imports(preamble: Iterable[Carried]) -> Iterator[Import]:
     """Yield the imports of installed libraries above the first statement that is none."""
     for statement in preamble:
         try:

@@ -117,6 +117,7 @@ class Runner:
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
         self.finishing = False
+        self.libraries: list[str] = []
         self.children: set[int] = set()  # processes that ran before the cells
         # On their way while IPython is imported, which takes a few tenths of a second.
         self.inputs = Inputs(task, store, self.work, self.scratch)
@@ -244,7 +245,8 @@ class Runner:
         preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
-        for library in sorted(libraries):
+        self.libraries = sorted(libraries)
+        for library in self.libraries:
             importlib.import_module(library)
 
     def _uses(self, name: str) -> bool:
@@ -424,6 +426,7 @@ class Runner:
             data=lineage.data(),
             published=tuple(lineage.published),
             missing={redacted(path): where for path, where in self.asked.missing.items()},
+            libraries=tuple(self.libraries),
             ahead=self.note,
         )
         data = result.to_json().encode()

@@ -7,6 +7,7 @@
 ``runs/{dag}/{run}/files/{beginning}.json``                             … which version that is
 ``runs/{dag}/{run}/files/{token}.go``                                   the task of a pod made ahead
 ``runs/{dag}/{run}/files/{token}.taken``                                … and who has taken it
+``profiles/{dag}/{stage}.json``                                         what tries tell of a stage
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
 ======================================================================  =======================
@@ -21,6 +22,7 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 RUNS = "runs"
+PROFILES = "profiles"
 MODELS = "models"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
@@ -188,6 +190,16 @@ def taken_key(run: str, token: str) -> str:
         token: the pod's.
     """
     return f"{run}/files/{quoted(token)}.taken"
+
+
+def profile_key(dag_id: str, stage: str) -> str:
+    """The key of what the tries of a stage tell of it.
+
+    Args:
+        dag_id: of its pipeline.
+        stage: its name.
+    """
+    return join(PROFILES, dag_id, f"{stage}.json")
 
 
 def version_key(model: str, version: int, name: str) -> str:

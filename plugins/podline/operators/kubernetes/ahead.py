@@ -5,17 +5,20 @@ of no try until a task claims it (`handover`): as long as nobody has, who made i
 its room may delete it.
 """
 
+import functools
 import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from podline.contract import AHEAD_VARIABLE, TASK_VARIABLE, Ahead, StagePlan
 from podline.exceptions import PodlineError
 from podline.latency.observations import Observed
+from podline.latency.stage_profile import Profiles
 from podline.operators import run_version
 from podline.operators.following import NextStage
 from podline.operators.kubernetes import pod_status, pods
@@ -30,9 +33,24 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 600.0  # seconds after which a pod that waits ends by itself
 _ENDING = 5.0  # seconds in which an earlier pod of the same name is gone, if it is being deleted
 _AGAIN = 0.3
+_EARLY = 0.2  # seconds; a pod that is ready too late costs more than one that waits
 _LONGEST_MAKING = 10.0  # seconds
 
 Say = Callable[[str], object]
+
+
+class Parts(NamedTuple):
+    """What pods are made of.
+
+    Attributes:
+        secret: name of the Secret with the store's connection.
+        pack: makes a plan's JSON short enough for a variable.
+        profile: what earlier runs tell of a stage, by its name.
+    """
+
+    secret: str
+    pack: Callable[[str], str]
+    profile: Profiles
 
 
 class AheadPods:
@@ -42,7 +60,7 @@ class AheadPods:
         client: of the cluster.
         namespace: of the pods.
         maker: the folder of the try.
-        seen: takes the pods' names.
+        seen: when the try had its pod; takes the names of these.
         say: takes why there is none.
     """
 
@@ -54,28 +72,37 @@ class AheadPods:
         self._over, self._done = threading.Event(), threading.Event()
         self._lock = threading.Lock()
 
-    def make(self, stages: Iterable[NextStage], secret: str, pack: Callable[[str], str]) -> None:
-        """Make the pods of stages.
+    def make(self, stages: Sequence[NextStage], parts: Parts, at_once: bool) -> None:
+        """Make the pods of stages, each when it is time to.
 
         Args:
             stages: the nearest first.
-            secret: name of the Secret with the store's connection.
-            pack: makes a plan's JSON short enough for a variable.
+            parts: what they are made of.
+            at_once: do not wait for that.
         """
         trouble: tuple[type[BaseException], ...] = (PodlineError, *failures())
+        own = TryKey.at(self.maker).task_id
         try:
-            for stage in stages:
-                with self._lock:
-                    if self._over.is_set():
-                        return
-                    name = name_in_run(stage.wanted.context)
-                    body = self._body(stage, name, secret, pack(stage.plan.to_json()))
-                    self.seen.made_ahead += (name,)
-                    self._create(body)
+            profiles = functools.cache(parts.profile)
+            times = [0.0 if at_once else seconds_until(own, stage, profiles) for stage in stages]
+            for seconds, stage in sorted(zip(times, stages, strict=True), key=itemgetter(0)):
+                passed = time.time() - (self.seen.moments.created or 0.0)
+                if self._over.wait(max(seconds - passed, 0.0)):
+                    return
+                self._make(stage, parts, profiles(stage.plan.stage).libraries)
         except trouble as error:
-            self.say(f"no pod is made ahead for {stage.plan.stage!r}: {explain(error)}")
+            self.say(f"no pod is made ahead: {explain(error)}")
         finally:
             self._done.set()
+
+    def _make(self, stage: NextStage, parts: Parts, libraries: tuple[str, ...]) -> None:
+        with self._lock:
+            if self._over.is_set():
+                return
+            name = name_in_run(stage.wanted.context)
+            body = self._body(stage, name, parts, libraries)
+            self.seen.made_ahead += (name,)
+            self._create(body)
 
     def wait(self) -> None:
         """Wait until they are made."""
@@ -93,12 +120,13 @@ class AheadPods:
                 with suppress(*failures()):  # it ends by itself
                     delete_unclaimed(self.client, self.namespace, name)
 
-    def _body(self, stage: NextStage, name: str, secret: str, plan: str) -> Pod:
+    def _body(self, stage: NextStage, name: str, parts: Parts, libraries: tuple[str, ...]) -> Pod:
         from podline.operators.kubernetes import manifest
 
         ti: Any = stage.wanted.context["ti"]
         run = keys.run_of(self.maker)
-        about = Ahead(plan, secrets.token_hex(16), run, LONGEST_WAIT)
+        plan = parts.pack(stage.plan.to_json())
+        about = Ahead(plan, secrets.token_hex(16), run, LONGEST_WAIT, libraries)
         notes = {
             pods.MAKER: self.maker,
             pods.FOR: TryKey(ti.dag_id, ti.run_id, ti.task_id, -1, 0, "-").prefix,
@@ -106,7 +134,7 @@ class AheadPods:
         }
         identity = manifest.Identity(name, notes, {pods.AHEAD_LABEL: "waits"})
         variables = {AHEAD_VARIABLE: about.to_json()}
-        made = manifest.pod_of(stage.wanted, identity, variables, secret)
+        made = manifest.pod_of(stage.wanted, identity, variables, parts.secret)
         body: Pod = self.client.api_client.sanitize_for_serialization(made)
         # Its time begins with its task.
         body["spec"].pop("activeDeadlineSeconds", None)
@@ -134,6 +162,26 @@ class AheadPods:
             if status_of(error) != 404:
                 raise
             return True
+
+
+def seconds_until(own: str, stage: NextStage, profiles: Profiles) -> float:
+    """When a stage's pod is to be made, so that it is ready when it is due, and not long before.
+
+    Args:
+        own: the stage that runs.
+        stage: one that follows.
+        profiles: what earlier runs tell.
+
+    Returns:
+        Seconds after the pod of the stage that runs was made; 0 where too little is known.
+    """
+    parameters = stage.plan.parameters
+    before = [profiles(name).seconds(parameters) for name in (own, *stage.behind)]
+    ready = profiles(stage.plan.stage).ready(parameters)
+    known = [seconds for seconds in before if seconds is not None]
+    if ready is None or len(known) < len(before):
+        return 0.0
+    return max(0.0, sum(known) - ready - _EARLY)
 
 
 def name_in_run(context: Any) -> str:

@@ -21,7 +21,7 @@ from podline.latency.observations import Moments, PodAhead, PodFacts, PodTimes
 from podline.operators import following
 from podline.operators.backend import Deferral, Log, StageBackend, TryContext
 from podline.operators.kubernetes import ahead, handover, pod_events, pod_gc, pod_status, pods
-from podline.operators.kubernetes.ahead import AheadPods
+from podline.operators.kubernetes.ahead import AheadPods, Parts
 from podline.operators.kubernetes.follower import Follower
 from podline.operators.kubernetes.handover import Handover, UntilTaken
 from podline.operators.kubernetes.pod_status import Pod
@@ -106,13 +106,20 @@ class PodBackend(StageBackend):
         self.seen.moments.stored = stored.at
         return stored.digest
 
-    def _begin(self, task: StageTask, connection: "StoreConnection") -> None:
-        """Have a pod that does the task, and begin with those of the stages that follow."""
+    def _begin(self, task: StageTask, connection: "StoreConnection", leaves: bool = False) -> None:
+        """Have a pod that does the task, and begin with those of the stages that follow.
+
+        Args:
+            task: what is to be done.
+            connection: of the store.
+            leaves: this process leaves its worker.
+        """
         if self.pod is None:
             self.create(task, connection)
         elif pods.was_ahead(self.pod):  # whoever claimed it may not have given it the task
             self._give(self.pod, task, connection)
-        self._begin_ahead(task, connection)
+            self.seen.ahead = None  # it was the earlier try's
+        self._begin_ahead(task, connection, leaves)
 
     def create(self, task: StageTask, connection: "StoreConnection") -> None:
         """Create the pod of a task, or claim one that was made ahead.
@@ -215,8 +222,16 @@ class PodBackend(StageBackend):
         self.seen.moments.created = time.time()
         return None
 
-    def _begin_ahead(self, task: StageTask, connection: "StoreConnection") -> None:
-        """Make the pods of the stages that follow, beside this one."""
+    def _begin_ahead(self, task: StageTask, connection: "StoreConnection", leaves: bool) -> None:
+        """Make the pods of the stages that follow, beside this one.
+
+        Args:
+            task: what this one does.
+            connection: of the store.
+            leaves: this process leaves its worker.
+        """
+        if self._waiting is not None:
+            self.seen.parameters = task.plan.parameters
         try:
             stages = self._expected()
         except PodlineError as error:  # of theirs to tell
@@ -224,14 +239,18 @@ class PodBackend(StageBackend):
             return
         if not stages:
             return
-        made = AheadPods(self.client, self.namespace, task.prefix, self.seen, self.note)
-        self._ahead = made
-        secret = self._secret_name(connection)
+        from podline.latency import stage_profile
+        from podline.store import open_store
 
-        def make() -> None:
-            made.make(stages, secret, lambda text: _passed(text, task.prefix, connection))
-
-        threading.Thread(target=make, daemon=True).start()
+        store, dag_id = open_store(connection), self._wanted.context["ti"].dag_id
+        parts = Parts(
+            self._secret_name(connection),
+            lambda text: _passed(text, task.prefix, connection),
+            lambda stage: stage_profile.read(store, dag_id, stage),
+        )
+        self._ahead = AheadPods(self.client, self.namespace, task.prefix, self.seen, self.note)
+        work = partial(self._ahead.make, stages, parts, at_once=leaves)
+        threading.Thread(target=work, daemon=True).start()
 
     def _end_ahead(self) -> None:
         """Delete the pods of the stages that follow: this one has failed."""
@@ -341,7 +360,7 @@ class PodBackend(StageBackend):
         from podline.operators.kubernetes.triggers import StageTrigger
 
         try:
-            self._begin(task, connection)
+            self._begin(task, connection, leaves=True)
             if self._handover is not None:
                 told = UntilTaken(task.plan.stage, task.nonce, lambda line: None)
                 self._follow_claimed(task, connection, told)
