@@ -380,6 +380,7 @@ class PodBackend(StageBackend):
             startup_seconds=settings.startup_timeout(),
             created=now,
             until=until,
+            ahead=self.seen.made_ahead,
         )
         limit = None if until is None else timedelta(seconds=max(until - now, 0) + _TRIGGER_FIRST)
         return Deferral(trigger, limit)

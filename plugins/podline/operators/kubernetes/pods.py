@@ -60,7 +60,7 @@ def list_waiting(client: "CoreV1Api", namespace: str) -> list[Pod]:
         ApiException: they may not be listed.
     """
     found = _list(client, namespace, FOR, {"label_selector": f"{STAGE_LABEL}=stage,{AHEAD_LABEL}"})
-    return [pod for pod in found if not is_over(pod)]
+    return [pod for pod in found if waits(pod)]
 
 
 def _list(client: "CoreV1Api", namespace: str, mark: str, which: dict[str, str]) -> list[Pod]:
@@ -104,18 +104,20 @@ def delete_pod(client: "CoreV1Api", pod: Pod, grace: int = GRACE_SECONDS) -> Non
 
 def delete_unchanged(client: "CoreV1Api", pod: Pod) -> bool:
     """Delete a pod if it is still as it was read; whether it was."""
-    from kubernetes.client import V1DeleteOptions, V1Preconditions
-
-    about = pod["metadata"]
-    same = V1Preconditions(uid=about["uid"], resource_version=about["resourceVersion"])
-    options = V1DeleteOptions(grace_period_seconds=GRACE_SECONDS, preconditions=same)
     try:
-        client.delete_namespaced_pod(*_place(pod), body=options, **REQUEST)
+        client.delete_namespaced_pod(*_place(pod), body=if_unchanged(pod), **REQUEST)
     except failures() as error:
         if status_of(error) not in (404, 409):
             raise
         return False
     return True
+
+
+def if_unchanged(pod: Pod) -> Any:
+    """How a pod is deleted that is still as it was read."""
+    about = pod["metadata"]
+    same = {"uid": about["uid"], "resourceVersion": about["resourceVersion"]}
+    return {"gracePeriodSeconds": GRACE_SECONDS, "preconditions": same}
 
 
 def change_pod(client: "CoreV1Api", pod: Pod, change: Pod) -> Pod:
@@ -188,6 +190,11 @@ def was_ahead(pod: Pod) -> bool:
 def is_claimed(pod: Pod) -> bool:
     """Whether a pod is of a try."""
     return PREFIX in pod["metadata"].get("annotations", {})
+
+
+def waits(pod: Pod) -> bool:
+    """Whether a pod was made ahead, and no task has claimed it."""
+    return was_ahead(pod) and not is_claimed(pod) and not is_over(pod)
 
 
 def as_text(value: Any) -> str:
