@@ -198,6 +198,10 @@ bench-images: install-dev ## Measure how fast the images are built again, and st
 bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the stock operator (KUBECONFIG)
 	$(BIN)/python -m benchmarks.pods
 
+.PHONY: bench-ahead
+bench-ahead: install-dev ## Measure what beginning stages ahead saves, beside the notebook in a pod (KUBECONFIG)
+	$(BIN)/python -m benchmarks.ahead
+
 .PHONY: bench-scheduler
 bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling included (KUBECONFIG)
 	$(BIN)/python -m benchmarks.scheduler

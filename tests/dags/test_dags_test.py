@@ -143,9 +143,14 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
             "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
         }
         run_dag(dag_id, _env(airflow_home, **pods), conf)
+        run_dag(dag_id, _env(airflow_home, **pods), {**conf, "ahead": "auto"})
+        assert not core.list_namespaced_pod(namespace, label_selector="podline-ahead").items
     relay.cut()
     found = sorted(results(store, dag_id)["evaluate"], key=lambda result: result.started)
-    by_process, by_pod = found
+    by_process, by_pod, ahead = found
+    assert ahead.ahead is not None
+    assert ahead.ahead.void == ""
+    assert ahead.metrics == pytest.approx(by_pod.metrics, rel=1e-3)
     assert by_pod.versions["python"].startswith("3.13")
     assert by_pod.metrics
     assert by_pod.metrics == pytest.approx(by_process.metrics, rel=1e-3)
