@@ -46,8 +46,7 @@ def roll_out(
         Its record.
 
     Raises:
-        RolloutRefused: it cannot begin.
-        RegistryError: there is no such version.
+        RolloutRefused: there is no such version, or it cannot be rolled out.
         RolloutUnderWay: another one of this model goes on.
         LeaseLost: another one took its place, since it was not heard of.
         StoreError: the store cannot be used.

@@ -15,7 +15,7 @@ from podline.fleet.member import Target
 from podline.fleet.order import RolloutRefused
 from podline.fleet.records import read_rollout, read_rollouts
 from podline.fleet.rollout import PHASES, NodeRollout, Rollout
-from podline.models.registry import Model, RegistryError
+from podline.models.registry import Model
 from podline.store import Store, keys
 from tests.podline.fleet.conftest import order
 from tests.support.edge import publish_line
@@ -266,7 +266,7 @@ def test_an_alias_that_moves_by_itself(store: Store, model: Model) -> None:
 
 
 def test_a_version_that_there_is_not(store: Store, model: Model) -> None:
-    with pytest.raises(RegistryError, match="power has no version 7"):
+    with pytest.raises(RolloutRefused, match="power has no version 7"):
         roll_out(store, order(Fleet({}), 7))
 
 
