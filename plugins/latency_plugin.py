@@ -1,4 +1,4 @@
-"""podline's pages in Airflow's UI: where the time of each try went, and the published models."""
+"""podline's pages in Airflow's UI: where the time of each try went, the models and the edge."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -8,6 +8,7 @@ from podline.web.static_files import address
 
 _PAGE = {"name": web.NAME, "bundle_url": address()}
 _MODELS = {"name": web.MODELS, "bundle_url": address()}
+_EDGE = {"name": web.EDGE, "bundle_url": address()}
 
 
 class LatencyPlugin(AirflowPlugin):
@@ -23,4 +24,5 @@ class LatencyPlugin(AirflowPlugin):
         {**_PAGE, "destination": "task_instance", "url_route": "podline-task"},
         {**_PAGE, "destination": "nav", "url_route": "podline", "category": "browse"},
         {**_MODELS, "destination": "nav", "url_route": "podline-models", "category": "browse"},
+        {**_EDGE, "destination": "nav", "url_route": "podline-edge", "category": "browse"},
     )

@@ -15,6 +15,7 @@ from tests.support.notebooks import code_cell, notebook_text, write_cells
 # Where the studies are; their own tests see that these load.
 OF_STUDIES = {
     "overhead_sweep",
+    "update_benchmark",
     "upload_benchmark",
     "household_power_stock",
     "household_power_stock_tuned",

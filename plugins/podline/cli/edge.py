@@ -1,11 +1,11 @@
-"""`podline edge`: a server that answers requests with published models."""
+"""`podline edge`: a server that answers requests with published models, and devices that ask it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from podline.cli import rollouts
+from podline.cli import rollouts, simulate
 
 app = typer.Typer(name="edge", no_args_is_help=True, help="Serve published models at the edge.")
 
@@ -19,6 +19,7 @@ def _group() -> None:
 
 app.command("rollout")(rollouts.rollout)
 app.command("fleet")(rollouts.fleet)
+app.command("simulate")(simulate.command)
 
 
 @app.command("serve")

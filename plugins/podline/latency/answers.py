@@ -12,7 +12,7 @@ from typing import Any
 
 from podline.exceptions import PodlineError
 from podline.latency import run_summary
-from podline.latency.record import Record, TryFields, epoch
+from podline.latency.record import AheadPod, Record, TryFields, epoch
 from podline.latency.run_summary import Percentiles, Slow, Step
 from podline.phases import OWN, PHASES, WHERE, PhaseName
 
@@ -96,6 +96,7 @@ class Tries:
     Attributes:
         try_number: None: none has begun.
         phase_now, phase_now_since: what a try that goes on is at, and since when (epoch).
+        ahead: what its pod was before it, if that was made ahead.
         critical: whether the run's end waited for it.
         failure: why it failed, in short.
     """
@@ -111,6 +112,7 @@ class Tries:
     end: list[float | None]
     deferred: list[bool]
     adopted_from: list[int | None]
+    ahead: list[AheadPod | None]
     phase_now: list[PhaseName | None]
     phase_now_since: list[float | None]
     critical: list[bool]
@@ -151,7 +153,8 @@ class RunAnswer(KnownRun):
     Attributes:
         start, end: the run's (epoch).
         seconds: its wall time: so far, while it runs.
-        usual_seconds: the wall time of the runs before that succeeded.
+        usual_seconds: the wall time of the runs before that succeeded, up to where it became longer
+            or shorter, if it did.
         totals: of each phase, over all tries.
         where, own: of `podline.phases`.
         compared_with: how many runs before there are that succeeded.
@@ -186,7 +189,8 @@ class TryAnswer(TryFields):
         duration: of the try, in seconds; None: it is not over.
         overhead: all of that but the user's own work.
         where, own: of `podline.phases`.
-        usual: of each phase, over the tries before that succeeded.
+        usual: of each phase, over the tries before that succeeded, up to where it became longer or
+            shorter, if it did.
         tries: the numbers of the task instance's tries.
     """
 
@@ -264,21 +268,20 @@ def of_run(run: Run, before: Sequence[Record], limit: int, offset: int) -> RunAn
         limit: how many tries are given.
         offset: how many are passed over.
     """
-    lengths = run_summary.spread(map(run_summary.run_seconds, run_summary.by_run(before).values()))
     path = run_summary.critical_path(run.records)
     return RunAnswer(
         **_shared(KnownRun, run),
         start=epoch(run.start_date),
         end=epoch(run.end_date),
         seconds=run_summary.run_seconds(run.records),
-        usual_seconds=lengths,
+        usual_seconds=run_summary.usual_seconds(run.records, before),
         overhead_share=run_summary.overhead_share(run.records),
         totals=run_summary.totals(run.records),
         where=dict(WHERE.items()),
         own=OWN,
         critical_path=path,
-        slow=run_summary.slow_phases(run.records, run_summary.usual(before))[:_SLOW],
-        compared_with=lengths.n if lengths else 0,
+        slow=run_summary.slow_phases(run.records, before)[:_SLOW],
+        compared_with=len(run_summary.by_run(before)),
         tries=Tries.of(run.records[offset : offset + limit], path),
         total_entries=len(run.records),
         total=len(run.records),
@@ -305,7 +308,7 @@ def of_try(one: OneTry, before: Sequence[Record]) -> TryAnswer:
         overhead=round(record.overhead, 6) if whole else None,
         where=dict(WHERE.items()),
         own=OWN,
-        usual=run_summary.usual(before).get(record.task_id, {}),
+        usual=run_summary.usual_for(record, before),
         tries=one.numbers,
     )
 

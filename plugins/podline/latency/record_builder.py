@@ -27,7 +27,7 @@ def record_of(ti: Any, began: float, error: BaseException | str | None) -> Recor
         began: when the task's own work began (epoch).
         error: why it failed.
     """
-    start, end, seen = _start(ti), _end(ti), _seen(ti)
+    start, end, seen = start_of(ti), _end(ti), _seen(ti)
     about = _identity(ti) | {"start": round(start, 6), "end": round(end, 6)}
     about |= {"state": ti.state.value, "failure": _told(_named_error(error))}
     if seen is not None:
@@ -73,7 +73,7 @@ def _seen(ti: Any) -> Observed | None:
     return seen
 
 
-def _start(ti: Any) -> float:
+def start_of(ti: Any) -> float:
     """When the try began, as Airflow's database has it.
 
     A supervisor forks the task's process, notes the time, and tells the database; only then it
@@ -128,6 +128,7 @@ def _of_stage(start: float, end: float, seen: Observed) -> _Fields:
         "deferred": seen.deferred,
         "adopted_from": seen.adopted_from,
         "gone": seen.moments.gone,
+        "ahead": timeline.ahead_of(seen, skew),
         **_named(seen.pod),
     }
     if (result := seen.result) is not None:

@@ -185,7 +185,7 @@ def _record(
         record = _fitted(record, row)
     known: dict[str, Any] = {"state": row.state, "run_start": run_start}
     known |= {"start": row.start, "end": row.end} if row.is_tried else {"start": None, "end": None}
-    known["phase_now"], known["phase_now_since"] = _under_way(record, row, note)
+    known |= _under_way(record, row, note, run_start)
     return record.model_copy(update=known)
 
 
@@ -300,20 +300,27 @@ def _misplaced(record: Record, row: Known, run_start: float | None) -> str:
 
 
 def _under_way(
-    record: Record, row: Known, note: str | None
-) -> tuple[PhaseName | None, float | None]:
-    """What a try is at that is not over, and since when."""
+    record: Record, row: Known, note: str | None, run_start: float | None
+) -> dict[str, Any]:
+    """What a try is at that is not over, since when, and what it has behind it."""
     if row.state == "scheduled":
-        return "scheduled", row.scheduled
+        return _now("scheduled", row.scheduled)
     if row.state == "queued":
-        return "queued", row.queued
+        return _now("queued", row.queued)
     if row.state not in _GOES_ON or row.start is None:
-        return None, None
+        return _now(None, None)
     noted = _noted(note, row.start)
-    if noted is not None:
-        return noted.phase, noted.since
-    is_stage = record.kind in ("stage", "notebook")
-    return "prepare" if is_stage and row.state == "running" else "run", row.start
+    if noted is None:
+        is_stage = record.kind in ("stage", "notebook")
+        return _now("prepare" if is_stage and row.state == "running" else "run", row.start)
+    past = record.model_copy(update={"phases": noted.phases})
+    if _misplaced(past, row, run_start):
+        past = record
+    return _now(noted.phase, noted.since) | {"phases": past.phases}
+
+
+def _now(phase: PhaseName | None, since: float | None) -> dict[str, Any]:
+    return {"phase_now": phase, "phase_now_since": since}
 
 
 def _noted(text: str | None, start: float) -> Note | None:
@@ -350,7 +357,12 @@ def _waiting(record: Record, row: Known, ends: Mapping[tuple[str, str], float]) 
         return []
     ready = row.scheduled
     # Without a record nobody knows what it waited for: then since when Airflow had it scheduled.
-    if record.phases and row.id.try_number <= 1 and record.run_start is not None:
+    if (
+        record.phases
+        and row.end is not None
+        and row.id.try_number <= 1
+        and record.run_start is not None
+    ):
         before = [ends.get((row.id.run_id, task), 0.0) for task in record.upstream]
         ready = max([record.run_start, *(end for end in before if end <= row.queued)])
     queued = min(row.queued, row.start)

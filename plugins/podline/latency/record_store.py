@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from podline.latency.live_phase import Now
 from podline.latency.record import CUT, Note, Record
 from podline.store.errors import ObjectMissing
 from podline.store.keys import LATENCY, TryKey
@@ -26,16 +25,16 @@ def set_in_state(state: Any, record: Record) -> None:
     )
 
 
-def set_now(state: Any, number: int, now: Now) -> None:
+def set_now(state: Any, number: int, now: Note) -> None:
     """Keep what a try is at in the task_state_store of its task instance.
 
     Args:
         state: the store.
         number: the try's.
-        now: a phase, and since when (epoch).
+        now: what it is at.
     """
-    phase, since = now
-    state.set(f"{PREFIX}{NOW}{number}", Note(phase=phase, since=round(since, 6)).model_dump())
+    value = now.model_dump(mode="json", exclude_defaults=True)
+    state.set(f"{PREFIX}{NOW}{number}", value)
 
 
 def is_in_state(state: Any, number: int) -> bool:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from podline import settings
 from podline.airflow_compat import is_supervised
 from podline.latency.background import aside
-from podline.latency.live_phase import LivePhase, Now
+from podline.latency.live_phase import LivePhase
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
+    from podline.latency.record import Note
     from podline.store import Store
 
 _log = logging.getLogger(__name__)
@@ -25,10 +26,17 @@ def begin(ti: Any) -> None:
     _began[ti.id] = time.time()
     # Under ``dags test`` nobody else could look, and Airflow's database is no thread's own.
     if hasattr(ti.task, "observed") and _is_wanted(ti.task) and is_supervised():
-        _live[ti.id] = LivePhase(lambda: getattr(ti.task, "observed", None), partial(_note, ti))
+        look = partial(getattr, ti.task, "observed", None)
+        _live[ti.id] = LivePhase(partial(_start, ti), look, partial(_note, ti))
 
 
-def _note(ti: Any, now: Now) -> None:
+def _start(ti: Any) -> float:
+    from podline.latency import record_builder
+
+    return record_builder.start_of(ti)
+
+
+def _note(ti: Any, now: "Note") -> None:
     from podline.latency import record_store
 
     record_store.set_now(ti.get_template_context()["task_state_store"], ti.try_number, now)
@@ -70,11 +78,23 @@ def _record(ti: Any, began: float, error: BaseException | str | None) -> None:
         lambda: record_store.put(store, prefix, record) if store else None,
         _PATIENCE,
     )
+    profiled = aside("what the stage takes is not noted", partial(_profile, ti, store), _PATIENCE)
     state = ti.get_template_context()["task_state_store"]
     if record.state != "up_for_retry":  # else Airflow has closed the store to this try by now
         record_store.set_in_state(state, record)
         _record_earlier(ti, state, store)
     saved()
+    profiled()
+
+
+def _profile(ti: Any, store: "Store | None") -> None:
+    """Note what a stage takes, for who makes its pod ahead."""
+    from podline.latency import stage_profile
+
+    seen = getattr(ti.task, "observed", None)
+    sample = stage_profile.sample_of(seen) if seen and store else None
+    if sample and store:
+        stage_profile.note(store, TryKey.of(ti), sample)
 
 
 def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:

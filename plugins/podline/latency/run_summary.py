@@ -4,16 +4,13 @@ Knows neither Airflow nor a database.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
+from podline.latency.change_point import FEW, is_more, last_change
 from podline.latency.record import Record
 from podline.phases import OUTSIDE, OWN, PHASES, PhaseName
-
-_SLOW = 0.25  # of the median by which a phase must be longer to be called slow,
-_SLOW_SECONDS = 0.2  # and seconds
-_FEW = 3  # runs, from which on there is something to compare with
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Slow:
-    """A phase that took longer than this DAG's runs before; seconds."""
+    """A phase that took longer than it used to.
+
+    Attributes:
+        seconds: that it took; of a mapped task, its slowest instance.
+        usual: the seconds of the runs before it became slow.
+        since_run_id, since: the run since which it is, and that one's start (epoch).
+        runs: how many runs that are, up to this one.
+    """
 
     task_id: str
-    phase: str
+    phase: PhaseName
     seconds: float
     usual: Percentiles
+    since_run_id: str
+    since: float | None
+    runs: int
 
 
 def percentiles(values: Iterable[float]) -> Percentiles:
@@ -143,28 +150,81 @@ def usual(records: Iterable[Record]) -> dict[str, dict[str, Percentiles]]:
     }
 
 
-def slow_phases(
-    records: Sequence[Record], before: Mapping[str, Mapping[str, Percentiles]]
-) -> list[Slow]:
-    """Return what took longer than usual, by the seconds lost.
+def slow_phases(records: Sequence[Record], before: Iterable[Record]) -> list[Slow]:
+    """Return what takes longer than it used to, by the seconds lost.
 
-    A phase is slow if it is above the 90th percentile of the runs before, and above their median
-    by a quarter and by 0.2 s.
+    A phase is slow if it came to a higher level, in this run or in one of those before.
 
     Args:
         records: of the run.
-        before: of `usual`, over earlier runs.
+        before: of earlier runs.
     """
     found = []
+    known = _by_start(before)
+    longest = [_longest(run) for run in known]
+    for (task, name), length in _longest(records).items():
+        past = [(at, run[task, name]) for at, run in enumerate(longest) if (task, name) in run]
+        lengths = [seconds for _, seconds in past]
+        # Most are not, which is quickly seen.
+        if len(past) < FEW or not is_more(length, min(lengths)):
+            continue
+        begun = last_change([*lengths, length])
+        if begun == 0 or not is_more(length, (usual := percentiles(lengths[:begun])).p50):
+            continue
+        first = (known[past[begun][0]] if begun < len(past) else records)[0]
+        runs = len(past) - begun + 1
+        found.append(Slow(task, name, length, usual, first.run_id, first.run_start, runs))
+    return sorted(found, key=lambda slow: slow.usual.p50 - slow.seconds)
+
+
+def usual_for(record: Record, before: Iterable[Record]) -> dict[str, Percentiles]:
+    """Return how long each phase of a task took before it came to the level that it is at.
+
+    Args:
+        record: of the try.
+        before: of earlier runs.
+    """
+    runs = _by_start(known for known in before if known.task_id == record.task_id)
+    found: dict[str, Percentiles] = {}
+    for name in PHASES:
+        lengths = [[r.seconds(name) for r in run if r.has(name)] for run in runs]
+        known = [seconds for seconds in lengths if seconds]
+        if not known:
+            continue
+        here = [record.seconds(name)] if record.has(name) else []
+        begun = last_change([*map(max, known), *here])
+        usual = known[:begun] or known
+        found[name] = percentiles(second for seconds in usual for second in seconds)
+    return found
+
+
+def usual_seconds(records: Sequence[Record], before: Iterable[Record]) -> Percentiles | None:
+    """Return how long runs took before they came to the level of this one; None: unknown.
+
+    Args:
+        records: of the run.
+        before: of earlier runs.
+    """
+    lengths = [length for run in _by_start(before) if (length := run_seconds(run)) is not None]
+    here = run_seconds(records)
+    begun = 0 if here is None else last_change([*lengths, here])
+    return spread(lengths[:begun] or lengths)
+
+
+def _by_start(records: Iterable[Record]) -> list[list[Record]]:
+    """The tries of each run that succeeded, the oldest run first."""
+    good = (record for record in records if record.state == "success" and is_whole(record))
+    return sorted(by_run(good).values(), key=lambda run: run[0].run_start or 0.0)
+
+
+def _longest(records: Iterable[Record]) -> dict[tuple[str, PhaseName], float]:
+    """How long each phase of each task took: of a mapped one, in its slowest instance."""
+    found: dict[tuple[str, PhaseName], float] = {}
     for record in records:
         for phase in record.phases:
-            known = before.get(record.task_id, {}).get(phase.name)
-            if known is None or known.n < _FEW:
-                continue
-            over = phase.seconds - known.p50
-            if phase.seconds > known.p90 and over > max(_SLOW_SECONDS, _SLOW * known.p50):
-                found.append(Slow(record.task_id, phase.name, phase.seconds, known))
-    return sorted(found, key=lambda slow: slow.usual.p50 - slow.seconds)
+            key = record.task_id, phase.name
+            found[key] = max(found.get(key, 0.0), phase.seconds)
+    return found
 
 
 def run_seconds(records: Sequence[Record]) -> float | None:

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from podline.latency.observations import PodTimes
-from podline.latency.record import Cell, Phase, Skew, Source
-from podline.phases import PhaseName
+from podline.latency.quantity import quantity
+from podline.latency.record import AheadPod, Cell, Phase, Skew, Source
+from podline.phases import STAGE_PHASES, PhaseName
 from podline.settings import Backend
 
 if TYPE_CHECKING:
@@ -85,15 +86,8 @@ def _add_cluster(line: Timeline, seen: "Observed", skew: Skew) -> None:
     if seen.backend == Backend.PROCESS:
         _add_stage(line, seen, skew)
         return
-    bound, source, precision = _known(seen.moments.bound, seen.status.bound)
-    line.until("schedule", bound, source, precision)
-    if bound is None and seen.result is None:
+    if seen.ahead is None and not _add_node(line, seen):
         return
-    if (pull := seen.pull) is not None:
-        there = pull.until
-        if there is None and bound is not None and pull.seconds is not None:
-            there = bound + pull.seconds
-        line.until("pull", there, "events", _COARSE if pull.until else _FINE)
     running, source, precision = _known(seen.moments.running, seen.status.running)
     if seen.result is not None:
         running, source, precision = seen.result.started - skew.seconds, "stage", _TICK
@@ -102,10 +96,24 @@ def _add_cluster(line: Timeline, seen: "Observed", skew: Skew) -> None:
         _add_stage(line, seen, skew)
 
 
+def _add_node(line: Timeline, seen: "Observed") -> bool:
+    """Until the image is on the pod's node; whether it has come to a node."""
+    bound, source, precision = _known(seen.moments.bound, seen.status.bound)
+    line.until("schedule", bound, source, precision)
+    if bound is None and seen.result is None:
+        return False
+    if (pull := seen.pull) is not None:
+        there = pull.until
+        if there is None and bound is not None and pull.seconds is not None:
+            there = bound + pull.seconds
+        line.until("pull", there, "events", _COARSE if pull.until else _FINE)
+    return True
+
+
 def _add_stage(line: Timeline, seen: "Observed", skew: Skew) -> None:
-    """What the stage measured; where it left nothing, all that it did is one phase."""
+    """What the stage measured; where it left nothing, what it said on its way."""
     if (result := seen.result) is None:
-        line.until("run", None, "worker")
+        _add_said(line, seen)
         return
     zero = result.started - skew.seconds
     *phases, last = result.phases
@@ -115,6 +123,32 @@ def _add_stage(line: Timeline, seen: "Observed", skew: Skew) -> None:
     if stored is None:
         stored = result.started + last.start + last.seconds
     line.until(last.name, stored - skew.seconds, "stage")
+
+
+def _add_said(line: Timeline, seen: "Observed") -> None:
+    """The phases that a stage said to have ended, and the one that it was at then."""
+    ended = seen.ended
+    precision = _FINE if seen.backend == Backend.PROCESS else _COARSE  # clocks are not compared
+    at = -1
+    for place, name in enumerate(STAGE_PHASES):
+        if name in ended:
+            line.until(name, ended[name], "stage", precision)
+            at = place
+    line.until("run" if at < 0 else STAGE_PHASES[at + 1], None, "worker")
+
+
+def so_far(start: float, now: float, seen: "Observed") -> list[Phase]:
+    """Return the phases of a try that goes on; the last is the one that it is at.
+
+    Args:
+        start: Airflow's (epoch).
+        now: the time (epoch).
+        seen: what the worker sees.
+    """
+    phases = stage_phases(start, now, seen, Skew())
+    while len(phases) > 1 and not phases[-1].seconds:
+        phases.pop()
+    return phases
 
 
 def _add_way_back(line: Timeline, seen: "Observed") -> None:
@@ -164,6 +198,34 @@ def cells_of(result: "StageResult", start: float, skew: Skew) -> list[Cell]:
         Cell(number=cell.number, start=round(zero + cell.start, 6), seconds=round(cell.seconds, 6))
         for cell in result.cells
     ]
+
+
+def ahead_of(seen: "Observed", skew: Skew) -> AheadPod | None:
+    """Return what a try's pod was before it; None: it was not made ahead.
+
+    Args:
+        seen: what the worker saw.
+        skew: of `clock_skew`.
+    """
+    if (pod := seen.ahead) is None:
+        return None
+    note = seen.result.ahead if seen.result else None
+    begun = ready = idle = None
+    if note is not None:
+        begun, ready = (round(at - skew.seconds, 6) for at in (note.begun, note.ready))
+        idle = round(max(0.0, pod.claimed - ready), 6)
+    there = max(0.0, pod.claimed - (begun or pod.made))
+    asked = {name: quantity(text) * there for name, text in pod.requests.items()}
+    return AheadPod(
+        made=pod.made,
+        begun=begun,
+        ready=ready,
+        claimed=pod.claimed,
+        idle=idle,
+        cpu_seconds=asked.get("cpu"),
+        byte_seconds=asked.get("memory"),
+        void=note.void if note else "",
+    )
 
 
 def outside(start: float, end: float, seen: "Observed") -> tuple[list[Phase], list[Phase]]:

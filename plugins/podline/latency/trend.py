@@ -6,6 +6,7 @@ from datetime import datetime
 
 from podline.latency import run_summary
 from podline.latency.answers import KnownRun, wall_time
+from podline.latency.change_point import FEW, last_change
 from podline.latency.record import Record
 from podline.latency.run_summary import Percentiles
 from podline.phases import PHASES, PhaseName
@@ -29,6 +30,8 @@ class Trend:
         state: of the run, as Airflow says it.
         seconds: the run's wall time, or the task's; None: it is not over.
         phases: summed up over the last tries of the run's task instances; None: there is none.
+        next: the seconds of the runs that succeeded since these last became longer or shorter,
+            where they are enough to tell what the next one will take.
     """
 
     dag_id: str
@@ -41,6 +44,7 @@ class Trend:
     overhead_share: list[float | None]
     phases: dict[PhaseName, list[float | None]]
     usual: Usual
+    next: Percentiles | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def of_runs(
     by_run = run_summary.by_run(wanted)
     points = [_Point.of(run, by_run.get(run.run_id, []), task_id) for run in runs]
     found = [name for name in PHASES if any(name in point.phases for point in points)]
+    usual = [point for point in points if point.is_usual]
     return Trend(
         dag_id=dag_id,
         task_id=task_id,
@@ -94,7 +99,8 @@ def of_runs(
         seconds=[point.seconds for point in points],
         overhead_share=[point.overhead_share for point in points],
         phases={name: [point.phases.get(name) for point in points] for name in found},
-        usual=_usual([point for point in points if point.is_usual]),
+        usual=_usual(usual),
+        next=_next([point.seconds or 0.0 for point in usual]),
     )
 
 
@@ -106,6 +112,15 @@ def _usual(points: Sequence[_Point]) -> Usual:
         seconds=run_summary.spread(point.seconds for point in points),
         phases={name: spread for name, spread in phases.items() if spread},
     )
+
+
+def _next(lengths: Sequence[float]) -> Percentiles | None:
+    """The lengths of the level that the last are of; one or two alone are taken for none."""
+    begun = last_change(lengths)
+    if len(lengths) - begun < FEW:
+        lengths = lengths[:begun] or lengths
+        begun = last_change(lengths)
+    return run_summary.spread(lengths[begun:])
 
 
 def _task_seconds(last: Sequence[Record]) -> float | None:

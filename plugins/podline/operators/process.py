@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import IO
 
 from podline.compiler.tags import OF_PODS
-from podline.contract import AHEAD_VARIABLE, FINAL_EXIT, PARENT_VARIABLE, StagePlan, StageTask
+from podline.contract import (
+    AHEAD_VARIABLE,
+    FINAL_EXIT,
+    ON_INPUT,
+    PARENT_VARIABLE,
+    StagePlan,
+    StageTask,
+)
 from podline.exceptions import StageError
 from podline.files import CODE, searched_first
-from podline.latency.observations import Moments
+from podline.latency.observations import Moments, Observed
 from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
 from podline.operators.log_lines import Transcript, readable_lines
 from podline.store import StoreConnection
@@ -27,22 +34,23 @@ _LAST_WORDS = 1.0  # seconds in which the output of a dead process must have com
 
 def open_backend(wanted: TryContext) -> "ProcessBackend":
     """The backend for one try."""
-    return ProcessBackend(wanted.seen.moments)
+    return ProcessBackend(wanted.seen)
 
 
 class ProcessBackend(StageBackend):
     """Runs a try of a stage as a child process.
 
     Args:
-        moments: takes the times of what happens.
+        seen: takes the times of what happens.
     """
 
     not_applied = OF_PODS
 
-    def __init__(self, moments: Moments | None = None) -> None:
+    def __init__(self, seen: Observed | None = None) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self._lock, self._interrupted = threading.Lock(), False
-        self.moments = moments or Moments()
+        seen = seen or Observed()
+        self.moments, self.ended = seen.moments, seen.ended
 
     def begin_ahead(self, plan: StagePlan, connection: StoreConnection) -> None:
         """Start the process of a stage that is not due yet: it imports its libraries, and waits.
@@ -52,7 +60,7 @@ class ProcessBackend(StageBackend):
             connection: of the store.
         """
         with contextlib.suppress(StageError):  # it was stopped
-            process = self._begin(plan.stage, connection, {AHEAD_VARIABLE: "1"})
+            process = self._begin(plan.stage, connection, {AHEAD_VARIABLE: ON_INPUT})
             _write(process, plan.to_json() + "\n")
 
     def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:
@@ -76,7 +84,7 @@ class ProcessBackend(StageBackend):
             process = self._begin(task.plan.stage, connection)
             _write(process, task.to_json())
         _close(process.stdin)
-        transcript = Transcript(task.plan.stage, task.nonce, log)
+        transcript = Transcript(task.plan.stage, task.nonce, log, self.ended)
         try:
             for line in readable_lines(_chunks(process, self.moments)):
                 if stored := transcript.hear(line):

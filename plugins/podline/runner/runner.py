@@ -31,11 +31,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podline.contract import RESULT_MARK, Artifact, Failure, Heap, StageResult, StageTask
+from podline.contract import (
+    PHASE_MARK,
+    RESULT_MARK,
+    Artifact,
+    Failure,
+    HeadNote,
+    Heap,
+    StageResult,
+    StageTask,
+)
 from podline.exceptions import ArtifactError, CellFailed, PodlineError
 from podline.files import full_disk, is_full
 from podline.frameworks import versions
 from podline.models import lineage
+from podline.phases import StagePhase
 from podline.runner import (
     child_processes,
     interpreter_state,
@@ -83,6 +93,7 @@ class Runner:
         clock: Clock,
         patience: Patience,
         head: "HeadStart | None" = None,
+        note: HeadNote | None = None,
     ) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
@@ -92,8 +103,9 @@ class Runner:
             clock: started when the process did.
             patience: the store's.
             head: what this process has done ahead, if it has.
+            note: what is to be said of that, or of a process before it that this one replaced.
         """
-        self.head = head
+        self.head, self.note = head, head.note if head else note
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
         self.patience = patience
         self.source = "\n".join(cell.source for cell in self.plan.cells)
@@ -107,6 +119,7 @@ class Runner:
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
         self.finishing = False
+        self.libraries: list[str] = []
         self.children: set[int] = set()  # processes that ran before the cells
         # On their way while IPython is imported, which takes a few tenths of a second.
         self.inputs = Inputs(task, store, self.work, self.scratch)
@@ -121,7 +134,7 @@ class Runner:
         Raises:
             StoreError: the result cannot be stored.
         """
-        self.clock.end("boot")
+        self._end("boot")
         lineage.begin_stage(self.task.prefix, self.plan.notebook, self.plan.notebook_sha256)
         failure, heap = None, Heap()
         try:
@@ -165,14 +178,14 @@ class Runner:
         self.heap = self.inputs.heap
         if self.head:
             self._go_on(self.head, needs)
-        self.clock.end("fetch")
+        self._end("fetch")
         self._enter(paths)
         objects = Memory(self.plan, self.heap, self.kernel.namespace, str(self.work))
         self.asked.start(self.source)
         self._import(needs, objects.preamble)
         self.asked.active = False
         self.kernel.forget_outputs()
-        self.clock.end("imports")
+        self._end("imports")
         self.inputs.arrive()
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
@@ -184,12 +197,12 @@ class Runner:
         reading = race_check.Reading(self.work)
         if self.plan.beside:
             reading.start()
-        self.clock.end("load")
+        self._end("load")
         self.asked.active = True
         try:
             self._run_cells(objects)
         finally:
-            self.clock.end("code")
+            self._end("code")
             self.asked.active = False
             reading.active = False
         self._check_modules(modules, objects.module_prints(self.work))
@@ -204,7 +217,7 @@ class Runner:
         notes = race_check.take(self.plan, before[1], after[1], [*touched], [*reading.paths])
         dumped = dump(objects, self.scratch)
         self.metrics = self._read_metrics()
-        self.clock.end("dump")
+        self._end("dump")
         if self.plan.beside:
             seen, altered = (tuple(sorted(ids)) for ids in (objects.seen(), objects.altered))
             notes = replace(notes, objects=seen, altered=altered)
@@ -220,7 +233,7 @@ class Runner:
         if why := head.why_void(needs.preamble, filter(self._uses, self.heap.state), self.work):
             self.say(f"libraries are imported anew, not ahead: {why}")
             self.clean()
-            head.begin_anew(self.task)
+            head.begin_anew(self.task, self.clock.now(), why)
         head.environment.clear()  # it has the store's keys
 
     # -- imports and state
@@ -235,7 +248,8 @@ class Runner:
         preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
-        for library in sorted(libraries):
+        self.libraries = sorted(libraries)
+        for library in self.libraries:
             importlib.import_module(library)
 
     def _uses(self, name: str) -> bool:
@@ -415,12 +429,20 @@ class Runner:
             data=lineage.data(),
             published=tuple(lineage.published),
             missing={redacted(path): where for path, where in self.asked.missing.items()},
+            libraries=tuple(self.libraries),
+            ahead=self.note,
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)
         line = f"{RESULT_MARK} {self.task.nonce} {digest} {self.clock.wall():.6f}"
         self.tell(line)
         return result
+
+    def _end(self, phase: StagePhase) -> None:
+        """End a phase, and say so to who follows the stage."""
+        self.clock.end(phase)
+        with contextlib.suppress(OSError):  # nobody does
+            self.say(f"{PHASE_MARK} {self.task.nonce} {phase} {self.clock.wall():.6f}")
 
     def tell(self, line: str) -> None:
         """Say a stage's last line, in the log and to the cluster."""

@@ -6,6 +6,7 @@ PREFIX = "/podline"
 # The pages' labels, and the globals under which the host finds them.
 NAME = "Latency"
 MODELS = "Models"
+EDGE = "Edge"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

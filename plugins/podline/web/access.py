@@ -98,6 +98,21 @@ def may_read(user: Any, dag_id: str, entity: DagAccessEntity | None = _TIMES) ->
     )
 
 
+def may_open_notebook(user: Any, dag_id: str) -> bool:
+    """Whether a user may read the executed notebooks of a DAG.
+
+    Args:
+        user: Airflow's.
+        dag_id: the DAG.
+    """
+    return all(may_read(user, dag_id, entity) for entity in (_TIMES, _LOGS, _CODE))
+
+
+def may_move_aliases(user: Any) -> bool:
+    """Whether a user may say which versions of models are used."""
+    return get_auth_manager().is_authorized_asset(method="POST", user=user)
+
+
 def seen_by(user: Any, dag_id: str, records: Iterable[Record]) -> list[Record]:
     """What a user who may read task instances may see of records.
 

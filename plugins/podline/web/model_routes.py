@@ -9,7 +9,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from podline.web import models
-from podline.web.access import OF_ALIASES, OF_MODELS, may_read
+from podline.web.access import (
+    OF_ALIASES,
+    OF_MODELS,
+    may_move_aliases,
+    may_open_notebook,
+    may_read,
+)
 from podline.web.parameters import Id, Offset, Search
 from podline.web.responses import SAFE, to_file, to_json
 
@@ -43,7 +49,8 @@ def model(name: Id, user: GetUserDep) -> Response:
         name: the model's.
         user: Airflow's; of a run of a DAG that they may not read, nothing is said.
     """
-    return to_json(models.one(name, partial(may_read, user)))
+    dags = partial(may_read, user), partial(may_open_notebook, user)
+    return to_json(models.one(name, models.Rights(*dags, may_move_aliases(user))))
 
 
 @router.get("/{name}/compare", response_model=models.VersionComparison)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from podline.models.aliases import Alias
 from podline.models.manifest import Lineage, Manifest, ModelFile, ServedForm
@@ -11,6 +11,20 @@ from podline.models.signature import Signature
 from podline.store import StoreError, open_store
 
 May = Callable[[str], bool]  # whether the user may read a DAG
+
+
+class Rights(NamedTuple):
+    """What a user may do.
+
+    Attributes:
+        read: whether they may read a DAG; of a run of one that they may not, nothing is said.
+        open_notebook: whether they may read its executed notebooks.
+        move_aliases: whether they may have an alias mean another version.
+    """
+
+    read: May
+    open_notebook: May
+    move_aliases: bool
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,11 @@ class Hidden:
 
 @dataclass(frozen=True)
 class VersionAnswer:
-    """A version: its manifest, the size of all its files, and the aliases that mean it."""
+    """A version: its manifest, the size of all its files, and the aliases that mean it.
+
+    Attributes:
+        may_open_notebook: whether the reader may open the executed cells that it comes from.
+    """
 
     name: str
     version: int
@@ -77,12 +95,18 @@ class VersionAnswer:
     schema: int
     bytes: int
     aliases: list[str]
+    may_open_notebook: bool
 
 
 @dataclass(frozen=True)
 class ModelAnswer(ModelLine):
-    """A model with its versions, the newest first, and where its aliases come from."""
+    """A model with its versions, the newest first, and where its aliases come from.
 
+    Attributes:
+        may_move_aliases: whether the reader may: what the page offers, and the server asks again.
+    """
+
+    may_move_aliases: bool
     moves: list[AliasAnswer]
     versions: list[VersionAnswer]
 
@@ -134,12 +158,12 @@ def listed(search: str, limit: int, offset: int) -> ModelList:
         return ModelList([], 0, limit, offset)
 
 
-def one(name: str, may: May) -> ModelAnswer:
+def one(name: str, rights: Rights) -> ModelAnswer:
     """A model's versions, the newest first, and what its aliases mean.
 
     Args:
         name: the model's.
-        may: says of a DAG whether the user may read it; of one that they may not, nothing is said.
+        rights: of the user.
 
     Raises:
         RegistryError: there is no such model.
@@ -153,8 +177,9 @@ def one(name: str, may: May) -> ModelAnswer:
     return ModelAnswer(
         model=name,
         aliases=numbers,
+        may_move_aliases=rights.move_aliases,
         moves=[_alias(alias, means) for alias, means in aliases.items()],
-        versions=[_version(version, numbers, may) for version in versions],
+        versions=[_version(version, numbers, rights) for version in versions],
     )
 
 
@@ -164,7 +189,7 @@ def compared(name: str, numbers: Sequence[int], may: May) -> VersionComparison:
     Args:
         name: the model's.
         numbers: the versions'.
-        may: see `one`.
+        may: whether the user may read a DAG.
 
     Raises:
         RegistryError: there is no such version.
@@ -230,11 +255,13 @@ def _alias(name: str, alias: Alias) -> AliasAnswer:
     return AliasAnswer(name, alias.version, alias.before, alias.moved)
 
 
-def _version(manifest: Manifest, aliases: Mapping[str, int], may: May) -> VersionAnswer:
+def _version(manifest: Manifest, aliases: Mapping[str, int], rights: Rights) -> VersionAnswer:
     known: dict[str, Any] = {f.name: getattr(manifest, f.name) for f in fields(manifest)}
-    known["origin"] = _origin(manifest, may)
+    known["origin"] = origin = _origin(manifest, rights.read)
     means = [name for name, number in aliases.items() if number == manifest.version]
-    return VersionAnswer(**known, bytes=manifest.bytes, aliases=means)
+    dag_id = "" if isinstance(origin, Hidden) else origin.dag_id
+    may_open = bool(dag_id) and rights.open_notebook(dag_id)
+    return VersionAnswer(**known, bytes=manifest.bytes, aliases=means, may_open_notebook=may_open)
 
 
 def _origin(manifest: Manifest, may: May) -> Lineage | Hidden:

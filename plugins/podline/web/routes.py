@@ -21,7 +21,7 @@ from podline.latency.comparison import Comparison
 from podline.latency.trend import Trend
 from podline.models.registry import AliasMoved
 from podline.store import ObjectMissing, StoreError
-from podline.web import csv_rows, model_routes, queries, static_files, stored
+from podline.web import csv_rows, fleet_routes, model_routes, queries, static_files, stored
 from podline.web.access import OF_DAG, OF_KNOWN_DAG, OF_NOTEBOOK, RUN, may_read, seen_by
 from podline.web.parameters import (
     Download,
@@ -61,7 +61,7 @@ def make_app() -> FastAPI:
     )
     for name, add_pages in extensions(PAGES):
         guarded(name, partial(add_pages, _of_dag, _of_all))
-    for router in (_of_dag, _of_all, model_routes.router):
+    for router in (_of_dag, _of_all, model_routes.router, fleet_routes.router):
         app.include_router(router)
     app.add_exception_handler(PodlineError, _explain)
     return app

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from podline.fleet.rollout import PHASES as ROLLOUT_PHASES
 from podline.phases import TABLE
 
 _FOLDER = Path(__file__).with_name("page")
@@ -17,7 +18,9 @@ def contents() -> dict[str, bytes]:
     """The files by name: nothing else can be asked for."""
     files = {path.name: path.read_bytes() for path in sorted(_FOLDER.glob("*.js"))}
     phases = json.dumps([asdict(kind) for kind in TABLE])
-    return files | {"phases.js": f"export const PHASES = {phases};\n".encode()}
+    of_rollouts = json.dumps(ROLLOUT_PHASES)
+    text = f"export const PHASES = {phases};\nexport const ROLLOUT_PHASES = {of_rollouts};\n"
+    return files | {"phases.js": text.encode()}
 
 
 @cache

@@ -1,16 +1,19 @@
 """What a stage is at is noted beside its work, and seldom."""
 
+import json
 import threading
+import time
 
 import pytest
 
 from podline.latency import live_phase, record_store
-from podline.latency.live_phase import LivePhase, Now, now_of
+from podline.latency.live_phase import LivePhase, note_of
 from podline.latency.observations import Moments, Observed
-from podline.latency.record import Note
+from podline.latency.record import Note, Phase
 from tests.support.waiting import until
 
 POD: dict[str, float] = {"execute": 1.0, "created": 2.0, "bound": 3.0, "running": 4.0, "heard": 9.0}
+NOW = 10.0
 
 
 @pytest.mark.parametrize(
@@ -19,24 +22,35 @@ POD: dict[str, float] = {"execute": 1.0, "created": 2.0, "bound": 3.0, "running"
 )
 def test_what_a_pods_worker_sees(count: int, phase: str) -> None:
     known = dict(list(POD.items())[:count])
-    assert now_of(Observed(Moments(**known), backend="kubernetes")) == (
-        phase,
-        [*known.values()][-1],
-    )
+    note = note_of(0.5, NOW, Observed(Moments(**known), backend="kubernetes"))
+    assert note is not None
+    assert (note.phase, note.since) == (phase, [*known.values()][-1])
+    assert note.phases[0].name == "prepare"
 
 
-def test_a_process_runs_as_soon_as_it_is_made() -> None:
+def test_what_a_stage_says_of_itself() -> None:
     seen = Observed(Moments(execute=1.0, created=2.0), backend="process")
-    assert now_of(seen) == ("run", 2.0)
+    seen.ended = {"boot": 3.0, "fetch": 3.5}
+    note = note_of(0.5, NOW, seen)
+    assert note is not None
+    assert (note.phase, note.since) == ("imports", 3.5)
+    assert {one.name: one.seconds for one in note.phases} == {
+        "prepare": 0.5,
+        "submit": 1.0,
+        "boot": 1.0,
+        "fetch": 0.5,
+    }
 
 
 def test_of_a_pod_that_was_taken_over_the_try_knows_since_then() -> None:
     seen = Observed(Moments(execute=1.0, adopted=2.0), backend="kubernetes")
-    assert now_of(seen) == ("schedule", 2.0)
+    note = note_of(0.5, NOW, seen)
+    assert note is not None
+    assert (note.phase, note.since) == ("schedule", 2.0)
 
 
 def test_nothing_is_said_before_the_work_begins() -> None:
-    assert now_of(Observed()) is None
+    assert note_of(0.5, NOW, Observed()) is None
 
 
 @pytest.fixture
@@ -46,36 +60,41 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_each_phase_is_noted_once_and_none_after_the_end() -> None:
-    seen = Observed(Moments(execute=1.0), backend="kubernetes")
-    noted: list[Now] = []
-    live = LivePhase(lambda: seen, noted.append)
-    until(lambda: noted == [("submit", 1.0)], 5)
-    seen.moments.created = 2.0
+    zero = time.time() - 10
+    seen = Observed(Moments(execute=zero + 1), backend="kubernetes")
+    noted: list[Note] = []
+    live = LivePhase(lambda: zero, lambda: seen, noted.append)
+    until(lambda: [note.phase for note in noted] == ["submit"], 5)
+    seen.moments.created = zero + 2
     until(lambda: len(noted) == 2, 5)
     live.end()
     until(lambda: not any(thread.name.endswith("(_keep)") for thread in threading.enumerate()), 5)
-    seen.moments.heard = 3.0
-    assert noted == [("submit", 1.0), ("schedule", 2.0)]
+    seen.moments.heard = zero + 3
+    assert [(note.phase, round(note.since - zero)) for note in noted] == [
+        ("submit", 1),
+        ("schedule", 2),
+    ]
 
 
 def test_a_phase_that_is_soon_over_is_not_noted() -> None:
-    noted: list[Now] = []
-    LivePhase(lambda: Observed(Moments(execute=1.0)), noted.append).end()
+    noted: list[Note] = []
+    LivePhase(lambda: 0.5, lambda: Observed(Moments(execute=1.0)), noted.append).end()
     assert noted == []
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_store_that_refuses_is_left_alone() -> None:
-    asked = []
+    asked: list[Note] = []
 
-    def refuse(now: Now) -> None:
+    def refuse(now: Note) -> None:
         asked.append(now)
         raise OSError("no")
 
-    LivePhase(lambda: Observed(Moments(execute=1.0 + len(asked))), refuse)
+    zero = time.time() - 10
+    LivePhase(lambda: zero, lambda: Observed(Moments(execute=zero + len(asked))), refuse)
     until(lambda: asked, 5)
     until(lambda: not any(thread.name.endswith("(_keep)") for thread in threading.enumerate()), 5)
-    assert asked == [("submit", 1.0)]
+    assert [note.phase for note in asked] == ["submit"]
 
 
 def test_a_note_is_what_its_reader_expects() -> None:
@@ -83,6 +102,8 @@ def test_a_note_is_what_its_reader_expects() -> None:
         def set(self, key: str, value: dict[str, object]) -> None:
             self[key] = value
 
+    past = Phase(name="prepare", start=0.0, seconds=2.0, source="worker", precision=0.001)
+    note = Note(phase="run", since=1000.0, phases=(past,))
     state = State()
-    record_store.set_now(state, 2, ("run", 1000.0))
-    assert Note.model_validate(state["latency.now.2"]) == Note(phase="run", since=1000.0)
+    record_store.set_now(state, 2, note)
+    assert Note.model_validate_json(json.dumps(state["latency.now.2"]), strict=True) == note

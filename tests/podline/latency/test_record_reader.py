@@ -8,7 +8,7 @@ import pytest
 from podline.latency import record_reader, record_store
 from podline.latency.record import Record
 from podline.latency.record_reader import Known, TryId
-from tests.support.latency import record
+from tests.support.latency import phase, record
 
 ID = TryId("r", "a", -1, 1)
 
@@ -174,6 +174,23 @@ def test_what_a_stage_notes_that_it_is_at() -> None:
 )
 def test_a_forged_note_is_not_believed(note: Any) -> None:
     assert at(note) == "prepare"
+
+
+def test_what_a_stage_that_goes_on_has_behind_it() -> None:
+    past = [phase("prepare", 0.5), phase("submit", 1.5, 0.5)]
+    known = row(state="running", end=None)
+    note = json.dumps(NOTE | {"phases": past})
+    found = record_reader._record("d", known, None, 999.5, note)
+    assert lengths(found) == {"prepare": 0.5, "submit": 1.5}
+    assert found.end is None
+
+
+@pytest.mark.parametrize("forged", [phase("queued", 0.5), phase("prepare", 0.5, -500.0)])
+def test_a_forged_past_is_not_believed(forged: dict[str, Any]) -> None:
+    known = row(state="running", end=None)
+    note = json.dumps(NOTE | {"phases": [forged]})
+    found = record_reader._record("d", known, None, 999.5, note)
+    assert (found.phases, found.phase_now) == ((), "code")
 
 
 def test_a_record_does_not_say_what_is_now() -> None:

@@ -1,6 +1,7 @@
 """When what a stage is at is noted: under a supervisor, and for stages alone."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from podline.latency import recorder
 from podline.latency.observations import Observed
+from podline.latency.record import Note
 
 STAGE = SimpleNamespace(observed=Observed())
 
@@ -17,10 +19,15 @@ class Live:
 
     made: list["Live"]
 
-    def __init__(self, look: Callable[[], Any], note: Callable[[Any], object]) -> None:
-        self.seen, self.over = look(), False
+    def __init__(
+        self,
+        start: Callable[[], float],
+        look: Callable[[], Any],
+        note: Callable[[Any], object],
+    ) -> None:
+        self.start, self.seen, self.over = start(), look(), False
         self.made.append(self)
-        note(("submit", 1000.0))
+        note(Note(phase="submit", since=1000.0))
 
     def end(self) -> None:
         self.over = True
@@ -30,7 +37,14 @@ def instance(task: Any, state: dict[str, Any]) -> Any:
     """Stands for Airflow's RuntimeTaskInstance; `state` takes what is kept."""
     store = SimpleNamespace(set=state.__setitem__)
     context = {"task_state_store": store}
-    return SimpleNamespace(id=1, task=task, try_number=3, get_template_context=lambda: context)
+    return SimpleNamespace(
+        id=1,
+        task=task,
+        try_number=3,
+        start_date=datetime.fromtimestamp(999.5, UTC),
+        get_template_context=lambda: context,
+        _ti_context_from_server=None,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +61,7 @@ def test_a_stage_notes_what_it_is_at_until_its_end(made: list[Live]) -> None:
     ti = instance(STAGE, state)
     recorder.begin(ti)
     assert state == {"latency.now.3": {"phase": "submit", "since": 1000.0}}
-    assert (made[0].seen, made[0].over) == (STAGE.observed, False)
+    assert (made[0].start, made[0].seen, made[0].over) == (999.5, STAGE.observed, False)
     recorder.end(ti)
     assert made[0].over
 

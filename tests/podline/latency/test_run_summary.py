@@ -3,6 +3,7 @@
 import pytest
 
 from podline.latency import run_summary
+from podline.latency.record import Record
 from tests.support.latency import record
 
 
@@ -72,25 +73,73 @@ def test_the_wall_time_is_from_the_runs_start() -> None:
     assert run_summary.run_seconds([record("a"), record("b", 2.0)]) == pytest.approx(3.5)
 
 
-def test_slow_is_what_is_above_the_runs_before() -> None:
-    before = run_summary.usual(record("a", run_id=f"r{n}") for n in range(5))
-    assert before["a"]["code"].n == 5
-    assert run_summary.slow_phases([record("a")], before) == []
-    late = record("a", phases={"prepare": 0.1, "code": 1.5, "finish": 0.9})
+def runs(*codes: float) -> list[list[Record]]:
+    """A run a second, each with one stage whose code takes as long as is said."""
+    return [
+        [record("a", n, run_id=f"r{n}", run_start=999.5 + n, phases={"prepare": 0.1, "code": code})]
+        for n, code in enumerate(codes)
+    ]
+
+
+def slow(found: list[list[Record]]) -> list[tuple[str, float, float, str, int]]:
+    """What the last of some runs was slow in, beside those before."""
+    *before, last = found
+    return [
+        (one.phase, one.seconds, one.usual.p50, one.since_run_id, one.runs)
+        for one in run_summary.slow_phases(last, [record for run in before for record in run])
+    ]
+
+
+def test_slow_is_what_takes_longer_than_before() -> None:
+    assert slow(runs(1, 1, 1, 1, 1)) == []
+    assert slow(runs(1, 1, 1, 1, 3)) == [("code", 3.0, 1.0, "r4", 1)]
+    assert slow(runs(3, 3, 3, 3, 1)) == []
+
+
+@pytest.mark.parametrize("since", [1, 3, 8, 15])
+def test_what_became_slow_some_runs_ago_still_is(since: int) -> None:
+    found = runs(*[10 + n % 3 for n in range(21 - since)], *[20 + n % 3 for n in range(since)])
+    ((phase, _, usual, run, count),) = slow(found)
+    assert (phase, usual, run, count) == ("code", 11.0, f"r{21 - since}", since)
+
+
+def test_the_phase_that_lost_most_is_first() -> None:
+    before = [found for run in runs(1, 1, 1, 1, 1) for found in run]
+    late = record("a", phases={"prepare": 0.9, "code": 1.5})
     found = run_summary.slow_phases([late], before)
-    assert [(slow.phase, slow.seconds) for slow in found] == [("finish", 0.9), ("code", 1.5)]
+    assert [(one.phase, one.seconds) for one in found] == [("prepare", 0.9), ("code", 1.5)]
 
 
 def test_a_few_milliseconds_are_not_slow() -> None:
-    before = run_summary.usual(record("a", run_id=f"r{n}") for n in range(5))
-    late = record("a", phases={"prepare": 0.25, "code": 0.8, "finish": 0.1})
+    before = [found for run in runs(1, 1, 1, 1, 1) for found in run]
+    late = record("a", phases={"prepare": 0.25, "code": 1.0})
     assert run_summary.slow_phases([late], before) == []
 
 
 def test_two_runs_are_too_few_to_compare_with() -> None:
-    before = run_summary.usual(record("a", run_id=f"r{n}") for n in range(2))
-    late = record("a", phases={"code": 100.0})
-    assert run_summary.slow_phases([late], before) == []
+    assert slow(runs(1, 1, 100)) == []
+
+
+def test_of_a_mapped_task_the_slowest_instance_is_compared() -> None:
+    before = [
+        record("a", run_id=f"r{n}", run_start=n, map_index=index, phases={"code": 1.0 + index})
+        for n in range(4)
+        for index in range(3)
+    ]
+    here = [record("a", run_id="r9", map_index=i, phases={"code": 1.0 + 2 * i}) for i in range(3)]
+    (found,) = run_summary.slow_phases(here, before)
+    assert (found.seconds, found.usual.p50) == (5.0, 3.0)
+
+
+def test_what_is_usual_ends_where_it_became_longer() -> None:
+    found = runs(1, 1, 1, 1, 1, 3, 3, 3)
+    before = [record for run in found[:-1] for record in run]
+    usual = run_summary.usual_for(found[-1][0], before)
+    assert (usual["code"].n, usual["code"].p50) == (5, 1.0)
+    assert usual["prepare"].n == 7
+    wall = run_summary.usual_seconds(found[-1], before)
+    assert wall == run_summary.percentiles([1.6, 1.6, 1.6, 1.6, 1.6])
+    assert run_summary.usual_seconds(found[-1], []) is None
 
 
 def test_failed_tries_are_not_what_is_usual() -> None:

@@ -58,3 +58,20 @@ def test_a_run_without_the_task_has_a_gap() -> None:
     assert found.phases["code"] == [None, 0.8]
     assert found.usual.seconds is not None
     assert found.usual.seconds.n == 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [([1, 1, 1, 1, 4, 4, 4], 4.5), ([1, 1, 1, 1, 1, 1, 9], 1.5), ([2, 3], 3.0), ([], None)],
+    ids=["as the last ones", "one slow run is none", "too few to tell", "none"],
+)
+def test_the_next_run_is_as_those_since_the_last_change(
+    codes: list[float], expected: float | None
+) -> None:
+    names = [str(n) for n in range(len(codes))]
+    records = [
+        record("a", run_id=name, phases={"code": code})
+        for name, code in zip(names, codes, strict=True)
+    ]
+    found = trend.of_runs("d", [run(name) for name in names], len(names), records)
+    assert (found.next and found.next.p50) == expected

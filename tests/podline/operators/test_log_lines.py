@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from podline.operators.log_lines import last_state, readable_lines
+from podline.operators.log_lines import Stored, Transcript, last_state, readable_lines
+from podline.phases import StagePhase
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,23 @@ def test_a_long_line_in_many_pieces() -> None:
 )
 def test_last_state(line: str, expected: str) -> None:
     assert last_state(line) == expected
+
+
+def test_lines_for_us_are_not_in_the_log() -> None:
+    lines: list[str] = []
+    ended: dict[StagePhase, float] = {}
+    transcript = Transcript("train", "ab12", lines.append, ended)
+    said = [
+        "before",
+        "",
+        "podline-phase ab12 boot 1000.500000",
+        "",
+        "podline-phase ffff imports 1001.000000",  # of another try
+        "podline-phase ab12 lunch 1001.000000",
+        "podline-phase ab12 store 1001.000000",  # of which the result tells
+        "after",
+    ]
+    assert [transcript.hear(line) for line in said] == [None] * len(said)
+    assert transcript.hear("podline-result ab12 c0ffee 1002.5") == Stored("c0ffee", 1002.5)
+    assert ended == {"boot": 1000.5}
+    assert lines == ["before", "", "podline-phase ffff imports 1001.000000", "after"]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from podline.contract import Artifact
+from podline.latency.observations import Observed
 from podline.operators.process import ProcessBackend, environment
 from podline.phases import STAGE_PHASES
 from podline.store import Store, StoreConnection, keys, seaweedfs
@@ -480,6 +481,19 @@ def test_another_result_than_the_control_plane_holds(stages: Stages) -> None:
     one.digest = "0" * 64
     two = stages.run("print(x)", name="two", reads="x", after=[one])
     assert two.failure.endswith("/result.json is not what the stage before wrote: its hash differs")
+
+
+def test_a_stage_says_on_its_way_which_phases_have_ended(stages: Stages) -> None:
+    seen = Observed()
+    ran = stages.run_task(
+        stages.task(make_plan("x = 1", "print('x', end='')")), ProcessBackend(seen)
+    )
+    assert ran.result is not None
+    assert [*seen.ended] == ["boot", "fetch", "imports", "load", "code", "dump"]
+    for phase in ran.result.phases[:-1]:
+        end = ran.result.started + phase.start + phase.seconds
+        assert seen.ended[phase.name] == pytest.approx(end, abs=0.05)
+    assert ran.lines == ["x"]  # nothing of that is in the log
 
 
 # --- the end of a process -----------------------------------------------------------------------

@@ -1,11 +1,15 @@
 """No serious finding of axe-core on any page of ours, in light and in dark."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from podline.store import Store, StoreConnection
 from tests.support.browser import PHONE, WIDE
+from tests.support.fleet_records import NODE, ROLLOUT, kept
 from tests.support.pages import page_of, point_at_row, waterfall
 from tests.support.records import Server
 
@@ -39,6 +43,9 @@ def pages(server: Server) -> dict[str, str]:
         "a version": "/plugin/podline-models?model=power&version=2",
         "versions": "/plugin/podline-models?model=power&compare=1,2",
         "nothing": page_of(dag="nothing"),
+        "the fleet": "/plugin/podline-edge",
+        "rollouts": "/plugin/podline-edge?view=rollouts",
+        "a rollout": f"/plugin/podline-edge?model=power&rollout={ROLLOUT.id}",
     }
 
 
@@ -53,7 +60,15 @@ def grave_findings(page: Any, where: dict[str, Any]) -> list[str]:
     ]
 
 
-@pytest.mark.usefixtures("power")
+@pytest.fixture
+def edge(store_server: StoreConnection) -> Iterator[None]:
+    """Two nodes, one of them late, and a rollout to one of them."""
+    attic = replace(NODE, name="attic", seen=time.time())
+    with kept(Store(store_server), [NODE, attic, ROLLOUT]):
+        yield
+
+
+@pytest.mark.usefixtures("power", "edge")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_every_page(

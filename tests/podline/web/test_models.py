@@ -35,6 +35,19 @@ def test_of_a_dag_that_one_may_not_read_nothing_is_said(server: Server) -> None:
     assert "small" not in answer.text
 
 
+@pytest.mark.usefixtures("power")
+@pytest.mark.parametrize(
+    ("user", "moves", "opens"),
+    [("admin", True, True), ("carl", False, False), ("dora", False, False), ("gina", False, True)],
+)
+def test_what_the_reader_may_do_is_said(
+    server: Server, user: str, moves: bool, opens: bool
+) -> None:
+    answer = server.ask(f"{PATH}/power", user).json
+    assert answer["may_move_aliases"] is moves
+    assert [one["may_open_notebook"] for one in answer["versions"]] == [opens, False]
+
+
 def test_nobody_unknown_sees_a_model(server: Server) -> None:
     for path in (PATH, f"{PATH}/power"):
         assert server.ask(path, None).status == 401

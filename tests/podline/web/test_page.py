@@ -247,11 +247,15 @@ def test_a_version_is_promoted_and_rolled_back(visit: Callable[..., Any], server
 
 
 @pytest.mark.usefixtures("power")
-def test_who_may_not_promote_is_told_so(visit: Callable[..., Any], server: Server) -> None:
-    with no_errors(visit("/plugin/podline-models?model=power", user="carl")) as page:
-        page.get_by_label("Version", exact=True).select_option("1")
-        page.get_by_role("button", name="promote").click()
-        page.get_by_text("You may not change assets").wait_for()
+def test_nothing_is_offered_that_one_may_not_do(visit: Callable[..., Any], server: Server) -> None:
+    with no_errors(visit("/plugin/podline-models?model=power", user="dora")) as page:
+        page.get_by_role("region", name="Aliases of the model").get_by_text("champion").wait_for()
+        for offered in ("promote", "back to"):
+            assert page.get_by_role("button", name=offered).count() == 0
+        page.goto(f"{server.url}/plugin/podline-models?model=power&version=2")
+        origin = page.get_by_role("region", name="Origin")
+        origin.get_by_role("link", name="second, try 1").wait_for()
+        assert origin.get_by_text("executed cells").count() == 0
 
 
 @pytest.mark.usefixtures("power")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import PHONE, no_errors, picture
+from tests.support.latency import phase
 from tests.support.pages import bars, in_waterfall, page_of, point_at_row, run_tab, waterfall
 from tests.support.records import MANY, Server
 from tests.support.run_copies import copied_run
@@ -22,6 +23,9 @@ pytestmark = [
 ]
 
 LABELS = 60  # at most, however many rows there are
+
+
+AT_CODE = {"phase": "code", "phases": [phase("prepare", 2.0), phase("imports", 18.0, 2.0)]}
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def goes_on(server: Server) -> Iterator[str]:
         1,
         run={"state": "running", "start_date": start, "end_date": None, "conf": {"rows": 7}},
         tasks={"first": first, "second": second},
-        notes={"first": {"latency.now.1": {"phase": "code", "since": begun + 20}}, "second": {}},
+        notes={"first": {"latency.now.1": AT_CODE | {"since": begun + 20}}, "second": {}},
     ):
         yield "goes-on"
 
@@ -87,7 +91,7 @@ def test_the_keyboard_goes_from_row_to_row(visit: Callable[..., Any], server: Se
         page.wait_for_function("row => document.activeElement.dataset.row === row", arg=place)
         last = waterfall(page).locator(f"[data-row='{place}']")
         assert last.get_attribute("aria-describedby") == told.get_attribute("id")
-        task = last.inner_text().partition(" (try ")[0]
+        task = last.get_attribute("aria-label").partition(" (try ")[0]
         page.keyboard.press("Enter")
         page.get_by_role("heading", name=task, level=1).wait_for()
 
@@ -148,7 +152,7 @@ def test_what_is_looked_for_is_in_the_address(visit: Callable[..., Any], server:
         table = page.get_by_role("region", name="Tries of the run")
         assert table.locator("tbody tr").count() == 11
         page.get_by_label("Only what took at least so many seconds").fill("100000")
-        page.get_by_text("No try is as asked for.").wait_for()
+        page.get_by_text("None of the tries is as asked for.").wait_for()
 
 
 def test_a_page_of_the_table_is_in_the_address(visit: Callable[..., Any], server: Server) -> None:
@@ -222,6 +226,9 @@ def test_what_goes_on_says_at_what_it_is(
         assert (
             page.get_by_role("region", name="Parameters of the run").get_by_text("7").is_visible()
         )
+        point_at_row(page, 0)
+        told = page.get_by_role("tooltip").inner_text()
+        assert re.search(r"prepare\s+2\.00 s\s+imports\s+18\.0 s\s+code, now\s+\d+\.\d s", told)
         picture(page, "run-live")
         now = bars(page).locator("text").all_inner_texts()
         page.wait_for_function(

@@ -30,10 +30,9 @@ export function Aliases({ names }) {
   );
 }
 
-// `changed` is called when an alias has moved.
-export function Promotion({ model, aliases, moves, versions, changed }) {
-  const [alias, name] = useState("champion" in aliases || !moves.length ? "champion" : moves[0].alias);
-  const [version, choose] = useState(versions[0].version);
+// `changed` is called when an alias has moved. What moves them is there for whoever may.
+export function Promotion({ found, changed }) {
+  const { model, aliases, moves, versions, may_move_aliases: may } = found;
   const [state, tell] = useState({});
   const move = async (which, to) => {
     tell({ busy: true });
@@ -48,74 +47,77 @@ export function Promotion({ model, aliases, moves, versions, changed }) {
     }
     changed();
   };
+  const back = ["roll back", (alias) => h(RollBack, { alias, versions, busy: state.busy, move })];
   return h(
     Section,
     { title: "Aliases" },
     moves.length > 0 &&
       h(Rows, {
         label: "Aliases of the model",
-        keyOf: (found) => found.alias,
+        keyOf: (alias) => alias.alias,
         rows: moves,
         columns: [
-          ["alias", (found) => h(Aliases, { names: [found.alias] })],
-          ["version", (found) => found.version || "none", NUMBER],
-          ["since", (found) => h(Moment, { at: found.moved })],
-          ["before", (found) => found.before.toReversed().slice(0, 5).join(", ") || "–"],
-          ["roll back", (found) => h(RollBack, { found, versions, busy: state.busy, move })],
+          ["alias", (alias) => h(Aliases, { names: [alias.alias] })],
+          ["version", (alias) => alias.version || "none", NUMBER],
+          ["since", (alias) => h(Moment, { at: alias.moved })],
+          ["before", (alias) => alias.before.toReversed().slice(0, 5).join(", ") || "–"],
+          ...(may ? [back] : []),
         ],
       }),
-    h(
-      Flex,
-      {
-        as: "form",
-        gap: 2,
-        wrap: "wrap",
-        align: "center",
-        marginTop: 2,
-        onSubmit: (event) => {
-          event.preventDefault();
-          move(alias, Number(version));
-        },
-      },
-      "Have",
-      h(Choice, {
-        label: "Alias",
-        value: alias,
-        choose: name,
-        choices: [...new Set(["champion", ...moves.map((found) => found.alias)])]
-          .filter((one) => one !== OURS)
-          .map((one) => [one, one]),
-      }),
-      "mean version",
-      h(Choice, {
-        label: "Version",
-        value: version,
-        choose,
-        choices: versions.map((one) => [one.version, one.version]),
-      }),
-      h(
-        Button,
-        {
-          type: "submit",
-          size: "xs",
-          variant: "outline",
-          disabled: state.busy || aliases[alias] === Number(version),
-        },
-        "promote",
-      ),
-    ),
+    may
+      ? h(Promote, { found, busy: state.busy, move })
+      : !moves.length && h(Text, null, "No alias means a version of it."),
     state.done && h(Text, { role: "status", marginTop: 1 }, state.done),
     state.error && h(Notice, { status: "error", title: "The alias was not moved" }, state.error.message),
   );
 }
 
+function Promote({ found: { aliases, moves, versions }, busy, move }) {
+  const [alias, name] = useState("champion" in aliases || !moves.length ? "champion" : moves[0].alias);
+  const [version, choose] = useState(versions[0].version);
+  const submit = (event) => {
+    event.preventDefault();
+    move(alias, Number(version));
+  };
+  return h(
+    Flex,
+    { as: "form", gap: 2, wrap: "wrap", align: "center", marginTop: 2, onSubmit: submit },
+    "Have",
+    h(Choice, {
+      label: "Alias",
+      value: alias,
+      choose: name,
+      choices: [...new Set(["champion", ...moves.map((one) => one.alias)])]
+        .filter((one) => one !== OURS)
+        .map((one) => [one, one]),
+    }),
+    "mean version",
+    h(Choice, {
+      label: "Version",
+      value: version,
+      choose,
+      choices: versions.map((one) => [one.version, one.version]),
+    }),
+    h(
+      Button,
+      {
+        type: "submit",
+        size: "xs",
+        variant: "outline",
+        disabled: busy || aliases[alias] === Number(version),
+      },
+      "promote",
+    ),
+  );
+}
+
 // To the version that it meant before, if that still is.
-function RollBack({ found, versions, busy, move }) {
-  const last = found.before.at(-1);
-  if (found.alias === OURS || !versions.some((one) => one.version === last)) return null;
+function RollBack({ alias: { alias, before }, versions, busy, move }) {
+  const last = before.at(-1);
+  if (alias === OURS || !versions.some((one) => one.version === last)) return null;
   return h(
     Button,
-    { size: "xs", variant: "outline", disabled: busy, onClick: () => move(found.alias, last) },
+    { size: "xs", variant: "outline", disabled: busy, onClick: () => move(alias, last) },
     `back to version ${last}`,
   );
 }

@@ -52,7 +52,7 @@ async function ask(path, query, options) {
   }
   if (answer.status === 403) {
     const right = options?.method ? "change" : "see";
-    const what = path.startsWith("models") ? "assets" : "this DAG’s task instances";
+    const what = /^(models|edge)/.test(path) ? "assets" : "this DAG’s task instances";
     throw new Refused(403, `You may not ${right} ${what}: ask for that right in Airflow.`);
   }
   throw new Refused(answer.status, words || `Airflow answers ${answer.status}.`);
@@ -64,7 +64,8 @@ export function send(path, body) {
   return ask(path, {}, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-// The answer to a question (path null: none is asked), asked again while `isLive(answer)`, but not in a hidden tab.
+// The answer to a question (path null: none is asked), asked again while `isLive(answer)`, which may
+// say after how many milliseconds, but not in a hidden tab.
 export function useAnswer(path, query, isLive = () => false) {
   const [state, setState] = useState({});
   const [turn, setTurn] = useState(0);
@@ -75,15 +76,16 @@ export function useAnswer(path, query, isLive = () => false) {
     if (path === null) return undefined;
     const stop = new AbortController();
     let timer;
-    const again = () => {
-      timer = setTimeout(() => (document.hidden ? again() : read()), LIVE_MS);
+    const again = (wait) => {
+      timer = setTimeout(() => (document.hidden ? again(wait) : read()), wait);
     };
     const read = async () => {
       try {
         const answer = await ask(path, query, { signal: stop.signal });
         remember(key, answer);
         setState({ answer, error: null, key });
-        if (live.current(answer)) again();
+        const wait = live.current(answer);
+        if (wait) again(wait === true ? LIVE_MS : wait);
       } catch (error) {
         if (error.name === "AbortError") return;
         // What was known stays, where Airflow is but away.

@@ -41,12 +41,24 @@ const LABEL = {
   whiteSpace: "nowrap",
 };
 
+// After its line; the last one before it, where there is no room, but none over another.
+function placed(ticks, width) {
+  let free = 0;
+  return ticks.flatMap(({ x, label }) => {
+    const room = label.length * LETTER;
+    const left = x + room < width ? x : x - room;
+    if (left < free) return [];
+    free = left + room;
+    return [{ x, label, left }];
+  });
+}
+
 export function Axis({ ticks, width }) {
   return h(
     "div",
     { style: { position: "relative", height: 20 }, "aria-hidden": true },
-    ticks
-      .filter(({ x, label }) => x + label.length * LETTER < width)
-      .map(({ x, label }) => h("span", { key: x, style: { ...LABEL, left: x } }, label)),
+    placed(ticks, width).map(({ x, label, left }) =>
+      h("span", { key: x, style: { ...LABEL, left } }, label),
+    ),
   );
 }

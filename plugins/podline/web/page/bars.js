@@ -2,9 +2,9 @@
 // are; below each a line in its state's colour; and how long it took beside it.
 
 import { h, memo } from "./host.js";
-import { Filled, isOwn } from "./looks.js";
+import { Filled, isOwn, labelOf } from "./looks.js";
 import { isBare, phaseLength } from "./rows.js";
-import { shapeOf, solid, textColour, wordOf } from "./states.js";
+import { isGood, shapeOf, solid, textColour, wordOf } from "./states.js";
 import { seconds } from "./words.js";
 
 export const HEIGHT = 24; // of a row, in pixels
@@ -84,16 +84,18 @@ function Critical({ rows, place }) {
   ];
 }
 
-function Label({ row, top, place, width, text }) {
-  const begin = row.start ?? row.live?.since;
-  const found = begin === undefined ? [0, 0] : place(begin, row.until);
-  const marked = row.look !== "success";
-  const room = text.length * LETTER + (marked ? 16 : 0) + 6;
-  const [left, right] = found ?? [0, -1];
+// `texts`: what is said, and what is where there is no room for that.
+function Label({ row, top, begin, place, width, texts }) {
+  const found = begin === null ? [0, 0] : place(begin, row.until);
   if (!found) return null;
+  const [left, right] = found;
+  const marked = !isGood(row.look);
+  const roomOf = (text) => text.length * LETTER + (marked ? 16 : 0) + 6;
+  const text = texts.find((one) => roomOf(one) < width) ?? texts.at(-1);
+  const room = roomOf(text);
   // Beside the bar; before it where there is no room; else on it.
-  const x = right + room < width ? right + 4 : left - room > 0 ? left - room + 2 : width - room;
   const onBar = right + room >= width && left - room <= 0;
+  const x = right + room < width ? right + 4 : onBar ? Math.max(width - room, 2) : left - room + 2;
   return h(
     "g",
     { transform: `translate(${x.toFixed(1)} ${top})` },
@@ -101,7 +103,7 @@ function Label({ row, top, place, width, text }) {
       h("rect", {
         x: -2,
         y: 3,
-        width: room,
+        width: room + 2,
         height: HEIGHT - 8,
         rx: 3,
         fill: "var(--chakra-colors-bg)",
@@ -121,14 +123,22 @@ function Label({ row, top, place, width, text }) {
   );
 }
 
-function lengthText(tries, row, phase) {
-  const doing = row.live && !phase ? `${row.live.phase} ${seconds(row.live.length)}` : "";
-  if (row.start === null) return doing || wordOf(row.look);
-  return [seconds(phase ? phaseLength(tries, row, phase) : row.length), doing].filter(Boolean).join(" · ");
+function lengthTexts(tries, row, phase) {
+  const doing = row.live && !phase ? `${labelOf(row.live.phase)} ${seconds(row.live.length)}` : "";
+  if (row.start === null) return [doing || wordOf(row.look)];
+  const length = seconds(phase ? phaseLength(tries, row, phase) : row.length);
+  return doing ? [`${length} · ${doing}`, doing] : [length];
+}
+
+// Where the first thing of a row is drawn; null: nothing is.
+function beginOf(tries, row) {
+  if (row.start === null) return row.live?.since ?? null;
+  const before = Object.values(tries.phases).map((column) => column.start[row.index] ?? 0);
+  return row.start + Math.min(0, ...before);
 }
 
 // `rows`: all that are listed; `first` and `last`: which are in sight.
-export const Bars = memo(function Bars({ tries, rows, first, last, view, width, ticks, phase, critical }) {
+export const Bars = memo(function Bars({ tries, rows, first, last, view, width, ticks, phase, critical, what }) {
   const place = (begin, end) => across(view, width, begin, end);
   const shown = rows.slice(first, last).map((row, n) => ({ row, top: (first + n) * HEIGHT }));
   const whole = rows.length * HEIGHT;
@@ -143,7 +153,7 @@ export const Bars = memo(function Bars({ tries, rows, first, last, view, width, 
       height: whole,
       style: { display: "block", overflow: "hidden" },
       role: "img",
-      "aria-label": `${rows.length} tries over ${seconds(view.to - view.from)}; the table below has their numbers`,
+      "aria-label": `${rows.length} ${what} over ${seconds(view.to - view.from)}; the table below has their numbers`,
     },
     h("path", {
       d: ticks.map(({ x }) => `M${x.toFixed(1)} 0V${whole}`).join(""),
@@ -163,7 +173,15 @@ export const Bars = memo(function Bars({ tries, rows, first, last, view, width, 
     }),
     critical && h(Critical, { rows, place }),
     shown.map(({ row, top }) =>
-      h(Label, { key: row.index, row, top, place, width, text: lengthText(tries, row, phase) }),
+      h(Label, {
+        key: row.index,
+        row,
+        top,
+        begin: beginOf(tries, row),
+        place,
+        width,
+        texts: lengthTexts(tries, row, phase),
+      }),
     ),
   );
 });

@@ -2,7 +2,7 @@
 // and of two colours that are near each other one has a texture.
 
 import { Box, Button, Flex, h } from "./host.js";
-import { PHASES } from "./phases.js"; // podline.phases, as static_files.py writes it
+import { PHASES, ROLLOUT_PHASES } from "./phases.js"; // podline's tables, as static_files.py writes them
 import { seconds } from "./words.js";
 
 // Each place has a hue, a stage another after its code. A shade has at least 3:1 on light and dark.
@@ -37,6 +37,26 @@ for (const known of PHASES) {
   });
 }
 
+// The way of a version to a node of the edge. Some of its phases are called as a stage's.
+const ROLLOUT = "rollout ";
+const ROLLOUT_LOOKS = {
+  publish: ["gray-500", "plain"],
+  notice: ["orange-600", "plain"],
+  fetch: ["blue-500", "plain"],
+  verify: ["blue-600", "rising"],
+  load: ["purple-500", "plain"],
+  warm_up: ["pink-600", "plain"],
+  swap: ["green-600", "plain"],
+  first_prediction: ["cyan-600", "falling"],
+};
+for (const [name, meaning] of Object.entries(ROLLOUT_PHASES)) {
+  const [shade, texture] = ROLLOUT_LOOKS[name] ?? OTHER.concat("plain");
+  const colour = `var(--chakra-colors-${shade})`;
+  const label = name.replaceAll("_", " ");
+  KINDS.set(ROLLOUT + name, { part: "rollout", where: "edge", meaning, colour, texture, label });
+}
+export const ofRollout = (name) => ROLLOUT + name;
+
 // A page that was opened before an upgrade may not know a phase yet.
 const UNKNOWN = {
   part: "",
@@ -50,7 +70,9 @@ const kind = (phase) => KINDS.get(phase) ?? UNKNOWN;
 export const PHASE_ORDER = [...KINDS.keys()];
 export const isInside = (phase) => kind(phase).part !== null; // of the try's duration
 export const isOwn = (phase) => kind(phase).part === "code";
+export const isRollout = (phase) => kind(phase).part === "rollout";
 export const placeOf = (phase) => kind(phase).where;
+export const labelOf = (phase) => kind(phase).label ?? phase;
 export const meaningOf = (phase) => kind(phase).meaning;
 export const colourOf = (phase) => kind(phase).colour;
 // The fill of what lies over the colour; null: nothing does.
@@ -97,7 +119,7 @@ export function Bar({ parts, label, height = 22 }) {
     const rect = h(
       "g",
       { key: phase },
-      h("title", null, `${phase}: ${seconds(length)}`),
+      h("title", null, `${labelOf(phase)}: ${seconds(length)}`),
       h(Filled, {
         phase,
         x: `${(100 * at) / whole}%`,
@@ -135,7 +157,10 @@ export function Legend({ phases, isolated = "", isolate }) {
       "aria-label": isolate ? "Phases: press one to see it alone" : "Colours",
     },
     phases.map((phase) => {
-      const inside = [h(Swatch, { key: "swatch", phase }), h(Box, { key: "name", as: "span" }, phase)];
+      const inside = [
+        h(Swatch, { key: "swatch", phase }),
+        h(Box, { key: "name", as: "span" }, labelOf(phase)),
+      ];
       return h(
         Box,
         { as: "li", key: phase, title: meaningOf(phase) },

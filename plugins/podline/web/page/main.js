@@ -2,6 +2,7 @@
 
 import { Box, Button, React, Text, h, useEffect, useRef, useSearchParams } from "./host.js";
 import { Dag, TaskTrend } from "./dag.js";
+import { Edge } from "./edge.js";
 import { links } from "./links.js";
 import { Textures } from "./looks.js";
 import { Models } from "./models.js";
@@ -87,3 +88,4 @@ function Frame({ children }) {
 // The host finds a page by its name.
 globalThis.Latency = (props) => h(Frame, null, () => h(View, props));
 globalThis.Models = () => h(Frame, null, () => h(Models));
+globalThis.Edge = () => h(Frame, null, () => h(Edge));

@@ -52,7 +52,7 @@ function fileAddress(model, version, path) {
 
 const texts = (values) => Object.entries(values).map(([name, value]) => [name, literal(value)]);
 
-function lineage({ created, type, origin, seconds: took }) {
+function lineage({ created, type, origin, seconds: took, may_open_notebook: mayOpen }) {
   const here = [
     ["published", h(Moment, { at: created })],
     ["type", type],
@@ -70,7 +70,9 @@ function lineage({ created, type, origin, seconds: took }) {
         "stage",
         h(PageLink, { to: links(false).task(dag, run, task, index, attempt) }, `${task}, try ${attempt}`),
       ],
-      ["executed cells", h(Link, { href, target: "_blank", rel: "noopener", color: "fg.info" }, "open")],
+      ...(mayOpen
+        ? [["executed cells", h(Link, { href, target: "_blank", rel: "noopener", color: "fg.info" }, "open")]]
+        : []),
     );
   }
   if (origin.notebook) here.push(["notebook", `${origin.notebook}, sha256 ${origin.notebook_sha256}`]);

@@ -1,8 +1,10 @@
 // The published models: what there is, the versions of one, and what is to be done with them.
 
 import { useFields } from "./address.js";
+import { Actions } from "./about.js";
 import { Aliases, Promotion } from "./aliases.js";
 import { part, useAnswer } from "./api.js";
+import { edge } from "./edge_links.js";
 import { Button, Flex, Fragment, PageLink, Text, h, useNavigate, useSearchParams, useState } from "./host.js";
 import { Comparison } from "./model_comparison.js";
 import { RunLink, Version } from "./model_version.js";
@@ -91,6 +93,13 @@ function One({ model, version, compared }) {
       steps: [["All models", HERE], ...(version === null && !compared ? [] : [[model, to({ model })]])],
     }),
     h(Title, { name: what }, found && h(Aliases, { names: found.aliases })),
+    !compared &&
+      h(Actions, {
+        links: [
+          ["nodes that serve it", edge.fleet(found ? { model, version } : { model })],
+          ["rollouts", edge.rollouts(model)],
+        ],
+      }),
     compared
       ? h(Comparison, { model, versions: compared })
       : version === null
@@ -101,7 +110,8 @@ function One({ model, version, compared }) {
   );
 }
 
-function Versions({ found: { model, aliases, moves, versions }, changed }) {
+function Versions({ found, changed }) {
+  const { model, versions } = found;
   const metrics = [...new Set(versions.flatMap((one) => Object.keys(one.metrics)))];
   const [chosen, choose] = useState([]);
   const navigate = useNavigate();
@@ -110,7 +120,7 @@ function Versions({ found: { model, aliases, moves, versions }, changed }) {
   return h(
     Fragment,
     null,
-    h(Promotion, { model, aliases, moves, versions, changed }),
+    h(Promotion, { found, changed }),
     h(
       Flex,
       { gap: 2, align: "center", marginY: 2 },

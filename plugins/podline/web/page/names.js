@@ -14,7 +14,8 @@ const ROW = {
   gap: 4,
   paddingInlineEnd: 8,
 };
-const CUT = { minWidth: 0, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", fontSize: 14 };
+const CUT = { minWidth: 0, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" };
+const LINK = { display: "flex", minWidth: 0, fontSize: 14, whiteSpace: "pre" };
 
 function Name({ row, place, to, onPoint, onLeave, told, keys }) {
   const again = row.number > 1 || row.again ? ` (try ${row.number})` : "";
@@ -23,20 +24,20 @@ function Name({ row, place, to, onPoint, onLeave, told, keys }) {
     { style: { ...ROW, top: place * HEIGHT } },
     h(StateMark, { state: row.look, title: wordOf(row.look, row.again) }),
     h(
-      "div",
-      { style: { ...CUT, fontWeight: row.critical ? 600 : undefined }, title: row.name + again },
-      h(
-        PageLink,
-        {
-          to,
-          "data-row": place,
-          "aria-describedby": told ? TOOLTIP : undefined,
-          onKeyDown: keys,
-          onFocus: (event) => onPoint(place, event.currentTarget),
-          onBlur: onLeave,
-        },
-        row.name + again,
-      ),
+      PageLink,
+      {
+        to,
+        style: { ...LINK, fontWeight: row.critical ? 600 : undefined },
+        title: row.name + again,
+        "aria-label": row.name + again,
+        "data-row": place,
+        "aria-describedby": told ? TOOLTIP : undefined,
+        onKeyDown: keys,
+        onFocus: (event) => onPoint(place, event.currentTarget),
+        onBlur: onLeave,
+      },
+      h("span", { style: CUT }, row.name),
+      again && h("span", null, again), // which of several tries it is, however long the name
     ),
   );
 }

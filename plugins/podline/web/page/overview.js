@@ -97,10 +97,10 @@ function Share({ found }) {
   if (!found) return "–";
   return h(
     Box,
-    { width: "160px", marginStart: "auto" },
+    { minWidth: "160px" },
     h(Bar, {
       parts: [
-        ["finish", found.p50],
+        ["prepare", found.p50],
         ["code", 1 - found.p50],
       ],
       height: 10,

@@ -1,8 +1,8 @@
 // All of a run at a glance, each row a hair: what is drawn here as a range is looked at below.
 
 import { Box, h, useMemo } from "./host.js";
-import { colourOf, isOwn } from "./looks.js";
-import { solid } from "./states.js";
+import { colourOf, isOwn, isRollout } from "./looks.js";
+import { isGood, solid } from "./states.js";
 import { useDrawnRange } from "./zoom.js";
 
 const TALL = 44; // pixels
@@ -17,12 +17,12 @@ function paths(tries, rows, { from, to }, width) {
     const d = `M${((begin - from) * scale).toFixed(1)} ${y.toFixed(1)}h${Math.max(length * scale, 1).toFixed(1)}`;
     found.set(colour, (found.get(colour) ?? "") + d);
   };
-  const own = Object.keys(tries.phases).filter(isOwn);
+  const own = Object.keys(tries.phases).filter((name) => isOwn(name) || isRollout(name));
   rows.forEach((row, place) => {
     if (row.start === null) return;
-    const looks = row.look === "success" ? "var(--chakra-colors-gray-500)" : solid(row.look);
+    const looks = isGood(row.look) ? "var(--chakra-colors-gray-500)" : solid(row.look);
     line(looks, place, row.start, row.length);
-    if (row.look !== "success") return;
+    if (!isGood(row.look)) return;
     for (const name of own) {
       const column = tries.phases[name];
       const length = column.seconds[row.index];

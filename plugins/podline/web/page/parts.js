@@ -85,8 +85,8 @@ export function Title({ name, children }) {
 // Files to take along: `files` are [name, address].
 export function Downloads({ files }) {
   return h(
-    Fragment,
-    null,
+    Flex,
+    { as: "span", gap: 2, wrap: files.length > 2 ? "wrap" : "nowrap" },
     files.map(([name, url]) =>
       h(
         Button,

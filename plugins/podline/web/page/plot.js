@@ -13,6 +13,7 @@ const BELOW = 22;
 const ABOVE = 18;
 const DATE = 92; // pixels that a date takes
 const WIDEST = 36;
+const CUT = 1.25; // times the highest that succeeded, above which others are cut
 
 // Round numbers from 0 to a little above the highest.
 function scaleOf(highest) {
@@ -69,8 +70,8 @@ function Usual({ usual, y, width }) {
 function Column({ column, x, wide, y, link, point, hide }) {
   let base = 0;
   const parts = column.parts.map(([phase, value]) => {
-    const top = y(base + value);
-    const place = { x, y: top, width: wide, height: Math.max(y(base) - top, 0.5) };
+    const top = Math.max(y(base + value), ABOVE);
+    const place = { x, y: top, width: wide, height: Math.max(Math.max(y(base), ABOVE) - top, 0.5) };
     base += value;
     return phase
       ? h(Filled, { key: phase, phase, ...place })
@@ -109,14 +110,28 @@ function Column({ column, x, wide, y, link, point, hide }) {
         strokeWidth: 1.8,
         strokeLinecap: "round",
         strokeLinejoin: "round",
-        transform: `translate(${x + wide / 2 - 6} ${y(base) - 15})`,
+        transform: `translate(${x + wide / 2 - 6} ${Math.max(y(base), ABOVE) - 15})`,
       }),
+    y(base) < ABOVE && h("path", { d: torn(x, wide), fill: "var(--chakra-colors-bg)" }),
   );
+}
+
+// A gap across a column that is higher than it is drawn.
+function torn(x, wide) {
+  const half = wide / 2;
+  return `M${x - 1} ${ABOVE + 14}l${half + 1} -6l${half + 1} 6v5l${-half - 1} -6l${-half - 1} 6z`;
 }
 
 function corner(node) {
   const box = node.getBoundingClientRect();
   return { x: box.right, y: box.top + box.height / 2 };
+}
+
+// What did not succeed is no measure for the others: what is far above them is cut.
+function highest(columns, height, usual) {
+  const good = columns.filter((column) => column.ok).map(height);
+  const all = Math.max(...columns.map(height), usual?.p90 ?? 0);
+  return good.length ? Math.min(all, CUT * Math.max(...good, usual?.p90 ?? 0)) : all;
 }
 
 // `columns`: { key, at, state, ok, title, told, parts: [[phase or null, value]], to }, the oldest first.
@@ -125,7 +140,7 @@ export function Plot({ label, columns, usual, form }) {
   const [told, tell] = useState(null);
   const navigate = useNavigate();
   const height = (column) => column.parts.reduce((sum, [, value]) => sum + value, 0);
-  const scale = scaleOf(Math.max(...columns.map(height), usual?.p90 ?? 0));
+  const scale = scaleOf(highest(columns, height, usual));
   const y = (value) => TALL - BELOW - (value / scale.top) * (TALL - BELOW - ABOVE);
   const each = (width - LEFT) / columns.length;
   const wide = Math.max(Math.min(each - 2, WIDEST), 1);

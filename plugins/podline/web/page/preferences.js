@@ -25,8 +25,9 @@ const ENGLISH = {
 };
 let words = { language: "en", states: ENGLISH };
 
-export const stateWord = (state) =>
-  words.states[state || "no_status"] ?? ENGLISH[state] ?? state.replaceAll("_", " ");
+const asWord = (state) => (state[0].toUpperCase() + state.slice(1)).replaceAll("_", " ");
+
+export const stateWord = (state) => words.states[state || "no_status"] ?? ENGLISH[state] ?? asWord(state);
 
 export function zone() {
   try {

@@ -4,7 +4,7 @@ import { isInside, isOwn } from "./looks.js";
 import { lookOf } from "./states.js";
 import { instance } from "./words.js";
 
-const FAILURES = ["failed", "up_for_retry", "upstream_failed"];
+const FAILURES = ["failed", "up_for_retry", "upstream_failed", "refused", "unreachable", "returned"];
 export const isFailure = (row) => FAILURES.includes(row.look);
 
 // One try by its place in the answer's columns. What has not started has no length.
@@ -47,7 +47,9 @@ export function phaseLength(tries, row, phase) {
   return tries.phases[phase]?.seconds[row.index] ?? null;
 }
 
+// How long its own code took; null: that is not known.
 export function ownLength(tries, row) {
+  if (row.start === null || isBare(tries, row)) return null;
   return Object.keys(tries.phases)
     .filter(isOwn)
     .reduce((sum, phase) => sum + (phaseLength(tries, row, phase) ?? 0), 0);

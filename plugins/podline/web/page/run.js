@@ -11,11 +11,11 @@ import { Figures, Notice, Pending, Section, Title, Trouble } from "./parts.js";
 import { NO_FILTER, arranged, rowsOf } from "./rows.js";
 import { Slow } from "./slow.js";
 import { State } from "./states.js";
-import { NUMBER, PROSE, Rows } from "./table.js";
+import { NUMBER, Rows } from "./table.js";
 import { Filters } from "./toolbar.js";
 import { Failures, Tries } from "./tries.js";
 import { Waterfall } from "./waterfall.js";
-import { instance, range, seconds, share } from "./words.js";
+import { instance, number, range, seconds, share } from "./words.js";
 
 export function Run({ dagId, runId, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}`;
@@ -98,12 +98,14 @@ function Charts({ run, links }) {
 }
 
 function Numbers({ run }) {
+  const now = useNow(isLive(run));
   const usual = run.usual_seconds && `usually ${range(run.usual_seconds)}`;
+  const soFar = run.start === null ? "not yet" : `${seconds(Math.max(now - run.start, 0))} so far`;
   return h(Figures, {
     figures: [
-      ["wall time", isLive(run) ? "running" : seconds(run.seconds), usual],
+      ["wall time", isLive(run) ? soFar : seconds(run.seconds), usual],
       ["overhead", share(run.overhead_share), "of the tries’ time is not the notebook’s own code"],
-      ["tries", run.total],
+      ["tries", number(run.total)],
     ],
   });
 }
@@ -135,7 +137,7 @@ function Totals({ run }) {
         ["where", ([name]) => placeOf(name)],
         ["took", ([, length]) => seconds(length), NUMBER],
         ["share", ([name, length]) => (isInside(name) ? share(length / whole) : "–"), NUMBER],
-        ["what it is", ([name]) => meaningOf(name), PROSE],
+        ["what it is", ([name]) => meaningOf(name)],
       ],
     }),
   );

@@ -19,12 +19,34 @@ const SHAPES = {
   up_for_retry: "M9.6 4A4 4 0 1 0 10 7M10 1.2v3H7",
   upstream_failed: "M6 1.5v6M3.2 4.8L6 7.6l2.8-2.8M2 10.5h8",
 };
+// States of nodes and of rollouts, each as one of Airflow's looks.
+const LIKE = {
+  abandoned: "removed",
+  behind: "up_for_retry",
+  late: "removed",
+  "passed over": "skipped",
+  pinned: "deferred",
+  promoted: "success",
+  ready: "success",
+  refused: "failed",
+  returned: "up_for_retry",
+  "rolled back": "up_for_retry",
+  serving: "success",
+  told: "running",
+  unavailable: "failed",
+  unreachable: "upstream_failed",
+  waiting: "queued",
+};
 const TOKENS = new Set([...Object.keys(SHAPES), "awaiting_input", "restarting"]);
 
-const token = (state) => (TOKENS.has(state) ? state : "no_status");
-export const shapeOf = (state) => SHAPES[state] ?? RING;
+const like = (state) => LIKE[state] ?? state;
+const token = (state) => (TOKENS.has(like(state)) ? like(state) : "no_status");
+export const shapeOf = (state) => SHAPES[like(state)] ?? RING;
 export const solid = (state) => `var(--chakra-colors-${token(state)}-solid)`;
 export const textColour = (state) => `var(--chakra-colors-${token(state)}-fg)`;
+
+// Whether all went as it should.
+export const isGood = (state) => like(state) === "success";
 
 // A failed try that was made again looks like one that waits for that: it did the run no harm.
 export const lookOf = (state, again) => (again && state === "failed" ? "up_for_retry" : state || "no_status");

@@ -30,11 +30,23 @@ const HEAD = {
 const titleOf = (kind, value, whole) =>
   kind === NAME ? (whole ?? (typeof value === "string" ? value : undefined)) : undefined;
 
+// A shadow at the right edge, while there is more: what hides it goes along with the table.
+const MORE =
+  "linear-gradient(to left, var(--chakra-colors-bg) 40%, transparent) right / 40px 100% no-repeat local, " +
+  "linear-gradient(to left, rgb(120 130 150 / 45%), transparent) right / 14px 100% no-repeat scroll";
+
 // `columns`: [title, value of a row, kind, the text that a cut node stands for].
 export function Rows({ label, columns, rows, keyOf }) {
   return h(
     Box,
-    { overflow: "auto", maxHeight: "70vh", tabIndex: 0, role: "region", "aria-label": label },
+    {
+      overflow: "auto",
+      maxHeight: "70vh",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": label,
+      style: { background: MORE },
+    },
     h(
       "table",
       { style: { fontSize: 14, borderCollapse: "separate", borderSpacing: 0 } },
@@ -44,8 +56,8 @@ export function Rows({ label, columns, rows, keyOf }) {
         h(
           "tr",
           null,
-          columns.map(([title, , kind = SHORT]) =>
-            h("th", { key: title, scope: "col", style: { ...HEAD, ...kind } }, title),
+          columns.map(([title, , kind = SHORT], place) =>
+            h("th", { key: place, scope: "col", style: { ...HEAD, ...kind } }, title),
           ),
         ),
       ),
@@ -56,10 +68,10 @@ export function Rows({ label, columns, rows, keyOf }) {
           h(
             "tr",
             { key: keyOf ? keyOf(row) : index },
-            columns.map(([title, valueOf, kind = SHORT, wholeOf]) => {
+            columns.map(([, valueOf, kind = SHORT, wholeOf], place) => {
               const value = valueOf(row);
               const whole = titleOf(kind, value, wholeOf?.(row));
-              return h("td", { key: title, style: { ...CELL, ...kind }, title: whole }, value);
+              return h("td", { key: place, style: { ...CELL, ...kind }, title: whole }, value);
             }),
           ),
         ),

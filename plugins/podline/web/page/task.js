@@ -130,9 +130,16 @@ function Numbers({ found }) {
   });
 }
 
+// The phase that a try is at, as far as it has come.
+function underWay({ start, phase_now: name, phase_now_since: since }) {
+  if (!name || start === null) return [];
+  return [{ name, start: since - start, seconds: Math.max(Date.now() / 1000 - since, 0), source: null }];
+}
+
 function Phases({ found, dagId, links }) {
-  const inside = found.phases.filter(({ name }) => isInside(name));
-  if (!found.phases.length) return null;
+  const phases = [...found.phases, ...underWay(found)];
+  const inside = phases.filter(({ name }) => isInside(name));
+  if (!phases.length) return null;
   const more = (phase) => (phase.name in found.usual ? phase.seconds - found.usual[phase.name].p50 : null);
   return h(
     Section,
@@ -145,7 +152,7 @@ function Phases({ found, dagId, links }) {
     h(Rows, {
       label: "Phases of the try",
       keyOf: (phase) => phase.name,
-      rows: found.phases,
+      rows: phases,
       columns: [
         ["phase", (phase) => h(PageLink, { to: links.trend(dagId, found.task_id, phase.name) }, phase.name)],
         ["where", (phase) => placeOf(phase.name)],
@@ -153,8 +160,8 @@ function Phases({ found, dagId, links }) {
         ["took", (phase) => seconds(phase.seconds), NUMBER],
         ["more than usual", (phase) => difference(more(phase)), NUMBER],
         ["usually: median [p10 – p90]", (phase) => range(found.usual[phase.name]), NUMBER],
-        ["measured by", (phase) => `${phase.source}, to ${seconds(phase.precision)}`],
-        ["what it is", (phase) => meaningOf(phase.name), PROSE],
+        ["measured by", (phase) => phase.source ? `${phase.source}, to ${seconds(phase.precision)}` : "goes on"],
+        ["what it is", (phase) => meaningOf(phase.name)],
       ],
     }),
   );

@@ -12,7 +12,7 @@ function Press({ on, ...rest }) {
   return h(Button, { size: "xs", variant: on ? "subtle" : "outline", "aria-pressed": on, ...rest });
 }
 
-export function Filters({ all, rows, fields, change }) {
+export function Filters({ all, rows, fields, change, orders = ORDERS, one = ["try", "tries"], named = "task" }) {
   if (all.length <= FEW) return null;
   const looks = new Map();
   for (const { look } of all) looks.set(look, (looks.get(look) ?? 0) + 1);
@@ -21,14 +21,14 @@ export function Filters({ all, rows, fields, change }) {
     Flex,
     { gap: 2, wrap: "wrap", align: "center", marginY: 2 },
     h(Choice, {
-      label: "Only tries in this state",
+      label: `Only ${one[1]} in this state`,
       value: fields.state,
       choices: [["", `all states (${all.length})`], ...states],
       choose: (state) => change({ state, page: "1" }),
     }),
     h(Input, {
-      "aria-label": "Only tasks with this in their name",
-      placeholder: "task …",
+      "aria-label": `Only ${named}s with this in their name`,
+      placeholder: `${named} …`,
       size: "xs",
       width: "9em",
       value: fields.named,
@@ -48,16 +48,16 @@ export function Filters({ all, rows, fields, change }) {
     h(Choice, {
       label: "Order",
       value: fields.sort,
-      choices: Object.entries(ORDERS),
+      choices: Object.entries(orders),
       choose: (sort) => change({ sort, page: "1" }),
     }),
     rows.length < all.length &&
-      h(Text, { fontSize: "sm", role: "status" }, `${rows.length} of ${count(all.length, "try", "tries")}`),
+      h(Text, { fontSize: "sm", role: "status" }, `${rows.length} of ${count(all.length, ...one)}`),
   );
 }
 
 // `middle`: what stays where it is, as a part of the view; `jump`: to the next row that failed.
-export function Views({ rows, zoom, middle, byClock, setClock, critical, setCritical, jump }) {
+export function Views({ rows, zoom, of, middle, byClock, setClock, critical, setCritical, jump }) {
   const failed = rows.filter(isFailure).length;
   const onPath = rows.some((row) => row.critical);
   return h(
@@ -78,7 +78,7 @@ export function Views({ rows, zoom, middle, byClock, setClock, critical, setCrit
       },
       "−",
     ),
-    h(Press, { disabled: !zoom.zoomed, "aria-pressed": undefined, onClick: zoom.reset }, "whole run"),
+    h(Press, { disabled: !zoom.zoomed, "aria-pressed": undefined, onClick: zoom.reset }, `whole ${of}`),
     h(Press, { on: byClock, onClick: () => setClock(!byClock) }, "clock"),
     onPath && h(Press, { on: critical, onClick: () => setCritical(!critical) }, "critical path"),
     failed > 0 && h(Press, { "aria-pressed": undefined, onClick: jump }, `next failure (${failed})`),

@@ -66,7 +66,7 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
   return h(
     Fragment,
     null,
-    h(Next, { usual: answer.usual.seconds, of }),
+    h(Next, { found: answer.next, of }),
     h(
       Flex,
       { gap: 2, wrap: "wrap", align: "center", marginY: 2 },
@@ -95,18 +95,18 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
     }),
     h(
       Text,
-      { fontSize: "xs", color: "fg.muted" },
+      { fontSize: "xs", color: "fg.muted", marginTop: 1 },
       "Dashed: the median of the runs that succeeded; grey: from their 10th to their 90th percentile. Failed runs and " +
-        "those that go on are marked, and not counted. Press a column for its run.",
+        "those that go on are marked and not counted, and cut where they are far higher. Press a column for its run.",
     ),
     h(Legend, { phases, isolated: show, isolate: (name) => change({ show: name || STACK }) }),
   );
 }
 
-// What the next run will take, as far as the last ones say.
-function Next({ usual, of }) {
+// What the next run will take, as far as those say that were made since the last change.
+function Next({ found, of }) {
   const name = of ? `the next ${of} will take about` : "the next run will take about";
-  if (!usual) return h(Box, null, "None of these runs has succeeded: nothing is said of the next one.");
-  const note = usual.n < 3 ? null : `four of five between ${seconds(usual.p10)} and ${seconds(usual.p90)}`;
-  return h(Figures, { figures: [[name, seconds(usual.p50), note ?? `n = ${usual.n}`]] });
+  if (!found) return h(Box, null, "None of these runs has succeeded: nothing is said of the next one.");
+  const note = found.n < 3 ? null : `four of five between ${seconds(found.p10)} and ${seconds(found.p90)}`;
+  return h(Figures, { figures: [[name, seconds(found.p50), note ?? `n = ${found.n}`]] });
 }

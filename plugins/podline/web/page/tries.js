@@ -86,7 +86,7 @@ export function Tries({ run, rows, phase, linkOf, links, page, turn }) {
         ["took", (row) => h(Took, { row }), NUMBER],
         phase
           ? [phase, (row) => seconds(phaseLength(tries, row, phase)), NUMBER]
-          : ["own code", (row) => (row.start === null ? "–" : seconds(ownLength(tries, row))), NUMBER],
+          : ["own code", (row) => seconds(ownLength(tries, row)), NUMBER],
         [
           "log",
           (row) =>

@@ -1,7 +1,7 @@
 // What the tooltip of a waterfall says of a try.
 
 import { Box, Flex, Text, h } from "./host.js";
-import { Filled, PHASE_ORDER } from "./looks.js";
+import { Filled, PHASE_ORDER, labelOf } from "./looks.js";
 import { phaseLength } from "./rows.js";
 import { State } from "./states.js";
 import { moment } from "./times.js";
@@ -18,7 +18,7 @@ function Phase({ name, length, live }) {
       { width: 12, height: 10, "aria-hidden": true, style: { flexShrink: 0 } },
       h(Filled, { phase: name, width: 12, height: 10 }),
     ),
-    h(Box, { flex: 1 }, live ? `${name}, now` : name),
+    h(Box, { flex: 1 }, live ? `${labelOf(name)}, now` : labelOf(name)),
     h(Box, { fontVariantNumeric: "tabular-nums" }, seconds(length)),
   );
 }

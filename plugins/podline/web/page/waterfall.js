@@ -33,23 +33,24 @@ function useSight(node, total) {
   return { first, last, show, onScroll: (event) => scroll(event.currentTarget.scrollTop) };
 }
 
-// `rows`: those that are shown, of `all`; `phase`: the one that is shown alone.
-export function Waterfall({ tries, all, rows, phase, linkOf }) {
+// `rows`: those that are shown, of `all`; `phase`: the one that is shown alone; `of`: what it all is, and `what`
+// its rows are.
+export function Waterfall({ tries, all, rows, phase, linkOf, of = "run", what = "tries" }) {
   const whole = useMemo(() => spanOf(tries, all), [tries, all]);
   const [node, room] = useWidth();
   return h(
     Box,
     { ref: node },
     whole
-      ? room > 0 && h(Chart, { tries, all, rows, phase, linkOf, whole, room })
-      : h(Text, { color: "fg.muted" }, "No task has started yet."),
+      ? room > 0 && h(Chart, { tries, all, rows, phase, linkOf, whole, room, of, what })
+      : h(Text, { color: "fg.muted" }, `None of the ${what} has begun yet.`),
   );
 }
 
-function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
+function Chart({ tries, all, rows, phase, linkOf, whole, room, of, what }) {
   const scroller = useRef(null);
   const plot = useRef(null);
-  const names = room < NARROW ? 104 : 230;
+  const names = room < NARROW ? 124 : 230;
   const width = Math.max(room - names - RIGHT, 40);
   const beside = { flexShrink: 0, style: { width: names } };
   const zoom = useZoom(whole);
@@ -84,7 +85,7 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
   return h(
     Box,
     null,
-    h(Views, { rows, zoom, middle, byClock, setClock, critical, setCritical, jump }),
+    h(Views, { rows, zoom, of, middle, byClock, setClock, critical, setCritical, jump }),
     h(
       Box,
       {
@@ -97,7 +98,7 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
         borderRadius: "sm",
         tabIndex: 0,
         role: "region",
-        "aria-label": "Waterfall of the run",
+        "aria-label": `Waterfall of the ${of}`,
         onKeyDown: keys(zoom),
       },
       h(
@@ -147,10 +148,11 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
             told,
             tell,
             hide,
+            what,
           }),
         ),
       ),
-      !rows.length && h(Text, { padding: 4, color: "fg.muted" }, "No try is as asked for."),
+      !rows.length && h(Text, { padding: 4, color: "fg.muted" }, `None of the ${what} is as asked for.`),
     ),
     all.length > MANY &&
       h(
@@ -164,7 +166,8 @@ function Chart({ tries, all, rows, phase, linkOf, whole, room }) {
   );
 }
 
-function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, sight, told, tell, hide }) {
+function Plot(given) {
+  const { tries, rows, phase, linkOf, view, zoom, width, ticks, critical, sight, told, tell, hide, what } = given;
   const navigate = useNavigate();
   const at = (x) => view.from + (x / width) * (view.to - view.from);
   const drew = useRef(false);
@@ -203,7 +206,7 @@ function Plot({ tries, rows, phase, linkOf, view, zoom, width, ticks, critical, 
         else if (rows[place]) navigate(linkOf(rows[place].index));
       },
     },
-    h(Bars, { tries, rows, first: sight.first, last: sight.last, view, width, ticks, phase, critical }),
+    h(Bars, { tries, rows, first: sight.first, last: sight.last, view, width, ticks, phase, critical, what }),
     told &&
       h(Box, {
         position: "absolute",

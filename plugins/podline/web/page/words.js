@@ -26,6 +26,11 @@ export function share(value) {
   return value === null || value === undefined ? "–" : `${Math.round(value * 100)} %`;
 }
 
+// A part that may be very small.
+export function portion(value) {
+  return value && value < 0.01 ? `${Number((value * 100).toPrecision(1))} %` : share(value);
+}
+
 export function bytes(value) {
   if (value === null || value === undefined) return "–";
   const units = ["B", "KB", "MB", "GB", "TB"];
