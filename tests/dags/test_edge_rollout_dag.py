@@ -11,7 +11,7 @@ from tests.support.dags_test import dags_test, environment
 from tests.support.edge import Load, publish_line, serving
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("dags test"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dags test"), pytest.mark.timeout(400)]
 
 CONF = {"model": "power", "observe": 0.5, "limit": 20.0, "latency": 20.0}
 
