@@ -49,6 +49,10 @@ demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline,
 	@echo "      podline show NOTEBOOK, podline run NOTEBOOK   your own notebook, without Airflow"
 	@echo "      (podline is in $(VENV)/bin)"
 
+.PHONY: edge-demo
+edge-demo: install ## Train, serve at an edge, see the forecasts drift, and train anew: some three minutes
+	$(BIN)/python -m podline.iot.demo
+
 DAG ?=
 CONF ?=
 
@@ -105,6 +109,19 @@ cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys 
 	sed 's|image: podline|image: $(IMAGE_PREFIX)podline|' helm-values/object-store.yaml | \
 		kubectl apply --namespace podline -f -
 	kubectl --namespace podline rollout status statefulset/object-store --timeout 180s
+
+# What the cluster's edges serve.
+EDGE_MODEL ?= household_power@champion
+
+.PHONY: cluster-edge
+cluster-edge: cluster-store ## Run two edges in the cluster of KUBECONFIG (EDGE_MODEL=household_power@champion)
+	kubectl --namespace podline get secret edge-token >/dev/null 2>&1 || \
+		$(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(30), end="")' | \
+		kubectl --namespace podline create secret generic edge-token \
+			--from-file=PODLINE_EDGE_TOKEN=/dev/stdin
+	sed -e 's|image: podline|image: $(IMAGE_PREFIX)podline|' -e 's|household_power@champion|$(EDGE_MODEL)|' \
+		helm-values/edge.yaml | kubectl apply --namespace podline -f -
+	kubectl --namespace podline rollout status deployment/edge --timeout 180s
 
 # Puts images into the cluster, such as LOAD="kind load docker-image"; none: they are there, or
 # the cluster pulls them.
@@ -197,6 +214,10 @@ bench-triggerer: install-dev ## Measure what deferred stages cost a triggerer (K
 bench-edge: install-dev ## Measure an edge's swaps and requests, beside MLServer (from PyPI)
 	$(BIN)/python -m benchmarks.edge $(BENCH_ARGS)
 
+.PHONY: bench-edge-batching
+bench-edge-batching: install-dev ## Measure what one run for requests that come together is worth
+	$(BIN)/python -m benchmarks.edge_batching $(BENCH_ARGS)
+
 .PHONY: bench-recorder
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
@@ -223,6 +244,13 @@ upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and t
 
 upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
+
+.PHONY: edge-study-quick edge-study-full
+edge-study-quick: install-dev vm-image ## Measure updates of edges over slow links, and write docs/edge-study.md
+	$(BIN)/python -m benchmarks.edge_study quick $(STUDY_ARGS)
+
+edge-study-full: install-dev vm-image ## The same with all sizes, round trips and rates, for hours
+	$(BIN)/python -m benchmarks.edge_study full $(STUDY_ARGS)
 
 .PHONY: pictures
 pictures: install-dev ## Take the pictures of docs/ anew, of runs of household_power (Chromium)

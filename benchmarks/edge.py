@@ -2,13 +2,13 @@
 
 Rounds of both alternate. MLServer comes from PyPI into an environment of its own, and runs as fast
 as it can be set up: in one process, with ONNX Runtime, without logs of requests. The protocol's
-public client, `tritonclient`, is tried on the edge as it is.
+public client, `tritonclient`, is tried on the edge as it is. Updates over a slow link need root and
+Linux; elsewhere they are left out.
 """
 
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,27 @@ import psutil
 
 from benchmarks.report import goal, goal_at_least, print_last_line
 from podline.store import Store, seaweedfs
+from podline_studies.updates.batch import PARTS, BatchResult, BatchTask, make_batch
+from podline_studies.updates.design import Batch, Cell
+from podline_studies.updates.limit import limit
+from podline_studies.updates.nodes import write_mlserver_model, write_mlserver_settings
+from podline_studies.uploads.delay_link import LinkSpec, topology
+from podline_studies.uploads.delay_link.probe import sinking
+from podline_studies.uploads.design import MB
+from tests.support import far_store
 from tests.support.edge import Edge, publish_line, request, serving, write_line
 
 HERE = Path(__file__).parent
-BUILD = HERE.parent / "build" / "mlserver"
-PACKAGES = ("mlserver", "onnxruntime", "tritonclient[http]")
+BUILD = HERE.parent / "build" / "peers"
+MLSERVER = ("mlserver==1.7.1", "onnxruntime")
+CLIENT = "tritonclient[http]"
+EDGE = HERE.parent / "images" / "edge" / "requirements.txt"
 FILLING = 200_000  # bytes of the models
 AROUND = 0.25  # seconds before and after a swap that count as during it
+# Round trip (seconds) and rate (bits a second; 0: the machine's) of the links for updates.
+LINKS = {"no_link": LinkSpec(), "link": LinkSpec(0.05, 100e6)}
+UPDATED = 8 * MB  # bytes of the model that is updated over them
+WAYS = ("podline", "podline-told", "mlserver")
 
 
 @dataclass
@@ -60,7 +74,9 @@ class Load:
 
 
 @contextmanager
-def load(url: str, seconds: float, connections: int = 4, rate: float = 0.0) -> Iterator[list[Load]]:
+def load(
+    url: str, seconds: float, connections: int = 4, rate: float = 0.0, columns: int = 3
+) -> Iterator[list[Load]]:
     """Send requests while the block runs, and until the time is over; the list has what became.
 
     Args:
@@ -68,9 +84,11 @@ def load(url: str, seconds: float, connections: int = 4, rate: float = 0.0) -> I
         seconds: how long.
         connections: at once.
         rate: requests a second; 0: as many as there can be.
+        columns: of the one row in a request.
     """
     command = [sys.executable, "-m", "benchmarks.edge_load", f"{url}/v2/models/power/infer"]
     options = ["--connections", connections, "--seconds", seconds, "--rate", rate]
+    options += ["--columns", columns]
     process = subprocess.Popen([*command, *map(str, options)], stdout=subprocess.PIPE, text=True)
     found: list[Load] = []
     yield found
@@ -195,24 +213,9 @@ def theirs(folder: Path, port: int, python: Path) -> Server:
     """MLServer, with the same model."""
     home = folder / "mlserver"
     home.mkdir()
-    shutil.copy(HERE / "mlserver" / "onnx_model.py", home)
     write_line(home / "model.onnx", 2, FILLING)
-    settings = {
-        "http_port": port,
-        "grpc_port": port + 1,
-        "metrics_port": port + 2,
-        "host": "127.0.0.1",
-        "parallel_workers": 0,
-        "debug": False,
-        "use_structured_logging": False,
-    }
-    (home / "settings.json").write_text(json.dumps(settings))
-    model = {
-        "name": "power",
-        "implementation": "onnx_model.OnnxModel",
-        "parameters": {"uri": "./model.onnx", "version": "1"},
-    }
-    (home / "model-settings.json").write_text(json.dumps(model))
+    write_mlserver_settings(home, (port, port + 1, port + 2))
+    write_mlserver_model(home, "power", "model.onnx", 1)
     code = "from mlserver.cli import main; main()"
     command = [str(python), "-c", code, "start", str(home)]
     return Server("mlserver", lambda: _quiet(command), f"http://127.0.0.1:{port}")
@@ -223,14 +226,89 @@ def _quiet(command: Sequence[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=null, stderr=null)
 
 
-def mlserver_python() -> Path:
-    """The Python of MLServer's environment, which is made once."""
-    python = BUILD / "bin" / "python"
+def environment(name: str, *packages: str) -> Path:
+    """The Python of an environment with packages, which is made once.
+
+    Args:
+        name: its own.
+        packages: as pip takes them.
+    """
+    python = BUILD / name / "bin" / "python"
     if not python.exists():
-        subprocess.run(["uv", "venv", "-q", "--python", sys.executable, BUILD], check=True)
+        subprocess.run(["uv", "venv", "-q", "--python", sys.executable, BUILD / name], check=True)
         command = ["uv", "pip", "install", "-q", "--compile-bytecode", "--python", str(python)]
-        subprocess.run([*command, *PACKAGES], check=True)
+        subprocess.run([*command, *packages], check=True)
     return python
+
+
+def mlserver_python() -> Path:
+    """The Python of MLServer's environment."""
+    return environment("mlserver", *MLSERVER)
+
+
+def installed(python: Path, *more: Path) -> int:
+    """Bytes of what is installed in an environment, without Python itself.
+
+    Args:
+        python: the environment's.
+        more: folders that are installed too.
+    """
+    files = [path for folder in (python.parents[1] / "lib", *more) for path in folder.rglob("*")]
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+# --- updates over a link --------------------------------------------------------------------------
+
+
+def updates(folder: Path, n: int) -> dict[str, dict[str, Any]]:
+    """Update nodes `n` times by each way over each link; returns what was found, link by link.
+
+    Args:
+        folder: for the store.
+        n: how often.
+    """
+    os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], str(mlserver_python().parent)])
+    found = {}
+    with (
+        topology.laid({"podline_store": topology.AROUND}, folder / "link.log") as network,
+        sinking(),
+        far_store.serving(folder / "far", topology.AROUND) as far,
+    ):
+        store = replace(far, conn_id="podline_store")
+        os.environ.update(store.to_env())
+        around = store.endpoint_url or ""
+        for name, spec in LINKS.items():
+            network.link.set(spec)
+            cells = (Cell(UPDATED, "float32", n),)
+            batch = Batch(0, store.conn_id, spec.rtt, spec.rate, 0, cells)
+            link = network.url(store.conn_id, around)
+            task = BatchTask(batch, WAYS, link, f"bench-{name}".replace("_", "-"), topology.SINK, 1)
+            found[name] = _updated(make_batch(task))
+            print(name, found[name], flush=True)
+    return found
+
+
+def _updated(result: BatchResult) -> dict[str, Any]:
+    """What updates over a link came to, in seconds."""
+    rtt, goodput = result.before.rtt, max(result.before.goodput, result.after.goodput)
+    by_way = {way: [one for one in result.updates if one.way == way] for way in WAYS}
+    beyond = sorted(one.seconds - 1.15 * limit(one.bytes, goodput, rtt) for one in by_way[WAYS[0]])
+    told = {  # from the word that there is a version to the first answer by it
+        way: statistics.median(one.seconds - one.parts["publish"] for one in by_way[way])
+        for way in WAYS
+    }
+    parts = {
+        way: {part: statistics.median(one.parts[part] for one in by_way[way]) for part in PARTS}
+        for way in WAYS
+    }
+    return {
+        "limit_s": limit(by_way[WAYS[0]][0].bytes, goodput, rtt),
+        "beyond_p95_s": beyond[int(0.95 * (len(beyond) - 1) + 0.5)],
+        "seconds": {way: statistics.median(u.seconds for u in by_way[way]) for way in WAYS},
+        "published_to_first_s": told,
+        "refused": {way: sum(one.refused for one in by_way[way]) for way in WAYS},
+        "parts_s": parts,
+    }
 
 
 def one_round(server: Server, seconds: float) -> dict[str, float]:
@@ -277,16 +355,17 @@ def main() -> None:
         with serving(folder / "edge") as edge:
             swapped = swaps(edge, folder, asked.n)
             level, resident = memory_level(edge, folder, asked.memory_swaps)
-            client = HERE / "mlserver" / "triton_client.py"
+            client = HERE / "triton_client.py"
             address = edge.url.removeprefix("http://")
-            subprocess.run([python, client, address], check=True)
+            subprocess.run([environment("client", CLIENT), client, address], check=True)
         servers = (ours(folder, 18500), theirs(folder, 18600, python))
         rounds: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers}
         for number in range(asked.rounds):
             for server in servers[:: -1 if number % 2 else 1]:
                 rounds[server.name].append(one_round(server, asked.seconds))
                 print(server.name, rounds[server.name][-1], flush=True)
-    _report(asked.n, swapped, level, resident, rounds)
+        updated = updates(folder, asked.n) if os.geteuid() == 0 else {}
+    _report(asked.n, swapped, level, resident, rounds, updated)
 
 
 def _report(
@@ -295,6 +374,7 @@ def _report(
     level: float,
     resident: int,
     rounds: dict[str, list[dict[str, float]]],
+    updated: dict[str, dict[str, Any]],
 ) -> None:
     middle = {
         name: {key: statistics.median(one[key] for one in found) for key in found[0]}
@@ -314,10 +394,25 @@ def _report(
         f"{key}_over_mlserver": goal(mine[key] / peer[key], 1.0)
         for key in ("p50_s", "p99_s", "memory_mib", "start_s")
     }
+    for name, found in updated.items():
+        told = found["published_to_first_s"]
+        goals[f"swap_over_mlserver_{name}"] = goal(told["podline-told"] / told["mlserver"], 1.0)
+    if updated:
+        goals["update_beyond_1_15_of_the_limit_p95_s"] = goal(updated["link"]["beyond_p95_s"], 1.0)
+    sizes = {
+        "podline": installed(environment("edge", "-r", str(EDGE)), HERE.parent / "plugins/podline"),
+        "mlserver": installed(mlserver_python()),
+    }
+    goals["installed_over_mlserver"] = goal(sizes["podline"] / sizes["mlserver"], 1.0)
     for name, found in middle.items():
         print(name, {key: round(value, 5) for key, value in found.items()})
     print_last_line(
-        "edge", n, goals, swaps=swapped, memory_mib=round(resident / 2**20, 1), servers=middle
+        *("edge", n, goals),
+        swaps=swapped,
+        memory_mib=round(resident / 2**20, 1),
+        servers=middle,
+        updates=updated,
+        installed_mb={name: round(size / MB, 1) for name, size in sizes.items()},
     )
 
 

@@ -72,7 +72,7 @@ class Loop(asyncio.Protocol):
         self._transport.write(self.request)
 
 
-async def measure(url: str, connections: int, seconds: float, rate: float) -> None:
+async def measure(url: str, connections: int, seconds: float, rate: float, columns: int) -> None:
     """Send requests, and print what became of them.
 
     Args:
@@ -80,9 +80,11 @@ async def measure(url: str, connections: int, seconds: float, rate: float) -> No
         connections: at once.
         seconds: how long.
         rate: requests a second, of all connections; 0: as many as there can be.
+        columns: of the one row in a request.
     """
     address = urlsplit(url)
-    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3], "data": [1.0, 2.0, 3.0]}
+    row = [float(column) for column in range(1, columns + 1)]
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, columns], "data": row}
     body = json.dumps({"inputs": [tensor]}).encode()
     request = (
         f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
@@ -110,8 +112,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rate", type=float, default=0.0)
-    asked = parser.parse_args()
-    uvloop.run(measure(asked.url, asked.connections, asked.seconds, asked.rate))
+    parser.add_argument("--columns", type=int, default=3)
+    uvloop.run(measure(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

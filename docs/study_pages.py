@@ -2,7 +2,7 @@
 
 The raw data are what `podline report export` writes: docs/overhead/study.jsonl.gz; beside it
 join.jsonl.gz, of a notebook with two stages joined; docs/uploads/study.jsonl.gz, and beside it
-models.jsonl.gz, of models that were published.
+models.jsonl.gz, of models that were published; docs/edge-study/study.jsonl.gz.
 """
 
 import re
@@ -15,8 +15,8 @@ from podline_studies.reports.page import Report
 
 DOCS = Path(__file__).parent
 STUDY, JOIN, MODELS = "study.jsonl.gz", "join.jsonl.gz", "models.jsonl.gz"
-OVERHEAD, UPLOADS = "overhead", "uploads"
-_LARGE = ("pairs", "uploads")  # tables that say no more than the raw data
+OVERHEAD, UPLOADS, UPDATES = "overhead", "uploads", "edge-study"
+_LARGE = ("pairs", "uploads", "updates")  # tables that say no more than the raw data
 _OF_MODELS = (
     "The cluster beside the machine",
     "Without the link",
@@ -53,7 +53,13 @@ def uploads(store: Store) -> dict[str, bytes]:
     return files | {f"{UPLOADS}/models.csv": models.csv("ratios").encode()}
 
 
-PAGES = {OVERHEAD: overhead, UPLOADS: uploads}
+def updates(store: Store) -> dict[str, bytes]:
+    """The same of the update study's."""
+    study = _report(store, UPDATES, STUDY)
+    return _files(study, UPDATES, _linked(study.markdown, UPDATES))
+
+
+PAGES = {OVERHEAD: overhead, UPLOADS: uploads, UPDATES: updates}
 
 
 def known() -> list[str]:
@@ -96,16 +102,16 @@ def _linked(markdown: str, folder: str) -> str:
     return re.sub(r"\]\(([\w-]+\.(?:svg|csv))\)", rf"]({folder}/\1)", markdown)
 
 
-def main() -> None:
-    """Write the files."""
+def write(*pages: str) -> None:
+    """Write the files of pages."""
     with tempfile.TemporaryDirectory() as name, seaweedfs.running(Path(name)) as connection:
         store = Store(connection)
         store.ensure_bucket()
-        for page in known():
+        for page in pages:
             for path, content in PAGES[page](store).items():
                 (DOCS / path).write_bytes(content)
                 print(DOCS / path)
 
 
 if __name__ == "__main__":
-    main()
+    write(*known())

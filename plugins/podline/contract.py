@@ -6,6 +6,7 @@ into the store and names it, with its hash, in its last line of output.
 
 import base64
 import hashlib
+import hmac
 import json
 import zlib
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -15,14 +16,16 @@ from podline.exceptions import ContractError
 from podline.phases import StagePhase
 
 # Raised by every change of what follows: images say which one they speak (`podline.contract`).
-CONTRACT_VERSION = 4
+CONTRACT_VERSION = 5
 
 # The environment variable in which a pod gets its task.
 TASK_VARIABLE = "PODLINE_TASK"
 # The one in which a local process gets the number of the process that it must not outlive.
 PARENT_VARIABLE = "PODLINE_PARENT"
-# The one that has a process wait for its task on standard input, behind a line with its plan.
+# The one that has a process wait for its task: an `Ahead` in a pod, else `ON_INPUT`.
 AHEAD_VARIABLE = "PODLINE_AHEAD"
+# The task comes on standard input, behind a line with its plan.
+ON_INPUT = "stdin"
 # Bytes that Linux allows in one variable, its name included.
 LONGEST_VARIABLE = 128 * 1024
 
@@ -33,6 +36,9 @@ FINAL_EXIT = 78
 RESULT_MARK = "podline-result"
 # A line of its own at the end of each phase before: MARK, nonce, phase, and when that was (epoch).
 PHASE_MARK = "podline-phase"
+# A line of a process that waits for its task: MARK, and one of these words.
+AHEAD_MARK = "podline-ahead"
+BEGUN, READY, TAKEN = "begun", "ready", "taken"
 
 
 class Json:
@@ -193,19 +199,13 @@ class StageTask(Json):
         text = json.dumps([self.plan.digest, references], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def packed(self) -> str:
-        """The task as a text for an environment variable."""
-        return base64.b64encode(zlib.compress(self.to_json().encode(), 9)).decode()
-
     @classmethod
-    def unpack(cls, text: str) -> Self:
-        """The task of a text of `packed`, or of JSON.
+    def read(cls, text: str) -> Self:
+        """The task of a JSON text.
 
         Raises:
             ContractError: it is of another version of podline.
         """
-        if not text.startswith("{"):
-            text = zlib.decompress(base64.b64decode(text)).decode()
         version = json.loads(text).get("contract")
         if version != CONTRACT_VERSION:
             raise ContractError(
@@ -213,6 +213,62 @@ class StageTask(Json):
                 f"started it {version}. fix: build the image from the same version of podline"
             )
         return cls.from_json(text)
+
+
+@dataclass(frozen=True)
+class Ahead(Json):
+    """What a pod gets that is made before its task is due.
+
+    Attributes:
+        plan: the stage's, as `pack` makes it or where it lies in the store.
+        key: a secret that this pod's specification alone has, in hex: who may write to the store
+            but not to the cluster cannot give it a task.
+        run: the folder of its run in the store.
+        seconds: for which it waits at most.
+        libraries: modules that the stage's inputs asked for in earlier runs.
+    """
+
+    plan: str
+    key: str
+    run: str
+    seconds: float
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def token(self) -> str:
+        """What names this pod where the key is not to be seen."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:32]
+
+    def sealed(self, task: StageTask) -> bytes:
+        """A task as it is handed to this pod."""
+        text = task.to_json()
+        return f"{self._seal(text)}\n{text}".encode()
+
+    def opened(self, data: bytes) -> StageTask:
+        """The task that was handed to this pod.
+
+        Raises:
+            ContractError: whoever wrote it does not know the key, or is of another version.
+        """
+        seal, _, text = data.decode().partition("\n")
+        if not hmac.compare_digest(seal, self._seal(text)):
+            raise ContractError("the task that came is not of who made this pod: its seal differs")
+        return StageTask.read(text)
+
+    def _seal(self, text: str) -> str:
+        return hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def pack(text: str) -> str:
+    """A text of JSON for an environment variable."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpack(text: str) -> str:
+    """The JSON of a text of `pack`, or of JSON."""
+    if text.startswith("{"):
+        return text
+    return zlib.decompress(base64.b64decode(text)).decode()
 
 
 @dataclass(frozen=True)
@@ -315,11 +371,24 @@ class PublishedVersion:
 
 
 @dataclass(frozen=True)
+class HeadNote:
+    """What a stage's process did before its task came: when it began and was ready (epoch).
+
+    `void`: why it had to begin anew all the same.
+    """
+
+    begun: float
+    ready: float
+    void: str = ""
+
+
+@dataclass(frozen=True)
 class StageResult(Json):
     """What a try of a stage did.
 
     `data`: the sha256 of each data set that was read by then in the run, by its name. `missing`:
     the paths that cells asked for and were told not to be there, each with the line that asked.
+    `libraries`: the modules that its inputs asked for. `ahead`: what was done before its task came.
     """
 
     stage: str
@@ -342,6 +411,8 @@ class StageResult(Json):
     data: dict[str, str] = field(default_factory=dict)
     published: tuple[PublishedVersion, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
+    ahead: HeadNote | None = None
 
     def seconds(self, phase: StagePhase) -> float:
         """The length of a phase, in seconds."""

@@ -6,6 +6,7 @@ variable ``AIRFLOW__PODLINE__NAME`` wins, so that the command line needs no Airf
 
 import json
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from podline import __version__
 from podline.exceptions import SettingError
 
 _MIB = 1024 * 1024
+_AHEAD = {"off": 0, "auto": 2}  # stages
 _Json = TypeVar("_Json", list[Any], dict[str, Any])
 
 
@@ -131,6 +133,11 @@ def signing_conn_id() -> str:
     return _get("signing_conn_id", "")
 
 
+def edge_conn_id() -> str:
+    """Airflow connection (any type) whose password is the token of the edges; none by default."""
+    return _get("edge_conn_id", "")
+
+
 def notebooks_folder() -> Path:
     """Folder whose notebooks become DAGs; by default ``notebooks`` beside ``plugins``."""
     return _get_folder("notebooks_folder", "notebooks")
@@ -144,6 +151,28 @@ def home() -> Path:
 def html() -> bool:
     """Whether executed notebooks are kept as pages too: ``always`` or ``never``."""
     return _get_choice("html", "always", "never") == "always"
+
+
+def ahead() -> int:
+    """How many stages wait for their turn, libraries imported: ``off``, ``auto`` or a number."""
+    value = _get("ahead", "off")
+    try:
+        return read_ahead(value)
+    except ValueError as error:
+        raise SettingError(f"[podline] ahead = {value!r}: give {error}") from None
+
+
+def read_ahead(text: str) -> int:
+    """How many stages are begun ahead, as a setting, a tag or a run's parameter says it.
+
+    Raises:
+        ValueError: it does not say that.
+    """
+    if text in _AHEAD:
+        return _AHEAD[text]
+    if not re.fullmatch("[0-9]{1,3}", text):
+        raise ValueError("auto, off or a whole number")
+    return int(text)
 
 
 def latency() -> str:
@@ -200,11 +229,6 @@ def image(target: str) -> str:
 def store_secret() -> str:
     """Kubernetes Secret with the store's connection in its variable's name; else one is made."""
     return _get("store_secret", "")
-
-
-def ahead() -> int:
-    """How many stages' processes of a local run wait for their turn, libraries imported."""
-    return _get_int("ahead", 0)
 
 
 def store_endpoint() -> str:

@@ -37,6 +37,15 @@ def uploads(study: Name = "", folder: Folder = None, as_json: AsJson = False) ->
     _report("uploads", study, folder, as_json)
 
 
+@app.command("updates")
+def updates(study: Name = "", folder: Folder = None, as_json: AsJson = False) -> None:
+    """Say how long a new version of a model takes from its publish to an edge's prediction by it.
+
+    The report is made anew of all that is measured so far.
+    """
+    _report("updates", study, folder, as_json)
+
+
 def _report(kind_name: str, study: str, folder: Path | None, as_json: bool) -> None:
     import json
 
@@ -65,7 +74,7 @@ def _report(kind_name: str, study: str, folder: Path | None, as_json: bool) -> N
 
 @app.command("export")
 def export(
-    kind: Annotated[str, typer.Argument(help="overhead or uploads.")],
+    kind: Annotated[str, typer.Argument(help="overhead, uploads or updates.")],
     study: Annotated[str, typer.Argument(help="A study's name.")],
     file: Annotated[Path, typer.Argument(help="The file to write, such as study.jsonl.gz.")],
 ) -> None:

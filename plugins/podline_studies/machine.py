@@ -14,7 +14,7 @@ QUIET = 0.5
 _PATIENCE = 30.0  # seconds
 _PACKAGES = """
     apache-airflow apache-airflow-providers-cncf-kubernetes tensorflow tensorflow-cpu scikit-learn
-    pandas numpy
+    pandas numpy onnxruntime
 """
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.study import Kind, StudyError
+from podline_studies.updates.kind import UPDATES
 from podline_studies.uploads.kind import UPLOADS
 
-KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (OVERHEAD, UPLOADS)}
+KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (OVERHEAD, UPLOADS, UPDATES)}
 
 
 def kind_of(name: str) -> Kind[Any, Any]:

@@ -61,7 +61,10 @@ def test_household_power_on_a_slice_of_the_real_data(store: Store, airflow_home:
     manifest = json.loads(bytes(store.get(keys.manifest_key("household_power", 1))))
     assert manifest["parameters"]["horizon"] == 24
     assert manifest["metrics"]["rmse_network"] == pytest.approx(metrics["rmse_network"])
-    assert [file["path"] for file in manifest["files"]] == ["model.keras"]
+    paths = [file["path"] for file in manifest["files"]]
+    assert paths == ["model.keras", "model.onnx", "sample.npz"]
+    (takes,) = manifest["signature"]["inputs"]  # an edge is asked by the columns' names
+    assert takes["columns"] == manifest["parameters"]["features"]
     assert "rmse_network=" in output  # what a cell prints is in the task's log
     # How much was read, of which the last year is held out, and what learned from it.
     counts = {**found["ingest"].metrics, **found["train"].metrics}
@@ -103,7 +106,8 @@ def test_activity_recognition_gives_what_its_notebook_gives(
     manifest = json.loads(bytes(store.get(keys.manifest_key("activity_recognition", 1))))
     assert manifest["parameters"]["held_out"] == [1, 6, 7]
     assert manifest["parameters"]["model"] == "forest"
-    assert [file["path"] for file in manifest["files"]] == ["model.skops"]
+    paths = [file["path"] for file in manifest["files"]]
+    assert paths == ["model.onnx", "model.skops", "sample.npz"]
     assert manifest["metrics"]["accuracy_forest"] == metrics["accuracy_forest"]
     assert 0.7 < manifest["metrics"]["accuracy_forest_subject_7"] < 1
     # Of stages side by side, only the one that has the network loads TensorFlow.
@@ -139,9 +143,14 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
             "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
         }
         run_dag(dag_id, _env(airflow_home, **pods), conf)
+        run_dag(dag_id, _env(airflow_home, **pods), {**conf, "ahead": "auto"})
+        assert not core.list_namespaced_pod(namespace, label_selector="podline-ahead").items
     relay.cut()
     found = sorted(results(store, dag_id)["evaluate"], key=lambda result: result.started)
-    by_process, by_pod = found
+    by_process, by_pod, ahead = found
+    assert ahead.ahead is not None
+    assert ahead.ahead.void == ""
+    assert ahead.metrics == pytest.approx(by_pod.metrics, rel=1e-3)
     assert by_pod.versions["python"].startswith("3.13")
     assert by_pod.metrics
     assert by_pod.metrics == pytest.approx(by_process.metrics, rel=1e-3)

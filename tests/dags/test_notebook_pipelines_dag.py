@@ -15,6 +15,7 @@ from tests.support.notebooks import code_cell, notebook_text, write_cells
 # Where the studies are; their own tests see that these load.
 OF_STUDIES = {
     "overhead_sweep",
+    "update_benchmark",
     "upload_benchmark",
     "household_power_stock",
     "household_power_stock_tuned",
@@ -36,7 +37,7 @@ def test_every_notebook_gives_a_dag_and_its_baseline(tmp_path: Path) -> None:
     assert found["errors"] == {}
     names = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     notebooks = names | {f"{name}_baseline" for name in names}
-    assert set(found["dags"]) - OF_STUDIES == notebooks | {"pod_sweep"}
+    assert set(found["dags"]) - OF_STUDIES == notebooks | {"edge_rollout", "pod_sweep"}
     assert all(dag["doc"] and "podline" in dag["tags"] for dag in found["dags"].values())
 
 
@@ -115,7 +116,7 @@ def test_no_name_of_a_file_harms_another(tmp_path: Path) -> None:
     assert len(ids) == len(names) + 6
     unreadable = {"folder", "dangling", "half", "latin", "pipe"}
     baselines = {f"{name}_baseline" for name in ids - unreadable}
-    assert found["dags"].keys() - OF_STUDIES == ids | baselines | {"pod_sweep"}
+    assert found["dags"].keys() - OF_STUDIES == ids | baselines | {"edge_rollout", "pod_sweep"}
     invalid = {name for name, dag in found["dags"].items() if "invalid" in dag["tags"]}
     assert invalid == unreadable
 

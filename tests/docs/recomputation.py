@@ -146,4 +146,4 @@ def equivalent(ratio: pd.Series, sessions: pd.Series, margin: float) -> str:
     reach = np.log1p(margin)
     if -reach < inner[0] and inner[1] < reach:
         return "equivalent"
-    return "different" if outer[0] > reach or outer[1] < -reach else "not shown"
+    return "different" if outer[0] > 0 or outer[1] < 0 else "not shown"

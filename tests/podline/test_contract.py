@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from podline.contract import (
+    Ahead,
     Artifact,
     Binding,
     Carried,
     CellSource,
     CellTime,
     Failure,
+    HeadNote,
     Heap,
     Phase,
     PublishedVersion,
@@ -24,7 +26,10 @@ from podline.contract import (
     StagePlan,
     StageResult,
     StageTask,
+    pack,
+    unpack,
 )
+from podline.exceptions import ContractError
 
 PLAN = StagePlan(
     notebook="n",
@@ -74,6 +79,8 @@ RESULT = StageResult(
     data={"household_power": "c" * 64},
     published=(PublishedVersion("power", 3),),
     missing={"data/b.csv": "cell 3, line 1"},
+    libraries=("keras",),
+    ahead=HeadNote(1.0, 2.0, "in another order"),
 )
 
 
@@ -101,6 +108,21 @@ def test_what_comes_back_is_typed_all_the_way() -> None:
 def test_a_result_without_a_failure() -> None:
     plain = replace(RESULT, failure=None, succeeded=True)
     assert StageResult.from_json(plain.to_json()).failure is None
+
+
+def test_a_task_for_a_pod_made_ahead_is_sealed() -> None:
+    mine, other = (Ahead("plan", key, "runs/d/r", 60.0) for key in ("a1", "b2"))
+    sealed = mine.sealed(TASK)
+    assert mine.opened(sealed) == TASK
+    assert mine.token != other.token
+    for wrong in (other.sealed(TASK), sealed.replace(b"train", b"trick"), TASK.to_json().encode()):
+        with pytest.raises(ContractError, match="not of who made this pod"):
+            mine.opened(wrong)
+
+
+def test_a_packed_text_comes_back() -> None:
+    assert unpack(pack(PLAN.to_json())) == PLAN.to_json()
+    assert unpack(PLAN.to_json()) == PLAN.to_json()
 
 
 def test_the_digest_is_of_the_text() -> None:

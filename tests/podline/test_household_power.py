@@ -72,6 +72,23 @@ def test_the_pieces_follow_each_other_without_a_gap(functions: dict[str, Any], r
     assert all(shift % (7 * 24 * 60) == 0 for *_, shift in pieces)
 
 
+@pytest.mark.parametrize("rows", [10, 1_000_000, 3_000_000])
+def test_nothing_after_until_is_read(functions: dict[str, Any], rows: int) -> None:
+    minutes, judged = 1_000_000, 42 * 24 * 60
+    pieces = list(functions["pieces"](rows, minutes, judged))
+    assert sum(end - first for first, end, _ in pieces) == rows + judged
+    assert max(end for _, end, _ in pieces) == minutes
+    assert all(end <= minutes - judged for _, end, shift in pieces if shift)
+    with pytest.raises(ValueError, match="no week to learn from"):
+        list(functions["pieces"](rows, judged + 100, judged))
+
+
+def test_the_end_of_what_is_known(functions: dict[str, Any]) -> None:
+    assert functions["end_of_data"]("") == functions["END"]
+    assert functions["end_of_data"]("2030-01-01") == functions["END"]
+    assert functions["end_of_data"]("2009-09-01") == pd.Timestamp("2009-09-01")
+
+
 def test_rows_are_read_from_where_the_text_is(functions: dict[str, Any]) -> None:
     rows = ["1/2/2007,00:00:00,1.5,0.1,240.1,6.2,0,1,17", "1/2/2007,00:01:00,?,?,?,?,?,?,"]
     text = io.BytesIO("\n".join([*rows, rows[0]]).encode())

@@ -14,7 +14,7 @@ PLAN = StagePlan("n", "0", "train", 0, {}, (), (), (), {}, (), (), (), {}, {}, 0
 
 def try_context(client: Any = None) -> TryContext:
     """What a backend knows, with the client of a cluster."""
-    log = SimpleNamespace(warning=lambda text: None)
+    log = SimpleNamespace(warning=lambda text: None, info=lambda text: None)
     operator: Any = SimpleNamespace(client=client, namespace="ns", log=log)
     nothing: Any = None
     return TryContext(operator, Cluster(), nothing, StageSettings(), nothing, Observed())

@@ -1,9 +1,11 @@
-"""`podline edge`: a server that answers requests with published models."""
+"""`podline edge`: a server that answers requests with published models, and devices that ask it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from podline.cli import rollouts, simulate
 
 app = typer.Typer(name="edge", no_args_is_help=True, help="Serve published models at the edge.")
 
@@ -13,6 +15,11 @@ _MIB = 1024 * 1024
 @app.callback()
 def _group() -> None:
     """Serve published models at the edge."""
+
+
+app.command("rollout")(rollouts.rollout)
+app.command("fleet")(rollouts.fleet)
+app.command("simulate")(simulate.command)
 
 
 @app.command("serve")

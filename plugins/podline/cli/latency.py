@@ -43,7 +43,7 @@ def command(
     PODLINE_API_TOKEN is used where it is set, else a token is got with user and password; those of
     `make up` on this machine are found.
     """
-    from podline.cli.api import Api
+    from podline.airflow_api import Api
     from podline.latency.answers import History, RunAnswer
 
     if form not in ("table", "csv", "json"):
@@ -76,6 +76,15 @@ def _print_run(console: Console, run: RunAnswer) -> None:
         steps = [f"{step.task_id} {step.seconds:.2f} s" for step in run.critical_path]
         console.print()
         console.print(f"critical path: {' → '.join(steps)}", soft_wrap=True)
+    waited = zip(run.tries.task_id, run.tries.ahead, strict=True)
+    for task, pod in waited:
+        if pod is not None:
+            anew = f"; its libraries were imported anew: {pod.void}" if pod.void else ""
+            console.print(
+                f"made ahead: {task}, {pod.claimed - pod.made:.2f} s before it was due"
+                f"{'' if pod.idle is None else f', ready for {pod.idle:.2f} s of them'}{anew}",
+                soft_wrap=True,
+            )
     for slow in run.slow:
         console.print(
             f"slower than usual: {slow.task_id} {slow.phase} {slow.seconds:.2f} s; the median of "

@@ -25,8 +25,10 @@ from podline.text import lines_of
 # A run's values by the parameter's name: whatever JSON can hold.
 Values = dict[str, Any]
 
-# A run's own parameter beside the notebook's: where its stages run.
+# A run's own parameters beside the notebook's: where its stages run,
 BACKEND_PARAM = "backend"
+# and how many are begun ahead; a notebook's own parameter of that name goes before it.
+AHEAD_PARAM = "ahead"
 
 
 @dataclass(frozen=True)

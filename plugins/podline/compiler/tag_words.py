@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from podline.settings import read_ahead
+
 # Kale reads `step:skip` as `skip`; as a stage here it would mean two things.
 RESERVED_STAGES = frozenset({"imports", "functions", "skip"})
 
@@ -207,6 +209,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _ahead(text: str) -> int:
+    """Read `off`, `auto` or `2`: how many stages before its turn the stage may be begun with."""
+    try:
+        return read_ahead(text)
+    except ValueError as error:
+        raise Unreadable(f"{text!r} is not {error}") from None
+
+
 class Word(NamedTuple):
     """What stands before a tag's colon.
 
@@ -239,4 +249,5 @@ WORDS: dict[str, Word] = {
     "secret": Word("secrets", _secret, "secret:database:password:DB_PASSWORD", keyed=True),
     "retry": Word("retry", _retry, "retry:3:30s:2:10m"),
     "timeout": Word("timeout", _seconds, "timeout:30m"),
+    "ahead": Word("ahead", _ahead, "ahead:off"),
 }

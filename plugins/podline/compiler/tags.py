@@ -81,6 +81,7 @@ class StageSettings:
         secrets: keys of Kubernetes Secrets, by the environment variable that gets the value.
         retry: how often and when to try again.
         timeout: seconds that one try may take.
+        ahead: how many stages before its turn it may be begun with.
     """
 
     image: str | None = None
@@ -92,6 +93,7 @@ class StageSettings:
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
     retry: Retry | None = None
     timeout: float | None = None
+    ahead: int | None = None
 
     def over(self, defaults: Self) -> Self:
         """Return these settings, and those of ``defaults`` where these say nothing."""

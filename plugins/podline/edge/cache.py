@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -134,8 +135,10 @@ class Cache:
         try:
             self._make_room(manifest)
             folder.mkdir(exist_ok=True)
-            for file in needed(manifest):
-                self._fetch_file(store, manifest, file)
+            files = needed(manifest)
+            with ThreadPoolExecutor(len(files)) as pool:  # over a slow link each asks a round trip
+                for fetched in [pool.submit(self._fetch_file, store, manifest, f) for f in files]:
+                    fetched.result()
             if signature:
                 (folder / SIGNATURE).write_bytes(signature)
             with replacing(folder / MANIFEST) as part:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from podline import __version__
 from podline.edge import feedback, protocol
 from podline.edge.access import Access
+from podline.edge.batching import Batches
 from podline.edge.follower import Follower
 from podline.edge.limits import Limits
 from podline.edge.logs import log_seldom
@@ -65,7 +66,7 @@ class Server:
         limits: what requests may take.
         access: who may load and unload.
         node: the name by which the node is known.
-        threads: for runs that take long.
+        threads: for runs that take long; `batches`: for those that do not.
         ending: whether the server is about to end, and is ready no more.
     """
 
@@ -76,6 +77,7 @@ class Server:
     access: Access
     node: str
     threads: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
+    batches: Batches = field(default_factory=Batches)
     ending: bool = False
 
     async def __call__(
@@ -186,15 +188,21 @@ class Server:
     ) -> Answer:
         """Have a version answer, which it does to the end whatever is swapped in meanwhile."""
         length = headers.get(HEADER_LENGTH.encode())
+        head = None if length is None else length.decode("latin-1")
 
         def work() -> tuple[bytes, int | None]:
-            split = None if length is None else length.decode("latin-1")
-            request = protocol.read_request(body, split)
+            request = protocol.read_request(body, head)
             outputs = version.infer(request.inputs)
             return protocol.write_response(name, version.number, request, outputs)
 
-        inline = version.run_seconds < _INLINE and len(body) < _SMALL
-        answered, split = work() if inline else await self._in_thread(work)
+        if version.run_seconds >= _INLINE or len(body) >= _SMALL:
+            answered, split = await self._in_thread(work)
+        elif version.rows_apart:
+            request = protocol.read_request(body, head)
+            outputs = await self.batches.infer(version, request.inputs)
+            answered, split = protocol.write_response(name, version.number, request, outputs)
+        else:
+            answered, split = work()
         if split is None:
             return Answer(answered)
         return Answer(

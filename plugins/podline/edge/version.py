@@ -11,9 +11,10 @@ from podline.fleet.latencies import bucket
 from podline.models import runtimes, sample
 from podline.models.manifest import Manifest, ServedForm
 from podline.models.sample import is_finite
-from podline.models.signature import Signature
+from podline.models.signature import ANY, Signature
 
 _TRIALS = 3  # runs of the sample: the first ones of a runtime are slow
+_ROUNDING = 1e-5  # of the largest number: a run of more rows adds up in another order
 _REMEMBERED = 1000  # requests whose times are kept
 
 
@@ -36,6 +37,7 @@ class LoadedVersion:
         self.signature = signature_of(manifest)
         self._answers = [spec.name for spec in self.signature.outputs]
         self.run_seconds = 0.0  # that a run of the sample takes
+        self.rows_apart = False  # whether a row's answer is the same whatever rows are beside it
         self.requests = self.errors = 0
         self.first_answer = 0.0  # when (epoch)
         self.times: deque[float] = deque(maxlen=_REMEMBERED)  # of requests, in seconds
@@ -49,6 +51,14 @@ class LoadedVersion:
             RuntimeFailure: the model does not run.
         """
         self.signature.check(inputs)
+        return self.answer(inputs)
+
+    def answer(self, inputs: Tensors) -> dict[str, Any]:
+        """The outputs by name, for inputs that the signature has checked.
+
+        Raises:
+            RuntimeFailure: the model does not run.
+        """
         found = self.runtime.run(inputs)
         return {name: found[name] for name in self._answers}
 
@@ -86,6 +96,26 @@ class LoadedVersion:
                 f"published: by {apart:.2g} of its largest number, and "
                 f"{self.form.tolerance:g} is allowed"
             )
+        self.rows_apart = self._are_rows_apart(asked.inputs, found)
+
+    def _are_rows_apart(self, inputs: Tensors, together: Tensors) -> bool:
+        """Whether the sample's rows, one by one, are answered as all of them were.
+
+        So a run may have the rows of several requests. Of whole numbers of eight bits it may not:
+        they are made by the largest number of a run's rows.
+        """
+        import numpy as np
+
+        specs = (*self.signature.inputs, *self.signature.outputs)
+        rows = len(next(iter(inputs.values())))
+        if rows < 2 or any(spec.shape[:1] != (ANY,) for spec in specs):
+            return False
+        alone = [
+            self.answer({name: tensor[row : row + 1] for name, tensor in inputs.items()})
+            for row in range(rows)
+        ]
+        joined = {name: np.concatenate([one[name] for one in alone]) for name in self._answers}
+        return sample.difference(together, joined) <= _ROUNDING
 
 
 def signature_of(manifest: Manifest) -> Signature:

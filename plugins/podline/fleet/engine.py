@@ -46,8 +46,7 @@ def roll_out(
         Its record.
 
     Raises:
-        RolloutRefused: it cannot begin.
-        RegistryError: there is no such version.
+        RolloutRefused: there is no such version, or it cannot be rolled out.
         RolloutUnderWay: another one of this model goes on.
         LeaseLost: another one took its place, since it was not heard of.
         StoreError: the store cannot be used.
@@ -286,18 +285,16 @@ class _Run:
             self._end("failed", why)
             return
         self.say(f"back: {why}")
-        means = self.before
+        means, trouble = self.before, ""
         if self.moves_alias:
             try:
                 means = await _whole(self._move_back)
             except PodlineError as error:
-                alias = self.order.alias
-                self._end("failed", f"{why}. The alias {alias!r} could not be moved back: {error}")
-                return
+                trouble = f". The alias {self.order.alias!r} could not be moved back: {error}"
         await self._return(told, means, patience)
         left = [member for member in told if member.state != "returned"]
         more = f". {_names(left)} could not be told so: {left[0].error}" if left else ""
-        self._end("rolled back", f"{why}{more}")
+        self._end("failed" if trouble else "rolled back", f"{why}{trouble}{more}")
 
     def _move_back(self) -> int:
         """Have the alias mean what it did, unless somebody else has moved it; returns what."""

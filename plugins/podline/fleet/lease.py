@@ -101,7 +101,7 @@ class Lease:
             self._swap(replace(self._me, rollout="", by=""), self._etag)
 
     def _lost(self, holder: Holder | None) -> LeaseLost:
-        by = f"{holder.rollout}, started {holder.by}" if holder else "somebody"
+        by = f"{holder.rollout}, started {holder.by}," if holder else "somebody"
         return LeaseLost(
             f"this rollout of {self.model} was not heard of for {self.seconds:g} s, and {by} has "
             "taken its place"

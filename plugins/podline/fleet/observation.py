@@ -44,12 +44,13 @@ class Observation:
             deadline: when it is judged in any case (monotonic).
         """
         controls = others[:_CONTROLS]
-        await self.teller.look(controls)
-        began = {member.target: member.last for member in controls}
+        watched = [*canaries, *controls]
+        await self.teller.look(watched)
+        began = {member.target: member.last for member in watched}
         due = min(deadline, time.monotonic() + self.strategy.observe)
         pause = min(1.0, max(0.05, self.strategy.observe / 5))
         while True:
-            await self.teller.look([*canaries, *controls])
+            await self.teller.look(watched)
             self._measure(canaries, controls, began)
             if worse := verdict.early(self.new, self.old, self.strategy):
                 return worse
@@ -65,17 +66,14 @@ class Observation:
         controls: Sequence[Member],
         began: dict[Target, ModelStatus | None],
     ) -> None:
-        new = [(None, member.last) for member in canaries if member.last]
-        self.new = verdict.measure(self.version, new)
-        beside = [
-            (first, member.last)
-            for member in controls
-            if member.last and (first := began[member.target])
-        ]
-        self.old = verdict.measure(self.before, beside)
+        def since(members: Sequence[Member]) -> list[tuple[ModelStatus | None, ModelStatus]]:
+            return [(began[one.target], one.last) for one in members if one.last]
+
+        self.new = verdict.measure(self.version, since(canaries))
+        self.old = verdict.measure(self.before, since(controls))
         if self.old.requests < self.strategy.requests:  # then as it was on the canaries before
-            earlier = [(None, member.first) for member in canaries if member.first]
-            self.old = verdict.measure(self.before, earlier)
+            earlier = [member.first for member in canaries if member.first]
+            self.old = verdict.measure(self.before, [(None, first) for first in earlier])
 
     def _lost(self, canaries: Sequence[Member]) -> Verdict | None:
         """What is said of a canary that does not answer with the version any more."""

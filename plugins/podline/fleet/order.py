@@ -9,12 +9,14 @@ from podline.fleet.member import Target
 from podline.fleet.rollout import Strategy
 from podline.models.aliases import LATEST
 from podline.models.manifest import Manifest
-from podline.models.registry import Model, check_name
+from podline.models.registry import Model, RegistryError, check_name
 from podline.store import Store
 
 
 class RolloutRefused(PodlineError):
     """A rollout cannot begin."""
+
+    final = True
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,19 @@ def find(store: Store, order: Order) -> Manifest:
     """The version that an order means.
 
     Raises:
-        RolloutRefused: it cannot be rolled out.
-        RegistryError: there is no such version.
+        RolloutRefused: there is none, or it cannot be rolled out.
     """
     check_strategy(order.strategy)
-    check_name("an alias", order.alias)
     if order.alias == LATEST:
         raise RolloutRefused(
             f"each publish moves the alias {LATEST!r} by itself, so that no rollout can hold a "
             f"version back: have nodes serve {order.model}@edge, and roll out to that"
         )
-    found = Model(store, order.model).version(order.version)
+    try:
+        check_name("an alias", order.alias)
+        found = Model(store, order.model).version(order.version)
+    except RegistryError as error:
+        raise RolloutRefused(str(error)) from None
     if not found.served:
         raise RolloutRefused(
             f"{found} has no form that an edge serves: publish it with formats=['onnx'], or with "

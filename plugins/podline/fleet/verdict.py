@@ -7,8 +7,8 @@ from podline.fleet import latencies
 from podline.fleet.rollout import Measure, Strategy
 from podline.fleet.status import ModelStatus
 
-_SLACK = 0.002  # seconds: a difference of less is noise
-_FOR_P99 = 100  # requests that make it say something
+_SLACK = 0.005  # seconds: a difference of less is noise
+_FOR_P99 = 500  # requests that make it say something
 _FOR_QUALITY = 20  # labels that make it say something
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from podline.exceptions import PodlineError
 from podline.latency import run_summary
-from podline.latency.record import Record, TryFields, epoch
+from podline.latency.record import AheadPod, Record, TryFields, epoch
 from podline.latency.run_summary import Percentiles, Slow, Step
 from podline.phases import OWN, PHASES, WHERE, PhaseName
 
@@ -96,6 +96,7 @@ class Tries:
     Attributes:
         try_number: None: none has begun.
         phase_now, phase_now_since: what a try that goes on is at, and since when (epoch).
+        ahead: what its pod was before it, if that was made ahead.
         critical: whether the run's end waited for it.
         failure: why it failed, in short.
     """
@@ -111,6 +112,7 @@ class Tries:
     end: list[float | None]
     deferred: list[bool]
     adopted_from: list[int | None]
+    ahead: list[AheadPod | None]
     phase_now: list[PhaseName | None]
     phase_now_since: list[float | None]
     critical: list[bool]

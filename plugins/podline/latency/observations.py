@@ -1,6 +1,7 @@
 """What a worker, and the trigger of a deferred try, see of a try as it goes."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from podline.contract import Json, StageResult
 from podline.phases import StagePhase
@@ -54,6 +55,21 @@ class PodFacts:
 
 
 @dataclass(frozen=True)
+class PodAhead:
+    """What a pod was before a task claimed it that it was made for ahead.
+
+    Attributes:
+        made: when it was made, by its maker's clock (epoch).
+        claimed: when the task had it (epoch).
+        requests: what it asks for: Kubernetes' quantities, by resource.
+    """
+
+    made: float
+    claimed: float
+    requests: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Event:
     """What the cluster said of a pod, `count` times, last `at` (epoch)."""
 
@@ -85,12 +101,15 @@ class Observed(Json):
         status: the same of a pod, as its own status says.
         backend: where the stage runs.
         prefix: the folder of this try in the store.
+        parameters: the run's; None: nobody asks how long the stage takes.
         adopted_from: the try whose pod this one took over.
         deferred: it left its worker while the pod ran.
         pod: what it is called, where it ran.
         events: what the cluster said of it.
         pull: what the node said of the image; None: nothing.
         lost: earlier tries whose worker died, as their pods tell.
+        ahead: what its pod was before; None: it was made for this try.
+        made_ahead: the names of the pods that it made for the stages that follow it.
         result: what the stage measured.
         ended: when phases of the stage did, as it said on its way (epoch, by its clock).
     """
@@ -99,12 +118,15 @@ class Observed(Json):
     status: PodTimes = PodTimes()
     backend: str = ""
     prefix: str = ""
+    parameters: dict[str, Any] | None = None
     adopted_from: int | None = None
     deferred: bool = False
     pod: PodFacts = PodFacts()
     events: tuple[Event, ...] = ()
     pull: Pull | None = None
     lost: tuple["LostTry", ...] = ()
+    ahead: PodAhead | None = None
+    made_ahead: tuple[str, ...] = ()
     result: StageResult | None = None
     ended: dict[StagePhase, float] = field(default_factory=dict)
 

@@ -96,6 +96,30 @@ class Skew(_Model):
     high: _Offset | None = None
 
 
+class AheadPod(_Model):
+    """What the pod of a try was before the try: it was made ahead, and waited.
+
+    Attributes:
+        made: when it was made (epoch).
+        begun: when its process began.
+        ready: when that had imported the stage's libraries.
+        claimed: when the try had it.
+        idle: seconds that it was ready and waited.
+        cpu_seconds: what it asked for, times the seconds that it was there.
+        byte_seconds: the same of memory.
+        void: why its libraries had to be imported anew, if so.
+    """
+
+    made: _Time
+    begun: _Time | None = None
+    ready: _Time | None = None
+    claimed: _Time
+    idle: _Length | None = None
+    cpu_seconds: _Length | None = None
+    byte_seconds: Annotated[float, Field(ge=0, le=1e21)] | None = None
+    void: _Text = ""
+
+
 class TryFields(_Model):
     """What is said of a try, in its record and in the API.
 
@@ -110,6 +134,7 @@ class TryFields(_Model):
         phases: in order.
         bytes_in, bytes_out: what the stage moved from and to the store.
         adopted_from: the try whose pod it took over.
+        ahead: what its pod was before the try, if it was made ahead.
         executed_notebook: its key in the store.
         peak_memory: bytes.
         gone: when the stage's own process had ended, where that was seen (epoch).
@@ -138,6 +163,7 @@ class TryFields(_Model):
     skew: Skew | None = None
     deferred: bool = False
     adopted_from: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    ahead: AheadPod | None = None
     executed_notebook: _Text = ""
     pod: _Id = ""
     namespace: _Id = ""

@@ -128,6 +128,7 @@ def _of_stage(start: float, end: float, seen: Observed) -> _Fields:
         "deferred": seen.deferred,
         "adopted_from": seen.adopted_from,
         "gone": seen.moments.gone,
+        "ahead": timeline.ahead_of(seen, skew),
         **_named(seen.pod),
     }
     if (result := seen.result) is not None:

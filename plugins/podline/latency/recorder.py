@@ -78,11 +78,23 @@ def _record(ti: Any, began: float, error: BaseException | str | None) -> None:
         lambda: record_store.put(store, prefix, record) if store else None,
         _PATIENCE,
     )
+    profiled = aside("what the stage takes is not noted", partial(_profile, ti, store), _PATIENCE)
     state = ti.get_template_context()["task_state_store"]
     if record.state != "up_for_retry":  # else Airflow has closed the store to this try by now
         record_store.set_in_state(state, record)
         _record_earlier(ti, state, store)
     saved()
+    profiled()
+
+
+def _profile(ti: Any, store: "Store | None") -> None:
+    """Note what a stage takes, for who makes its pod ahead."""
+    from podline.latency import stage_profile
+
+    seen = getattr(ti.task, "observed", None)
+    sample = stage_profile.sample_of(seen) if seen and store else None
+    if sample and store:
+        stage_profile.note(store, TryKey.of(ti), sample)
 
 
 def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from podline.latency.observations import PodTimes
-from podline.latency.record import Cell, Phase, Skew, Source
+from podline.latency.quantity import quantity
+from podline.latency.record import AheadPod, Cell, Phase, Skew, Source
 from podline.phases import STAGE_PHASES, PhaseName
 from podline.settings import Backend
 
@@ -85,21 +86,28 @@ def _add_cluster(line: Timeline, seen: "Observed", skew: Skew) -> None:
     if seen.backend == Backend.PROCESS:
         _add_stage(line, seen, skew)
         return
-    bound, source, precision = _known(seen.moments.bound, seen.status.bound)
-    line.until("schedule", bound, source, precision)
-    if bound is None and seen.result is None:
+    if seen.ahead is None and not _add_node(line, seen):
         return
-    if (pull := seen.pull) is not None:
-        there = pull.until
-        if there is None and bound is not None and pull.seconds is not None:
-            there = bound + pull.seconds
-        line.until("pull", there, "events", _COARSE if pull.until else _FINE)
     running, source, precision = _known(seen.moments.running, seen.status.running)
     if seen.result is not None:
         running, source, precision = seen.result.started - skew.seconds, "stage", _TICK
     line.until("start", running, source, precision)
     if running is not None:
         _add_stage(line, seen, skew)
+
+
+def _add_node(line: Timeline, seen: "Observed") -> bool:
+    """Until the image is on the pod's node; whether it has come to a node."""
+    bound, source, precision = _known(seen.moments.bound, seen.status.bound)
+    line.until("schedule", bound, source, precision)
+    if bound is None and seen.result is None:
+        return False
+    if (pull := seen.pull) is not None:
+        there = pull.until
+        if there is None and bound is not None and pull.seconds is not None:
+            there = bound + pull.seconds
+        line.until("pull", there, "events", _COARSE if pull.until else _FINE)
+    return True
 
 
 def _add_stage(line: Timeline, seen: "Observed", skew: Skew) -> None:
@@ -190,6 +198,34 @@ def cells_of(result: "StageResult", start: float, skew: Skew) -> list[Cell]:
         Cell(number=cell.number, start=round(zero + cell.start, 6), seconds=round(cell.seconds, 6))
         for cell in result.cells
     ]
+
+
+def ahead_of(seen: "Observed", skew: Skew) -> AheadPod | None:
+    """Return what a try's pod was before it; None: it was not made ahead.
+
+    Args:
+        seen: what the worker saw.
+        skew: of `clock_skew`.
+    """
+    if (pod := seen.ahead) is None:
+        return None
+    note = seen.result.ahead if seen.result else None
+    begun = ready = idle = None
+    if note is not None:
+        begun, ready = (round(at - skew.seconds, 6) for at in (note.begun, note.ready))
+        idle = round(max(0.0, pod.claimed - ready), 6)
+    there = max(0.0, pod.claimed - (begun or pod.made))
+    asked = {name: quantity(text) * there for name, text in pod.requests.items()}
+    return AheadPod(
+        made=pod.made,
+        begun=begun,
+        ready=ready,
+        claimed=pod.claimed,
+        idle=idle,
+        cpu_seconds=asked.get("cpu"),
+        byte_seconds=asked.get("memory"),
+        void=note.void if note else "",
+    )
 
 
 def outside(start: float, end: float, seen: "Observed") -> tuple[list[Phase], list[Phase]]:

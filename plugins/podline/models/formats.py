@@ -8,6 +8,7 @@ from typing import Any
 from podline.exceptions import PodlineError
 from podline.frameworks import dump_skops, is_estimator, is_keras_model
 from podline.models import onnx_graph, original
+from podline.models.onnx_graph import quiet
 
 KERAS, SAVED_MODEL, TFLITE, ONNX, SKOPS = "keras", "savedmodel", "tflite", "onnx", "skops"
 
@@ -70,7 +71,7 @@ def type_of(model: Any) -> str:
 
 def _writers(model: Any) -> dict[str, Callable[[Any, Path, Any], Path]]:
     if is_keras_model(model):
-        writers = (_write_keras, _export_saved_model, _convert_to_tflite, _export_onnx)
+        writers = (_write_keras, _export_saved_model, _convert_to_tflite, _convert_to_onnx_of_keras)
         return dict(zip((KERAS, SAVED_MODEL, TFLITE, ONNX), writers, strict=True))
     return {SKOPS: _write_skops, ONNX: _convert_to_onnx} if is_estimator(model) else {}
 
@@ -117,11 +118,36 @@ def _convert_to_tflite(model: Any, folder: Path, example: Any) -> Path:
     return path
 
 
-def _export_onnx(model: Any, folder: Path, example: Any) -> Path:
+def _convert_to_onnx_of_keras(model: Any, folder: Path, example: Any) -> Path:
+    """Keras' own export takes the constants of a layer, such as a scaling's mean, for inputs."""
     _require("tf2onnx")
+    import keras
+    import tensorflow as tf
+    import tf2onnx
+    from keras.src.export.tf2onnx_lib import patch_tf2onnx
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
     path = folder / "model.onnx"
     original.answers(model, original.some_rows(model, example))  # it must have been called once
-    model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
+
+    def answer(*rows: Any) -> Any:
+        return keras.tree.flatten(model(rows if len(rows) > 1 else rows[0], training=False))
+
+    with quiet():
+        patch_tf2onnx()  # for numpy 2, as Keras does before its own export
+        whole = convert_variables_to_constants_v2(
+            tf.function(answer).get_concrete_function(*specs),
+            lower_control_flow=False,
+            aggressive_inlining=True,
+        )
+        tf2onnx.convert.from_graph_def(
+            whole.graph.as_graph_def(add_shapes=True),
+            input_names=[tensor.name for tensor in whole.inputs],
+            output_names=[tensor.name for tensor in whole.outputs],
+            opset=_OPSET,
+            output_path=str(path),
+        )
     onnx_graph.rename(path, original.input_names(model), original.output_names(model))
     return path
 

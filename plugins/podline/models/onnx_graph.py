@@ -1,7 +1,10 @@
 """What is done to a model in ONNX: names that stay from version to version, and smaller weights."""
 
+import logging
 import math
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,12 +103,19 @@ def quantize(path: Path, target: Path) -> None:
         path: the model's file.
         target: the file of the smaller one.
     """
-    import logging
-
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # it says to preprocess a model that is as it must be
-    try:
+    with quiet():  # it says to preprocess a model that is as it must be
         quantize_dynamic(path, target, weight_type=QuantType.QUInt8)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep back what libraries warn of that is as it must be."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         logging.disable(logging.NOTSET)

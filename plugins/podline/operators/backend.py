@@ -6,7 +6,7 @@ that takes a `TryContext` and returns a `StageBackend`.
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
+    from podline.operators.following import NextStage
     from podline.store import Store, StoreConnection
     from podline.store.keys import TryKey
 
@@ -89,6 +90,9 @@ class StageBackend:
             StageError: that cannot be told.
         """
         return None
+
+    def expect(self, following: "Callable[[], Sequence[NextStage]]") -> None:
+        """Note what gives the stages that follow: they may be begun with while this one runs."""
 
     def run(self, task: StageTask, connection: "StoreConnection", log: Log) -> str:
         """Run a stage, or follow the adopted one.

@@ -17,7 +17,7 @@ from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import PodlineError, StageError
 from podline.latency.observations import Moments, Observed
-from podline.operators import run_version, task_spec
+from podline.operators import following, run_version, task_spec
 from podline.operators.backend import Log, StageBackend, TryContext, open_backend
 from podline.operators.task_spec import Input, Shipment, Values
 from podline.secrecy import redacted
@@ -88,6 +88,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     store: "Store"
     patience: Patience | None = None
     was_edited = False  # since the run began
+    _plan_of: Callable[[Stage], StagePlan]  # of this run, of any of its stages
 
     # The only __init__ of our operators: Airflow copies all parameters once for each.
     def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
@@ -125,6 +126,9 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             given = run_version.values_of(self.pipeline, context["dag_run"].conf or {})
         parameters = task_spec.check_parameters(self.pipeline, given)
         plan = self._plan(parameters, shipment)
+        self._plan_of = partial(
+            task_spec.plan_stage, self.pipeline, parameters=parameters, shipment=shipment
+        )
         refs = tuple(ResultRef(i["stage"], i["key"], i["sha256"]) for i in inputs)
         return StageTask(plan, refs, where.prefix, where.nonce)
 
@@ -202,6 +206,9 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         self.log.info("%s: runs on the backend %r", task.plan.stage, name)
         if context["ti"].try_number > 1:
             task = self._adopt(backend, task, context)
+        if self.stage is not None and not self.was_edited:
+            mine = self._try_context(context)
+            backend.expect(partial(following.next_stages, mine, self._plan_of))
         self.prefix = task.prefix
         if backend.can_leave and self._is_deferrable():
             self._leave(backend, task, context)

@@ -15,7 +15,7 @@ from podline import settings
 from podline.airflow_compat import set_params
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.dag_id import BASELINE, dag_id
-from podline.compiler.parameters import BACKEND_PARAM, Parameter
+from podline.compiler.parameters import AHEAD_PARAM, BACKEND_PARAM, Parameter
 from podline.compiler.pipeline import Pipeline, Stage
 from podline.exceptions import NotebookError
 from podline.operators.base import tried_once
@@ -90,6 +90,7 @@ def _no_garbage_collection() -> Iterator[None]:
 def _make(pipeline: Pipeline) -> list[DAG]:
     dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
     params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
+    params.setdefault(AHEAD_PARAM, _ahead())
     for dag in dags:
         set_params(dag, params)
     return dags
@@ -176,6 +177,17 @@ def _backend() -> Param:
         type="string",
         enum=sorted(backend.value for backend in settings.Backend),
         description="Where the stages run; the default is the setting [podline] backend.",
+        section="podline",
+    )
+
+
+def _ahead() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern="^(auto|off|[0-9]{1,3})$",
+        description="How many stages are begun ahead: auto, off or a number; the default is what "
+        "tags and the setting [podline] ahead say.",
         section="podline",
     )
 

@@ -98,7 +98,8 @@ class LocalRun:
         """
         for stage in self.pipeline.in_order():
             due = stage.name not in begun | self._ahead.keys() and stage.parents.keys() <= begun
-            if due and len(self._ahead) < settings.ahead():
+            tag = stage.settings.ahead
+            if due and len(self._ahead) < (settings.ahead() if tag is None else tag):
                 backend = self._ahead[stage.name] = ProcessBackend()
                 plan = task_spec.plan_stage(self.pipeline, stage, self.parameters, shipment)
                 backend.begin_ahead(plan, self.store.connection)

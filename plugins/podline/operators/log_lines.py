@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from podline.contract import PHASE_MARK, RESULT_MARK
+from podline.contract import AHEAD_MARK, BEGUN, PHASE_MARK, READY, RESULT_MARK, TAKEN
 from podline.phases import STAGE_PHASES, StagePhase
 from podline.secrecy import redacted
 
+_AHEAD = re.compile(f"{AHEAD_MARK} ({BEGUN}|{READY}|{TAKEN})")
 _BAR_EVERY = 5.0  # seconds between two states of a progress bar
 
 
@@ -26,6 +27,7 @@ class Transcript:
 
     Attributes:
         last: the last line that said something.
+        told: is told how far a pod is that was made ahead, by the words of the contract.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class Transcript:
         self.stage, self._log, self._ended = stage, log, ended
         self.nonce = nonce
         self.last = ""
+        self.told: Callable[[str], object] = lambda word: None
         self._blank = False
 
     def hear(self, line: str) -> "Stored | None":
         """Take a line; the result, if it was the one that names it."""
         if stored := stored_in(line, self.nonce):
             return stored
-        if self._is_of_a_phase(line):
+        if self._is_of_a_phase(line) or self._is_of_a_pod_ahead(line):
             self._blank = False
             return None
         if self._blank:
@@ -55,6 +58,12 @@ class Transcript:
             self.last = redacted(line)
             self._log(self.last)
         return None
+
+    def _is_of_a_pod_ahead(self, line: str) -> bool:
+        found = _AHEAD.fullmatch(line)
+        if found:
+            self.told(found[1])
+        return found is not None
 
     def _is_of_a_phase(self, line: str) -> bool:
         found = re.fullmatch(rf"{PHASE_MARK} {re.escape(self.nonce)} (\w+) (\d+\.\d+)", line)

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import IO
 
 from podline.compiler.tags import OF_PODS
-from podline.contract import AHEAD_VARIABLE, FINAL_EXIT, PARENT_VARIABLE, StagePlan, StageTask
+from podline.contract import (
+    AHEAD_VARIABLE,
+    FINAL_EXIT,
+    ON_INPUT,
+    PARENT_VARIABLE,
+    StagePlan,
+    StageTask,
+)
 from podline.exceptions import StageError
 from podline.files import CODE, searched_first
 from podline.latency.observations import Moments, Observed
@@ -53,7 +60,7 @@ class ProcessBackend(StageBackend):
             connection: of the store.
         """
         with contextlib.suppress(StageError):  # it was stopped
-            process = self._begin(plan.stage, connection, {AHEAD_VARIABLE: "1"})
+            process = self._begin(plan.stage, connection, {AHEAD_VARIABLE: ON_INPUT})
             _write(process, plan.to_json() + "\n")
 
     def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.notebook import Document
-from podline.compiler.parameters import BACKEND_PARAM
+from podline.compiler.parameters import AHEAD_PARAM, BACKEND_PARAM
 from podline.compiler.pipeline import Pipeline
 from podline.exceptions import StageError
 from podline.operators import task_spec
@@ -47,7 +47,8 @@ def begin(pipeline: Pipeline, store: "Store", run: str, context: "Context") -> S
     again = context["ti"].try_number > 1 or context["dag_run"].clear_number
     if again and (found := recall(store, run, context)):
         return found
-    values = [value for name, value in context["params"].items() if name != BACKEND_PARAM]
+    ours = {BACKEND_PARAM, AHEAD_PARAM} - {p.name for p in pipeline.parameters}
+    values = [value for name, value in context["params"].items() if name not in ours]
     shipment = task_spec.ship(pipeline, store, run, values)
     key = keys.notebook_key(run, shipment.sha256)
     store.put_if_absent(key, _text_of(pipeline.document).encode())
@@ -65,7 +66,7 @@ def recall(store: "Store", run: str, context: "Context") -> Shipment | None:
     from podline.store import ObjectMissing
 
     try:
-        return _read(store, keys.version_note_key(run, _beginning(context)))
+        return _read(store, keys.version_note_key(run, beginning(context)))
     except ObjectMissing:
         kept = _of_results(context) if context["dag_run"].clear_number else None
         return _noted(store, run, context, kept) if kept else None
@@ -157,7 +158,7 @@ def _text_of(document: Document) -> str:
 
 def _noted(store: "Store", run: str, context: "Context", shipment: Shipment) -> Shipment:
     """Note a run's version; of several first stages the first one says which it is."""
-    key = keys.version_note_key(run, _beginning(context))
+    key = keys.version_note_key(run, beginning(context))
     if store.put_if_absent(key, json.dumps(asdict(shipment)).encode()):
         return shipment
     return _read(store, key)
@@ -167,7 +168,7 @@ def _read(store: "Store", key: str) -> Shipment:
     return Shipment(**json.loads(bytes(store.get(key))))
 
 
-def _beginning(context: "Context") -> str:
+def beginning(context: "Context") -> str:
     """What tells a run from one of its id that was deleted, and from itself before a clear."""
     run = context["dag_run"]
     return (run.start_date or run.run_after).isoformat()

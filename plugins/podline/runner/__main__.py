@@ -1,6 +1,5 @@
 """The process of a stage: reads its task, runs it, and ends with 0 only if it succeeded."""
 
-import hashlib
 import io
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from podline.runner.clock import Clock
 
 if TYPE_CHECKING:
-    from podline.contract import StageTask
+    from podline.contract import StagePlan, StageTask
     from podline.exceptions import PodlineError
     from podline.runner.head_start import HeadStart
     from podline.runner.runner import Runner
@@ -34,17 +33,11 @@ def read_task(store: "Store") -> "StageTask":
         ContractError: it is of another version of podline, or another task.
     """
     from podline.contract import TASK_VARIABLE, StageTask
-    from podline.exceptions import ContractError
+    from podline.runner.waiting import resolved
 
     # A cell has no use for it, and what a cell starts would inherit it.
     text = os.environ.pop(TASK_VARIABLE, "")
-    if text.startswith("@"):
-        key, digest = text[1:].split()
-        data = bytes(store.get(key))
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise ContractError(f"{key} is not the task that was to be run: its hash differs")
-        text = data.decode()
-    return StageTask.unpack(text or sys.stdin.read())
+    return StageTask.read(resolved(text, store) if text else sys.stdin.read())
 
 
 @contextmanager
@@ -101,19 +94,40 @@ def _ended_by_sigterm(runner: "Runner") -> Iterator[threading.Thread]:
             signal.set_wakeup_fd(-1)  # the number may be another file's next
 
 
-def _head_start(environment: dict[str, str]) -> "HeadStart":
-    """Read the plan of a stage whose task is not due yet, and begin.
+def _wait(given: str, environment: dict[str, str], store: "Store") -> "tuple[StageTask, HeadStart]":
+    """Begin with a stage whose task is not due yet, and wait for that.
 
     Args:
+        given: how plan and task come.
         environment: that this process began with.
+        store: where they may come from.
+
+    Raises:
+        ContractError: the task is of another version of podline, or not of who made this pod.
     """
-    from podline.contract import AHEAD_VARIABLE, StagePlan
+    from podline.contract import ON_INPUT, StagePlan
+    from podline.runner.waiting import Waiting
+
+    if given != ON_INPUT:
+        waiting = Waiting(given, store)
+        head = _head_start(waiting.plan(), environment, waiting.about.libraries)
+        return waiting.task(), head
+    head = _head_start(StagePlan.from_json(sys.stdin.readline()), environment)
+    return read_task(store), head
+
+
+def _head_start(
+    plan: "StagePlan", environment: dict[str, str], libraries: tuple[str, ...] = ()
+) -> "HeadStart":
+    from podline.contract import AHEAD_VARIABLE
     from podline.runner.head_start import HeadStart
     from podline.runner.kernel import Kernel
 
     environment.pop(AHEAD_VARIABLE)
     head = HeadStart(Kernel(), environment)
-    head.take(StagePlan.from_json(sys.stdin.readline()))
+    head.take(plan, libraries)
+    import podline.runner.runner  # noqa: F401 - what it will need, too
+
     return head
 
 
@@ -149,18 +163,25 @@ def main() -> int:
         patience = Patience(settings.store_patience(), partial(print, flush=True))
         wait_for_stores(patience)
         store = open_store(connection)
-        head = _head_start(environment) if os.environ.pop(AHEAD_VARIABLE, "") else None
-        task = read_task(store)
+        head: HeadStart | None = None
+        if given := os.environ.pop(AHEAD_VARIABLE, ""):
+            task, head = _wait(given, environment, store)
+        else:
+            task = read_task(store)
     except (StoreError, ContractError) as error:
         termination_message.leave(str(error))
         print(error, flush=True)
         return _exit_code(error)
+    from podline.runner.head_start import Begun
     from podline.runner.runner import Runner
 
     sys.stdin = open(os.devnull)  # noqa: SIM115 - a cell's input() must not wait
+    begun = Begun.take()
     if head:
         clock = Clock(age=0.0)
-    runner = Runner(task, store, clock, patience, head)
+    elif begun:
+        clock = Clock(age=begun.age)
+    runner = Runner(task, store, clock, patience, head, begun.note if begun else None)
     try:
         with _ended_by_sigterm(runner) as ender:
             result = runner.run()

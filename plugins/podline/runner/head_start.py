@@ -17,18 +17,20 @@ import importlib
 import os
 import sys
 import sysconfig
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from podline.contract import Carried, Heap, StagePlan, StageTask
+from podline.contract import Carried, HeadNote, Heap, Json, StagePlan, StageTask
+from podline.runner.clock import process_age
 from podline.runner.heap_needs import needs_of
 from podline.runner.kernel import Kernel
 
+_ANEW_VARIABLE = "PODLINE_ANEW"  # in which a process that began anew finds a `Begun`
 # State that libraries may read when they are imported.
 _READ_BY_IMPORTS = frozenset({"environ", "sys.path", "warnings", "locale"})
 _READ_FILES = frozenset({"matplotlibrc"})  # in the working directory
@@ -43,9 +45,10 @@ class HeadStart:
     Attributes:
         kernel: the stage's.
         environment, folder: that the process began with.
-        imports: what was imported, in order.
+        imports: what was imported that the preamble names, in order.
         roots: the packages and modules that came in with it.
         failed: the module that could not be imported, and may be there by half; "": none.
+        begun, ready: when the process began, and had done all that (epoch).
     """
 
     kernel: Kernel
@@ -54,22 +57,35 @@ class HeadStart:
     imports: tuple[Import, ...] = ()
     roots: frozenset[str] = frozenset()
     failed: str = ""
+    begun: float = field(default_factory=lambda: time.time() - process_age())
+    ready: float = 0.0
 
-    def take(self, plan: StagePlan) -> None:
+    @property
+    def note(self) -> HeadNote:
+        """What is to be said of it."""
+        return HeadNote(self.begun, self.ready)
+
+    def take(self, plan: StagePlan, libraries: Iterable[str] = ()) -> None:
         """Import what the preamble of a stage begins with, as far as its plan tells.
 
         Args:
             plan: the stage's.
+            libraries: modules that its inputs may ask for: where the notebook imports them there,
+                they are imported there.
         """
         before = set(sys.modules)
-        self.imports = tuple(leading_imports(needs_of(plan, Heap()).preamble))
-        for module, names in self.imports:
+        preamble = needs_of(plan, Heap()).preamble
+        self.imports = tuple(leading_imports(preamble))
+        roots = {library.partition(".")[0] for library in libraries}
+        asked = (c for c in plan.carried if c in preamble or _imports_any(c, roots))
+        for module, names in leading_imports(asked):
             try:
                 self.kernel.inside(_import, module, names)
             except Exception:  # of any kind: the notebook's own import will say so
                 self.failed = module
                 break
         self.roots = frozenset(name.partition(".")[0] for name in sys.modules.keys() - before)
+        self.ready = time.time()
 
     def why_void(self, preamble: Sequence[Carried], state: Iterable[str], work: Path) -> str:
         """Say why a stage cannot go on from it; "": it can.
@@ -91,18 +107,47 @@ class HeadStart:
                 return f"the file {path.name} goes before what a library would import or read"
         return ""
 
-    def begin_anew(self, task: StageTask) -> NoReturn:
+    def begin_anew(self, task: StageTask, age: float, why: str) -> NoReturn:
         """Replace this process by a fresh one, with the task on its standard input.
 
         Args:
             task: the stage's.
+            age: seconds since it came.
+            why: what is wrong with what was done ahead.
         """
-        with tempfile.TemporaryFile() as given:
-            given.write(task.to_json().encode())
-            given.seek(0)
-            os.dup2(given.fileno(), 0)
+        given = os.memfd_create("task")
+        with os.fdopen(os.dup(given), "wb") as file:
+            file.write(task.to_json().encode())
+        os.lseek(given, 0, os.SEEK_SET)
+        os.dup2(given, 0)
         os.chdir(self.folder)
-        os.execve(sys.executable, [sys.executable, "-m", "podline.runner"], self.environment)
+        begun = Begun(time.monotonic() - age, replace(self.note, void=why))
+        variables = {**self.environment, _ANEW_VARIABLE: begun.to_json()}
+        os.execve(sys.executable, [sys.executable, "-m", "podline.runner"], variables)
+
+
+@dataclass(frozen=True)
+class Begun(Json):
+    """What a process that began anew knows of the one before it.
+
+    Attributes:
+        at: when the task came, on the clock of `time.monotonic`.
+        note: what was done before.
+    """
+
+    at: float
+    note: HeadNote
+
+    @classmethod
+    def take(cls) -> "Begun | None":
+        """Take it out of the environment; None: this process did not begin anew."""
+        text = os.environ.pop(_ANEW_VARIABLE, "")
+        return cls.from_json(text) if text else None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the task came."""
+        return time.monotonic() - self.at
 
 
 def _import(module: str, names: Sequence[str]) -> None:
@@ -113,7 +158,13 @@ def _import(module: str, names: Sequence[str]) -> None:
                 importlib.import_module(f"{module}.{name}")
 
 
-def leading_imports(preamble: Sequence[Carried]) -> Iterator[Import]:
+def _imports_any(statement: Carried, roots: Set[str]) -> bool:
+    """Whether a statement is an import of any of these packages."""
+    found = list(leading_imports([statement]))
+    return any(module.partition(".")[0] in roots for module, _ in found)
+
+
+def leading_imports(preamble: Iterable[Carried]) -> Iterator[Import]:
     """Yield the imports of installed libraries above the first statement that is none."""
     for statement in preamble:
         try:

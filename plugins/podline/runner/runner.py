@@ -36,6 +36,7 @@ from podline.contract import (
     RESULT_MARK,
     Artifact,
     Failure,
+    HeadNote,
     Heap,
     StageResult,
     StageTask,
@@ -92,6 +93,7 @@ class Runner:
         clock: Clock,
         patience: Patience,
         head: "HeadStart | None" = None,
+        note: HeadNote | None = None,
     ) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
 
@@ -101,8 +103,9 @@ class Runner:
             clock: started when the process did.
             patience: the store's.
             head: what this process has done ahead, if it has.
+            note: what is to be said of that, or of a process before it that this one replaced.
         """
-        self.head = head
+        self.head, self.note = head, head.note if head else note
         self.task, self.plan, self.store, self.clock = task, task.plan, store, clock
         self.patience = patience
         self.source = "\n".join(cell.source for cell in self.plan.cells)
@@ -116,6 +119,7 @@ class Runner:
         self.metrics: dict[str, float] = {}
         self.lock = threading.Lock()
         self.finishing = False
+        self.libraries: list[str] = []
         self.children: set[int] = set()  # processes that ran before the cells
         # On their way while IPython is imported, which takes a few tenths of a second.
         self.inputs = Inputs(task, store, self.work, self.scratch)
@@ -229,7 +233,7 @@ class Runner:
         if why := head.why_void(needs.preamble, filter(self._uses, self.heap.state), self.work):
             self.say(f"libraries are imported anew, not ahead: {why}")
             self.clean()
-            head.begin_anew(self.task)
+            head.begin_anew(self.task, self.clock.now(), why)
         head.environment.clear()  # it has the store's keys
 
     # -- imports and state
@@ -244,7 +248,8 @@ class Runner:
         preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
-        for library in sorted(libraries):
+        self.libraries = sorted(libraries)
+        for library in self.libraries:
             importlib.import_module(library)
 
     def _uses(self, name: str) -> bool:
@@ -424,6 +429,8 @@ class Runner:
             data=lineage.data(),
             published=tuple(lineage.published),
             missing={redacted(path): where for path, where in self.asked.missing.items()},
+            libraries=tuple(self.libraries),
+            ahead=self.note,
         )
         data = result.to_json().encode()
         digest = self.store.put_same(f"{self.task.prefix}/{RESULT}", data)

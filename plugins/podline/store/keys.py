@@ -5,11 +5,15 @@
 ``runs/{dag}/{run}/files/{sha256}``                                     what is shipped with a run
 ``runs/{dag}/{run}/files/{version}.ipynb``                              the notebook that it goes by
 ``runs/{dag}/{run}/files/{beginning}.json``                             … which version that is
+``runs/{dag}/{run}/files/{token}.go``                                   the task of a pod made ahead
+``runs/{dag}/{run}/files/{token}.taken``                                … and who has taken it
+``profiles/{dag}/{stage}.json``                                         what tries tell of a stage
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
 ``edge/nodes/{node}.json``                                              an edge that has registered
 ``edge/rollouts/{model}/{rollout}.json``                                how a version came to edges
 ``edge/leases/{model}.json``                                            who rolls out at present
+``observations/{model}/{replay}/{part}.jsonl``                          what a device saw
 ======================================================================  =======================
 
 A key can be read, and parsed back: letters, digits and the marks that ids use stay as they are,
@@ -22,9 +26,11 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 RUNS = "runs"
+PROFILES = "profiles"
 MODELS = "models"
 NODES = "edge/nodes"
 ROLLOUTS = "edge/rollouts"
+OBSERVATIONS = "observations"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
 SIGNATURE = "manifest.sig"  # who vouches for the manifest
@@ -173,6 +179,36 @@ def version_note_key(run: str, beginning: str) -> str:
     return f"{run}/files/{quoted(beginning)}.json"
 
 
+def go_key(run: str, token: str) -> str:
+    """The key of the task that a pod waits for which was made ahead.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        token: the pod's.
+    """
+    return f"{run}/files/{quoted(token)}.go"
+
+
+def taken_key(run: str, token: str) -> str:
+    """The key of who took that task: the pod, or who gave it and waited in vain.
+
+    Args:
+        run: the run's folder, of `run_prefix`.
+        token: the pod's.
+    """
+    return f"{run}/files/{quoted(token)}.taken"
+
+
+def profile_key(dag_id: str, stage: str) -> str:
+    """The key of what the tries of a stage tell of it.
+
+    Args:
+        dag_id: of its pipeline.
+        stage: its name.
+    """
+    return join(PROFILES, dag_id, f"{stage}.json")
+
+
 def version_key(model: str, version: int, name: str) -> str:
     """The key of an object of a published version.
 
@@ -227,3 +263,13 @@ def rollout_key(model: str, rollout: str) -> str:
 def lease_key(model: str) -> str:
     """The key of the note who rolls out a model at present."""
     return f"edge/leases/{quoted(model)}.json"
+
+
+def observations_prefix(model: str, replay: str) -> str:
+    """The folder of what a device saw.
+
+    Args:
+        model: whose answers.
+        replay: a word for it, such as when it began.
+    """
+    return join(OBSERVATIONS, model, replay)

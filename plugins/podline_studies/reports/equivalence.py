@@ -52,10 +52,10 @@ class Equivalence:
 
     @property
     def different(self) -> bool:
-        """Whether it is shown that the ratio lies beyond the margin."""
-        if self.low is None or self.high is None:
+        """Whether it is shown that the two differ, by enough that they are not equivalent."""
+        if self.low is None or self.high is None or self.equivalent:
             return False
-        return self.low > 1 + MARGIN or self.high < 1 / (1 + MARGIN)
+        return self.low > 1 or self.high < 1
 
 
 def equivalence(

@@ -15,11 +15,12 @@ from podline.fleet.member import Target
 from podline.fleet.order import RolloutRefused
 from podline.fleet.records import read_rollout, read_rollouts
 from podline.fleet.rollout import PHASES, NodeRollout, Rollout
-from podline.models.registry import Model, RegistryError
+from podline.models.registry import Model
 from podline.store import Store, keys
 from tests.podline.fleet.conftest import order
 from tests.support.edge import publish_line
 from tests.support.fleet import Fleet, fleet, publish_touchy
+from tests.support.store_proxy import StoreProxy
 from tests.support.waiting import until
 
 NAMES = ("attic", "barn", "cellar")
@@ -89,7 +90,7 @@ def test_a_version_that_fails(store: Store, model: Model, nodes: Fleet, tmp_path
 def test_a_version_that_is_slow(store: Store, model: Model, nodes: Fleet, tmp_path: Path) -> None:
     number = publish_line(tmp_path, 2, filling=64_000_000)
     with nodes.asked(names=NAMES[:2]):
-        record = roll_out(store, order(nodes, number, requests=10, patience=30.0))
+        record = roll_out(store, order(nodes, number, requests=10, patience=30.0, latency=1.5))
     assert (record.state, meant(model), nodes.versions()) == ("rolled back", 1, [1, 1, 1])
     assert record.decision.startswith("it answered 50 % of its ")
     assert record.decision.endswith(": 1.5 times as long is allowed")
@@ -266,7 +267,7 @@ def test_an_alias_that_moves_by_itself(store: Store, model: Model) -> None:
 
 
 def test_a_version_that_there_is_not(store: Store, model: Model) -> None:
-    with pytest.raises(RegistryError, match="power has no version 7"):
+    with pytest.raises(RolloutRefused, match="power has no version 7"):
         roll_out(store, order(Fleet({}), 7))
 
 
@@ -349,3 +350,21 @@ def test_a_rollout_that_lost_its_lease_touches_nothing_more(
     )
     assert read_rollout(store, "power", closed.id) == closed
     assert nodes.pinned() == [0, 0, 0]
+
+
+def test_the_store_is_gone(
+    store: Store, model: Model, nodes: Fleet, line: Callable[..., int]
+) -> None:
+    """For whoever rolls out: the canary goes back, and the next rollout says what became of it."""
+    line(2)
+    with StoreProxy(store.connection) as way, nodes.asked():
+        away = Store(way.connection)
+        first = Watched(away, order(nodes, 2, observe=2.0, lease=2.0))
+        until(lambda: is_at(store, "observation"))
+        way.leave()
+        first.join()
+        assert "does not answer" in str(first.error)
+        assert (meant(model), nodes.versions(), nodes.pinned()) == (1, [1, 1, 1], [0, 0, 0])
+        second = roll_out(store, order(nodes, 2))
+    assert (second.state, meant(model), nodes.versions()) == ("promoted", 2, [2, 2, 2])
+    assert [record.state for record in read_rollouts(store)] == ["promoted", "abandoned"]

@@ -1,10 +1,12 @@
 """From what was seen of a try to its phases."""
 
+from dataclasses import replace
+
 import pytest
 
-from podline.contract import CellTime, Phase, StageResult
+from podline.contract import CellTime, HeadNote, Phase, StageResult
 from podline.latency import timeline
-from podline.latency.observations import Moments, Observed, PodTimes, Pull
+from podline.latency.observations import Moments, Observed, PodAhead, PodTimes, Pull
 from podline.latency.record import Skew
 from tests.support.latency import stage_result
 
@@ -179,6 +181,26 @@ def test_an_adopted_pod_is_clipped_to_the_try() -> None:
     before, after = timeline.outside(START, END, seen)
     assert [(phase.name, phase.start, phase.seconds) for phase in before] == [("adopted", -10, 10)]
     assert not after
+
+
+def test_a_pod_that_was_made_ahead() -> None:
+    """What was before its claim is apart, and not in the phases, which sum up all the same."""
+    seen = a_pod(ahead=PodAhead(990.0, 1000.2, {"cpu": "500m", "memory": "1Gi"}))
+    seen.moments = replace(seen.moments, bound=1000.2, created=1000.2)
+    seen.result = replace(
+        a_result(1000.25, boot=0.01, code=1.0, store=0.25), ahead=HeadNote(990.2, 995.0)
+    )
+    found = lengths(seen)
+    assert [*found][:4] == ["prepare", "submit", "start", "boot"]
+    assert found["start"] == pytest.approx(0.05)
+    assert sum(found.values()) == pytest.approx(END - START, abs=1e-6)
+    ahead = timeline.ahead_of(seen, NO_SKEW)
+    assert ahead is not None
+    assert (ahead.made, ahead.begun, ahead.ready, ahead.claimed) == (990.0, 990.2, 995.0, 1000.2)
+    assert ahead.idle == pytest.approx(5.2)
+    assert ahead.cpu_seconds == pytest.approx(0.5 * 10)
+    assert ahead.byte_seconds == pytest.approx(2**30 * 10)
+    assert timeline.ahead_of(a_pod(), NO_SKEW) is None
 
 
 def test_the_cleanup_comes_after_the_end() -> None:

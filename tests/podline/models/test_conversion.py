@@ -107,6 +107,15 @@ def test_networks_of_keras_in_both_forms(tmp_path: Path) -> None:
     ]
 
 
+def test_a_scaling_within_a_network_is_no_input(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    rows = np.random.default_rng(0).normal(5, 2, (100, 4)).astype("float32")
+    scaling = keras.layers.Normalization(mean=rows.mean(axis=0), variance=rows.var(axis=0))
+    layers = [keras.Input((4,)), scaling, keras.layers.Dense(1)]
+    found = served(keras.Sequential(layers), tmp_path, "onnx", "tflite")
+    assert found.signature.inputs == (TensorSpec("input", "FP32", (ANY, 4)),)
+
+
 def test_a_file_is_its_own_original(network: MLPRegressor, tmp_path: Path) -> None:
     served(network, tmp_path, "onnx")
     (tmp_path / "there").mkdir()

@@ -72,6 +72,21 @@ def test_what_differs_is_shown_to_differ() -> None:
     assert not found.equivalent
 
 
+@pytest.mark.parametrize("low", [0.90, 0.915])
+def test_a_difference_of_about_the_margin_that_is_known_well_is_one(low: float) -> None:
+    """Not equivalent, and not equal either: more pairs would not change that."""
+    rng = np.random.default_rng(0)
+    found = simulated(rng, low, 30, 0.02)
+    assert found.power == pytest.approx(1.0, abs=0.01)
+    assert found.different is not found.equivalent
+
+
+def test_what_is_known_badly_is_neither() -> None:
+    found = simulated(np.random.default_rng(0), 1.0, 5, 0.5)
+    assert not found.different
+    assert not found.equivalent
+
+
 def test_too_few_pairs_show_nothing() -> None:
     for n in (0, 1, 3):
         found = equivalence([1.0] * n, [1.0] * n, [1] * n)

@@ -1,23 +1,29 @@
 """The backend `kubernetes`: a stage as a pod, watched and followed, never polled."""
 
+import hashlib
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from podline import settings
-from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask
-from podline.exceptions import StageError
-from podline.latency.observations import PodFacts, PodTimes
+from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask, pack
+from podline.exceptions import PodlineError, StageError
+from podline.latency.observations import Moments, PodAhead, PodFacts, PodTimes
+from podline.operators import following
 from podline.operators.backend import Deferral, Log, StageBackend, TryContext
-from podline.operators.kubernetes import pod_events, pod_gc, pod_status, pods
+from podline.operators.kubernetes import ahead, handover, pod_events, pod_gc, pod_status, pods
+from podline.operators.kubernetes.ahead import AheadPods, Parts
 from podline.operators.kubernetes.follower import Follower
+from podline.operators.kubernetes.handover import Handover, UntilTaken
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
@@ -26,8 +32,7 @@ from podline.operators.log_lines import Stored, Transcript
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1Pod
-
+    from podline.operators.following import NextStage
     from podline.operators.kubernetes.triggers import PodEnd
     from podline.store import Store, StoreConnection
 
@@ -41,7 +46,7 @@ class PodBackend(StageBackend):
     """Runs a try of a stage as a pod.
 
     Attributes:
-        say: takes what the cluster does with the pod.
+        say: takes what the cluster does with the pod; `note`: what is of less weight.
         pod: what is known of it; None: there is none yet.
     """
 
@@ -52,18 +57,32 @@ class PodBackend(StageBackend):
         self.client = wanted.operator.client
         self.namespace = wanted.operator.namespace or settings.namespace()
         self.say: Callable[[str], object] = wanted.operator.log.warning
+        self.note: Callable[[str], object] = wanted.operator.log.info
         self.seen = wanted.seen
         self.pod: Pod | None = None
         self.supervisor, self.stopped = os.getppid(), False
         self._wanted = wanted
         self._secret: Future[str] | None = None
         self._observed: Future[None] | None = None
+        self._expected: Callable[[], Sequence[NextStage]] = tuple
+        self._ahead: AheadPods | None = None  # for the stages that follow
+        self._waiting: Future[Pod | None] | None = None  # for this one
+        self._handover: Handover | None = None
         # Of each of its attempts; what breaks is said once, in a sentence of ours.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
     def prepare(self, connection: "StoreConnection") -> None:
         # The store's Secret, and with it a connection to the cluster.
         self._secret = ThreadPoolExecutor(1).submit(self._have_secret, connection)
+        context = self._wanted.context
+        operator: Any = self._wanted.operator
+        if operator.stage is not None and following.steps_ahead(operator, context):
+            name = ahead.name_in_run(context)
+            find = handover.find
+            self._waiting = ThreadPoolExecutor(1).submit(find, self.client, self.namespace, name)
+
+    def expect(self, stages: "Callable[[], Sequence[NextStage]]") -> None:
+        self._expected = stages
 
     def run(self, task: StageTask, connection: "StoreConnection", log: Log) -> str:
         """Run a stage in a pod, or follow the adopted one; see `StageBackend.run`.
@@ -76,20 +95,46 @@ class PodBackend(StageBackend):
         Raises:
             StageError: the pod cannot be made, cannot start, or ended without a result.
         """
+        self._begin(task, connection)
+        stored = None
+        if self._handover is not None:
+            stored = self._follow_claimed(task, connection, self._transcript(task, log))
+        if stored is None:
+            stored = self._follow(self._transcript(task, log))
+        self.seen.moments.stored = stored.at
+        return stored.digest
+
+    def _begin(self, task: StageTask, connection: "StoreConnection", leaves: bool = False) -> None:
+        """Have a pod that does the task, and begin with those of the stages that follow.
+
+        Args:
+            task: what is to be done.
+            connection: of the store.
+            leaves: this process leaves its worker.
+        """
         if self.pod is None:
             self.create(task, connection)
-        return self._follow(task, log)
+        elif pods.was_ahead(self.pod):  # whoever claimed it may not have given it the task
+            self._give(self.pod, task, connection)
+            self.seen.ahead = None  # it was the earlier try's
+        self._begin_ahead(task, connection, leaves)
 
     def create(self, task: StageTask, connection: "StoreConnection") -> None:
-        """Create the pod of a task.
+        """Create the pod of a task, or claim one that was made ahead.
 
         Raises:
             StageError: the cluster refuses it, or does not answer.
         """
-        self.pod = self._create(self.planned(task, connection))
-        self.seen.moments.created = time.time()
+        planned = self.planned(task, connection)
+        self.pod = self._claim(planned, task)
+        if self.pod is None:
+            self.pod = self._create(planned)
+            self.seen.moments.created = time.time()
+        else:
+            self.seen.moments.created = time.time()
+            self._give(self.pod, task, connection)
 
-    def planned(self, task: StageTask, connection: "StoreConnection") -> "V1Pod":
+    def planned(self, task: StageTask, connection: "StoreConnection") -> Pod:
         """The pod of a task, which is not created yet; the store's Secret is.
 
         Raises:
@@ -97,31 +142,137 @@ class PodBackend(StageBackend):
         """
         from podline.operators.kubernetes import manifest
 
-        secret = self._secret.result() if self._secret else self._have_secret(connection)
-        variables = {TASK_VARIABLE: _passed(task, connection)}
-        return manifest.pod_of(self._wanted, task, variables, secret)
+        variables = {TASK_VARIABLE: _passed(task.to_json(), task.prefix, connection)}
+        identity = manifest.Identity.of_try(task, self._wanted.context["ti"])
+        pod = manifest.pod_of(self._wanted, identity, variables, self._secret_name(connection))
+        planned: Pod = self.client.api_client.sanitize_for_serialization(pod)
+        return planned
 
-    def _follow(self, task: StageTask, log: Log) -> str:
+    def _secret_name(self, connection: "StoreConnection") -> str:
+        return self._secret.result() if self._secret else self._have_secret(connection)
+
+    def _transcript(self, task: StageTask, log: Log) -> Transcript:
+        return Transcript(task.plan.stage, task.nonce, log, self.seen.ended)
+
+    def _follow(self, transcript: Transcript) -> Stored:
         assert self.pod is not None
-        transcript = Transcript(task.plan.stage, task.nonce, log, self.seen.ended)
         moments, seconds = self.seen.moments, settings.startup_timeout()
-        follower = Follower(self.client, self.pod, transcript, self.say, seconds, moments)
+        follower = Follower(
+            self.client, self.pod, transcript, self.say, seconds, moments, self._make_room
+        )
+        if self._handover is not None:
+            transcript.told = self._handover.hear
+            self._handover.watch(partial(follower.give_up, "it does not take its task"))
         try:
-            stored = follower.follow()
+            return follower.follow()
         except StageError:
             if self.stopped:
-                raise StageError(f"the stage {task.plan.stage!r} was told to stop") from None
+                raise StageError(f"the stage {transcript.stage!r} was told to stop") from None
             raise
         finally:
             moments.heard, self.pod = time.time(), follower.pod
-        moments.stored = stored.at
-        return stored.digest
+
+    # --- pods that are made ahead
+
+    def _claim(self, planned: Pod, task: StageTask) -> Pod | None:
+        """Claim the pod that was made ahead for this task, if there is one that is of use."""
+        waiting = self._waiting.result() if self._waiting else None
+        if waiting is None:
+            return None
+        digest = ahead.digest_of(planned, task.plan)
+        return handover.claim(self.client, waiting, planned, digest)
+
+    def _give(self, pod: Pod, task: StageTask, connection: "StoreConnection") -> None:
+        from podline.store import open_store
+
+        moments = self.seen.moments
+        moments.bound = moments.created
+        made = float(pod["metadata"]["annotations"][pods.MADE])
+        self.seen.ahead = PodAhead(made, time.time(), pod_status.requests_of(pod))
+        self._handover = Handover(open_store(connection), pod, task)
+        self._handover.give()
+
+    def _follow_claimed(
+        self, task: StageTask, connection: "StoreConnection", transcript: Transcript
+    ) -> Stored | None:
+        """Follow a pod that was made ahead; None: it never took its task, and a fresh one is made.
+
+        Args:
+            task: what it is to do.
+            connection: of the store.
+            transcript: takes what it says.
+
+        Raises:
+            StageError: it ended without a result, or no fresh one can be made.
+        """
+        assert self._handover is not None
+        assert self.pod is not None
+        try:
+            return self._follow(transcript)
+        except StageError as error:
+            if self.stopped or not self._handover.refuse():
+                raise
+            self.note(f"the pod that was made ahead is of no use, and another is made: {error}")
+        finally:
+            self.seen.moments.running = self._handover.taken
+        with suppress(*failures()):  # it ends by itself
+            pods.delete_pod(self.client, self.pod, 0)
+        self._handover = self.seen.ahead = None
+        self.seen.moments = Moments(execute=self.seen.moments.execute)
+        self.pod = self._create(self.planned(task, connection))
+        self.seen.moments.created = time.time()
+        return None
+
+    def _begin_ahead(self, task: StageTask, connection: "StoreConnection", leaves: bool) -> None:
+        """Make the pods of the stages that follow, beside this one.
+
+        Args:
+            task: what this one does.
+            connection: of the store.
+            leaves: this process leaves its worker.
+        """
+        if self._waiting is not None:
+            self.seen.parameters = task.plan.parameters
+        try:
+            stages = self._expected()
+        except PodlineError as error:  # of theirs to tell
+            self.note(f"no pod is made ahead: {error}")
+            return
+        if not stages:
+            return
+        from podline.latency import stage_profile
+        from podline.store import open_store
+
+        store, dag_id = open_store(connection), self._wanted.context["ti"].dag_id
+        parts = Parts(
+            self._secret_name(connection),
+            lambda text: _passed(text, task.prefix, connection),
+            lambda stage: stage_profile.read(store, dag_id, stage),
+        )
+        self._ahead = AheadPods(self.client, self.namespace, task.prefix, self.seen, self.note)
+        work = partial(self._ahead.make, stages, parts, at_once=leaves)
+        threading.Thread(target=work, daemon=True).start()
+
+    def _end_ahead(self) -> None:
+        """Delete the pods of the stages that follow: this one has failed."""
+        made = self._ahead
+        if made is None and self.seen.made_ahead:  # before this try was left to a trigger
+            made = AheadPods(self.client, self.namespace, "", self.seen, self.note)
+        if made is not None:
+            made.delete()
+
+    def _make_room(self) -> None:
+        """Delete what waits for its turn: this pod is due, and has no room."""
+        with suppress(*failures()):  # the pod waits for room as any other
+            for name in ahead.make_room(self.client, self.namespace):
+                self.note(f"deleted the pod {name}, which waited for its turn, to make room")
 
     # --- its end
 
     def stop(self) -> None:
         self.stopped = True
         self.close()
+        self._end_ahead()
 
     def why_stopped(self) -> str:
         if self.stopped or self.pod is None:
@@ -141,8 +292,10 @@ class PodBackend(StageBackend):
         return ""
 
     def fail(self) -> None:
-        if self.pod is None or os.getppid() != self.supervisor:
+        if os.getppid() != self.supervisor:
             return  # without its supervisor this process is lost: the next try takes the pod over
+        if self.pod is None:
+            return
         if settings.keep_failed_pods() and not self.stopped:
             name, where = pod_status.name_of(self.pod), self.pod["metadata"]["namespace"]
             self.say(f"the pod {name} of the failed stage is kept in {where!r}")
@@ -150,8 +303,11 @@ class PodBackend(StageBackend):
                 pods.keep_pod(self.client, self.pod)
         else:
             self.close()
+        self._end_ahead()
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.end()
         if self.pod is not None:
             self._observed = ThreadPoolExecutor(1).submit(self._observe, self.pod)
             self.seen.moments.deleting = time.time()
@@ -163,6 +319,8 @@ class PodBackend(StageBackend):
         with suppress(*failures()):  # the next task looks for them, too
             for name in pod_gc.collect_ended(self.client, self.namespace, states, store):
                 self.say(f"removed the pod {name}, which a lost worker had left")
+            if self._waiting is not None:
+                pod_gc.collect_waiting(self.client, self.namespace, states)
 
     def _delete(self, pod: Pod) -> None:
         try:
@@ -202,13 +360,17 @@ class PodBackend(StageBackend):
         """
         from podline.operators.kubernetes.triggers import StageTrigger
 
-        if self.pod is None:
-            try:
-                self.create(task, connection)
-            except BaseException:
-                self.fail()
-                raise
+        try:
+            self._begin(task, connection, leaves=True)
+            if self._handover is not None:
+                told = UntilTaken(task.plan.stage, task.nonce, lambda line: None, self.seen.ended)
+                self._follow_claimed(task, connection, told)
+        except BaseException:
+            self.fail()
+            raise
         assert self.pod is not None
+        if self._ahead is not None:
+            self._ahead.wait()  # this process ends
         cluster, now = self._wanted.cluster._asdict(), time.time()
         trigger = StageTrigger(
             pod=pod_status.name_of(self.pod),
@@ -219,6 +381,7 @@ class PodBackend(StageBackend):
             startup_seconds=settings.startup_timeout(),
             created=now,
             until=until,
+            ahead=self.seen.made_ahead,
         )
         limit = None if until is None else timedelta(seconds=max(until - now, 0) + _TRIGGER_FIRST)
         return Deferral(trigger, limit)
@@ -340,8 +503,7 @@ class PodBackend(StageBackend):
 
     # --- creation
 
-    def _create(self, pod: "V1Pod") -> Pod:
-        body = self.client.api_client.sanitize_for_serialization(pod)
+    def _create(self, body: Pod) -> Pod:
         until = time.monotonic() + settings.startup_timeout()
         said = False
         while True:
@@ -356,6 +518,7 @@ class PodBackend(StageBackend):
                     raise StageError(_refused(status, why, self.namespace)) from None
                 if not said:
                     self.say(f"no room in the namespace's quota: {why}; it is tried again")
+                    self._make_room()
                 said = True
                 time.sleep(_QUOTA_AGAIN)
 
@@ -375,15 +538,21 @@ class PodBackend(StageBackend):
             ) from None
 
 
-def _passed(task: StageTask, connection: "StoreConnection") -> str:
-    """The task as a variable, or where it lies in the store if it is too long for one."""
-    text = task.packed()
-    if len(text) < LONGEST_VARIABLE - 1024:
-        return text
+def _passed(text: str, prefix: str, connection: "StoreConnection") -> str:
+    """A task or a plan as a variable, or where it lies in the store if it is too long for one.
+
+    Args:
+        text: its JSON.
+        prefix: the folder of the try that passes it on.
+        connection: of the store.
+    """
+    packed = pack(text)
+    if len(packed) < LONGEST_VARIABLE - 1024:
+        return packed
     from podline.store import open_store
 
-    data = task.to_json().encode()
-    key = f"{task.prefix}/task.json"
+    data = text.encode()
+    key = f"{prefix}/task-{hashlib.sha256(data).hexdigest()[:12]}.json"
     return f"@{key} {open_store(connection).put_same(key, data)}"
 
 

@@ -39,6 +39,7 @@ class Follower:
         say: takes what the cluster does with the pod, in sentences.
         startup_seconds: within which the container must run.
         moments: takes the times of what happens.
+        no_room: is called where no node has room for the pod.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Follower:
         say: Callable[[str], object],
         startup_seconds: float,
         moments: Moments,
+        no_room: Callable[[], object] = lambda: None,
     ) -> None:
         self.client, self.pod, self.transcript, self.say = client, pod, transcript, say
         self.name, self.namespace = pod_status.name_of(pod), pod["metadata"]["namespace"]
@@ -56,6 +58,7 @@ class Follower:
         self.progress = Progress(self.name, startup_seconds, say, moments)
         self.news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.started, self.over = threading.Event(), threading.Event()
+        self._no_room = no_room
         self.stamp = ""  # of the last line of the log
 
     def follow(self) -> Stored:
@@ -75,6 +78,10 @@ class Follower:
         finally:
             self.over.set()
             self.started.set()
+
+    def give_up(self, why: str) -> None:
+        """Have `follow`, in another thread, raise at once."""
+        self.news.put(("broken", f"the pod {self.name}: {why}"))
 
     # -- what the streams bring
 
@@ -115,6 +122,8 @@ class Follower:
         self.progress.see(pod, time.time())
         if self.progress.started:
             self.started.set()
+        elif pod_status.lacks_room(pod):
+            self._no_room()
 
     def _at_the_end(self) -> Stored:
         """The result, if the container's termination message names it: the log may break."""

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from podline.airflow_compat import Cluster, async_connection
@@ -152,6 +153,32 @@ class PodInformer:
             (await _checked(answer, 404)).release()
         except _failures() as error:
             raise StageError(pods.explain(error)) from None
+
+    async def delete_waiting(self) -> list[str]:
+        """Delete the pods that were made ahead and that no task has claimed; returns their names.
+
+        Raises:
+            StageError: the cluster refuses it, or does not answer.
+        """
+        deleted = []
+        try:
+            client = await self._connect()
+            selector = f"{STAGE_LABEL}=stage,{pods.AHEAD_LABEL}"
+            listed = await _checked(
+                await client.list_namespaced_pod(
+                    self.namespace, label_selector=selector, **pods.REQUEST
+                )
+            )
+            for pod in filter(pods.waits, json.loads(await listed.read())["items"]):
+                name, unchanged = pod_status.name_of(pod), pods.if_unchanged(pod)
+                delete = partial(client.delete_namespaced_pod, name, self.namespace)
+                answer = await _checked(await delete(body=unchanged, **pods.REQUEST), 404, 409)
+                answer.release()
+                if answer.status < 400:
+                    deleted.append(name)
+        except _failures() as error:
+            raise StageError(pods.explain(error)) from None
+        return deleted
 
     async def close(self) -> None:
         """End it, and its connection."""

@@ -9,7 +9,8 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes.client import models as k8s
 
@@ -33,14 +34,52 @@ _TENSORFLOW = frozenset({"tensorflow", "keras", "tf_keras"})
 _Parameters = dict[str, Any]  # of KubernetesPodOperator
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What tells a pod from all others: its name, and its marks beside those of its tags."""
+
+    name: str
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_try(cls, task: StageTask, ti: Any) -> Self:
+        """The identity of the pod of a try.
+
+        Args:
+            task: what it runs.
+            ti: Airflow's task instance.
+        """
+        annotations = {
+            pods.NONCE: task.nonce,
+            pods.PREFIX: task.prefix,
+            pods.WORK: task.work,
+            pods.TRY: str(ti.try_number),
+            pods.TRIES: str(ti.max_tries),
+            pods.START: str(ti.start_date.timestamp()),
+            pods.EXECUTE: str(time.time()),
+        }
+        return cls(name_of(task.prefix, task.nonce), annotations)
+
+    def parameters(self, tags: StageSettings) -> _Parameters:
+        """The operator's parameters for it; `tags`: the stage's settings."""
+        return {
+            "name": self.name,
+            "random_name_suffix": False,
+            "labels": {**tags.labels, **self.labels, STAGE_LABEL: "stage"},
+            "annotations": {**tags.annotations, **self.annotations},
+            "cmds": ["python", "-m", "podline.runner"],
+        }
+
+
 def pod_of(
-    wanted: TryContext, task: StageTask, variables: Mapping[str, str], secret: str
+    wanted: TryContext, identity: Identity, variables: Mapping[str, str], secret: str
 ) -> k8s.V1Pod:
     """The pod of a try.
 
     Args:
         wanted: the try.
-        task: what it runs.
+        identity: what tells the pod from all others.
         variables: what is no secret, for its environment.
         secret: name of the Secret with the store's connection.
     """
@@ -48,7 +87,7 @@ def pod_of(
     given = _defaults(wanted.pipeline)
     given = {name: getattr(operator, name) or value for name, value in given.items()}
     given |= _from_tags(tags, given["container_resources"])
-    for name, value in _identity(task, tags, wanted.context["ti"]).items():
+    for name, value in identity.parameters(tags).items():
         mine = getattr(operator, name)
         both = isinstance(value, dict) and isinstance(mine, dict)
         given[name] = {**mine, **value} if both else value
@@ -117,32 +156,6 @@ def _from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> _P
     return given
 
 
-def _identity(task: StageTask, tags: StageSettings, ti: Any) -> _Parameters:
-    """The operator's parameters that tell this pod from all others.
-
-    Args:
-        task: what it runs.
-        tags: the stage's settings.
-        ti: Airflow's task instance.
-    """
-    return {
-        "name": _name(task),
-        "random_name_suffix": False,
-        "labels": {**tags.labels, STAGE_LABEL: "stage"},
-        "annotations": {
-            **tags.annotations,
-            pods.NONCE: task.nonce,
-            pods.PREFIX: task.prefix,
-            pods.WORK: task.work,
-            pods.TRY: str(ti.try_number),
-            pods.TRIES: str(ti.max_tries),
-            pods.START: str(ti.start_date.timestamp()),
-            pods.EXECUTE: str(time.time()),
-        },
-        "cmds": ["python", "-m", "podline.runner"],
-    }
-
-
 def _environment(
     tags: StageSettings, variables: Mapping[str, str], secret: str
 ) -> list[k8s.V1EnvVar]:
@@ -187,12 +200,17 @@ def _target_of(pipeline: "Pipeline") -> str:
     return "tensorflow" if _TENSORFLOW & set(pipeline.modules.values()) else "base"
 
 
-def _name(task: StageTask) -> str:
-    """A name that a try has alone, so that it makes one pod however often it is asked for."""
-    dag, _, stage = task.prefix.split("/")[1:4]
+def name_of(prefix: str, word: str) -> str:
+    """A name that a try has alone, so that it makes one pod however often it is asked for.
+
+    Args:
+        prefix: the folder of the try.
+        word: what tells it from the stage's other pods.
+    """
+    dag, _, stage = prefix.split("/")[1:4]
     words = re.sub(r"[^a-z0-9]+", "-", f"{dag}-{stage}".lower()).strip("-")
-    room = _LONGEST_NAME - len(task.nonce) - 1
-    return f"{words[:room].strip('-') or 'podline'}-{task.nonce}"
+    room = _LONGEST_NAME - len(word) - 1
+    return f"{words[:room].strip('-') or 'podline'}-{word}"
 
 
 def _from_secret(name: str, secret: str, key: str) -> k8s.V1EnvVar:

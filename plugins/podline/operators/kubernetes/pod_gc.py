@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _WAITS = {"none", "scheduled", "queued", "up_for_retry", "up_for_reschedule"}
 FOLLOWED = frozenset({"running", "deferred", "restarting"} | _WAITS)
 OVER = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
+_FAILED = frozenset({"failed", "upstream_failed", "removed", None})
 _log = logging.getLogger(__name__)
 _YOUNG = timedelta(minutes=1)  # in which a try that just ended deletes its pod itself
 _JUST_ENDED = 2.0  # seconds in which whoever follows a pod hears of its end
@@ -59,7 +60,51 @@ def collect(
         if store is not None:
             _record(store, pod)
         pods.delete_pod(client, pod)
-    return [pod["metadata"]["name"] for pod in found]
+    waiting = collect_waiting(client, namespace, state_of, dry_run)
+    return [pod["metadata"]["name"] for pod in found] + waiting
+
+
+def collect_waiting(
+    client: "CoreV1Api", namespace: str, state_of: States, dry_run: bool = False
+) -> list[str]:
+    """Delete the pods that were made ahead for stages which will not come to claim them.
+
+    Args:
+        client: of the cluster.
+        namespace: where to look.
+        state_of: gives the state of a task instance.
+        dry_run: only find them.
+
+    Returns:
+        The names of the pods that were, or would be, deleted.
+
+    Raises:
+        ApiException: the cluster does not answer, or does not allow it.
+    """
+    now = datetime.now(UTC)
+    return [
+        pod_status.name_of(pod)
+        for pod in pods.list_waiting(client, namespace)
+        if is_given_up(pod, state_of, now) and (dry_run or pods.delete_unchanged(client, pod))
+    ]
+
+
+def is_given_up(pod: Pod, state_of: States, now: datetime) -> bool:
+    """Whether no task will claim a pod that was made ahead.
+
+    Args:
+        pod: one that waits.
+        state_of: gives the state of a task instance.
+        now: the time.
+    """
+    if pod_status.has_ended(pod):
+        return True
+    about = pod["metadata"]
+    if now - datetime.fromisoformat(about["creationTimestamp"]) < _YOUNG:
+        return False
+    notes = about["annotations"]
+    due = state_of(TryKey.at(notes[pods.FOR])) in _WAITS
+    return not due or state_of(TryKey.at(notes[pods.MAKER])) in _FAILED
 
 
 def collect_ended(

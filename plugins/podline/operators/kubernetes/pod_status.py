@@ -156,6 +156,19 @@ def finding(pod: Pod) -> Finding | None:
     return None
 
 
+def lacks_room(pod: Pod) -> bool:
+    """Whether no node has room for a pod."""
+    return any(
+        condition["type"] == "PodScheduled" and condition["status"] == "False"
+        for condition in pod["status"].get("conditions") or ()
+    )
+
+
+def requests_of(pod: Pod) -> dict[str, str]:
+    """What the stage's container asks for: Kubernetes' quantities, by resource."""
+    return dict((_container(pod).get("resources") or {}).get("requests") or {})
+
+
 def unbegun(pod: Pod) -> str:
     """Who has done nothing yet with a pod that nothing is known to be wrong with; "": nobody."""
     if _state(pod) or has_ended(pod) or finding(pod):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 2
 KEPT_LABEL = "podline-kept"  # of those of failed stages that are kept
+AHEAD_LABEL = "podline-ahead"  # of those that wait for their task, and are of no try yet
 CONNECT_SECONDS = 5
 _LOG_SECONDS = 60  # in which a log must go on
 REQUEST: dict[str, Any] = {  # of a request that is answered at once, with its answer's bytes
@@ -30,6 +31,9 @@ REQUEST: dict[str, Any] = {  # of a request that is answered at once, with its a
 NONCE, PREFIX, WORK, TRY, TRIES, START, EXECUTE = (
     f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries", "start", "execute")
 )
+# Of a pod that was made ahead: the try that made it and the stage that it is for, as folders in the
+# store; when (epoch); and the hash of what it is and will do.
+MAKER, FOR, MADE, SPEC = (f"podline/{name}" for name in ("maker", "for", "made", "spec"))
 
 
 def list_pods(client: "CoreV1Api", namespace: str, ended: bool = False) -> list[Pod]:
@@ -46,10 +50,24 @@ def list_pods(client: "CoreV1Api", namespace: str, ended: bool = False) -> list[
     which = {"label_selector": f"{STAGE_LABEL}=stage"}
     if ended:
         which["field_selector"] = "status.phase!=Pending,status.phase!=Running"
+    return _list(client, namespace, PREFIX, which)
+
+
+def list_waiting(client: "CoreV1Api", namespace: str) -> list[Pod]:
+    """List the pods that were made ahead and wait for their task, and are not being deleted.
+
+    Raises:
+        ApiException: they may not be listed.
+    """
+    found = _list(client, namespace, FOR, {"label_selector": f"{STAGE_LABEL}=stage,{AHEAD_LABEL}"})
+    return [pod for pod in found if waits(pod)]
+
+
+def _list(client: "CoreV1Api", namespace: str, mark: str, which: dict[str, str]) -> list[Pod]:
     response = client.list_namespaced_pod(namespace, **which, **REQUEST)
     pods: list[Pod] = json.loads(response.data)["items"]
     # Others may use the label too.
-    return [pod for pod in pods if PREFIX in pod["metadata"].get("annotations", {})]
+    return [pod for pod in pods if mark in pod["metadata"].get("annotations", {})]
 
 
 def create_pod(client: "CoreV1Api", body: Pod) -> Pod:
@@ -70,13 +88,56 @@ def read_pod(client: "CoreV1Api", about: Pod) -> Pod:
     return _read(client.read_namespaced_pod(*_place(about), **REQUEST))
 
 
-def delete_pod(client: "CoreV1Api", pod: Pod) -> None:
+def delete_pod(client: "CoreV1Api", pod: Pod, grace: int = GRACE_SECONDS) -> None:
     """Delete a pod; waits for nothing.
+
+    Args:
+        client: of the cluster.
+        pod: which.
+        grace: seconds that it has to end.
 
     Raises:
         ApiException: it is not there, or may not be deleted.
     """
-    client.delete_namespaced_pod(*_place(pod), grace_period_seconds=GRACE_SECONDS, **REQUEST)
+    client.delete_namespaced_pod(*_place(pod), grace_period_seconds=grace, **REQUEST)
+
+
+def delete_unchanged(client: "CoreV1Api", pod: Pod) -> bool:
+    """Delete a pod if it is still as it was read; whether it was."""
+    try:
+        client.delete_namespaced_pod(*_place(pod), body=if_unchanged(pod), **REQUEST)
+    except failures() as error:
+        if status_of(error) not in (404, 409):
+            raise
+        return False
+    return True
+
+
+def if_unchanged(pod: Pod) -> Any:
+    """How a pod is deleted that is still as it was read."""
+    about = pod["metadata"]
+    same = {"uid": about["uid"], "resourceVersion": about["resourceVersion"]}
+    return {"gracePeriodSeconds": GRACE_SECONDS, "preconditions": same}
+
+
+def change_pod(client: "CoreV1Api", pod: Pod, change: Pod) -> Pod:
+    """Change a pod, if it is still as it was read.
+
+    Args:
+        client: of the cluster.
+        pod: as it was read.
+        change: what is to be merged into it.
+
+    Returns:
+        The pod as it is then.
+
+    Raises:
+        ApiException: it was changed since (409), is gone, or may not be changed.
+    """
+    about = pod["metadata"]
+    same = {"uid": about["uid"], "resourceVersion": about["resourceVersion"]}
+    change = {**change, "metadata": {**change["metadata"], **same}}
+    return _read(client.patch_namespaced_pod(*_place(pod), change, **REQUEST))
 
 
 def keep_pod(client: "CoreV1Api", pod: Pod) -> None:
@@ -119,6 +180,26 @@ def is_over(pod: Pod) -> bool:
     """Whether a pod is being deleted, or is kept for a look at it."""
     about = pod["metadata"]
     return "deletionTimestamp" in about or KEPT_LABEL in (about.get("labels") or {})
+
+
+def was_ahead(pod: Pod) -> bool:
+    """Whether a pod was made ahead."""
+    return FOR in pod["metadata"].get("annotations", {})
+
+
+def is_claimed(pod: Pod) -> bool:
+    """Whether a pod is of a try."""
+    return PREFIX in pod["metadata"].get("annotations", {})
+
+
+def waits(pod: Pod) -> bool:
+    """Whether a pod was made ahead, and no task has claimed it."""
+    return was_ahead(pod) and not is_claimed(pod) and not is_over(pod)
+
+
+def as_text(value: Any) -> str:
+    """JSON of which there is one text only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def left_by(pod: Pod) -> LostTry:

@@ -4,7 +4,7 @@ import inspect
 import json
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -67,6 +67,7 @@ class StageTrigger(BaseTrigger):
         cluster: how the cluster is reached, as fields of `podline.airflow_compat.Cluster`.
         startup_seconds: within which the container must run; `created`: since when (epoch).
         until: when the task's timeout is over (epoch).
+        ahead: pods that were made for the stages that follow.
     """
 
     def __init__(
@@ -80,11 +81,12 @@ class StageTrigger(BaseTrigger):
         startup_seconds: float,
         created: float,
         until: float | None = None,
+        ahead: Sequence[str] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.pod, self.namespace, self.stage, self.prefix = pod, namespace, stage, prefix
         self.cluster, self.startup_seconds = cluster, startup_seconds
-        self.created, self.until = created, until
+        self.created, self.until, self.ahead = created, until, [*ahead]
         self.over = False
         self.status, self.facts = PodTimes(), PodFacts()
 
@@ -124,14 +126,15 @@ class StageTrigger(BaseTrigger):
         }
 
     async def on_kill(self) -> None:
-        """Delete the pod: its task was marked or cleared; a triggerer that stops calls nothing."""
+        """Delete the pods: the task was marked or cleared; a triggerer that stops calls nothing."""
         if self.over:
             return
         async with self._informer() as informer:
-            try:
-                await informer.delete(self.pod)
-            except StageError as error:
-                self.log.warning("%s", pod_status.left_behind(self.pod, str(error)))
+            for pod in (self.pod, *self.ahead):
+                try:
+                    await informer.delete(pod)
+                except StageError as error:
+                    self.log.warning("%s", pod_status.left_behind(pod, str(error)))
 
     def _informer(self) -> "AbstractAsyncContextManager[PodInformer]":
         # It needs the Kubernetes modules, which no triggerer without such a trigger should load.
@@ -158,8 +161,18 @@ class StageTrigger(BaseTrigger):
             pod, gone = place.seen
             if outcome := self.outcome(progress, pod, gone):
                 return outcome
+            if pod is not None and pod_status.lacks_room(pod):
+                await self._make_room(informer)
             if ended is None and pod is not None and pod_status.ended(pod):
                 ended = (time.time(), pod)
+
+    async def _make_room(self, informer: "PodInformer") -> None:
+        """Delete the pods that wait for their turn: this one is due, and has no room."""
+        try:
+            for name in await informer.delete_waiting():
+                self.log.info("deleted the pod %s, which waited for its turn, to make room", name)
+        except StageError as error:  # it waits for room as any other
+            self.log.info("the pods that wait for their turn cannot be deleted: %s", error)
 
     def outcome(self, progress: Progress, pod: Pod | None, gone: bool) -> Outcome | None:
         """What a state of the pod means for the event; None: nothing yet.

@@ -54,6 +54,14 @@ class Link:
 
     control: Path
 
+    def lies(self) -> bool:
+        """Whether its process answers."""
+        try:
+            self._tell(Command())
+        except LinkError:
+            return False
+        return True
+
     def set(self, spec: LinkSpec) -> None:
         """Have packets from now on take a link of this kind."""
         self._tell(Command(spec=spec))

@@ -90,6 +90,11 @@ def laid(stores: Mapping[str, str], log: Path | None = None) -> Iterator[Delayed
         LinkError: it cannot be made here.
     """
     _check()
+    if CONTROL.exists() and Link(CONTROL).lies():
+        raise LinkError(
+            "a delay link lies on this machine already, and there can be one: wait until whoever "
+            "laid it is done, such as a study or tests"
+        )
     take_away()
     with ExitStack() as stack:
         stack.callback(take_away)

@@ -72,6 +72,13 @@ def test_a_link_that_does_not_lie_is_told(tmp_path: Path) -> None:
         Link(tmp_path / "link.sock").set(LinkSpec())
 
 
+def test_a_second_link_is_refused_and_takes_nothing_from_the_first(link: Link) -> None:
+    second = pytest.raises(LinkError, match="a delay link lies on this machine already")
+    with second, topology.laid({}):
+        pass
+    assert measured(link, LinkSpec(0.02)).rtt == pytest.approx(0.02, abs=0.005)
+
+
 def test_a_link_lies_again_after_its_process_was_killed(link: Link) -> None:
     """Last: the link of the others is gone then."""
     with socket.socket(socket.AF_UNIX) as connection:

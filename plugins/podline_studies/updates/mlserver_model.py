@@ -1,4 +1,4 @@
-"""MLServer's runtime of a model in ONNX, for the comparison; it runs in MLServer's environment."""
+"""MLServer's runtime of a model in ONNX; it runs in MLServer's environment, from a copy."""
 
 import onnxruntime
 from mlserver import MLModel
@@ -22,4 +22,8 @@ class OnnxModel(MLModel):  # type: ignore[misc]  # MLServer's types are not here
         names = [one.name for one in self._session.get_outputs()]
         found = self._session.run(names, {k: v.astype("float32") for k, v in given.items()})
         outputs = [NumpyCodec.encode_output(n, v) for n, v in zip(names, found, strict=True)]
-        return InferenceResponse(model_name=self.name, model_version=self.version, outputs=outputs)
+        return InferenceResponse(
+            model_name=self.name,
+            model_version=self._settings.parameters.extra["version"],
+            outputs=outputs,
+        )

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from podline.cli.api import Api, ApiError
+from podline.airflow_api import Api, ApiError
 from podline.latency.answers import History
 
 

@@ -1,4 +1,4 @@
-"""Airflow's API as a command uses it: with a token, and with words for what goes wrong."""
+"""Airflow's API as a client uses it: with a token, and with words for what goes wrong."""
 
 from __future__ import annotations
 
@@ -88,11 +88,63 @@ class Api:
         Raises:
             ApiError: there is none.
         """
-        path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
-        runs = self._ask("GET", path, params={"order_by": "-start_date", "limit": 1}).json()
+        runs = self._ask(
+            "GET", _runs(dag_id), params={"order_by": "-start_date", "limit": 1}
+        ).json()
         if not runs["dag_runs"]:
             raise ApiError(f"the DAG {dag_id!r} has no run yet: trigger it")
         return str(runs["dag_runs"][0]["dag_run_id"])
+
+    def start_run(self, dag_id: str, conf: Mapping[str, Any], note: str) -> str:
+        """Start a run of a DAG; returns its id.
+
+        Args:
+            dag_id: the DAG.
+            conf: the run's parameters.
+            note: why it was started, which Airflow shows.
+
+        Raises:
+            ApiError: Airflow does not answer, or refuses.
+        """
+        body = {"logical_date": None, "conf": dict(conf), "note": note}
+        return str(self._ask("POST", _runs(dag_id), json=body).json()["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run, in Airflow's words: ``success``, ``failed`` or another.
+
+        Raises:
+            ApiError: Airflow does not answer, or there is no such run.
+        """
+        where = f"{_runs(dag_id)}/{quote(run_id, safe='')}"
+        return str(self._ask("GET", where).json()["state"])
+
+    def is_under_way(self, dag_id: str) -> bool:
+        """Whether a run of a DAG goes on, or waits to.
+
+        Raises:
+            ApiError: Airflow does not answer, or there is no such DAG.
+        """
+        query = {"state": ["queued", "running"], "limit": 1}
+        return bool(self._ask("GET", _runs(dag_id), params=query).json()["total_entries"])
+
+    def create_event(self, asset: str, extra: Mapping[str, Any]) -> None:
+        """Create an event of an asset, for which DAGs may wait.
+
+        Args:
+            asset: its name.
+            extra: what the event says.
+
+        Raises:
+            ApiError: Airflow does not answer, refuses, or has no such asset.
+        """
+        query: Query = {"name_pattern": asset, "limit": 100}
+        found = self._ask("GET", "/api/v2/assets", params=query).json()["assets"]
+        ids = [one["id"] for one in found if one["name"] == asset]
+        if not ids:
+            raise ApiError(
+                f"Airflow at {self.url} has no asset {asset!r}: name one that a DAG waits for"
+            )
+        self._ask("POST", "/api/v2/assets/events", json={"asset_id": ids[0], "extra": dict(extra)})
 
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -122,10 +174,16 @@ class Api:
                 "PODLINE_API_PASSWORD, or PODLINE_API_TOKEN"
             )
         if answer.status_code == 403:
-            return f"you may not see this: {detail}. fix: ask for the right to read the DAG's runs"
+            do, right = ("see", "read") if answer.request.method == "GET" else ("do", "create")
+            fix = f"ask for the right to {right} the DAG's runs"
+            return f"you may not {do} this: {detail}. fix: {fix}"
         if answer.status_code == 404 and detail == "Not Found":
             return f"Airflow at {self.url} has no podline: its plugins folder must be podline's"
         return f"{detail} ({answer.status_code}, {path})"
+
+
+def _runs(dag_id: str) -> str:
+    return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
 
 
 def _local_password(user: str) -> str:

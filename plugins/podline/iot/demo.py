@@ -1,0 +1,322 @@
+"""`make edge-demo`: the whole circle on one machine, on real data, without a cluster.
+
+A forecaster learns from a house's summer and is served at an edge. The house's meter asks it into
+the winter, sees its forecasts drift, and has the pipeline make a better one.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from signal import SIGTERM
+from typing import TypeVar
+
+import httpx
+
+from podline import settings
+from podline.airflow_api import Api, ApiError
+from podline.datasets import fetch
+from podline.exceptions import PodlineError
+from podline.iot.journal import Event, Observation
+from podline.iot.meter import NOTEBOOK as MODEL
+from podline.iot.simulation import Kind, Options, simulate
+from podline.models.registry import Model
+from podline.signals import handled, unwind
+from podline.store import Store, seaweedfs
+
+_T = TypeVar("_T")
+
+ALIAS = "edge"
+SUMMER_ENDS, WINTER_BEGINS = datetime(2009, 9, 1), datetime(2009, 12, 15)
+# Two months to learn from, and three weeks to be judged by after as many to look back on.
+SUMMER = {"until": f"{SUMMER_ENDS:%Y-%m-%d}", "held_out": 42, "rows": 62 * 24 * 60, "edge": "int8"}
+# Whatever is known by then of the year before.
+ANEW = {"until": "{time}", "held_out": 42, "rows": 365 * 24 * 60, "edge": "int8"}
+THRESHOLD = 1.4
+_PATIENCE = 300.0  # seconds for each step
+
+
+class DemoError(PodlineError):
+    """A step did not come to its end."""
+
+
+class Teller:
+    """Says what happened, and after how many seconds."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self, text: str) -> None:
+        with self._lock:
+            print(f"{time.monotonic() - self._began:5.0f} s  {text}", flush=True)
+
+
+def main(folder: Path) -> None:
+    """Run it.
+
+    Args:
+        folder: for all that it makes: its own store, Airflow, the edge's disk and the page.
+
+    Raises:
+        PodlineError: a step fails.
+    """
+    tell, page, journal = Teller(), folder / "report.html", folder / "observations.jsonl"
+    journal.unlink(missing_ok=True)
+    shutil.rmtree(folder / "edge", ignore_errors=True)
+    with ExitStack() as stack:
+        stack.enter_context(handled(unwind, SIGTERM))
+        store = _store(stack, folder)
+        model = Model(store, MODEL)
+        tell("the store runs; Airflow is starting")
+        api = stack.enter_context(airflow(folder))
+        tell(f"Airflow runs at {api.url}")
+        fetch(MODEL)
+
+        tell(f"the pipeline learns from two months before {SUMMER['until']}")
+        train(api, SUMMER)
+        number = model.version("latest").version
+        tell(f"published {said(model, number)}")
+        roll_out(model, number)
+        url = stack.enter_context(edge(folder))
+        tell(f"an edge at {url} serves version {number}")
+
+        stack.enter_context(rolling_out(model, number, tell))
+        tell(f"the meter asks it, hour by hour, from {SUMMER_ENDS:%Y-%m-%d} on")
+        seen: list[Observation] = []
+
+        def note(record: Observation | Event) -> None:
+            if isinstance(record, Observation):
+                seen.append(record)
+            else:
+                tell(f"{record.time[:10]}: {record.text}")
+
+        simulate(
+            Options(
+                Kind.METER,
+                url,
+                first=SUMMER_ENDS,
+                last=WINTER_BEGINS,
+                threshold=THRESHOLD,
+                dag=MODEL,
+                conf=ANEW,
+                hold=_PATIENCE,
+                journal=journal,
+                report=page,
+            ),
+            store,
+            note,
+        )
+        for line in summary(seen):
+            tell(line)
+    print(f"\nAs plots: {page}\nWhat the meter saw: {journal}")
+
+
+def roll_out(model: Model, version: int) -> None:
+    """Have the edge take a version up: it follows the alias."""
+    model.promote(version, ALIAS)
+
+
+@contextmanager
+def rolling_out(model: Model, served: int, tell: Callable[[str], None]) -> Iterator[None]:
+    """Roll each newer version out as it is published, meanwhile.
+
+    Args:
+        model: whose versions.
+        served: the one that was rolled out already.
+        tell: says so.
+    """
+    ended = threading.Event()
+
+    def follow() -> None:
+        last = served
+        while not ended.wait(0.5):
+            alias = model.aliases.get("latest")
+            if alias and alias.version > last:
+                last = alias.version
+                roll_out(model, last)
+                tell(f"published, and rolled out, {said(model, last)}")
+
+    thread = threading.Thread(target=follow, name="rollout", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def train(api: Api, conf: Mapping[str, object]) -> None:
+    """Run the pipeline to its end, which must be a good one.
+
+    Args:
+        api: Airflow's.
+        conf: the run's parameters.
+
+    Raises:
+        DemoError: it fails, or takes too long.
+    """
+    run = wait_for("the DAG", lambda: _started(api, conf))
+    state = wait_for("the run", lambda: _ended(api, run))
+    if state != "success":
+        raise DemoError(
+            f"the run {run} of {MODEL} failed: see its logs in {os.environ['AIRFLOW_HOME']}"
+        )
+
+
+def _started(api: Api, conf: Mapping[str, object]) -> str:
+    with suppress(ApiError):  # Airflow has not read the DAG yet
+        return api.start_run(MODEL, conf, "the demo's first")
+    return ""
+
+
+def _ended(api: Api, run: str) -> str:
+    with suppress(ApiError):
+        state = api.run_state(MODEL, run)
+        return state if state in ("success", "failed") else ""
+    return ""
+
+
+def said(model: Model, number: int) -> str:
+    """A version and its error, in words."""
+    manifest = model.version(number)
+    form = manifest.served[0]
+    size = next(file.bytes for file in manifest.files if file.path == form.path) / 1000
+    error = manifest.metrics["rmse_network"]
+    return f"version {number}: {error:.3f} kW off in its evaluation, {size:.0f} kB as {form.name}"
+
+
+def summary(seen: list[Observation]) -> Iterator[str]:
+    """What came of it, in a line for each version."""
+    for version in dict.fromkeys(one.version for one in seen if one.version):
+        mine = [one for one in seen if one.version == version]
+        errors = [one.error for one in mine if one.error is not None]
+        if errors:
+            without = mine[-1].baseline_error or 0.0
+            yield (
+                f"version {version} answered {len(mine):,} times: in its last week it was off by "
+                f"{errors[-1]:.3f} kW, where persistence was by {without:.3f}"
+            )
+
+
+# --- what runs ---------------------------------------------------------------------------------
+
+
+def _store(stack: ExitStack, folder: Path) -> Store:
+    connection = stack.enter_context(seaweedfs.running(folder / "store"))
+    os.environ.update(connection.to_env())
+    os.environ["AIRFLOW__PODLINE__HOME"] = str(folder)
+    store = Store(connection)
+    store.ensure_bucket()
+    return store
+
+
+@contextmanager
+def airflow(folder: Path) -> Iterator[Api]:
+    """An Airflow of its own, as `podline up` runs it, on a port that is free.
+
+    Args:
+        folder: that its home and log are in.
+
+    Raises:
+        DemoError: it does not start.
+    """
+    port, home, log = _free_port(), folder / "airflow", folder / "airflow.log"
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    }
+    with log.open("wb") as output, _process("up", stdout=output, stderr=output):
+        wait_for(
+            f"Airflow, whose log is {log}",
+            lambda: "Ctrl-C stops it" in log.read_text(errors="replace"),
+        )
+        yield Api.open("", "admin")
+
+
+@contextmanager
+def edge(folder: Path) -> Iterator[str]:
+    """An edge that serves the alias; gives its address.
+
+    Args:
+        folder: that its disk and log are in.
+
+    Raises:
+        DemoError: it is not ready in time.
+    """
+    log = folder / "edge.log"
+    words = ("edge", "serve", f"{MODEL}@{ALIAS}", "--port", "0", "--folder", str(folder / "edge"))
+    with log.open("wb") as output, _process(*words, stderr=output):
+        url = wait_for(f"the edge, whose log is {log}", lambda: _address(log))
+        wait_for(f"the edge's model: see {log}", lambda: _is_ready(url))
+        yield url
+
+
+def _address(log: Path) -> str:
+    for line in log.read_text(errors="replace").splitlines():
+        with suppress(ValueError):
+            if url := json.loads(line).get("url"):
+                return str(url)
+    return ""
+
+
+def _is_ready(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/v2/health/ready").status_code == 200
+    return False
+
+
+@contextmanager
+def _process(*words: str, **streams: object) -> Iterator[None]:
+    """A command of podline's, until the end of the block."""
+    command = [sys.executable, "-m", "podline.cli", *words]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **streams)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        process.send_signal(SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(60)
+        process.kill()
+        process.wait()
+
+
+def wait_for(what: str, condition: Callable[[], _T]) -> _T:
+    """Wait until a condition holds; returns what it gave.
+
+    Raises:
+        DemoError: it does not in time.
+    """
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise DemoError(f"{what}: not there after {_PATIENCE:g} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    try:
+        main((settings.home() / "edge-demo").absolute())
+    except PodlineError as error:
+        sys.exit(f"podline: error: {error}")

@@ -1,0 +1,1 @@
+"""The update study's analysis: from a frame of updates to tables."""

@@ -1,0 +1,1 @@
+"""The update study's page: its text, its figures."""

@@ -1,0 +1,172 @@
+"""Pods that are made ahead, under Airflow's real scheduler: what they spare, and what is left."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podline.store import Store
+from tests.support.airflow_server import Airflow, running
+from tests.support.dags_test import ROOT
+from tests.support.latency import lengths, one_try
+from tests.support.notebooks import DEFERRED_DAG, write_notebook
+from tests.support.waiting import until
+
+from .test_pods_under_the_scheduler import names, parent, worker
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("airflow"),
+    pytest.mark.timeout(400),
+]
+
+WAIT = "import time\nprint('up', flush=True)\ntime.sleep({})"
+CHAIN = {
+    "imports": "import colorsys",
+    "step:make": f"{WAIT.format(3)}\nx = 20",
+    "step:change": "x += 1",
+    "step:look": "result = x + (colorsys.ONE_SIXTH > 1)\nprint(result)",
+}
+NOTEBOOKS = {
+    "chain": CHAIN,
+    "fork": {
+        "step:left": f"{WAIT.format(3)}\na = 1",
+        "step:right prev:": f"{WAIT.format(3)}\nb = 2",
+        "step:both prev:left prev:right": "print('sum', a + b)",
+    },
+    "slow": {"step:sleep": f"{WAIT.format(12)}\nx = 1", "step:next": "print(x + 1)"},
+    "endless": {"step:sleep": f"{WAIT.format(600)}\nx = 1", "step:next": "print(x)"},
+    "failing": {"step:fail": f"{WAIT.format(3)}\nx = 1 / 0", "step:next": "print(x)"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebooks")
+    dags = folder / "dags"
+    (dags / "deferred").mkdir(parents=True)
+    for name, cells in NOTEBOOKS.items():
+        write_notebook(folder, name, cells, retries=int(name == "slow"))
+    for name in ("chain", "endless"):
+        write_notebook(dags / "deferred", f"deferred_{name}", NOTEBOOKS[name])
+    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    (dags / "deferred.py").write_text(DEFERRED_DAG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    folder: Path,
+    kept_store: Store,
+    in_pods: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Airflow]:
+    variables = {
+        **in_pods,
+        **kept_store.connection.to_env(),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
+        "AIRFLOW__PODLINE__AHEAD": "auto",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    }
+    home = tmp_path_factory.mktemp("airflow")
+    with running(home, variables, *NOTEBOOKS, "deferred_chain", "deferred_endless") as airflow:
+        yield airflow
+
+
+def ahead(names: list[str]) -> list[str]:
+    return [name for name in names if "-ahead-" in name]
+
+
+@pytest.mark.parametrize("dag_id", ["chain", "deferred_chain"])
+def test_a_chain(airflow: Airflow, core: Any, namespace: str, dag_id: str) -> None:
+    run_id = airflow.trigger(dag_id)
+    assert airflow.wait(dag_id, run_id) == "success"
+    assert '"21"' in airflow.log_text(dag_id, run_id, "look", 1)
+    assert "podline-ahead" not in airflow.log_text(dag_id, run_id, "look", 1)
+    for task_id in ("change", "look"):
+        found = one_try(airflow, dag_id, run_id, task_id)
+        waited = found["ahead"]
+        assert waited["made"] < waited["begun"] < waited["ready"] < waited["claimed"] + 1
+        assert waited["void"] == ""
+        within = lengths(found)
+        for outside in ("scheduled", "queued", "cleanup"):
+            within.pop(outside, None)
+        assert sum(within.values()) == pytest.approx(found["end"] - found["start"], abs=0.01)
+    assert one_try(airflow, dag_id, run_id, "make")["ahead"] is None
+    until(lambda: not names(core, namespace), 10)
+
+
+def test_a_stage_that_waits_for_two(airflow: Airflow, core: Any, namespace: str) -> None:
+    """Both of them would make its pod: there is one."""
+    run_id = airflow.trigger("fork")
+    most = 0
+    while (state := airflow.call("GET", f"/api/v2/dags/fork/dagRuns/{run_id}")["state"]) in (
+        "queued",
+        "running",
+    ):
+        most = max(most, len(ahead(names(core, namespace))))
+    assert (state, most) == ("success", 1)
+    assert '"sum 3"' in airflow.log_text("fork", run_id, "both", 1)
+    assert one_try(airflow, "fork", run_id, "both")["ahead"]
+    until(lambda: not names(core, namespace), 10)
+
+
+def test_the_run_says_off(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("chain", {"ahead": "off"})
+    until(lambda: '"up"' in airflow.log_text("chain", run_id, "make", 1))
+    assert not ahead(names(core, namespace))
+    assert airflow.wait("chain", run_id) == "success"
+    assert one_try(airflow, "chain", run_id, "look")["ahead"] is None
+
+
+@pytest.mark.parametrize("dag_id", ["endless", "deferred_endless"])
+@pytest.mark.parametrize("what", ["the task", "its run"])
+def test_a_run_that_is_stopped(
+    airflow: Airflow, core: Any, namespace: str, dag_id: str, what: str
+) -> None:
+    run_id = airflow.trigger(dag_id)
+    until(lambda: ahead(names(core, namespace)))
+    until(lambda: airflow.tasks(dag_id, run_id)["sleep"]["state"] in ("running", "deferred"))
+    if what == "the task":
+        airflow.mark_failed(dag_id, run_id, "sleep")
+    else:
+        airflow.call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+    until(lambda: not names(core, namespace), 20)
+
+
+def test_a_stage_that_fails(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("failing")
+    until(lambda: ahead(names(core, namespace)))
+    assert airflow.wait("failing", run_id) == "failed"
+    until(lambda: not names(core, namespace), 10)
+
+
+@pytest.mark.parametrize("who", ["the task's process", "its supervisor"])
+def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) -> None:
+    """The next try takes the stage's pod over, and the next stage gets the one that waits."""
+    run_id = airflow.trigger("slow")
+    (waiting,) = until(lambda: ahead(names(core, namespace)))
+    pid = until(lambda: worker(airflow, "slow", run_id, "sleep"))
+    os.kill(pid if who == "the task's process" else parent(pid), signal.SIGKILL)
+    assert airflow.wait("slow", run_id) == "success"
+    assert "adopted from try 1" in airflow.log_text("slow", run_id, "sleep", 2)
+    assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
+    assert one_try(airflow, "slow", run_id, "next")["pod"] == waiting
+    until(lambda: not names(core, namespace), 20)
+
+
+def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
+    run_id = airflow.trigger("slow")
+    until(lambda: ahead(names(core, namespace)))
+    airflow.clear("slow", run_id, "sleep")
+    assert airflow.wait("slow", run_id) == "success"
+    assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
+    until(lambda: not names(core, namespace), 20)

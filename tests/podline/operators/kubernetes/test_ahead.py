@@ -1,0 +1,335 @@
+"""Pods that are made ahead, on a real cluster: what they spare, and that they leave no trace."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from podline.contract import ResultRef, StageTask
+from podline.operators import following, task_spec
+from podline.operators.dag_factory import notebook_dags
+from podline.operators.kubernetes import ahead, handover, pod_gc
+from podline.operators.kubernetes import pods as api
+from podline.store.keys import RESULT, TryKey
+from tests.support.notebooks import write_cells
+from tests.support.waiting import until
+
+from .conftest import Pods, Ran
+
+pytestmark = pytest.mark.cluster
+
+SLOW = "import time\nprint('up', flush=True)\ntime.sleep(2.5)\n"
+# Whether IPython was there before the task came: the runner itself is imported later.
+AHEAD = "print([*sys.modules].index('colorsys') < [*sys.modules].index('podline.runner.runner'))"
+
+
+@dataclass
+class Run:
+    """A run of a notebook whose stages are begun ahead, as the operators do it."""
+
+    pods: Pods
+    dag: Any
+    params: dict[str, Any] = field(default_factory=dict)
+    refs: dict[str, ResultRef] = field(default_factory=dict)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    noted: list[str] = field(default_factory=list)
+
+    def prepare(self, name: str, try_number: int = 1, max_tries: int = 0) -> Ran:
+        """Make all that the operator makes before it runs the stage."""
+        operator = self.dag.task_dict[name]
+        ids = {"dag_id": "chain", "task_id": name, "run_id": "r", "map_index": -1}
+        tries = {"try_number": try_number, "max_tries": max_tries}
+        ti = SimpleNamespace(**ids, **tries, start_date=datetime.now(UTC))
+        dag_run = SimpleNamespace(start_date=self.began)
+        context: Any = {"ti": ti, "run_id": "r", "dag": SimpleNamespace(parent_dag=None)}
+        context |= {"dag_run": dag_run, "params": self.params}
+        pipeline, where = operator.pipeline, TryKey.of(ti)
+        shipment = task_spec.ship(pipeline, self.pods.store, "runs/chain/r")
+        plan_of = partial(task_spec.plan_stage, pipeline, parameters={}, shipment=shipment)
+        backend: Any = operator._open_backend("kubernetes", context)
+        refs = tuple(self.refs[parent] for parent in operator.stage.parents)
+        task = StageTask(plan_of(operator.stage), refs, where.prefix, where.nonce)
+        ran = Ran(task, backend)
+        backend.say, backend.note = ran.said.append, self.noted.append
+        backend.prepare(self.pods.store.connection)
+        mine = operator._try_context(context)
+        backend.expect(partial(following.next_stages, mine, plan_of))
+        return ran
+
+    def follow(self, ran: Ran, on_line: Callable[[str], object] = lambda line: None) -> Ran:
+        self.pods.follow(ran, on_line)
+        if ran.result:
+            key = f"{ran.task.prefix}/{RESULT}"
+            self.refs[ran.result.stage] = ResultRef(ran.result.stage, key, ran.result.digest)
+        return ran
+
+    def run(self, name: str, **more: Any) -> Ran:
+        return self.follow(self.prepare(name, **more))
+
+    def first(self, name: str = "one") -> Ran:
+        """Run a stage, and wait meanwhile until the pod of the one after it is ready."""
+        return self.follow(self.prepare(name), lambda line: self.ready() if line == "up" else None)
+
+    def waiting(self) -> list[Any]:
+        return api.list_waiting(self.pods.core, self.pods.namespace)
+
+    def ready(self) -> Any:
+        """Wait for the one pod that is made ahead; returns it."""
+        until(lambda: self.waiting() and "ready" in self.log(self.waiting()[0]), 20)
+        return self.waiting()[0]
+
+    def log(self, pod: Any) -> str:
+        try:
+            return "".join(api.whole_log(self.pods.core, pod))
+        except api.failures():
+            return ""
+
+
+@pytest.fixture
+def chain(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "1")
+
+    def make(*cells: tuple[str, str], **params: Any) -> Run:
+        write_cells(pods.folder / "chain.ipynb", *cells)
+        return Run(pods, notebook_dags(pods.folder, "chain")[0], params)
+
+    return make
+
+
+def two(first: str = SLOW, second: str = "print(x)", imports: str = "import colorsys, sys") -> Any:
+    return ("imports", imports), ("step:one", f"{first}\nx = 41"), ("step:two", second)
+
+
+def test_the_next_stage_s_libraries_are_imported_meanwhile(chain: Any) -> None:
+    run = chain(*two(second=f"x += colorsys.ONE_SIXTH > 0\nprint(x)\n{AHEAD}"))
+    assert run.first().ok
+    second = run.run("two")
+    assert (second.lines, second.said) == (["42", "True"], [])
+    assert second.ok.ahead is not None
+    assert second.ok.ahead.begun < second.ok.ahead.ready < second.ok.started
+    assert second.ok.ahead.void == ""
+    assert second.phases()["boot"] < 0.1
+    assert run.pods.left() == []
+
+
+def test_off_makes_none(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "off")
+    run = chain(*two())
+    seen: list[Any] = []
+    run.follow(run.prepare("one"), lambda line: (time.sleep(1.0), seen.extend(run.pods.left())))
+    assert len(seen) == 1
+    assert run.run("two").ok.ahead is None
+
+
+def test_what_a_library_reads_at_import_may_be_set_by_the_stage_before(chain: Any) -> None:
+    first = f"{SLOW}import os\nos.environ['SKLEARN_ASSUME_FINITE'] = '1'"
+    second = "print(sklearn.get_config()['assume_finite'])"
+    run = chain(*two(first, second, "import sklearn"))
+    run.first()
+    found = run.run("two")
+    why = "the stages before changed environ"
+    assert found.lines[-2:] == [f"libraries are imported anew, not ahead: {why}", "True"]
+    assert found.ok.ahead is not None
+    assert found.ok.ahead.void == why
+    moments = found.backend.seen.moments
+    assert moments.created is not None
+    assert found.ok.started > moments.created - 0.05  # its time begins with its task
+
+
+def test_a_stage_that_fails_takes_the_next_one_s_pod_with_it(chain: Any) -> None:
+    run = chain(*two(f"{SLOW}1 / 0"))
+    failed = run.first()
+    assert "ZeroDivisionError" in failed.error
+    assert run.pods.left() == []
+
+
+def test_a_stage_that_is_stopped_takes_it_too(chain: Any) -> None:
+    run = chain(*two("import time\nprint('up', flush=True)\ntime.sleep(60)"))
+    ran = run.prepare("one")
+
+    def stop(line: str) -> None:
+        run.ready()
+        threading.Thread(target=ran.backend.stop).start()
+
+    run.follow(ran, stop)
+    assert "was told to stop" in ran.error
+    until(lambda: not run.pods.left(), 5)
+
+
+def test_two_claims_get_one_pod(chain: Any) -> None:
+    run = chain(*two())
+    run.first()
+    pod = run.ready()
+    tries = [run.prepare("two") for _ in range(2)]
+    claimed: list[Any] = []
+
+    def claim(ran: Ran) -> None:
+        planned = ran.backend.planned(ran.task, run.pods.store.connection)
+        digest = ahead.digest_of(planned, ran.task.plan)
+        claimed.append(handover.claim(run.pods.core, pod, planned, digest))
+
+    threads = [threading.Thread(target=claim, args=(ran,)) for ran in tries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (got,) = filter(None, claimed)
+    assert got["metadata"]["annotations"][api.NONCE] in {ran.task.nonce for ran in tries}
+    assert api.AHEAD_LABEL not in got["metadata"]["labels"]
+    assert run.waiting() == []
+
+
+def test_a_retry_gets_no_used_pod(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__KEEP_FAILED_PODS", "True")
+    run = chain(*two(second="1 / 0"))
+    run.first()
+    first, second = run.run("two"), run.run("two", try_number=2, max_tries=1)
+    assert first.result is not None
+    assert first.result.ahead is not None
+    assert second.result is not None
+    assert second.result.ahead is None
+    for name in run.pods.left():
+        run.pods.core.delete_namespaced_pod(name, run.pods.namespace)
+
+
+def test_the_next_try_takes_over_a_pod_that_got_no_task(chain: Any) -> None:
+    """Its worker was lost between the claim and the task."""
+    run = chain(*two())
+    run.first()
+    lost = run.prepare("two", max_tries=1)
+    lost.backend._give = lambda *_: None
+    lost.backend.create(lost.task, run.pods.store.connection)
+    ran = run.prepare("two", try_number=2, max_tries=1)
+    adopted = ran.backend.adopt(ran.task, 2, 1)
+    assert adopted is not None
+    ran.task = adopted
+    assert run.follow(ran).lines == ["41"]
+    assert ran.ok.nonce == lost.task.nonce
+
+
+@pytest.mark.parametrize("grace", [0, 1])
+def test_one_that_was_deleted_while_it_waited(chain: Any, grace: int) -> None:
+    run = chain(*two())
+    run.first()
+    name = run.ready()["metadata"]["name"]
+    run.pods.core.delete_namespaced_pod(name, run.pods.namespace, grace_period_seconds=grace)
+    found = run.run("two")
+    assert (found.lines, found.said, found.ok.ahead) == (["41"], [], None)
+
+
+def test_one_whose_process_ended_while_it_waited(
+    chain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "LONGEST_WAIT", 4.0)
+    run = chain(*two())
+    run.first()
+    pod = run.waiting()[0]
+    until(lambda: api.read_pod(run.pods.core, pod)["status"]["phase"] == "Succeeded", 15)
+    found = run.run("two")
+    assert (found.lines, found.said, found.ok.ahead) == (["41"], [], None)
+    assert run.pods.left() == []
+
+
+def test_one_that_does_not_take_its_task(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for for longer than a second; the task is done once."""
+    run = chain(*two())
+    run.first()
+    ran = run.prepare("two")
+    monkeypatch.setattr(handover.Handover, "give", lambda self: None)
+    start = time.monotonic()
+    run.follow(ran)
+    assert (ran.lines, ran.said, ran.ok.ahead) == (["41"], [], None)
+    assert time.monotonic() - start < 4.0
+    assert "is of no use, and another is made: " in "".join(run.noted)
+    until(lambda: not run.pods.left(), 5)
+
+
+def test_one_of_another_kind_is_of_no_use(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting was changed between the two stages."""
+    run = chain(*two())
+    run.first()
+    monkeypatch.setenv("AIRFLOW__PODLINE__MEMORY_REQUEST", "300Mi")
+    found = run.run("two")
+    assert (found.lines, found.ok.ahead) == (["41"], None)
+    assert run.pods.left() == []
+
+
+def test_one_that_still_starts_is_waited_for(chain: Any) -> None:
+    run = chain(*two("", imports="import sklearn, sys"))
+    ran = run.prepare("one")
+    run.follow(ran)
+    until(lambda: run.waiting(), 5)
+    assert run.run("two").ok.ahead is not None
+
+
+def test_a_timeout_begins_with_the_task(chain: Any) -> None:
+    cells = [*two()]
+    cells[-1] = ("step:two timeout:5s", "import time\ntime.sleep(3)\nprint(x)")
+    run = chain(*cells)
+    run.first()
+    time.sleep(4)
+    found = run.run("two")
+    assert found.lines == ["41"], found.error
+    assert found.ok.ahead is not None
+
+
+@pytest.mark.parametrize("by", ["quota", "node"])
+def test_a_pod_that_is_due_gets_the_room_of_one_that_waits(by: str, chain: Any) -> None:
+    cells = [*two()]
+    cells[-1] = ("step:two request:memory:16Gi limit:memory:16Gi", "print(x)")
+    run = chain(*(cells if by == "node" else two()))
+    run.first()
+    if by == "quota":
+        quota = {"metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}}
+        run.pods.core.create_namespaced_resource_quota(run.pods.namespace, quota)
+        until(lambda: _used(run) == "1", 10)
+        other = run.pods.prepare("print('due')")
+    else:
+        other = run.pods.prepare("print('due')", "request:memory:12Gi", "limit:memory:12Gi")
+    run.pods.follow(other)
+    assert other.lines == ["due"], other.error
+    assert run.waiting() == []
+    assert run.run("two").lines == ["41"]
+
+
+def _used(run: Run) -> str:
+    (quota,) = run.pods.core.list_namespaced_resource_quota(run.pods.namespace).items
+    return str((quota.status.used or {}).get("pods"))
+
+
+@pytest.mark.parametrize(
+    ("maker", "due", "swept"),
+    [
+        ("running", "none", False),
+        ("success", "queued", False),
+        ("success", "skipped", True),
+        ("failed", "none", True),
+        ("success", "success", True),
+        (None, None, True),
+    ],
+)
+def test_what_no_task_will_claim_is_swept(maker: str | None, due: str | None, swept: bool) -> None:
+    notes = {api.MAKER: "runs/d/r/one/-1/1-a", api.FOR: "runs/d/r/two/-1/0--"}
+    about = {"creationTimestamp": datetime.now(UTC).isoformat(), "annotations": notes}
+    pod = {"metadata": about, "status": {"phase": "Running"}}
+    states = {"one": maker, "two": due}
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    assert pod_gc.is_given_up(pod, lambda where: states[where.task_id], later) == swept
+    soon = later - timedelta(minutes=2)
+    assert not pod_gc.is_given_up(pod, lambda where: states[where.task_id], soon)
+
+
+def test_the_sweep_leaves_what_was_claimed_since(chain: Any) -> None:
+    run = chain(*two())
+    run.first()
+    pod = run.ready()
+    ran = run.prepare("two")
+    ran.backend.create(ran.task, run.pods.store.connection)
+    assert not api.delete_unchanged(run.pods.core, pod)
+    assert run.follow(ran).lines == ["41"]
