@@ -27,7 +27,12 @@ FLEET = "/plugin/podline-edge"
 MANY = 200
 (MODEL,) = NODE.models
 LATER = replace(
-    ROLLOUT, id="20261129T150000.000Z-1a2b3c4d", state="running", step="observation", ended=None
+    ROLLOUT,
+    id="20261129T150000.000Z-1a2b3c4d",
+    state="running",
+    step="observation",
+    ended=None,
+    decision="",
 )
 
 
@@ -40,8 +45,9 @@ def node(number: int, now: float) -> Node:
         model = replace(model, reason="version 3 is not served: its hash differs")
     if number == 3:
         model = replace(model, pinned=2)
-    seen = now - (1000 if number == 0 else 5)
-    return replace(NODE, name=f"edge-{number:03}", seen=seen, models=(model,))
+    # Seldom enough that none of the others is late at the end of these tests.
+    every, seen = 3600.0, now - (4 * 3600 if number == 0 else 5)
+    return replace(NODE, name=f"edge-{number:03}", seen=seen, every=every, models=(model,))
 
 
 def way(number: int) -> NodeRollout:

@@ -1,12 +1,13 @@
 // What took longer than usual in a run, and since which run it does.
 
-import { Fragment, PageLink, Text, h } from "./host.js";
+import { Button, Fragment, PageLink, Text, h, useState } from "./host.js";
 import { Section } from "./parts.js";
 import { NAME, NUMBER, Rows } from "./table.js";
 import { Moment } from "./times.js";
 import { count, difference, range, seconds } from "./words.js";
 
 const UNDERLINED = { textDecoration: "underline" };
+const SHOWN = 5; // phases, at first
 const FEW = 3; // runs, below which nothing is usual
 const NOTED = 0.1; // of a run's time
 
@@ -20,12 +21,20 @@ export function Slow({ run, links }) {
       run.compared_with === 1 ? "the earlier run" : `the ${run.compared_with} earlier runs that succeeded`;
     return h(Section, { title }, h(Text, null, `No phase, against ${runs}. `, h(Longer, { run, links })));
   }
+  return h(Section, { title }, h(Listed, { title, run, links }));
+}
+
+// Where all is slow, the worst says enough.
+function Listed({ title, run, links }) {
+  const [all, show] = useState(false);
+  const rest = run.slow.length - SHOWN;
   return h(
-    Section,
-    { title },
+    Fragment,
+    null,
     h(Rows, {
       label: title,
-      rows: run.slow,
+      keyOf: (slow) => `${slow.task_id} ${slow.phase}`,
+      rows: all ? run.slow : run.slow.slice(0, SHOWN),
       columns: [
         [
           "task",
@@ -40,6 +49,9 @@ export function Slow({ run, links }) {
         ["since", (slow) => h(Since, { run, slow, links })],
       ],
     }),
+    rest > 0 &&
+      !all &&
+      h(Button, { size: "xs", variant: "outline", marginTop: 2, onClick: () => show(true) }, `${rest} more`),
   );
 }
 
