@@ -2,9 +2,11 @@
 
 Each combination of data size, model size and backend is a run of the notebook's own DAG, one at a
 time, in an order that the seed makes: `notebook` (NAME_baseline, the whole notebook in one
-process), `process`, `kubernetes`, and `stock` (NAME_stock, Airflow's own pod operator). What is
-measured is kept in the object store, so an interrupted study goes on where it was: clear what
-failed, or trigger a run with the same `name`.
+process), `notebook-pod` (the same in one pod, which the runs in pods are then compared with),
+`process`, `kubernetes`, `stock` (NAME_stock, Airflow's own pod operator) and `stock-tuned`
+(NAME_stock_tuned, the same looking as often as it can). What is measured is kept in the object
+store, so an interrupted study goes on where it was: clear what failed, or trigger a run with the
+same `name`.
 
 The notebook says in its metadata which of its parameters are its sizes, as `podline.sizes`.
 `podline report overhead NAME` prints what was found.

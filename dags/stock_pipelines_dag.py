@@ -1,4 +1,5 @@
-"""NAME_stock, for each notebook that names its sizes: its stages through Airflow's own operator.
+"""NAME_stock and NAME_stock_tuned, for each notebook that names its sizes: its stages through
+Airflow's own operator, as it is and looking as often as it can.
 
 The overhead study compares podline's operator with these. Who runs no such study can do without
 this file.

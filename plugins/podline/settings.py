@@ -131,6 +131,11 @@ def signing_conn_id() -> str:
     return _get("signing_conn_id", "")
 
 
+def edge_conn_id() -> str:
+    """Airflow connection (any type) whose password is the token of the edges; none by default."""
+    return _get("edge_conn_id", "")
+
+
 def notebooks_folder() -> Path:
     """Folder whose notebooks become DAGs; by default ``notebooks`` beside ``plugins``."""
     return _get_folder("notebooks_folder", "notebooks")

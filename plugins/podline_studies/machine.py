@@ -9,6 +9,9 @@ from typing import TypedDict
 
 from podline import __version__
 
+# Share of the processors' time that others may take in the second before something is measured.
+QUIET = 0.5
+_PATIENCE = 30.0  # seconds
 _PACKAGES = """
     apache-airflow apache-airflow-providers-cncf-kubernetes tensorflow tensorflow-cpu scikit-learn
     pandas numpy
@@ -81,6 +84,28 @@ def busy_share(seconds: float = 1.0) -> float | None:
     if before is None or after is None or after[1] == before[1]:
         return None
     return round(1 - (after[0] - before[0]) / (after[1] - before[1]), 4)
+
+
+def settle(seconds: float = _PATIENCE) -> float | None:
+    """Wait for a second in which others leave the machine to what is to be measured.
+
+    Args:
+        seconds: how long to wait, at most.
+
+    Returns:
+        The share of the processors' time that was taken in the last second; None: not known.
+    """
+    until = time.monotonic() + seconds
+    while (busy := busy_share()) is not None and busy > QUIET and time.monotonic() < until:
+        pass
+    return busy
+
+
+def disturbance(busy: float | None) -> str:
+    """Why what began after a second of such a share does not count; "": it does."""
+    if busy is None or busy <= QUIET:
+        return ""
+    return f"disturbed: {busy:.0%} of the processors were taken in the second before it"
 
 
 def _ticks() -> tuple[int, int] | None:

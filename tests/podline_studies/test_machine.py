@@ -1,8 +1,13 @@
 """What is told of the machine."""
 
 import os
-import threading
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
 
 from podline_studies import machine
 
@@ -15,16 +20,37 @@ def test_what_there_is_to_say() -> None:
     assert machine.boot_id() == machine.boot_id() != ""
 
 
+@contextmanager
+def work(seconds: float) -> Iterator[None]:
+    """Have all processors at work for some seconds."""
+    code = f"import time\nwhile time.monotonic() < {time.monotonic() + seconds}: pass"
+    commands = [[sys.executable, "-c", code] for _ in range(os.cpu_count() or 1)]
+    processes = [subprocess.Popen(command) for command in commands]
+    yield
+    for process in processes:
+        process.wait()
+
+
 def test_a_busy_machine_is_busier() -> None:
-    until = time.monotonic() + 0.5
-
-    def work() -> None:
-        while time.monotonic() < until:
-            pass
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    busy = machine.busy_share(0.4)
-    thread.join()
+    with work(2.0):
+        busy = machine.busy_share(1.0)
     assert busy is not None
-    assert 0.9 / (os.cpu_count() or 1) < busy <= 1
+    assert machine.QUIET < busy <= 1
+    assert machine.disturbance(busy).startswith("disturbed: ")
+
+
+def test_a_machine_that_is_busy_is_waited_for_though_not_for_ever() -> None:
+    with work(3.0):
+        started = time.monotonic()
+        assert machine.disturbance(machine.settle(0.0))
+        assert time.monotonic() - started < 3.0
+
+
+@pytest.mark.parametrize("busy", [None, 0.0, machine.QUIET])
+def test_what_began_on_a_quiet_machine_counts(busy: float | None) -> None:
+    assert machine.disturbance(busy) == ""
+
+
+def test_what_did_not_says_by_how_much() -> None:
+    said = "disturbed: 83% of the processors were taken in the second before it"
+    assert machine.disturbance(0.83) == said

@@ -189,8 +189,9 @@ def _is_ready(url: str) -> bool:
 class Load:
     """Requests without a pause from threads, while the block runs; counts what failed."""
 
-    def __init__(self, edge: Edge, threads: int = 2) -> None:
-        self.url = f"{edge.url}/v2/models/power/infer"
+    def __init__(self, edge: Edge | str, threads: int = 2, row: Sequence[float] = ()) -> None:
+        url = edge if isinstance(edge, str) else edge.url
+        self.url, self.row = f"{url}/v2/models/power/infer", row
         self.failures: list[str] = []
         self.versions: list[str] = []  # as they answered
         self._ended = threading.Event()
@@ -210,7 +211,7 @@ class Load:
         with httpx.Client(timeout=30) as client:
             while not self._ended.is_set():
                 try:
-                    found = client.post(self.url, json=request())
+                    found = client.post(self.url, json=request(*self.row))
                 except httpx.TransportError as error:
                     self.failures.append(repr(error))
                     continue

@@ -5,18 +5,21 @@ from typing import Annotated
 
 import typer
 
-from podline.cli import simulate
+from podline.cli import rollouts, simulate
 
 app = typer.Typer(name="edge", no_args_is_help=True, help="Serve published models at the edge.")
 
 _MIB = 1024 * 1024
 
-app.command("simulate")(simulate.command)
-
 
 @app.callback()
 def _group() -> None:
     """Serve published models at the edge."""
+
+
+app.command("rollout")(rollouts.rollout)
+app.command("fleet")(rollouts.fleet)
+app.command("simulate")(simulate.command)
 
 
 @app.command("serve")
@@ -54,6 +57,10 @@ def serve(
     node: Annotated[
         str, typer.Option(help="The name by which the node is known; by default the host's.")
     ] = "",
+    address: Annotated[
+        str,
+        typer.Option(help="The URL at which others reach it: it registers in the store with that."),
+    ] = "",
 ) -> None:
     """Answer requests with the models' versions, and take up new ones without a failed request.
 
@@ -80,6 +87,7 @@ def serve(
         trusted=trusted,
         token=token,
         drain=drain,
+        address=address,
         limits=Limits(body * _MIB, concurrency, timeout),
         **named,
     )

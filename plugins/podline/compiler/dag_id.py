@@ -19,8 +19,9 @@ from pathlib import Path
 from podline.compiler.notebook import WARNING, Problem
 
 BASELINE = "_baseline"  # … of a notebook: all of it in one kernel
-_DERIVED = (BASELINE, "_stock")  # the second is the overhead study's
-_OWN = frozenset({"pod_sweep", "overhead_sweep", "upload_benchmark"})  # of the DAG files beside
+_DERIVED = (BASELINE, "_stock", "_stock_tuned")  # all but the first are the overhead study's
+# Of the DAG files beside.
+_OWN = frozenset({"edge_rollout", "pod_sweep", "overhead_sweep", "upload_benchmark"})
 _LONGEST = 250 - len(BASELINE)
 # Some other letters load, and their runs fail: Airflow has the id in addresses.
 _LEGAL = re.compile(r"[\w.-]*\w[\w.-]*", re.ASCII)

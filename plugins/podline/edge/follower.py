@@ -19,9 +19,10 @@ from podline.edge import version as versions
 from podline.edge.cache import Cache, parse
 from podline.edge.logs import log
 from podline.edge.metrics import Metrics
-from podline.edge.repository import ServedModel, Swap, Trouble
+from podline.edge.repository import ServedModel
 from podline.edge.version import LoadedVersion, VersionRefused
 from podline.exceptions import PodlineError
+from podline.fleet.status import Swap, Trouble
 from podline.models import sample, signing
 from podline.models.aliases import Alias
 from podline.models.manifest import Manifest

@@ -2,53 +2,12 @@
 
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from podline.edge.version import LoadedVersion
+from podline.fleet.status import ModelStatus, Quality, Swap, Trouble
 
 _SWAPS = 50  # of a model that are remembered
-
-
-@dataclass
-class Swap:
-    """How a version came to serve; each step in seconds.
-
-    Attributes:
-        version: its number; `before`: the one that served till then, 0: none.
-        why: ``start``, ``alias`` or ``load``.
-        published, noticed, swapped, first_prediction: when (epoch); 0: not yet.
-        fetch, verify, load, warm_up, swap: how long.
-    """
-
-    version: int
-    before: int
-    why: str
-    published: float
-    noticed: float
-    fetch: float = 0.0
-    verify: float = 0.0
-    load: float = 0.0
-    warm_up: float = 0.0
-    swap: float = 0.0
-    swapped: float = 0.0
-    first_prediction: float = 0.0
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a version is not taken up: the one before stays.
-
-    Attributes:
-        version: its number; 0: which one it would be is not known.
-        reason: what is wrong.
-        since: when it was first so (epoch); `tries`: how often it was tried by now.
-    """
-
-    version: int
-    reason: str
-    since: float
-    tries: int
 
 
 @dataclass
@@ -66,6 +25,7 @@ class ServedModel:
         unloaded: whether it was asked to serve nothing.
         trouble: why another version is not taken up; None: nothing is wrong.
         swaps: the last ones, the newest last.
+        quality: of the versions that serve or served, by their numbers.
     """
 
     name: str
@@ -75,6 +35,7 @@ class ServedModel:
     unloaded: bool = False
     trouble: Trouble | None = None
     swaps: deque[Swap] = field(default_factory=lambda: deque(maxlen=_SWAPS))
+    quality: dict[int, Quality] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -96,23 +57,38 @@ class ServedModel:
         swap.swapped = time.time()
         self.swaps.append(swap)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ModelStatus:
         """What is to be said of it to whoever looks after a fleet."""
         current = self.current
-        if current and self.swaps:  # whoever answered first has noted when
+        said = ModelStatus(
+            name=self.name,
+            alias=self.alias,
+            version=None,
+            pinned=self.pinned or None,
+            state=self.state,
+            reason=self.reason,
+            requests=0,
+            errors=0,
+            p50=None,
+            p99=None,
+            trouble=self.trouble,
+            quality=dict(self.quality),
+            swaps=tuple(self.swaps),
+        )
+        if current is None:
+            return said
+        if self.swaps:  # whoever answered first has noted when
             self.swaps[-1].first_prediction = current.first_answer
-        return {
-            "name": self.name,
-            "alias": self.alias,
-            "version": current.number if current else None,
-            "form": current.form.name if current else None,
-            "pinned": self.pinned or None,
-            "state": self.state,
-            "reason": self.reason,
-            "trouble": asdict(self.trouble) if self.trouble else None,
-            "requests": current.requests if current else 0,
-            "errors": current.errors if current else 0,
-            "p50": current.quantile(0.5) if current else None,
-            "p99": current.quantile(0.99) if current else None,
-            "swaps": [asdict(swap) for swap in self.swaps],
-        }
+        quality = self.quality.get(current.number)
+        return replace(
+            said,
+            version=current.number,
+            form=current.form.name,
+            requests=current.requests,
+            errors=current.errors,
+            p50=current.quantile(0.5),
+            p99=current.quantile(0.99),
+            labels=quality.labels if quality else 0,
+            error=quality.error if quality else None,
+            latencies=dict(current.latencies),
+        )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from podline.edge.access import Access
 from podline.edge.cache import Cache
@@ -17,6 +18,7 @@ from podline.edge.follower import Follower
 from podline.edge.limits import Limits
 from podline.edge.logs import log
 from podline.edge.metrics import Metrics
+from podline.edge.registration import Registration
 from podline.edge.repository import ServedModel
 from podline.edge.server import Server
 from podline.exceptions import PodlineError
@@ -48,6 +50,7 @@ class Options:
         token: what loading and unloading asks for; empty: this machine alone may.
         drain: seconds for which the server answers still after it was told to end.
         node: the name by which it is known.
+        address: the URL at which others reach it, with which it registers; empty: it does not.
         limits: what requests may take.
     """
 
@@ -63,6 +66,7 @@ class Options:
     token: str = field(default="", repr=False)
     drain: float = 0.0
     node: str = field(default_factory=socket.gethostname)
+    address: str = ""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -100,7 +104,7 @@ def run(options: Options, store: Store) -> None:
         store: where the models are.
 
     Raises:
-        EdgeError: the address cannot be listened at.
+        EdgeError: the address cannot be listened at, or be reached by nobody.
     """
     import uvicorn
 
@@ -120,8 +124,11 @@ def run(options: Options, store: Store) -> None:
             return await super().on_tick(counter)
 
     server = build(options, store)
+    registration = _registration(options, store, server)
     listening = _listen(options.host, options.port)
     server.follower.start()
+    if registration:
+        registration.start()
     gc.collect()
     gc.freeze()  # what is there by now stays: no collection need look at it
     host, port = listening.getsockname()[:2]
@@ -143,7 +150,22 @@ def run(options: Options, store: Store) -> None:
     finally:
         listening.close()
         server.follower.stop()
+        if registration:
+            registration.stop()
         log("ended")
+
+
+def _registration(options: Options, store: Store, server: Server) -> Registration | None:
+    """What keeps the node in the fleet, if it is to be there."""
+    if not options.address:
+        return None
+    parts = urlsplit(options.address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise EdgeError(
+            f"--address {options.address!r} is no URL of a server: give one such as "
+            "http://10.0.0.7:8500"
+        )
+    return Registration(store, options.address.rstrip("/"), server.status)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from podline import __version__
-from podline.edge import protocol
+from podline.edge import feedback, protocol
 from podline.edge.access import Access
 from podline.edge.follower import Follower
 from podline.edge.limits import Limits
@@ -19,6 +19,7 @@ from podline.edge.metrics import Metrics, resident
 from podline.edge.protocol import HEADER_LENGTH, ProtocolError
 from podline.edge.repository import ServedModel
 from podline.edge.version import LoadedVersion
+from podline.fleet.status import NodeStatus
 from podline.models.runtimes import RuntimeFailure
 from podline.models.signature import InputError
 
@@ -141,6 +142,8 @@ class Server:
                 known = {"GET": self._metrics}
             case ("status",):
                 known = {"GET": self._status}
+            case ("feedback",):
+                known = {"POST": self._feedback}
         if not known:
             raise ProtocolError(f"there is no /{'/'.join(path)}", HTTPStatus.NOT_FOUND)
         if method not in known:
@@ -271,16 +274,24 @@ class Server:
         return Answer(text, headers=((b"content-type", b"text/plain; version=0.0.4"),))
 
     async def _status(self, call: _Call) -> Answer:
-        return _json(
-            {
-                "node": self.node,
-                "podline": __version__,
-                "started": self.metrics.started,
-                "store_seen": self.metrics.store_seen,
-                "memory": resident(),
-                "models": [model.status() for model in self.models.values()],
-            }
+        return Answer(self.status().to_json().encode())
+
+    def status(self) -> NodeStatus:
+        """All that the node says of itself."""
+        return NodeStatus(
+            node=self.node,
+            podline=__version__,
+            now=time.time(),
+            started=self.metrics.started,
+            store_seen=self.metrics.store_seen,
+            memory=resident(),
+            models=tuple(model.status() for model in self.models.values()),
         )
+
+    async def _feedback(self, call: _Call) -> Answer:
+        given = feedback.read(await self.limits.read(call.headers, call.receive))
+        given.count(self._model(given.model))
+        return _json({})
 
     # --- the repository ----------------------------------------------------------------------
 
@@ -309,8 +320,7 @@ class Server:
 
 
 def _count(version: LoadedVersion, status: int, took: float) -> None:
-    version.requests += 1
-    version.times.append(took)
+    version.answered(took)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         version.errors += 1
     elif status == HTTPStatus.OK and not version.first_answer:

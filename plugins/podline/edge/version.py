@@ -1,12 +1,13 @@
 """A version of a model that is loaded: tried with its sample, and answering requests."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
 from podline.edge.protocol import Tensors
 from podline.exceptions import PodlineError
+from podline.fleet.latencies import bucket
 from podline.models import runtimes, sample
 from podline.models.manifest import Manifest, ServedForm
 from podline.models.sample import is_finite
@@ -38,6 +39,7 @@ class LoadedVersion:
         self.requests = self.errors = 0
         self.first_answer = 0.0  # when (epoch)
         self.times: deque[float] = deque(maxlen=_REMEMBERED)  # of requests, in seconds
+        self.latencies: Counter[int] = Counter()  # of all of them
 
     def infer(self, inputs: Tensors) -> dict[str, Any]:
         """The outputs by name.
@@ -49,6 +51,12 @@ class LoadedVersion:
         self.signature.check(inputs)
         found = self.runtime.run(inputs)
         return {name: found[name] for name in self._answers}
+
+    def answered(self, seconds: float) -> None:
+        """Count a request."""
+        self.requests += 1
+        self.times.append(seconds)
+        self.latencies[bucket(seconds)] += 1
 
     def quantile(self, share: float) -> float | None:
         """Seconds within which this share of its last requests was answered."""

@@ -5,8 +5,6 @@ signed when its task has ended, those of Jupyter when they are published.
 """
 
 import base64
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.models.manifest import Manifest
 from podline.store import Store, keys
-from podline.store.connection import parsed, variable
+from podline.store.connection import password_of, variable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -125,7 +123,15 @@ def read_trusted(path: Path) -> tuple[str, ...]:
 def _private_key(conn_id: str) -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    password = _password(conn_id)
+    try:
+        password = password_of(conn_id)
+    except ValueError as error:
+        raise SigningError(str(error)) from None
+    if password is None:
+        raise SigningError(
+            f"there is no connection {conn_id!r} ([podline] signing_conn_id): add one of any type, "
+            f"whose password is the key, or set {variable(conn_id)}"
+        )
     secrecy.hide(password)
     try:
         return Ed25519PrivateKey.from_private_bytes(base64.b64decode(password, validate=True))
@@ -134,26 +140,6 @@ def _private_key(conn_id: str) -> "Ed25519PrivateKey":
             f"the password of the connection {conn_id!r} is no private key of Ed25519 in base64: "
             "`podline models keys` makes one"
         ) from None
-
-
-def _password(conn_id: str) -> str:
-    if "airflow.sdk" in sys.modules:
-        from airflow.sdk import BaseHook
-        from airflow.sdk.exceptions import AirflowNotFoundException
-
-        try:
-            return BaseHook.get_connection(conn_id).password or ""
-        except AirflowNotFoundException:
-            pass
-    elif text := os.environ.get(variable(conn_id)):
-        try:
-            return parsed(text).password or ""
-        except ValueError as error:
-            raise SigningError(f"{variable(conn_id)} is no connection: {error}") from None
-    raise SigningError(
-        f"there is no connection {conn_id!r} ([podline] signing_conn_id): add one of any type, "
-        f"whose password is the key, or set {variable(conn_id)}"
-    )
 
 
 def _public_key(text: str) -> "Ed25519PublicKey":

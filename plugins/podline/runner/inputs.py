@@ -6,7 +6,7 @@ All are checked by the hash that the control plane, or a result that it vouches 
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ _TRANSFERS = 8  # at once
 
 class Inputs:
     """The inputs of a try, whose results are on their way from the start.
+
+    Objects go on coming while the libraries are imported that they need.
 
     Attributes:
         heap: what the stages before left, once it is fetched.
@@ -44,13 +46,15 @@ class Inputs:
         self.heap = Heap()
         self.bytes = 0
         self._lock = threading.Lock()
-        self._pending = ThreadPoolExecutor(1).submit(self._results)
+        self._transfers = ThreadPoolExecutor(_TRANSFERS)
+        self._pending = self._transfers.submit(self._results)
+        self._objects: list[Future[None]] = []
 
     def fetch(self) -> tuple[Needs, dict[str, Path]]:
-        """Fetch what the stage needs; files come into the working directory.
+        """Fetch what the stage needs before its preamble; files come into the working directory.
 
         Returns:
-            What it needs, and where the artifacts are, by their keys.
+            What it needs, and where the artifacts are, or come to (`arrive`), by their keys.
 
         Raises:
             ArtifactError: something is not what was stored.
@@ -58,7 +62,8 @@ class Inputs:
         self.heap = merge(self.plan, [result.heap for result in self._pending.result()])
         needs = needs_of(self.plan, self.heap)
         wanted: dict[str, tuple[str, str, Path]] = {}
-        for artifact in [*needs.artifacts(self.heap), *self.heap.state.values()]:
+        objects = needs.artifacts(self.heap)
+        for artifact in [*objects, *self.heap.state.values()]:
             path = self.scratch / f"in-{len(wanted)}{Path(artifact.key).suffix}"
             wanted.setdefault(artifact.key, (artifact.key, artifact.sha256, path))
         run = keys.run_of(self.task.prefix)
@@ -73,12 +78,24 @@ class Inputs:
                 (self.work / name).mkdir(parents=True, exist_ok=True)
             elif artifact.sha256:
                 wanted[f"work/{name}"] = (artifact.key, artifact.sha256, self.work / name)
-        parallel([partial(self._download, *item) for item in wanted.values()])
+        later = {artifact.key: wanted[artifact.key] for artifact in objects}
+        parallel([partial(self._download, *wanted[key]) for key in wanted.keys() - later.keys()])
+        self._objects = [self._transfers.submit(self._download, *one) for one in later.values()]
         for name in filter(shipped.get, shipped):
             working_dir.make_executable(self.work / name)
         for name, artifact in self.heap.files.items():
             working_dir.restore(self.work / name, artifact.type)
         return needs, {key: path for key, (_, _, path) in wanted.items()}
+
+    def arrive(self) -> None:
+        """Wait for the objects.
+
+        Raises:
+            ArtifactError: one is not what was stored.
+        """
+        with self._transfers:
+            for one in self._objects:
+                one.result()
 
     def _results(self) -> list[StageResult]:
         results = [self._result(ref.key, ref.sha256) for ref in self.task.inputs]

@@ -173,6 +173,7 @@ class Runner:
         self.asked.active = False
         self.kernel.forget_outputs()
         self.clock.end("imports")
+        self.inputs.arrive()
         # The imports cells set up what later cells may have changed since.
         self._restore(paths, [n for n in self.heap.state if not interpreter_state.is_generator(n)])
         objects.load(needs, paths)

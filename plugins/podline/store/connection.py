@@ -191,6 +191,29 @@ def variable(conn_id: str) -> str:
     return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
+def password_of(conn_id: str) -> str | None:
+    """The password of a connection of any type, "" if it has none; None: there is no connection.
+
+    Raises:
+        ValueError: what its variable has is none.
+    """
+    if "airflow.sdk" in sys.modules:
+        from airflow.sdk import BaseHook
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            return BaseHook.get_connection(conn_id).password or ""
+        except AirflowNotFoundException:
+            return None
+    text = os.environ.get(variable(conn_id))
+    if not text:
+        return None
+    try:
+        return parsed(text).password or ""
+    except ValueError as error:
+        raise ValueError(f"{variable(conn_id)} is no connection: {error}") from None
+
+
 def parsed(text: str) -> Fields:
     """Read the value of Airflow's variable, in its JSON or its URI form.
 

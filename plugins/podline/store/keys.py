@@ -7,6 +7,9 @@
 ``runs/{dag}/{run}/files/{beginning}.json``                             … which version that is
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
+``edge/nodes/{node}.json``                                              an edge that has registered
+``edge/rollouts/{model}/{rollout}.json``                                how a version came to edges
+``edge/leases/{model}.json``                                            who rolls out at present
 ``observations/{model}/{replay}/{part}.jsonl``                          what a device saw
 ======================================================================  =======================
 
@@ -21,6 +24,8 @@ from urllib.parse import quote, unquote
 
 RUNS = "runs"
 MODELS = "models"
+NODES = "edge/nodes"
+ROLLOUTS = "edge/rollouts"
 OBSERVATIONS = "observations"
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"  # who has taken a version's number; its manifest comes last
@@ -199,6 +204,31 @@ def claim_key(model: str, version: int) -> str:
 def alias_key(model: str, alias: str) -> str:
     """The key of an alias of a model."""
     return join(MODELS, model, "aliases", alias)
+
+
+def node_key(node: str) -> str:
+    """The key of what an edge says of itself."""
+    return f"{NODES}/{quoted(node)}.json"
+
+
+def rollouts_prefix(model: str) -> str:
+    """The folder of a model's rollouts."""
+    return f"{ROLLOUTS}/{quoted(model)}"
+
+
+def rollout_key(model: str, rollout: str) -> str:
+    """The key of the record of a rollout.
+
+    Args:
+        model: the model's name.
+        rollout: the rollout's id.
+    """
+    return f"{rollouts_prefix(model)}/{quoted(rollout)}.json"
+
+
+def lease_key(model: str) -> str:
+    """The key of the note who rolls out a model at present."""
+    return f"edge/leases/{quoted(model)}.json"
 
 
 def observations_prefix(model: str, replay: str) -> str:

@@ -14,8 +14,15 @@ from podline.airflow_compat import forget_parsed_dag
 from podline.compiler.dag_id import BASELINE as BASELINE_SUFFIX
 from podline.compiler.parameters import BACKEND_PARAM
 from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
-from podline_studies.overhead.design import BASELINE, Combination
-from podline_studies.overhead.stock_operator import STOCK
+from podline_studies.overhead.design import (
+    BASELINE,
+    POD_BASELINE,
+    STOCK,
+    TUNED,
+    Combination,
+)
+from podline_studies.overhead.stock_operator import STOCK as STOCK_SUFFIX
+from podline_studies.overhead.stock_operator import STOCK_TUNED as TUNED_SUFFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -23,6 +30,13 @@ if TYPE_CHECKING:
     from podline.compiler.metadata import Sizes
 
 _POLL = 1.0  # seconds
+_SUFFIXES = {
+    BASELINE: BASELINE_SUFFIX,
+    POD_BASELINE: BASELINE_SUFFIX,
+    STOCK: STOCK_SUFFIX,
+    TUNED: TUNED_SUFFIX,
+}
+_BASELINE_RUNS_ON = {BASELINE: "process", POD_BASELINE: "kubernetes"}
 _LONGEST = 6 * 3600.0  # seconds that a run may take
 
 
@@ -36,8 +50,7 @@ class Ended:
 
 def dag_id_of(combination: Combination) -> str:
     """The DAG that runs a combination."""
-    suffix = {BASELINE: BASELINE_SUFFIX, "stock": STOCK}.get(combination.backend, "")
-    return combination.notebook + suffix
+    return combination.notebook + _SUFFIXES.get(combination.backend, "")
 
 
 def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, object]:
@@ -51,8 +64,8 @@ def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, object]:
     for name, value in ((sizes.data, combination.data), (sizes.model, combination.model)):
         if name and value is not None:
             conf[name] = value
-    if combination.backend != "stock":
-        conf[BACKEND_PARAM] = "process" if combination.backend == BASELINE else combination.backend
+    if combination.backend not in (STOCK, TUNED):
+        conf[BACKEND_PARAM] = _BASELINE_RUNS_ON.get(combination.backend, combination.backend)
     return conf
 
 
@@ -116,7 +129,7 @@ def _dag(dag_id: str) -> "DAG":
     from podline_studies.overhead.stock_operator import stock_dags
 
     folder = settings.notebooks_folder()
-    make = stock_dags if dag_id.endswith(STOCK) else notebook_dags
+    make = stock_dags if dag_id.endswith((STOCK_SUFFIX, TUNED_SUFFIX)) else notebook_dags
     found = make(folder, dag_id)
     if not found:
         raise RunningError(_missing(dag_id))

@@ -10,8 +10,13 @@ from podline.contract import Json
 from podline.settings import Backend
 from podline_studies.validation import DesignError, one_of, positive, refuse_too_many, some_of
 
-BASELINE = "notebook"  # the whole notebook in one process: what the others are compared with
-BACKENDS = (BASELINE, *(backend.value for backend in Backend), "stock")
+# The whole notebook in one kernel: what the others are compared with.
+BASELINE = "notebook"  # in a process of this machine
+POD_BASELINE = "notebook-pod"  # in a pod, with the Python and the libraries of the stages' pods
+BASELINES = (BASELINE, POD_BASELINE)
+STOCK = "stock"  # Airflow's own pod operator as it is
+TUNED = "stock-tuned"  # the same, where it looks as often as it can
+BACKENDS = (*BASELINES, *(backend.value for backend in Backend), STOCK, TUNED)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from podline.compiler.join_stages import JOINED
 from podline.phases import OUTSIDE
 from podline.phases import PHASES as ALL_PHASES
-from podline_studies.overhead.design import BASELINE, Design, in_words
+from podline_studies.overhead.design import BASELINES, Design, in_words
 from podline_studies.overhead.measurement import COUNTS, PARTS, PIPELINE, Measurement
 from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
@@ -48,12 +48,14 @@ class OverheadCircumstances(Circumstances, total=False):
         design: its parameters by name.
         planned: how much is to be measured.
         failed: what failed or was disturbed.
+        disturbed: how many of these were disturbed.
     """
 
     seed: int
     design: Mapping[str, object]
     planned: int
     failed: Sequence[object]
+    disturbed: int
     joined: JoinMade | None
 
 
@@ -104,6 +106,7 @@ def tables(
         "design": asdict(design) | {"sizes": [in_words(pair) for pair in design.sizes]},
         "planned": len(design.items()),
         "failed": [_discarded(one) for one in discarded],
+        "disturbed": sum(one.state == "success" for one in discarded),
         "joined": _joined(measured),
     }
     rows = [(one, False) for one in measured] + [(one, True) for one in warm_ups]
@@ -117,7 +120,7 @@ def _joined(measured: Iterable[Measurement]) -> JoinMade | None:
     """Which notebook is another one with two stages joined, as `podline join` makes it."""
     stages: dict[str, list[str]] = {}
     for one in measured:
-        if one.combination.backend != BASELINE:
+        if one.combination.backend not in BASELINES:
             stages.setdefault(one.combination.notebook, [stage.stage for stage in one.stages])
     for notebook, names in stages.items():
         of = notebook.removesuffix(JOINED)

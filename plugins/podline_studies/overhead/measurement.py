@@ -1,7 +1,8 @@
 """What a run took, from the records that its tries left in the store.
 
-A run's wall time goes from the run's start to the last stage's end; that of the baseline is its
-child process's, from spawn to exit. Either is the sum of `PARTS`, along the critical path.
+A run's wall time goes from the run's start to the last stage's end; that of a baseline is its
+process's: on this machine from spawn to exit, in a pod from the container's start until the result
+is stored. Either is the sum of `PARTS`, along the critical path.
 """
 
 import time
@@ -15,10 +16,11 @@ from podline.exceptions import PodlineError
 from podline.latency import run_summary, timeline
 from podline.latency.observations import Moments, Observed, PodTimes
 from podline.latency.record import Record, Skew
-from podline.phases import OUTSIDE, phases_of
+from podline.phases import OUTSIDE, STAGE_PHASES, phases_of
 from podline.store.keys import LATENCY, RESULT
 from podline.store.run_history import last_objects
-from podline_studies.overhead.design import BASELINE, Combination
+from podline_studies.machine import disturbance
+from podline_studies.overhead.design import BASELINE, BASELINES, Combination
 
 if TYPE_CHECKING:
     from podline.store import Store
@@ -109,7 +111,9 @@ class Measurement(Json):
         """Why it does not count; "": it does."""
         if self.state != "success":
             return self.failure
-        return f"disturbed: a task took {self.tries} tries" if self.tries > 1 else ""
+        if self.tries > 1:
+            return f"disturbed: a task took {self.tries} tries"
+        return disturbance(self.busy)
 
 
 @dataclass(frozen=True)
@@ -193,8 +197,9 @@ def measure(
     metrics = [task.result.metrics for task in tasks.values() if task.result]
     counts = {name: of[name] for of in metrics for name in COUNTS if name in of}
     found = replace(blank, counts=counts, tries=tries)
-    if blank.combination.backend == BASELINE:
-        return _of_baseline(_as_stages_have_it(records[0], stage_cells), found)
+    if blank.combination.backend in BASELINES:
+        measured = _of_process if blank.combination.backend == BASELINE else _of_container
+        return measured(_as_stages_have_it(records[0], stage_cells), found)
     return _of_pipeline(records, found)
 
 
@@ -209,13 +214,28 @@ def _as_stages_have_it(record: Record, stage_cells: Collection[int]) -> Record:
     return record.model_copy(update={"phases": tuple(phases)})
 
 
-def _of_baseline(record: Record, blank: Measurement) -> Measurement:
+def _of_process(record: Record, blank: Measurement) -> Measurement:
     if record.gone is None or record.start is None:
         raise MeasuringError(
             f"{blank.dag_id} {blank.run_id} does not say when its process was spawned and gone"
         )
     spawned = next(p.start + p.seconds for p in record.phases if p.name == "submit")
     wall = record.gone - record.start - spawned
+    return _of_notebook(record, wall, blank)
+
+
+def _of_container(record: Record, blank: Measurement) -> Measurement:
+    inside = [phase for phase in record.phases if phase.name in STAGE_PHASES]
+    if record.start is None or not inside:
+        raise MeasuringError(
+            f"{blank.dag_id} {blank.run_id} does not say what its container spent its time with"
+        )
+    wall = inside[-1].start + inside[-1].seconds - inside[0].start
+    return _of_notebook(record.model_copy(update={"phases": tuple(inside)}), wall, blank)
+
+
+def _of_notebook(record: Record, wall: float, blank: Measurement) -> Measurement:
+    assert record.start is not None
     stages = [_stage(record, 0, record.start, gap=0.0, on_path=True)]
     return _measured(blank, record.start, wall, [record], stages)
 

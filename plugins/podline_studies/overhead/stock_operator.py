@@ -29,19 +29,29 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 STOCK = "_stock"
+STOCK_TUNED = "_stock_tuned"
+# How often it looks whether the pod has started (whole seconds), and whether it has ended.
+_TUNED = {"startup_check_interval_seconds": 1, "base_container_status_polling_interval": 0.05}
+_ARGUMENTS: dict[str, dict[str, Any]] = {STOCK: {}, STOCK_TUNED: _TUNED}
 _POD = "{{ podline_pod(ti) }}"
 
 
 def stock_dags(folder: Path, only: str | None = None) -> list[DAG]:
-    """Make the DAG NAME_stock of each notebook of a folder that names its sizes.
+    """Make the DAGs of each notebook of a folder that names its sizes.
+
+    NAME_stock has the operator as it is; in NAME_stock_tuned it looks as often as it can.
 
     Args:
         folder: where the notebooks are.
         only: the one DAG that is wanted, as a task's process knows it; None: all.
     """
-    found = sorted(folder.glob("*.ipynb"))
-    paths = [path for path in found if only in (None, dag_id(path) + STOCK)]
-    return [stock_dag(pipeline) for path in paths if (pipeline := _with_sizes(path))]
+    return [
+        stock_dag(pipeline, suffix)
+        for path in sorted(folder.glob("*.ipynb"))
+        if (wanted := [s for s in _ARGUMENTS if only in (None, dag_id(path) + s)])
+        and (pipeline := _with_sizes(path))
+        for suffix in wanted
+    ]
 
 
 def _with_sizes(path: Path) -> Pipeline | None:
@@ -52,10 +62,10 @@ def _with_sizes(path: Path) -> Pipeline | None:
     return pipeline if pipeline.settings.sizes else None
 
 
-def stock_dag(pipeline: Pipeline) -> DAG:
-    """Make a notebook's DAG of stock operators."""
+def stock_dag(pipeline: Pipeline, suffix: str = STOCK) -> DAG:
+    """Make a notebook's DAG of stock operators; `suffix`: of its id."""
     with DAG(
-        pipeline.name + STOCK,
+        pipeline.name + suffix,
         schedule=None,
         max_active_runs=1,
         tags={"podline", "comparison"},
@@ -66,7 +76,7 @@ def stock_dag(pipeline: Pipeline) -> DAG:
         user_defined_macros={"podline_pod": partial(make_manifest, pipeline)},
     ) as dag:
         connection = settings.kubernetes_conn_id()
-        about: dict[str, Any] = {"kubernetes_conn_id": connection} if connection else {}
+        about = _ARGUMENTS[suffix] | ({"kubernetes_conn_id": connection} if connection else {})
         about["pod_template_dict"] = _POD  # which Airflow renders before it reads it
         add_stages(pipeline, lambda stage: KubernetesPodOperator(task_id=stage.name, **about))
     return dag

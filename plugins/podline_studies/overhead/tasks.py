@@ -15,6 +15,7 @@ from podline_studies.overhead import dag_runs
 from podline_studies.overhead.design import (
     BACKENDS,
     BASELINE,
+    BASELINES,
     Combination,
     Design,
     Params,
@@ -89,14 +90,14 @@ def _run(
     assert pipeline.settings.sizes is not None
     dag_id = dag_runs.dag_id_of(combination)
     conf = dag_runs.conf_of(combination, pipeline.settings.sizes)
-    busy = machine.busy_share()
+    busy = machine.settle()
     _log.info("%s: %s with %s", combination, dag_id, conf)
     ended = dag_runs.run(dag_id, f"{study.name}__{name}__{_token()}", conf)
     blank = Measurement(
         combination, way(), session.number, attempt, busy, dag_id, ended.run_id, ended.state
     )
     stages = [stage.name for stage in pipeline.stages]
-    expected = ["notebook"] if combination.backend == BASELINE else stages
+    expected = ["notebook"] if combination.backend in BASELINES else stages
     wanted = expected if ended.state == "success" else []
     tasks = read_tasks(study.store, dag_id, ended.run_id, wanted)
     return measure(tasks, blank, {c.number for stage in pipeline.stages for c in stage.cells})

@@ -235,6 +235,7 @@ def test_status_and_metrics(edge: Edge, publish: Publish) -> None:
         1,
         0,
     )
+    assert sum(model["latencies"].values()) == 1
     first, second = model["swaps"]
     assert (first["version"], first["before"], first["why"]) == (1, 0, "alias")
     assert (second["version"], second["before"], second["why"]) == (2, 1, "alias")
@@ -247,6 +248,20 @@ def test_status_and_metrics(edge: Edge, publish: Publish) -> None:
     assert 'podline_edge_request_seconds_count{model="power"} 3' in lines
     assert 'podline_edge_model_version{model="power",alias="edge"} 2' in lines
     assert 'podline_edge_swaps_total{model="power",outcome="done"} 2' in lines
+
+
+def test_feedback(edge: Edge, publish: Publish) -> None:
+    """Of a version that served before, too."""
+    publish(2)
+    edge.wait_for(version=2)
+    for version, answer in ((1, 6.0), (2, 12.0)):
+        body = {"model": "power", "version": version, "answers": [answer], "labels": [11.0]}
+        assert httpx.post(f"{edge.url}/feedback", json=body).status_code == 200
+    model = edge.model()
+    assert (model["labels"], model["error"]) == (1, 1.0)
+    assert model["quality"]["1"] == {"labels": 1, "error": 5.0}
+    refused = httpx.post(f"{edge.url}/feedback", json=body | {"model": "voltage"})
+    assert (refused.status_code, "no model 'voltage'" in refused.json()["error"]) == (404, True)
 
 
 def test_the_last_versions_stay_on_the_disk(edge: Edge, publish: Publish, tmp_path: Path) -> None:

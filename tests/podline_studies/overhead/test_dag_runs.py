@@ -13,9 +13,11 @@ SIZES = Sizes(data="rows", model="width", fixed={"epochs": 1})
     ("backend", "dag_id", "extra"),
     [
         ("notebook", "n_baseline", {"backend": "process"}),
+        ("notebook-pod", "n_baseline", {"backend": "kubernetes"}),
         ("process", "n", {"backend": "process"}),
         ("kubernetes", "n", {"backend": "kubernetes"}),
         ("stock", "n_stock", {}),
+        ("stock-tuned", "n_stock_tuned", {}),
     ],
 )
 def test_a_backend_s_dag(backend: str, dag_id: str, extra: dict[str, str]) -> None:

@@ -47,7 +47,7 @@ def test_sizes_of_ones_own_are_crossed() -> None:
 def test_the_full_preset_is_crossed_but_for_the_largest_data() -> None:
     design = from_params(PARAMS | {"preset": "full", "backends": list(BACKENDS)})
     assert len(design.sizes) == 10
-    assert len(design.items()) == 10 * 4 * 8
+    assert len(design.items()) == 10 * 6 * 8
     assert [model for data, model in design.sizes if data == 10_000_000] == [10_000]
 
 
@@ -60,7 +60,10 @@ def test_a_design_is_kept_as_json() -> None:
     ("change", "message"),
     [
         ({"preset": "huge"}, "preset = 'huge': give one of quick, full"),
-        ({"backends": ["docker"]}, "backends = ['docker']: give some of notebook, process, kub"),
+        (
+            {"backends": ["docker"]},
+            "backends = ['docker']: give some of notebook, notebook-pod, process",
+        ),
         ({"backends": []}, "backends = []: give some of"),
         ({"notebooks": []}, "name at least one notebook"),
         ({"data": [0]}, "data = 0: give a whole number of 1 or more"),

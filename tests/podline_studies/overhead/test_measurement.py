@@ -6,6 +6,7 @@ import pytest
 
 from podline.contract import Heap, Phase, StageResult
 from podline.latency.record import Cell
+from podline.phases import STAGE_PHASES
 from podline.store import Store
 from podline.store.keys import LATENCY, TryKey
 from podline_studies.overhead import measurement
@@ -48,8 +49,8 @@ def test_under_dags_test_a_run_begins_with_its_first_task() -> None:
 def baseline(**changes: object) -> dict[str, Task]:
     cells = [Cell(number=1, start=0.3, seconds=0.8), Cell(number=2, start=1.1, seconds=2.2)]
     end = 1000 + sum(CHILD.values())
-    about = {"kind": "notebook", "backend": "process", "cells": cells, "gone": end + 0.2}
-    return {"notebook": Task(record("notebook", 0.0, CHILD, **about | changes), None)}
+    about = {"kind": "notebook", "backend": "process", "cells": cells, "gone": end + 0.2} | changes
+    return {"notebook": Task(record("notebook", 0.0, about.pop("phases", CHILD), **about), None)}
 
 
 def test_the_baseline_is_its_process_from_spawn_to_exit() -> None:
@@ -65,6 +66,22 @@ def test_the_baseline_is_its_process_from_spawn_to_exit() -> None:
 def test_a_baseline_that_does_not_say_when_it_was_gone() -> None:
     with pytest.raises(MeasuringError, match="does not say when its process was spawned and gone"):
         measure(baseline(gone=None), blank("notebook"), {2})
+
+
+def test_the_baseline_in_a_pod_is_its_container_until_the_result_is_stored() -> None:
+    phases = POD | {"imports": 0.5, "code": 4.0}
+    found = measure(baseline(phases=phases, gone=None), blank("notebook-pod"), stage_cells={2})
+    assert found.wall == pytest.approx(sum(phases[name] for name in STAGE_PHASES if name in phases))
+    assert sum(found.parts.values()) == pytest.approx(found.wall or 0)
+    assert found.parts["libraries"] == pytest.approx(0.5 + 0.8)
+    assert found.parts["code"] == pytest.approx(4.0 - 0.8)
+    assert found.parts["kubernetes"] == 0
+
+
+def test_a_baseline_in_a_pod_of_which_nothing_is_known() -> None:
+    phases = {"prepare": 0.1, "submit": 0.1, "run": 3.0}
+    with pytest.raises(MeasuringError, match="does not say what its container spent its time with"):
+        measure(baseline(phases=phases), blank("notebook-pod"), {2})
 
 
 def test_a_run_without_records() -> None:
@@ -84,6 +101,12 @@ def test_a_run_with_a_second_try_was_disturbed() -> None:
     found = measure(chain(try_number=2), blank(), ())
     assert found.state == "success"
     assert found.trouble == "disturbed: a task took 2 tries"
+
+
+def test_a_run_that_began_on_a_busy_machine_does_not_count() -> None:
+    found = measure(chain(), replace(blank(), busy=0.9), ())
+    assert found.trouble == "disturbed: 90% of the processors were taken in the second before it"
+    assert not measure(chain(), replace(blank(), busy=0.4), ()).trouble
 
 
 def test_what_the_notebook_counts() -> None:

@@ -23,7 +23,7 @@ from podline_studies.overhead.analysis.pairs import (
     by_cell,
     successful,
 )
-from podline_studies.overhead.design import BASELINE
+from podline_studies.overhead.design import BASELINES
 from podline_studies.overhead.frames import JoinMade
 from podline_studies.reports.estimates import Array, Estimate, arithmetic, difference
 
@@ -185,7 +185,7 @@ def compare(runs: pd.DataFrame, stages: pd.DataFrame, joined: JoinMade | None) -
     """
     if not joined:
         return []
-    good = successful(runs[runs["backend"] != BASELINE])
+    good = successful(runs[~runs["backend"].isin(BASELINES)])
     good = good.assign(beside_s=good["wall_s"] - good["code_s"])
     apart, together = (good[good["notebook"] == of] for of in (joined["of"], joined["notebook"]))
     key = [name for name in (*POINT, "backend") if name != "notebook"]

@@ -1,15 +1,27 @@
-"""podline's operator against Airflow's own, on the same stages."""
+"""podline's pods beside the same stages in Airflow's own, and beside local processes."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from podline_studies.overhead.analysis.pairs import POINT, Cell, by_cell, successful
+from podline.settings import Backend
+from podline_studies.overhead.analysis.pairs import (
+    POINT,
+    Cell,
+    Pipeline,
+    by_cell,
+    by_pipeline,
+    successful,
+)
+from podline_studies.overhead.design import STOCK, TUNED
+from podline_studies.reports.equivalence import Equivalence, equivalence
 from podline_studies.reports.estimates import Estimate, difference, geometric
 
-OURS, STOCK = "kubernetes", "stock"  # backends
+OURS = Backend.KUBERNETES.value
 
 
 @dataclass(frozen=True)
@@ -18,17 +30,34 @@ class Saved:
 
     Attributes:
         cell: which; its backend is podline's.
+        than: the other one: `STOCK` or `TUNED`.
         ours: seconds of the wall.
-        stock: likewise.
+        stock: likewise, of the other one.
         saved: seconds, pairwise.
-        ratio: of the walls, the stock operator's to ours.
+        ratio: of the walls, the other one's to ours.
     """
 
     cell: Cell
+    than: str
     ours: Estimate
     stock: Estimate
     saved: Estimate
     ratio: Estimate
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Whether runs in pods take as long as in processes of this machine.
+
+    Attributes:
+        pipeline: in pods.
+        sizes: combinations of sizes that both ran at.
+        ratio: of the walls, pods over processes: the geometric mean over sizes, a value a repeat.
+    """
+
+    pipeline: Pipeline
+    sizes: int
+    ratio: Equivalence
 
 
 def against_stock(runs: pd.DataFrame) -> list[Saved]:
@@ -37,16 +66,45 @@ def against_stock(runs: pd.DataFrame) -> list[Saved]:
     Args:
         runs: a row a run.
     """
-    good = successful(runs)
-    ours, stock = (good[good["backend"] == backend] for backend in (OURS, STOCK))
-    both = ours.merge(stock[[*POINT, "wall_s"]], on=POINT, suffixes=("", "_stock"))
     return [
         Saved(
             cell,
+            than,
             ours=geometric(rows["wall_s"]),
-            stock=geometric(rows["wall_s_stock"]),
-            saved=difference(rows["wall_s_stock"] - rows["wall_s"]),
-            ratio=geometric(rows["wall_s_stock"] / rows["wall_s"]),
+            stock=geometric(rows["wall_s_other"]),
+            saved=difference(rows["wall_s_other"] - rows["wall_s"]),
+            ratio=geometric(rows["wall_s_other"] / rows["wall_s"]),
         )
-        for cell, rows in by_cell(both)
+        for than in (STOCK, TUNED)
+        for cell, rows in by_cell(_beside(runs, than))
     ]
+
+
+def against_processes(runs: pd.DataFrame) -> list[Alike]:
+    """Compare pods with processes, in the same repeat and session.
+
+    Runs of one repeat share what the machine did then, so that a repeat is one value: the mean over
+    the sizes that it has. The session is a block.
+
+    Args:
+        runs: a row a run.
+    """
+    found = []
+    for pipeline, rows in by_pipeline(_beside(runs, Backend.PROCESS.value)):
+        ratio = pd.Series(np.log(rows["wall_s"]) - np.log(rows["wall_s_other"]))
+        sizes = [rows[name].fillna(-1.0) for name in ("data", "model")]
+        # A repeat that lacks a size is not taken for faster or slower by that.
+        beside_size = ratio - ratio.groupby(sizes).transform("mean") + ratio.mean()
+        repeats = beside_size.groupby([rows["sitting"], rows["repeat"]]).mean()
+        values = [math.exp(value) for value in repeats]
+        sessions = [sitting for sitting, _ in repeats.index]
+        alike = equivalence(values, [1.0] * len(values), sessions)
+        found.append(Alike(pipeline, ratio.groupby(sizes).ngroups, alike))
+    return found
+
+
+def _beside(runs: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Podline's pods, each with the other's wall as `wall_s_other`."""
+    good = successful(runs)
+    ours, others = (good[good["backend"] == backend] for backend in (OURS, other))
+    return ours.merge(others[[*POINT, "wall_s"]], on=POINT, suffixes=("", "_other"))

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from podline.phases import OVERHEAD_PARTS, OWN
-from podline_studies.overhead.design import BASELINE
+from podline.settings import Backend
+from podline_studies.overhead.design import BASELINE, BASELINES, POD_BASELINE, STOCK, TUNED
 from podline_studies.overhead.frames import SECONDS
 from podline_studies.overhead.measurement import COUNTS
 
@@ -28,6 +29,9 @@ _PAIR = [
     *["wall_s", "code_s", "baseline_s", "baseline_code_s", "overhead_s", "beside_code_s"],
     *[*_OVERHEADS, "ratio", "share", "code_ratio"],
 ]
+
+
+_IN_PODS = (Backend.KUBERNETES.value, STOCK, TUNED)
 
 
 class Pipeline(NamedTuple):
@@ -113,10 +117,12 @@ def pair(runs: pd.DataFrame) -> pd.DataFrame:
         code's own time, which is mostly noise; `code_ratio`, of the code's own time.
     """
     good = successful(runs)
-    base = good.loc[good["backend"] == BASELINE, [*POINT, *SECONDS]]
     names = {name: f"baseline_{name}" for name in SECONDS} | {"wall_s": "baseline_s"}
-    base = base.rename(columns=names)
-    pairs = good[good["backend"] != BASELINE].merge(base, on=POINT, validate="many_to_one")
+    base = good.loc[good["backend"].isin(BASELINES), [*POINT, "backend", *SECONDS]]
+    base = base.rename(columns=names | {"backend": "beside"})
+    pairs = good[~good["backend"].isin(BASELINES)]
+    pairs = pairs.assign(beside=_baseline_of(pairs, base))
+    pairs = pairs.merge(base, on=[*POINT, "beside"], validate="many_to_one")
     pairs["overhead_s"] = pairs["wall_s"] - pairs["baseline_s"]
     for part in ("kubernetes", "transfer", "pipeline"):
         pairs[f"overhead_{part}_s"] = pairs[f"{part}_s"]
@@ -129,6 +135,13 @@ def pair(runs: pd.DataFrame) -> pd.DataFrame:
     pairs["share"] = pairs["ratio"] - 1
     pairs["code_ratio"] = pairs["code_s"] / pairs["baseline_code_s"].replace(0, np.nan)
     return pairs[_PAIR]
+
+
+def _baseline_of(runs: pd.DataFrame, baselines: pd.DataFrame) -> pd.Series[str]:
+    """The baseline of each run: of pods, the notebook in a pod, where the study has that."""
+    having = set(baselines.loc[baselines["beside"] == POD_BASELINE, "notebook"])
+    in_pods = runs["backend"].isin(_IN_PODS) & runs["notebook"].isin(having)
+    return in_pods.map({True: POD_BASELINE, False: BASELINE})
 
 
 def stages_of(stages: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +157,7 @@ def stages_of(stages: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """
     key = [*COMBINATION, "repeat", "sitting", "attempt"]
     good = successful(runs)
-    counted = good.loc[good["backend"] != BASELINE, key]
+    counted = good.loc[~good["backend"].isin(BASELINES), key]
     found = stages[~stages["warmup"]].merge(counted, on=key)
     found["own_s"] = found[[name for name in OWN if name in found]].sum(axis=1)
     found["overhead_s"] = found["duration_s"] - found["own_s"]
@@ -156,7 +169,7 @@ def count(runs: pd.DataFrame) -> Counts:
     warm = runs["warmup"]
     succeeded = runs[~warm & (runs["state"] == "success") & (runs["wall_s"] > 0)]
     good = successful(runs)
-    baselines = int((good["backend"] == BASELINE).sum())
+    baselines = int(good["backend"].isin(BASELINES).sum())
     paired = len(pair(runs))
     return Counts(
         rows=len(runs),

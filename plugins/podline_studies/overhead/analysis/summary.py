@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from podline_studies.machine import QUIET
 from podline_studies.overhead.analysis.combinations import Combination, combine
 from podline_studies.overhead.analysis.cost_model import (
     Costs,
@@ -17,8 +18,21 @@ from podline_studies.overhead.analysis.cost_model import (
 )
 from podline_studies.overhead.analysis.hypotheses import Hypothesis, judge
 from podline_studies.overhead.analysis.join_advice import Join, Joined, advise, compare
-from podline_studies.overhead.analysis.operator_comparison import Saved, against_stock
-from podline_studies.overhead.analysis.pairs import Cell, Counts, by_cell, count, pair, stages_of
+from podline_studies.overhead.analysis.operator_comparison import (
+    Alike,
+    Saved,
+    against_processes,
+    against_stock,
+)
+from podline_studies.overhead.analysis.pairs import (
+    Cell,
+    Counts,
+    by_cell,
+    count,
+    pair,
+    stages_of,
+    successful,
+)
 from podline_studies.overhead.design import BACKENDS
 from podline_studies.overhead.frames import OverheadCircumstances, check_runs, check_stages
 from podline_studies.reports.estimates import LEAST
@@ -67,6 +81,7 @@ class Summary:
         joins: neighbouring stages, and what joining them would save.
         joined: what a join that was made saved.
         operators: podline's operator beside Airflow's own.
+        alike: podline's pods beside processes.
     """
 
     about: OverheadCircumstances
@@ -83,6 +98,7 @@ class Summary:
     joins: list[Join]
     joined: list[Joined]
     operators: list[Saved]
+    alike: list[Alike]
 
     @property
     def notebooks(self) -> list[str]:
@@ -108,6 +124,12 @@ class Summary:
     def few(self) -> int:
         """Combinations with too few runs for an interval."""
         return sum(one.n < LEAST for one in self.combinations)
+
+    @property
+    def busy(self) -> int:
+        """How many runs count that began while others took the machine."""
+        good = successful(self.runs)
+        return int((good["busy"] > QUIET).sum()) if "busy" in good else 0
 
     @property
     def checked(self) -> Checked:
@@ -161,4 +183,5 @@ def summarise(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircumsta
         joins=advise(counted),
         joined=compare(runs, counted, about.get("joined")),
         operators=against_stock(runs),
+        alike=against_processes(runs),
     )

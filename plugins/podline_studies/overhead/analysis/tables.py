@@ -10,9 +10,10 @@ from podline_studies.overhead.analysis.combinations import Combination
 from podline_studies.overhead.analysis.cost_model import Costs, Forecast
 from podline_studies.overhead.analysis.hypotheses import Hypothesis
 from podline_studies.overhead.analysis.join_advice import Join, Joined
-from podline_studies.overhead.analysis.operator_comparison import OURS, STOCK, Saved
+from podline_studies.overhead.analysis.operator_comparison import OURS, Alike, Saved
 from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE, Cell, Pipeline
 from podline_studies.overhead.analysis.summary import Failure, Summary
+from podline_studies.overhead.design import STOCK
 from podline_studies.overhead.frames import BYTES
 from podline_studies.overhead.measurement import PARTS
 from podline_studies.reports.estimates import Estimate
@@ -38,6 +39,7 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "stages": stages(found.stages),
         "stock": _with_intervals(_by_both_operators(found.pairs), "overhead_s", costs_of),
         "operators": pd.DataFrame(map(_operator, found.operators)),
+        "processes": pd.DataFrame(map(_alike, found.alike)),
         "costs": costs(found.costs),
         "residuals": _together([model.residuals for model in found.costs]),
         "held-out": found.held_out,
@@ -132,7 +134,14 @@ def _with_intervals(pairs: pd.DataFrame, value: str, costs_of: pd.DataFrame) -> 
 def _operator(one: Saved) -> Row:
     """What podline's operator saves of a combination, in seconds and as a ratio."""
     walls = {"ours_s": one.ours, "stock_s": one.stock}
-    return _row(one.cell, n=one.saved.n, **walls, saved_s=one.saved, ratio=one.ratio)
+    about = {"than": one.than, "n": one.saved.n}
+    return _row(one.cell, **about, **walls, saved_s=one.saved, ratio=one.ratio)
+
+
+def _alike(one: Alike) -> Row:
+    """Runs in pods over those in processes: the ratio of their walls, and the test."""
+    ratio = vars(one.ratio) | {"equivalent": one.ratio.equivalent}
+    return _row(one.pipeline, sizes=one.sizes, **ratio)
 
 
 def costs(models: Iterable[Costs]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from podline_studies.machine import QUIET
 from podline_studies.overhead.analysis.join_advice import worth_joining
 from podline_studies.overhead.analysis.pairs import PARTS, by_pipeline
 from podline_studies.overhead.analysis.summary import Summary, summarise
@@ -11,6 +12,7 @@ from podline_studies.overhead.analysis.tables import STAGE_COLUMNS, make_tables
 from podline_studies.overhead.frames import OverheadCircumstances
 from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import prose
+from podline_studies.reports.equivalence import MARGIN
 from podline_studies.reports.estimates import LEAST, Estimate
 from podline_studies.reports.formatting import finite
 from podline_studies.reports.page import Report, make
@@ -44,6 +46,8 @@ def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircums
         stage_columns=STAGE_COLUMNS,
         advice=worth_joining(found.joins),
         least=LEAST,
+        quiet=round(100 * QUIET),
+        margin=round(100 * MARGIN),
     )
     title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
     return make(title, sections, FIGURES, tables, last_line(found))

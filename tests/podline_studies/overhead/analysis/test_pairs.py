@@ -47,6 +47,19 @@ def test_the_residual_is_the_difference_of_the_code_less_the_baselines_own_start
     assert row["code_ratio"] == pytest.approx(7 / 6)
 
 
+def test_pods_are_compared_with_the_notebook_in_a_pod_where_the_study_has_it(small: Sweep) -> None:
+    in_pod = small.runs[small.runs["backend"] == "notebook"].assign(backend="notebook-pod")
+    in_pod["wall_s"] *= 1.2
+    in_pod["pipeline_s"] += in_pod["wall_s"] / 6
+    runs = pd.concat([small.runs, in_pod], ignore_index=True)
+    before, after = pair(small.runs).set_index("index"), pair(runs).set_index("index")
+    times = (after["baseline_s"] / before["baseline_s"]).groupby(after["backend"]).median()
+    assert times.to_dict() == {"kubernetes": pytest.approx(1.2), "process": pytest.approx(1.0)}
+    assert count(runs).baselines == 2 * count(small.runs).baselines
+    assert count(runs).unpaired == 0
+    assert set(stages_of(small.stages, runs)["backend"]) == {"kubernetes", "process"}
+
+
 @pytest.mark.parametrize("column", ["sitting", "way", "repeat"])
 def test_nothing_is_compared_across_sessions_ways_or_repeats(small: Sweep, column: str) -> None:
     runs = small.runs.copy()

@@ -140,7 +140,10 @@ def test_without_the_whole_notebook_operators_are_compared_all_the_same() -> Non
     report = made(*simulate(backends=("kubernetes", "stock"), models=(10_000,)))
     text = plain(report)
     assert "Nothing can be compared: no run succeeded at a size, repeat and session" in text
-    assert "Not measured: notebook, process; nothing is compared with it." in text
+    assert (
+        "Not measured: notebook, notebook-pod, process, stock-tuned; nothing is compared with it."
+        in text
+    )
     assert "podline's takes" in text
     assert report.figures == {}
 

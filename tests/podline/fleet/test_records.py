@@ -1,0 +1,111 @@
+"""Nodes and rollouts come back from the store as they went there; what is none is passed over."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from podline.fleet.node import Node, NodeModel
+from podline.fleet.records import RecordError, read_fleet, read_rollout, read_rollouts
+from podline.fleet.rollout import Measure, NodeRollout, Phase, Rollout, Strategy
+from podline.store import Store, keys
+
+NODE = Node(
+    name="cellar",
+    address="http://10.0.0.7:8500",
+    podline="0.2.0",
+    started=1764342000.0,
+    seen=1764342100.0,
+    every=15.0,
+    memory=104_000_000,
+    models=(NodeModel("power", "edge", 2, None, "READY", "", 812, 0, 0.0011, 0.0034, 40, 0.21),),
+)
+
+ROLLOUT = Rollout(
+    id="20261128T150000.000Z-1a2b3c4d",
+    model="power",
+    alias="edge",
+    version=3,
+    before=2,
+    started_by="by hand: ada@workshop",
+    started=1764342000.0,
+    updated=1764342062.5,
+    ended=1764342062.5,
+    state="promoted",
+    step="end",
+    decision="version 3 answered 812 requests on 1 node with 0 errors (0.0 %)",
+    strategy=Strategy(),
+    new=Measure(1, 812, 0, 0.0011, 0.0034),
+    old=Measure(1, 790, 0, 0.0011, 0.0031),
+    nodes=(
+        NodeRollout(
+            "cellar",
+            "http://10.0.0.7:8500",
+            0,
+            "serving",
+            tries=1,
+            before=2,
+            version=3,
+            phases=(
+                Phase("publish", -4.0, 4.0),
+                Phase("notice", 0.0, 0.1),
+                Phase("swap", 0.4, 0.1),
+            ),
+        ),
+        NodeRollout("roof", "http://10.0.0.8:8500", None, "unreachable", "no answer", tries=6),
+    ),
+)
+
+
+def put(store: Store, record: Rollout) -> None:
+    store.put(keys.rollout_key(record.model, record.id), record.to_json().encode())
+
+
+def test_a_node_comes_back(store: Store) -> None:
+    store.put(keys.node_key("cellar"), NODE.to_json().encode())
+    store.put(keys.node_key("attic"), replace(NODE, name="attic").to_json().encode())
+    assert read_fleet(store) == [replace(NODE, name="attic"), NODE]
+
+
+def test_a_node_that_is_not_heard_of_is_late() -> None:
+    assert not NODE.is_late(NODE.seen + 30)
+    assert NODE.is_late(NODE.seen + 46)
+
+
+def test_a_rollout_comes_back_the_newest_first(store: Store) -> None:
+    later = replace(ROLLOUT, id="20261128T150000.001Z-00000000")
+    other = replace(ROLLOUT, id="20261128T150000.002Z-00000000", model="watch")
+    for record in (ROLLOUT, later, other):
+        put(store, record)
+    assert read_rollouts(store) == [other, later, ROLLOUT]
+    assert read_rollouts(store, "power") == [later, ROLLOUT]
+    assert read_rollouts(store, "power", limit=1) == [later]
+    assert read_rollout(store, "power", ROLLOUT.id) == ROLLOUT
+    assert ROLLOUT.count("serving", "unreachable") == 2
+    assert [node.seconds for node in ROLLOUT.nodes] == [0.5, None]
+
+
+def test_what_a_later_podline_adds_is_no_trouble(store: Store) -> None:
+    value = json.loads(ROLLOUT.to_json()) | {"weather": "fine"}
+    store.put(keys.rollout_key("power", ROLLOUT.id), json.dumps(value).encode())
+    assert read_rollouts(store) == [ROLLOUT]
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "said"),
+    [
+        ("state", "unknown", "state Input should be 'running'"),
+        ("nodes", [{"name": 3}], "nodes.0.name Input should be a valid string"),
+        ("started", float("nan"), "started Input should be a finite number"),
+    ],
+)
+def test_what_is_no_record_is_passed_over(store: Store, field: str, bad: object, said: str) -> None:
+    value = json.loads(ROLLOUT.to_json()) | {field: bad}
+    store.put(keys.rollout_key("power", "bad"), json.dumps(value).encode())
+    store.put(keys.rollout_key("power", "worse"), b"{")
+    put(store, ROLLOUT)
+    assert read_rollouts(store) == [ROLLOUT]
+    with pytest.raises(RecordError, match=said):
+        read_rollout(store, "power", "bad")
+    with pytest.raises(RecordError, match="power has no rollout 'none'"):
+        read_rollout(store, "power", "none")
