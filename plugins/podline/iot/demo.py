@@ -25,6 +25,10 @@ from podline import settings
 from podline.airflow_api import Api, ApiError
 from podline.datasets import fetch
 from podline.exceptions import PodlineError
+from podline.fleet import discovery
+from podline.fleet.engine import roll_out
+from podline.fleet.order import Order
+from podline.fleet.rollout import Strategy
 from podline.iot.journal import Event, Observation
 from podline.iot.meter import NOTEBOOK as MODEL
 from podline.iot.simulation import Kind, Options, simulate
@@ -41,6 +45,10 @@ SUMMER = {"until": f"{SUMMER_ENDS:%Y-%m-%d}", "held_out": 42, "rows": 62 * 24 * 
 # Whatever is known by then of the year before.
 ANEW = {"until": "{time}", "held_out": 42, "rows": 365 * 24 * 60, "edge": "int8"}
 THRESHOLD = 1.4
+HOURS_A_SECOND = 100
+# A canary is watched for some days of the meter's. It is the only node, so that it is compared with
+# the version before in a milder season: it may be further off than usual.
+CANARY = Strategy(observe=3.0, limit=60.0, latency=10.0, quality=2.0)
 _PATIENCE = 300.0  # seconds for each step
 
 
@@ -85,11 +93,11 @@ def main(folder: Path) -> None:
         train(api, SUMMER)
         number = model.version("latest").version
         tell(f"published {said(model, number)}")
-        roll_out(model, number)
+        model.promote(number, ALIAS)
         url = stack.enter_context(edge(folder))
         tell(f"an edge at {url} serves version {number}")
 
-        stack.enter_context(rolling_out(model, number, tell))
+        stack.enter_context(rolling_out(store, number, url, tell))
         tell(f"the meter asks it, hour by hour, from {SUMMER_ENDS:%Y-%m-%d} on")
         seen: list[Observation] = []
 
@@ -105,6 +113,7 @@ def main(folder: Path) -> None:
                 url,
                 first=SUMMER_ENDS,
                 last=WINTER_BEGINS,
+                speed=HOURS_A_SECOND * 3600.0,
                 threshold=THRESHOLD,
                 dag=MODEL,
                 conf=ANEW,
@@ -120,21 +129,17 @@ def main(folder: Path) -> None:
     print(f"\nAs plots: {page}\nWhat the meter saw: {journal}")
 
 
-def roll_out(model: Model, version: int) -> None:
-    """Have the edge take a version up: it follows the alias."""
-    model.promote(version, ALIAS)
-
-
 @contextmanager
-def rolling_out(model: Model, served: int, tell: Callable[[str], None]) -> Iterator[None]:
-    """Roll each newer version out as it is published, meanwhile.
+def rolling_out(store: Store, served: int, url: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """Roll each newer version out as it is published, as the DAG edge_rollout would, meanwhile.
 
     Args:
-        model: whose versions.
-        served: the one that was rolled out already.
+        store: where the versions are.
+        served: the one that the edge has already.
+        url: the edge's address.
         tell: says so.
     """
-    ended = threading.Event()
+    ended, model = threading.Event(), Model(store, MODEL)
 
     def follow() -> None:
         last = served
@@ -142,8 +147,9 @@ def rolling_out(model: Model, served: int, tell: Callable[[str], None]) -> Itera
             alias = model.aliases.get("latest")
             if alias and alias.version > last:
                 last = alias.version
-                roll_out(model, last)
-                tell(f"published, and rolled out, {said(model, last)}")
+                tell(f"published {said(model, last)}")
+                order = Order(MODEL, last, ALIAS, discovery.at([url]), "the demo", CANARY)
+                tell(f"rolled out: {roll_out(store, order).decision}")
 
     thread = threading.Thread(target=follow, name="rollout", daemon=True)
     thread.start()
