@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
         tell(f"the pipeline learns from two months before {SUMMER['until']}")
         train(api, SUMMER)
         number = model.version("latest").version
-        tell(f"published {said(model, number)}")
+        tell(f"published {described(model, number)}")
         model.promote(number, ALIAS)
         url = stack.enter_context(edge(folder))
         tell(f"an edge at {url} serves version {number}")
@@ -147,7 +147,7 @@ def rolling_out(store: Store, served: int, url: str, tell: Callable[[str], None]
             alias = model.aliases.get("latest")
             if alias and alias.version > last:
                 last = alias.version
-                tell(f"published {said(model, last)}")
+                tell(f"published {described(model, last)}")
                 order = Order(MODEL, last, ALIAS, discovery.at([url]), "the demo", CANARY)
                 tell(f"rolled out: {roll_out(store, order).decision}")
 
@@ -191,7 +191,7 @@ def _ended(api: Api, run: str) -> str:
     return ""
 
 
-def said(model: Model, number: int) -> str:
+def described(model: Model, number: int) -> str:
     """A version and its error, in words."""
     manifest = model.version(number)
     form = manifest.served[0]
@@ -326,3 +326,5 @@ if __name__ == "__main__":
         main((settings.home() / "edge-demo").absolute())
     except PodlineError as error:
         sys.exit(f"podline: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("podline: interrupted")
