@@ -246,11 +246,8 @@ def airflow(folder: Path) -> Iterator[Api]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     }
-    with log.open("wb") as output, _process("up", stdout=output, stderr=output):
-        wait_for(
-            f"Airflow, whose log is {log}",
-            lambda: "Ctrl-C stops it" in log.read_text(errors="replace"),
-        )
+    with _running(log, "up") as said:
+        wait_for(f"Airflow, whose log is {log}", lambda: "Ctrl-C stops it" in said())
         yield Api.open("", "admin")
 
 
@@ -266,14 +263,14 @@ def edge(folder: Path) -> Iterator[str]:
     """
     log = folder / "edge.log"
     words = ("edge", "serve", f"{MODEL}@{ALIAS}", "--port", "0", "--folder", str(folder / "edge"))
-    with log.open("wb") as output, _process(*words, stderr=output):
-        url = wait_for(f"the edge, whose log is {log}", lambda: _address(log))
-        wait_for(f"the edge's model: see {log}", lambda: _is_ready(url))
+    with _running(log, *words) as said:
+        url = wait_for(f"the edge, whose log is {log}", lambda: _address(said()))
+        wait_for(f"the edge's model: see {log}", lambda: said() and _is_ready(url))
         yield url
 
 
-def _address(log: Path) -> str:
-    for line in log.read_text(errors="replace").splitlines():
+def _address(log: str) -> str:
+    for line in log.splitlines():
         with suppress(ValueError):
             if url := json.loads(line).get("url"):
                 return str(url)
@@ -287,12 +284,25 @@ def _is_ready(url: str) -> bool:
 
 
 @contextmanager
-def _process(*words: str, **streams: object) -> Iterator[None]:
-    """A command of podline's, until the end of the block."""
+def _running(log: Path, *words: str) -> Iterator[Callable[[], str]]:
+    """A command of podline's, until the end of the block; gives what it has said by now.
+
+    Args:
+        log: the file for what it says.
+        words: its arguments.
+    """
     command = [sys.executable, "-m", "podline.cli", *words]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **streams)  # type: ignore[call-overload]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def said() -> str:
+        text = log.read_text(errors="replace")
+        if process.poll() is not None:
+            raise DemoError(f"`podline {' '.join(words)}` has ended:\n{text[-1000:]}")
+        return text
+
     try:
-        yield
+        yield said
     finally:
         process.send_signal(SIGTERM)
         with suppress(subprocess.TimeoutExpired):
