@@ -50,7 +50,7 @@ demo: .airflow/.migrated data ## Run the notebook household_power as a pipeline,
 	@echo "      (podline is in $(VENV)/bin)"
 
 .PHONY: edge-demo
-edge-demo: install ## Train, serve at an edge, see the forecasts drift, and train anew: some three minutes
+edge-demo: install ## Train, serve at an edge, see the forecasts drift, and train anew, in two minutes or three
 	$(BIN)/python -m podline.iot.demo
 
 DAG ?=

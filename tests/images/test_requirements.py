@@ -56,7 +56,7 @@ def test_what_the_runner_imports_is_inside() -> None:
     assert {"ipython", "obstore", "cloudpickle"} < needed
     assert needed <= pins(STAGE / "requirements-tensorflow.txt").keys()
     assert (
-        needed - {"ai-edge-litert", "keras", "tensorflow-cpu"}
+        needed - {"ai-edge-litert", "keras", "tensorflow-cpu", "tf2onnx"}
         <= pins(STAGE / "requirements-base.txt").keys()
     )
 

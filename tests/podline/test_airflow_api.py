@@ -8,6 +8,7 @@ import pytest
 
 from podline.airflow_api import Api, ApiError
 from podline.latency.answers import History
+from tests.support.records import Server
 
 
 class Elsewhere(BaseHTTPRequestHandler):
@@ -56,3 +57,16 @@ def test_a_proxy_that_cannot_be_used(url: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(ApiError, match="does not answer"):
         Api(url, "token").latest_run("d")
+
+
+def test_who_may_not_start_a_run_is_told_what_to_ask_for(server: Server) -> None:
+    api = Api(server.url, server.token("carl"))
+    with pytest.raises(ApiError, match="you may not do this: .* fix: ask for the right to create"):
+        api.start_run("plain", {}, "why")
+    with pytest.raises(ApiError, match="you may not see this: .* fix: ask for the right to read"):
+        api.run_state("plain", server.runs["plain"])
+
+
+def test_an_asset_that_airflow_does_not_have(server: Server) -> None:
+    with pytest.raises(ApiError, match="has no asset 'drift': name one that a DAG waits for"):
+        Api(server.url, server.token("admin")).create_event("drift", {})

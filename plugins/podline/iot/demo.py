@@ -25,6 +25,10 @@ from podline import settings
 from podline.airflow_api import Api, ApiError
 from podline.datasets import fetch
 from podline.exceptions import PodlineError
+from podline.fleet import discovery
+from podline.fleet.engine import roll_out
+from podline.fleet.order import Order
+from podline.fleet.rollout import Strategy
 from podline.iot.journal import Event, Observation
 from podline.iot.meter import NOTEBOOK as MODEL
 from podline.iot.simulation import Kind, Options, simulate
@@ -41,6 +45,10 @@ SUMMER = {"until": f"{SUMMER_ENDS:%Y-%m-%d}", "held_out": 42, "rows": 62 * 24 * 
 # Whatever is known by then of the year before.
 ANEW = {"until": "{time}", "held_out": 42, "rows": 365 * 24 * 60, "edge": "int8"}
 THRESHOLD = 1.4
+HOURS_A_SECOND = 100
+# A canary is watched for some days of the meter's. It is the only node, so that it is compared with
+# the version before in a milder season: it may be further off than usual.
+CANARY = Strategy(observe=3.0, limit=60.0, latency=10.0, quality=2.0)
 _PATIENCE = 300.0  # seconds for each step
 
 
@@ -84,12 +92,12 @@ def main(folder: Path) -> None:
         tell(f"the pipeline learns from two months before {SUMMER['until']}")
         train(api, SUMMER)
         number = model.version("latest").version
-        tell(f"published {said(model, number)}")
-        roll_out(model, number)
+        tell(f"published {described(model, number)}")
+        model.promote(number, ALIAS)
         url = stack.enter_context(edge(folder))
         tell(f"an edge at {url} serves version {number}")
 
-        stack.enter_context(rolling_out(model, number, tell))
+        stack.enter_context(rolling_out(store, number, url, tell))
         tell(f"the meter asks it, hour by hour, from {SUMMER_ENDS:%Y-%m-%d} on")
         seen: list[Observation] = []
 
@@ -105,6 +113,7 @@ def main(folder: Path) -> None:
                 url,
                 first=SUMMER_ENDS,
                 last=WINTER_BEGINS,
+                speed=HOURS_A_SECOND * 3600.0,
                 threshold=THRESHOLD,
                 dag=MODEL,
                 conf=ANEW,
@@ -120,21 +129,17 @@ def main(folder: Path) -> None:
     print(f"\nAs plots: {page}\nWhat the meter saw: {journal}")
 
 
-def roll_out(model: Model, version: int) -> None:
-    """Have the edge take a version up: it follows the alias."""
-    model.promote(version, ALIAS)
-
-
 @contextmanager
-def rolling_out(model: Model, served: int, tell: Callable[[str], None]) -> Iterator[None]:
-    """Roll each newer version out as it is published, meanwhile.
+def rolling_out(store: Store, served: int, url: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """Roll each newer version out as it is published, as the DAG edge_rollout would, meanwhile.
 
     Args:
-        model: whose versions.
-        served: the one that was rolled out already.
+        store: where the versions are.
+        served: the one that the edge has already.
+        url: the edge's address.
         tell: says so.
     """
-    ended = threading.Event()
+    ended, model = threading.Event(), Model(store, MODEL)
 
     def follow() -> None:
         last = served
@@ -142,8 +147,9 @@ def rolling_out(model: Model, served: int, tell: Callable[[str], None]) -> Itera
             alias = model.aliases.get("latest")
             if alias and alias.version > last:
                 last = alias.version
-                roll_out(model, last)
-                tell(f"published, and rolled out, {said(model, last)}")
+                tell(f"published {described(model, last)}")
+                order = Order(MODEL, last, ALIAS, discovery.at([url]), "the demo", CANARY)
+                tell(f"rolled out: {roll_out(store, order).decision}")
 
     thread = threading.Thread(target=follow, name="rollout", daemon=True)
     thread.start()
@@ -185,7 +191,7 @@ def _ended(api: Api, run: str) -> str:
     return ""
 
 
-def said(model: Model, number: int) -> str:
+def described(model: Model, number: int) -> str:
     """A version and its error, in words."""
     manifest = model.version(number)
     form = manifest.served[0]
@@ -240,11 +246,8 @@ def airflow(folder: Path) -> Iterator[Api]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     }
-    with log.open("wb") as output, _process("up", stdout=output, stderr=output):
-        wait_for(
-            f"Airflow, whose log is {log}",
-            lambda: "Ctrl-C stops it" in log.read_text(errors="replace"),
-        )
+    with _running(log, "up") as said:
+        wait_for(f"Airflow, whose log is {log}", lambda: "Ctrl-C stops it" in said())
         yield Api.open("", "admin")
 
 
@@ -260,14 +263,14 @@ def edge(folder: Path) -> Iterator[str]:
     """
     log = folder / "edge.log"
     words = ("edge", "serve", f"{MODEL}@{ALIAS}", "--port", "0", "--folder", str(folder / "edge"))
-    with log.open("wb") as output, _process(*words, stderr=output):
-        url = wait_for(f"the edge, whose log is {log}", lambda: _address(log))
-        wait_for(f"the edge's model: see {log}", lambda: _is_ready(url))
+    with _running(log, *words) as said:
+        url = wait_for(f"the edge, whose log is {log}", lambda: _address(said()))
+        wait_for(f"the edge's model: see {log}", lambda: said() and _is_ready(url))
         yield url
 
 
-def _address(log: Path) -> str:
-    for line in log.read_text(errors="replace").splitlines():
+def _address(log: str) -> str:
+    for line in log.splitlines():
         with suppress(ValueError):
             if url := json.loads(line).get("url"):
                 return str(url)
@@ -281,12 +284,25 @@ def _is_ready(url: str) -> bool:
 
 
 @contextmanager
-def _process(*words: str, **streams: object) -> Iterator[None]:
-    """A command of podline's, until the end of the block."""
+def _running(log: Path, *words: str) -> Iterator[Callable[[], str]]:
+    """A command of podline's, until the end of the block; gives what it has said by now.
+
+    Args:
+        log: the file for what it says.
+        words: its arguments.
+    """
     command = [sys.executable, "-m", "podline.cli", *words]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **streams)  # type: ignore[call-overload]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def said() -> str:
+        text = log.read_text(errors="replace")
+        if process.poll() is not None:
+            raise DemoError(f"`podline {' '.join(words)}` has ended:\n{text[-1000:]}")
+        return text
+
     try:
-        yield
+        yield said
     finally:
         process.send_signal(SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -320,3 +336,5 @@ if __name__ == "__main__":
         main((settings.home() / "edge-demo").absolute())
     except PodlineError as error:
         sys.exit(f"podline: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("podline: interrupted")

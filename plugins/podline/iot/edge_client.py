@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from podline.exceptions import PodlineError
-from podline.iot.device import Reading
+from podline.iot.device import Reading, Value
 from podline.models.signature import TensorSpec
 
 _SECONDS = 10.0  # until an answer is given up
@@ -96,6 +97,18 @@ class EdgeClient:
             if self._takes == known:
                 raise
             return self._infer(reading)
+
+    def tell(self, version: int, answer: Value, truth: Value) -> None:
+        """Tell the edge what was true; that it does not hear it changes nothing for the device.
+
+        Args:
+            version: that had answered.
+            answer: what it had said.
+            truth: what was true.
+        """
+        said = {"model": self.model, "version": version, "answers": [answer], "labels": [truth]}
+        with suppress(httpx.HTTPError):
+            self._http.post(f"{self.url.rstrip('/')}/feedback", json=said)
 
     def _infer(self, reading: Reading) -> Answer:
         assert self._takes is not None

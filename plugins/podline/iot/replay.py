@@ -1,4 +1,4 @@
-"""A replay: a device asks its edge, sees later what was true, and starts the pipeline on drift."""
+"""A replay: a device asks its edge, tells it what was true, and starts the pipeline on drift."""
 
 import time
 from collections import deque
@@ -99,6 +99,7 @@ class Replay:
             loss = device.loss(value, reading.truth)
             baseline = device.loss(reading.baseline, reading.truth)
             drift.see(version, loss, baseline, lambda: self.expected(version))
+            self.edge.tell(version, value, reading.truth)
         error = None if drift.mean is None else device.error(drift.mean)
         observation = Observation(
             time=reading.time.isoformat(),

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from podline.iot import demo
+from podline.iot.demo import DemoError
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_whole_circle(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "podline.iot.demo"],
-        env=os.environ | {"AIRFLOW__PODLINE__HOME": str(tmp_path)},
+        env=os.environ
+        | {"AIRFLOW__PODLINE__HOME": str(tmp_path), "AIRFLOW__CORE__UNIT_TEST_MODE": "False"},
         capture_output=True,
         text=True,
         timeout=1100,
@@ -29,8 +33,9 @@ def test_the_whole_circle(tmp_path: Path) -> None:
         r"2009-09-01: version 1 answers",
         r"2009-10-\d\d: the error of version 1 is 0\.\d+ kW over 168 readings, 1\.4\d times",
         r"2009-10-\d\d: started household_power, run manual",
-        r"published, and rolled out, version 2: 0\.4\d\d kW off",
+        r"published version 2: 0\.4\d\d kW off",
         r"2009-10-\d\d: version 2 answers, before 1",
+        r"rolled out: .* 1 of 1 nodes answer with it",
     ):
         assert any(re.match(happened, line) for line in in_order), (happened, told)
     last = [float(error) for error in re.findall(r"it was off by ([\d.]+) kW", done.stdout)]
@@ -43,3 +48,11 @@ def test_the_whole_circle(tmp_path: Path) -> None:
     seen = [line for line in lines if line["kind"] == "observation"]
     assert len(seen) > 2_000
     assert [line for line in seen if line["failure"]] == []
+
+
+def test_a_process_that_ends_too_early_is_told_with_its_last_words(tmp_path: Path) -> None:
+    with (
+        demo._running(tmp_path / "log", "edge", "serve", "no/name") as said,
+        pytest.raises(DemoError, match=r"(?s)`podline edge serve no/name` has ended:.*error: "),
+    ):
+        demo.wait_for("its end", lambda: "never" in said())

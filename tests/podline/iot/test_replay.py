@@ -117,6 +117,8 @@ def test_answers_are_compared_with_what_was_true_afterwards(edge: Edge, tmp_path
     assert seen[-1]["known"] == "2026-01-01T05:00:00"
     assert events(lines, "version") == ["version 1 answers"]
     assert events(lines, "drift") == []
+    model = edge.model()  # it was told how far off it was, for whoever compares versions
+    assert (model["labels"], model["error"]) == (5, pytest.approx(3 / 5, abs=1e-5))
 
 
 def test_drift_starts_the_pipeline_and_its_version_is_waited_for(
