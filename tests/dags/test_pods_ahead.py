@@ -143,7 +143,7 @@ def test_a_run_that_is_stopped(
         airflow.mark_failed(dag_id, run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace), 40)
 
 
 def test_a_stage_that_fails(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -164,7 +164,7 @@ def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) ->
     assert "adopted from try 1" in airflow.log_text("slow", run_id, "sleep", 2)
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
     assert one_try(airflow, "slow", run_id, "next")["pod"] == waiting
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace), 40)
 
 
 def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -173,4 +173,4 @@ def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
     airflow.clear("slow", run_id, "sleep")
     assert airflow.wait("slow", run_id) == "success"
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace), 40)
