@@ -44,9 +44,15 @@ def _why(airflow: Airflow, dag_id: str, run_id: str) -> str:
     )
 
 
-def one_run(airflow: Airflow, store: Store, dag_id: str, seconds: float = 120) -> dict[str, Any]:
+def one_run(
+    airflow: Airflow,
+    store: Store,
+    dag_id: str,
+    seconds: float = 120,
+    conf: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Trigger a run; returns what `stage_times` says of each task."""
-    run_id = trigger(airflow, dag_id, seconds)
+    run_id = trigger(airflow, dag_id, seconds, conf)
     tasks = airflow.tasks(dag_id, run_id)
     return {
         name: stage_times(

@@ -12,7 +12,7 @@ from podline.store import Store
 from tests.support.airflow_server import Airflow, running
 from tests.support.dags_test import ROOT
 from tests.support.latency import lengths, one_try
-from tests.support.notebooks import DEFERRED_DAG, write_notebook
+from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
 from tests.support.waiting import until
 
 from .test_pods_under_the_scheduler import names, parent, worker
@@ -33,15 +33,15 @@ CHAIN = {
 }
 NOTEBOOKS = {
     "chain": CHAIN,
-    "fork": {
-        "step:left": f"{WAIT.format(3)}\na = 1",
-        "step:right prev:": f"{WAIT.format(3)}\nb = 2",
-        "step:both prev:left prev:right": "print('sum', a + b)",
-    },
     "slow": {"step:sleep": f"{WAIT.format(12)}\nx = 1", "step:next": "print(x + 1)"},
     "endless": {"step:sleep": f"{WAIT.format(600)}\nx = 1", "step:next": "print(x)"},
     "failing": {"step:fail": f"{WAIT.format(3)}\nx = 1 / 0", "step:next": "print(x)"},
 }
+FORK = (
+    ("step:left", f"{WAIT.format(3)}\na = 1"),
+    ("step:right prev:", f"{WAIT.format(3)}\nb = 2"),
+    ("step:both prev:left prev:right", "print('sum', a + b)"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "deferred").mkdir(parents=True)
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=int(name == "slow"))
+    write_cells(folder / "fork.ipynb", *FORK)
     for name in ("chain", "endless"):
         write_notebook(dags / "deferred", f"deferred_{name}", NOTEBOOKS[name])
     (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
@@ -77,7 +78,9 @@ def airflow(
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     home = tmp_path_factory.mktemp("airflow")
-    with running(home, variables, *NOTEBOOKS, "deferred_chain", "deferred_endless") as airflow:
+    with running(
+        home, variables, *NOTEBOOKS, "fork", "deferred_chain", "deferred_endless"
+    ) as airflow:
         yield airflow
 
 
@@ -134,12 +137,13 @@ def test_a_run_that_is_stopped(
 ) -> None:
     run_id = airflow.trigger(dag_id)
     until(lambda: ahead(names(core, namespace)))
-    until(lambda: airflow.tasks(dag_id, run_id)["sleep"]["state"] in ("running", "deferred"))
+    goes_on = "deferred" if dag_id.startswith("deferred") else "running"
+    until(lambda: airflow.tasks(dag_id, run_id)["sleep"]["state"] == goes_on)
     if what == "the task":
         airflow.mark_failed(dag_id, run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace), 40)
 
 
 def test_a_stage_that_fails(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -160,7 +164,7 @@ def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) ->
     assert "adopted from try 1" in airflow.log_text("slow", run_id, "sleep", 2)
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
     assert one_try(airflow, "slow", run_id, "next")["pod"] == waiting
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace), 40)
 
 
 def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -169,4 +173,4 @@ def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
     airflow.clear("slow", run_id, "sleep")
     assert airflow.wait("slow", run_id) == "success"
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace), 40)

@@ -93,16 +93,13 @@ def _candidates(
             found = tasks[name]
             if name in steps or not _is_stage(found, operator):
                 continue
-            limit = steps_ahead(found, context)
-            if not limit:
+            behind = max((steps.get(p, ()) for p in found.upstream_task_ids), key=len)
+            if len(behind) >= steps_ahead(found, context):
                 continue
             others = found.upstream_task_ids - steps.keys()
             if not asked and not others <= begun:
                 asked, begun = True, begun | _begun(context)
-            if not others <= begun:
-                continue
-            behind = max((steps.get(p, ()) for p in found.upstream_task_ids), key=len)
-            if len(behind) < limit:
+            if others <= begun:
                 steps[name] = (*behind, name)
                 waiting.append(name)
                 yield found, behind
