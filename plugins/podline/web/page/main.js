@@ -2,12 +2,11 @@
 
 import { Box, Button, React, Text, h, useEffect, useRef, useSearchParams } from "./host.js";
 import { Dag, TaskTrend } from "./dag.js";
-import { Edge } from "./edge.js";
 import { links } from "./links.js";
 import { Textures } from "./looks.js";
 import { Models } from "./models.js";
 import { Overview } from "./overview.js";
-import { Notice, Trail } from "./parts.js";
+import { Notice, Pending, Trail } from "./parts.js";
 import { usePreferences } from "./preferences.js";
 import { Run } from "./run.js";
 import { Task } from "./task.js";
@@ -85,7 +84,11 @@ function Frame({ children }) {
   );
 }
 
+// Its files come where it is opened: they are no part of what the other pages load.
+const Edge = React.lazy(async () => ({ default: (await import("./edge.js")).Edge }));
+
 // The host finds a page by its name.
 globalThis.Latency = (props) => h(Frame, null, () => h(View, props));
 globalThis.Models = () => h(Frame, null, () => h(Models));
-globalThis.Edge = () => h(Frame, null, () => h(Edge));
+globalThis.Edge = () =>
+  h(Frame, null, () => h(React.Suspense, { fallback: h(Pending, { what: "the edge" }) }, h(Edge)));
