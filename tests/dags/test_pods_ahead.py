@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from podline.store import Store
+from podline.store import Store, keys
 from tests.support.airflow_server import Airflow, running
 from tests.support.dags_test import ROOT
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
 from tests.support.waiting import until
 
-from .test_pods_under_the_scheduler import names, parent, worker
+from .test_pods_under_the_scheduler import parent, worker
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,6 +84,22 @@ def airflow(
         yield airflow
 
 
+def pods_of(core: Any, namespace: str, run_id: str) -> list[str]:
+    """The pods of a run, with those that were made ahead."""
+    about = [pod.metadata for pod in core.list_namespaced_pod(namespace).items]
+    notes = [(one.name, " ".join(one.annotations.values())) for one in about]
+    return [name for name, text in notes if keys.quoted(run_id) in text]
+
+
+def until_followed(airflow: Airflow, dag_id: str, run_id: str, task_id: str) -> None:
+    """Wait until whoever sees to the stage's end is there: its worker, or its trigger."""
+    if dag_id.startswith("deferred"):
+        started = f"{dag_id}/{run_id}/{task_id}/-1/1 (ID"
+        until(lambda: started in airflow.log_text(dag_id, run_id, task_id))
+    else:
+        until(lambda: '"up"' in airflow.log_text(dag_id, run_id, task_id, 1))
+
+
 def ahead(names: list[str]) -> list[str]:
     return [name for name in names if "-ahead-" in name]
 
@@ -104,7 +120,7 @@ def test_a_chain(airflow: Airflow, core: Any, namespace: str, dag_id: str) -> No
             within.pop(outside, None)
         assert sum(within.values()) == pytest.approx(found["end"] - found["start"], abs=0.01)
     assert one_try(airflow, dag_id, run_id, "make")["ahead"] is None
-    until(lambda: not names(core, namespace), 10)
+    until(lambda: not pods_of(core, namespace, run_id), 10)
 
 
 def test_a_stage_that_waits_for_two(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -115,17 +131,17 @@ def test_a_stage_that_waits_for_two(airflow: Airflow, core: Any, namespace: str)
         "queued",
         "running",
     ):
-        most = max(most, len(ahead(names(core, namespace))))
+        most = max(most, len(ahead(pods_of(core, namespace, run_id))))
     assert (state, most) == ("success", 1)
     assert '"sum 3"' in airflow.log_text("fork", run_id, "both", 1)
     assert one_try(airflow, "fork", run_id, "both")["ahead"]
-    until(lambda: not names(core, namespace), 10)
+    until(lambda: not pods_of(core, namespace, run_id), 10)
 
 
 def test_the_run_says_off(airflow: Airflow, core: Any, namespace: str) -> None:
     run_id = airflow.trigger("chain", {"ahead": "off"})
     until(lambda: '"up"' in airflow.log_text("chain", run_id, "make", 1))
-    assert not ahead(names(core, namespace))
+    assert not ahead(pods_of(core, namespace, run_id))
     assert airflow.wait("chain", run_id) == "success"
     assert one_try(airflow, "chain", run_id, "look")["ahead"] is None
 
@@ -136,41 +152,40 @@ def test_a_run_that_is_stopped(
     airflow: Airflow, core: Any, namespace: str, dag_id: str, what: str
 ) -> None:
     run_id = airflow.trigger(dag_id)
-    until(lambda: ahead(names(core, namespace)))
-    goes_on = "deferred" if dag_id.startswith("deferred") else "running"
-    until(lambda: airflow.tasks(dag_id, run_id)["sleep"]["state"] == goes_on)
+    until(lambda: ahead(pods_of(core, namespace, run_id)))
+    until_followed(airflow, dag_id, run_id, "sleep")
     if what == "the task":
         airflow.mark_failed(dag_id, run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
-    until(lambda: not names(core, namespace), 40)
+    until(lambda: not pods_of(core, namespace, run_id), 40)
 
 
 def test_a_stage_that_fails(airflow: Airflow, core: Any, namespace: str) -> None:
     run_id = airflow.trigger("failing")
-    until(lambda: ahead(names(core, namespace)))
+    until(lambda: ahead(pods_of(core, namespace, run_id)))
     assert airflow.wait("failing", run_id) == "failed"
-    until(lambda: not names(core, namespace), 10)
+    until(lambda: not pods_of(core, namespace, run_id), 10)
 
 
 @pytest.mark.parametrize("who", ["the task's process", "its supervisor"])
 def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) -> None:
     """The next try takes the stage's pod over, and the next stage gets the one that waits."""
     run_id = airflow.trigger("slow")
-    (waiting,) = until(lambda: ahead(names(core, namespace)))
+    (waiting,) = until(lambda: ahead(pods_of(core, namespace, run_id)))
     pid = until(lambda: worker(airflow, "slow", run_id, "sleep"))
     os.kill(pid if who == "the task's process" else parent(pid), signal.SIGKILL)
     assert airflow.wait("slow", run_id) == "success"
     assert "adopted from try 1" in airflow.log_text("slow", run_id, "sleep", 2)
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
     assert one_try(airflow, "slow", run_id, "next")["pod"] == waiting
-    until(lambda: not names(core, namespace), 40)
+    until(lambda: not pods_of(core, namespace, run_id), 40)
 
 
 def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
     run_id = airflow.trigger("slow")
-    until(lambda: ahead(names(core, namespace)))
+    until(lambda: ahead(pods_of(core, namespace, run_id)))
     airflow.clear("slow", run_id, "sleep")
     assert airflow.wait("slow", run_id) == "success"
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
-    until(lambda: not names(core, namespace), 40)
+    until(lambda: not pods_of(core, namespace, run_id), 40)
