@@ -13,15 +13,15 @@ from typing import TypeVar
 
 from podline.exceptions import PodlineError
 from podline.fleet.client import NodeClient
+from podline.fleet.dispatcher import Dispatcher
+from podline.fleet.heartbeat import heartbeat
 from podline.fleet.journal import Journal
-from podline.fleet.keeper import kept
 from podline.fleet.lease import Holder, Lease
 from podline.fleet.member import Member
 from podline.fleet.observation import Observation
 from podline.fleet.order import Order, find, waves
 from podline.fleet.records import RecordError, read_rollout
 from podline.fleet.rollout import Rollout, State, Step
-from podline.fleet.telling import Teller
 from podline.models.manifest import Manifest
 from podline.models.registry import Model
 from podline.store import Store, keys
@@ -66,9 +66,9 @@ async def _roll_out(
     most = 4 * order.strategy.parallel
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=most)
     async with httpx.AsyncClient(limits=limits) as http:
-        teller = Teller(NodeClient(http, order.token), order.model, order.strategy.parallel)
+        dispatcher = Dispatcher(NodeClient(http, order.token), order.model, order.strategy.parallel)
         with _cancelled_by_sigterm():
-            return await _Run(store, order, manifest, teller, say).run()
+            return await _Run(store, order, manifest, dispatcher, say).run()
 
 
 @contextmanager
@@ -100,10 +100,10 @@ class _Run:
         store: Store,
         order: Order,
         manifest: Manifest,
-        teller: Teller,
+        dispatcher: Dispatcher,
         say: Callable[[str], object],
     ) -> None:
-        self.store, self.order, self.teller, self.say = store, order, teller, say
+        self.store, self.order, self.dispatcher, self.say = store, order, dispatcher, say
         self.strategy, self.version = order.strategy, manifest.version
         self.published = datetime.fromisoformat(manifest.created).timestamp()
         self.model = Model(store, order.model)
@@ -111,7 +111,7 @@ class _Run:
         self.id = _new_id(self.started)
         self.members = [Member(target, order.model) for target in order.targets]
         self.before = 0  # what the alias meant
-        self.observation = Observation(self.version, 0, self.strategy, teller)
+        self.observation = Observation(self.version, 0, self.strategy, dispatcher)
         self.state: State = "running"
         self.step: Step = "survey"
         self.decision = ""
@@ -122,7 +122,7 @@ class _Run:
         lease = Lease(self.store, order.model, self.id, order.started_by, order.lease)
         journal = Journal(self.store)
         holder = await asyncio.to_thread(lease.take)
-        async with kept(journal, lease, self.record, self.say) as lost:
+        async with heartbeat(journal, lease, self.record, self.say) as lost:
             try:
                 await self._decide(holder)
             except asyncio.CancelledError:
@@ -166,7 +166,7 @@ class _Run:
             f"{self.order.model}: version {self.version} in place of "
             f"{_named(self.before)}, {len(self.members)} nodes"
         )
-        await self.teller.look(self.members)
+        await self.dispatcher.look(self.members)
         for member in self.members:
             if not member.error and (why := self._not_ours(member)):
                 member.state, member.error = "passed over", why
@@ -235,7 +235,7 @@ class _Run:
             for member in chosen:
                 member.wave = wave
             self.say(f"canaries: {_names(chosen)}")
-            await self.teller.load(chosen, self.version, self.strategy.patience, pin=True)
+            await self.dispatcher.load(chosen, self.version, self.strategy.patience, pin=True)
             for member in chosen:
                 if member.state == "refused":
                     raise _GoBack(f"{member.target.name} refused it: {member.error}")
@@ -261,7 +261,7 @@ class _Run:
         """Have all nodes follow the alias; those that are away do it when they are back."""
         self.step = "rest"
         ours = self._ours()
-        await self.teller.load(ours, self.version, self.strategy.patience)
+        await self.dispatcher.load(ours, self.version, self.strategy.patience)
         refused = [member for member in ours if member.state == "refused"]
         if self.moves_alias and len(refused) > self.strategy.refused * len(ours):
             raise _GoBack(
@@ -274,7 +274,7 @@ class _Run:
             if not waiting:
                 return
             await asyncio.sleep(0.5)
-            await self.teller.look(waiting)
+            await self.dispatcher.look(waiting)
 
     # --- back --------------------------------------------------------------------------------
 
@@ -308,9 +308,9 @@ class _Run:
     async def _return(self, members: Sequence[Member], means: int, patience: float) -> None:
         """Have nodes answer with what the alias means; 0: with nothing."""
         if means:
-            await self.teller.load(members, means, patience)
+            await self.dispatcher.load(members, means, patience)
         else:
-            await self.teller.unload(members, patience)
+            await self.dispatcher.unload(members, patience)
         for member in members:
             if member.state == "serving":
                 member.state = "returned"

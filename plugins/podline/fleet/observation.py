@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from podline.fleet import verdict
+from podline.fleet.dispatcher import Dispatcher
 from podline.fleet.member import Member, Target
 from podline.fleet.rollout import Measure, Strategy
 from podline.fleet.status import ModelStatus
-from podline.fleet.telling import Teller
 from podline.fleet.verdict import Verdict
 
 _CONTROLS = 16  # nodes with the old version that are watched
@@ -22,14 +22,14 @@ class Observation:
     Attributes:
         version, before: the new one and the old one.
         strategy: what the new one must keep to.
-        teller: asks nodes.
+        dispatcher: asks nodes.
         new, old: how they did by now.
     """
 
     version: int
     before: int
     strategy: Strategy
-    teller: Teller
+    dispatcher: Dispatcher
     new: Measure = field(default_factory=Measure)
     old: Measure = field(default_factory=Measure)
 
@@ -45,12 +45,12 @@ class Observation:
         """
         controls = others[:_CONTROLS]
         watched = [*canaries, *controls]
-        await self.teller.look(watched)
+        await self.dispatcher.look(watched)
         began = {member.target: member.last for member in watched}
         due = min(deadline, time.monotonic() + self.strategy.observe)
         pause = min(1.0, max(0.05, self.strategy.observe / 5))
         while True:
-            await self.teller.look(watched)
+            await self.dispatcher.look(watched)
             self._measure(canaries, controls, began)
             if worse := verdict.early(self.new, self.old, self.strategy):
                 return worse

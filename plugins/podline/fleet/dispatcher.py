@@ -12,7 +12,7 @@ _LONGEST_PAUSE = 15.0
 _REFUSALS = 3  # after which a node is taken at its word: its store may just have been away
 
 
-class Teller:
+class Dispatcher:
     """Tells nodes of one model what to serve.
 
     Args:

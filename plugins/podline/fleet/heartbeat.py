@@ -14,7 +14,7 @@ _EVERY = 1.0  # seconds between two writes of the record
 
 
 @asynccontextmanager
-async def kept(
+async def heartbeat(
     journal: Journal, lease: Lease, record: Callable[[], Rollout], say: Callable[[str], object]
 ) -> AsyncIterator[list[LeaseLost]]:
     """Keep a rollout known while the block runs, which is cancelled if its lease is lost.
