@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
-    from podline.operators.following import NextStage
+    from podline.operators.successors import NextStage
     from podline.store import Store, StoreConnection
     from podline.store.keys import TryKey
 

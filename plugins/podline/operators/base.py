@@ -17,7 +17,7 @@ from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import PodlineError, StageError
 from podline.latency.observations import Moments, Observed
-from podline.operators import following, run_version, task_spec
+from podline.operators import run_version, successors, task_spec
 from podline.operators.backend import Log, StageBackend, TryContext, open_backend
 from podline.operators.task_spec import Input, Shipment, Values
 from podline.secrecy import redacted
@@ -208,7 +208,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
             task = self._adopt(backend, task, context)
         if self.stage is not None and not self.was_edited:
             mine = self._try_context(context)
-            backend.expect(partial(following.next_stages, mine, self._plan_of))
+            backend.expect(partial(successors.next_stages, mine, self._plan_of))
         self.prefix = task.prefix
         if backend.can_leave and self._is_deferrable():
             self._leave(backend, task, context)

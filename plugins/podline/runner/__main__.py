@@ -33,7 +33,7 @@ def read_task(store: "Store") -> "StageTask":
         ContractError: it is of another version of podline, or another task.
     """
     from podline.contract import TASK_VARIABLE, StageTask
-    from podline.runner.waiting import resolved
+    from podline.runner.standby import resolved
 
     # A cell has no use for it, and what a cell starts would inherit it.
     text = os.environ.pop(TASK_VARIABLE, "")
@@ -106,12 +106,12 @@ def _wait(given: str, environment: dict[str, str], store: "Store") -> "tuple[Sta
         ContractError: the task is of another version of podline, or not of who made this pod.
     """
     from podline.contract import ON_INPUT, StagePlan
-    from podline.runner.waiting import Waiting
+    from podline.runner.standby import Standby
 
     if given != ON_INPUT:
-        waiting = Waiting(given, store)
-        head = _head_start(waiting.plan(), environment, waiting.about.libraries)
-        return waiting.task(), head
+        standby = Standby(given, store)
+        head = _head_start(standby.plan(), environment, waiting.about.libraries)
+        return standby.task(), head
     head = _head_start(StagePlan.from_json(sys.stdin.readline()), environment)
     return read_task(store), head
 

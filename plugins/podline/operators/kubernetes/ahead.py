@@ -20,10 +20,10 @@ from podline.exceptions import PodlineError
 from podline.latency.observations import Observed
 from podline.latency.stage_profile import Profiles
 from podline.operators import run_version
-from podline.operators.following import NextStage
 from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
+from podline.operators.successors import NextStage
 from podline.store import keys
 from podline.store.keys import TryKey
 

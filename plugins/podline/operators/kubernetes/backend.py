@@ -18,7 +18,7 @@ from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask, pack
 from podline.exceptions import PodlineError, StageError
 from podline.latency.observations import Moments, PodAhead, PodFacts, PodTimes
-from podline.operators import following
+from podline.operators import successors
 from podline.operators.backend import Deferral, Log, StageBackend, TryContext
 from podline.operators.kubernetes import ahead, handover, pod_events, pod_gc, pod_status, pods
 from podline.operators.kubernetes.ahead import AheadPods, Parts
@@ -32,8 +32,8 @@ from podline.operators.log_lines import Stored, Transcript
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
-    from podline.operators.following import NextStage
     from podline.operators.kubernetes.triggers import PodEnd
+    from podline.operators.successors import NextStage
     from podline.store import Store, StoreConnection
 
 _T = TypeVar("_T")
@@ -76,7 +76,7 @@ class PodBackend(StageBackend):
         self._secret = ThreadPoolExecutor(1).submit(self._have_secret, connection)
         context = self._wanted.context
         operator: Any = self._wanted.operator
-        if operator.stage is not None and following.steps_ahead(operator, context):
+        if operator.stage is not None and successors.steps_ahead(operator, context):
             name = ahead.name_in_run(context)
             find = handover.find
             self._waiting = ThreadPoolExecutor(1).submit(find, self.client, self.namespace, name)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from podline.contract import ResultRef, StageTask
-from podline.operators import following, task_spec
+from podline.operators import successors, task_spec
 from podline.operators.dag_factory import notebook_dags
 from podline.operators.kubernetes import ahead, handover, pod_gc
 from podline.operators.kubernetes import pods as api
@@ -59,7 +59,7 @@ class Run:
         backend.say, backend.note = ran.said.append, self.noted.append
         backend.prepare(self.pods.store.connection)
         mine = operator._try_context(context)
-        backend.expect(partial(following.next_stages, mine, plan_of))
+        backend.expect(partial(successors.next_stages, mine, plan_of))
         return ran
 
     def follow(self, ran: Ran, on_line: Callable[[str], object] = lambda line: None) -> Ran:

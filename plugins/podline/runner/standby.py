@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EVERY = 0.03  # seconds between two requests, which cost 1.5 % of a processor
 
 
-class Waiting:
+class Standby:
     """The wait of one pod; from the start of it on the process ends by itself.
 
     Args:

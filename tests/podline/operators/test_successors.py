@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from podline.exceptions import StageError
-from podline.operators import following
+from podline.operators import successors
 from podline.operators.dag_factory import notebook_dags
 from tests.support.notebooks import write_cells
 
@@ -37,7 +37,7 @@ def after(task: Any, states: dict[str, str] | None = None, **params: Any) -> lis
         return {"r": states or {}}
 
     ti = SimpleNamespace(dag_id="chain", run_id="r", get_task_states=get_task_states)
-    found = following._candidates(task, {"ti": ti, "params": params})  # type: ignore[typeddict-item]
+    found = successors._candidates(task, {"ti": ti, "params": params})  # type: ignore[typeddict-item]
     names = [f"{stage.task_id}<{','.join(behind)}" for stage, behind in found]
     assert states is not None or not asked
     return names
