@@ -110,7 +110,7 @@ def _wait(given: str, environment: dict[str, str], store: "Store") -> "tuple[Sta
 
     if given != ON_INPUT:
         standby = Standby(given, store)
-        head = _head_start(standby.plan(), environment, waiting.about.libraries)
+        head = _head_start(standby.plan(), environment, standby.about.libraries)
         return standby.task(), head
     head = _head_start(StagePlan.from_json(sys.stdin.readline()), environment)
     return read_task(store), head
