@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from podline import settings
 from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask, pack
@@ -24,10 +24,9 @@ from podline.operators.kubernetes import ahead, handover, pod_events, pod_gc, po
 from podline.operators.kubernetes.ahead import AheadPods, Parts
 from podline.operators.kubernetes.follower import Follower
 from podline.operators.kubernetes.handover import Handover, UntilTaken
+from podline.operators.kubernetes.pod_requests import PodRequests
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
-from podline.operators.kubernetes.secrets import have_secret
-from podline.operators.kubernetes.startup import Reconnection
 from podline.operators.log_lines import Stored, Transcript
 from podline.store.keys import TryKey
 
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from podline.operators.successors import NextStage
     from podline.store import Store, StoreConnection
 
-_T = TypeVar("_T")
-_QUOTA_AGAIN = 2.0  # seconds
 _REASON_SECONDS = 3.0  # in which the cluster says why it ended a pod
 _TRIGGER_FIRST = 60.0  # seconds after a timeout in which the trigger should say so, not Airflow
 
@@ -62,6 +59,7 @@ class PodBackend(StageBackend):
         self.pod: Pod | None = None
         self.supervisor, self.stopped = os.getppid(), False
         self._wanted = wanted
+        self._requests = PodRequests(self.client, self.namespace, lambda why: self.say(why))
         self._secret: Future[str] | None = None
         self._observed: Future[None] | None = None
         self._expected: Callable[[], Sequence[NextStage]] = tuple
@@ -73,7 +71,7 @@ class PodBackend(StageBackend):
 
     def prepare(self, connection: "StoreConnection") -> None:
         # The store's Secret, and with it a connection to the cluster.
-        self._secret = ThreadPoolExecutor(1).submit(self._have_secret, connection)
+        self._secret = ThreadPoolExecutor(1).submit(self._requests.secret, connection)
         context = self._wanted.context
         operator: Any = self._wanted.operator
         if operator.stage is not None and successors.steps_ahead(operator, context):
@@ -128,7 +126,7 @@ class PodBackend(StageBackend):
         planned = self.planned(task, connection)
         self.pod = self._claim(planned, task)
         if self.pod is None:
-            self.pod = self._create(planned)
+            self.pod = self._requests.create(planned, self._make_room)
             self.seen.moments.created = time.time()
         else:
             self.seen.moments.created = time.time()
@@ -149,7 +147,7 @@ class PodBackend(StageBackend):
         return planned
 
     def _secret_name(self, connection: "StoreConnection") -> str:
-        return self._secret.result() if self._secret else self._have_secret(connection)
+        return self._secret.result() if self._secret else self._requests.secret(connection)
 
     def _transcript(self, task: StageTask, log: Log) -> Transcript:
         return Transcript(task.plan.stage, task.nonce, log, self.seen.ended)
@@ -219,7 +217,7 @@ class PodBackend(StageBackend):
             pods.delete_pod(self.client, self.pod, 0)
         self._handover = self.seen.ahead = None
         self.seen.moments = Moments(execute=self.seen.moments.execute)
-        self.pod = self._create(self.planned(task, connection))
+        self.pod = self._requests.create(self.planned(task, connection), self._make_room)
         self.seen.moments.created = time.time()
         return None
 
@@ -270,7 +268,7 @@ class PodBackend(StageBackend):
     # --- its end
 
     def stop(self) -> None:
-        self.stopped = True
+        self.stopped = self._requests.stopped = True
         self.close()
         self._end_ahead()
 
@@ -400,7 +398,7 @@ class PodBackend(StageBackend):
         transcript = Transcript(event["stage"], nonce, log, seen.ended)
         stored = Stored(*event["stored"]) if "stored" in event else None
         try:
-            for line in self._ask(lambda: self._log_of(pod)) if event["started"] else ():
+            for line in self._log_of(pod) if event["started"] else ():
                 stored = transcript.hear(line) or stored
         except failures() as error:
             if status_of(error) != 404:
@@ -413,6 +411,9 @@ class PodBackend(StageBackend):
             why = pod_status.death(over, event["stage"], transcript.last)
             raise StageError(why, pod_status.is_final(over))
         raise StageError(event["error"])
+
+    def _log_of(self, pod: Pod) -> list[str]:
+        return self._requests.ask(lambda: list(pods.whole_log(self.client, pod)))
 
     def abandon(self, where: TryKey) -> None:
         try:
@@ -439,7 +440,7 @@ class PodBackend(StageBackend):
             StageError: the cluster does not say which pods there are.
         """
         try:
-            earlier = self._ask(lambda: self._pods_of(task.prefix, number))
+            earlier = self._requests.ask(lambda: self._pods_of(task.prefix, number))
         except failures() as error:
             raise StageError(
                 "whether the try before has left a pod cannot be told: "
@@ -477,66 +478,6 @@ class PodBackend(StageBackend):
                 found.append((number, pod))
         return [pod for _, pod in sorted(found, key=itemgetter(0), reverse=True)]
 
-    # --- a cluster that does not answer
-
-    def _ask(self, request: Callable[[], _T]) -> _T:
-        """Send a request, and again while nobody answers, as long as a pod may take to start.
-
-        Raises:
-            ApiException: it was refused.
-            OSError: nobody has answered, or the stage was told to stop.
-        """
-        reconnection, until = Reconnection(), time.monotonic() + settings.startup_timeout()
-        while True:
-            try:
-                return request()
-            except failures() as error:
-                now = time.monotonic()
-                if not pods.passes(error) or now > until or self.stopped:
-                    raise
-                if reconnection.broke(now):
-                    self.say(f"the cluster does not answer: {explain(error)}; it is tried again")
-            time.sleep(reconnection.wait)
-
-    def _log_of(self, pod: Pod) -> list[str]:
-        return list(pods.whole_log(self.client, pod))
-
-    # --- creation
-
-    def _create(self, body: Pod) -> Pod:
-        until = time.monotonic() + settings.startup_timeout()
-        said = False
-        while True:
-            try:
-                return self._ask(lambda: pods.create_pod(self.client, body))
-            except failures() as error:
-                status, why = status_of(error), explain(error)
-                if status == 409:  # the answer to our first request was lost
-                    return self._ask(lambda: pods.read_pod(self.client, body))
-                room = status == 403 and "exceeded quota" in why
-                if not room or time.monotonic() > until:
-                    raise StageError(_refused(status, why, self.namespace)) from None
-                if not said:
-                    self.say(f"no room in the namespace's quota: {why}; it is tried again")
-                    self._make_room()
-                said = True
-                time.sleep(_QUOTA_AGAIN)
-
-    def _have_secret(self, connection: "StoreConnection") -> str:
-        """Have the store's connection in a Secret, named by what it holds; returns its name."""
-        if name := settings.store_secret():
-            return name
-        if settings.store_endpoint():
-            connection = replace(connection, endpoint_url=settings.store_endpoint())
-        try:
-            content = connection.to_env()
-            return self._ask(lambda: have_secret(self.client, self.namespace, content))
-        except failures() as error:
-            raise StageError(
-                f"the store's Secret cannot be made in the namespace {self.namespace!r}: "
-                f"{explain(error)}. fix: allow that, or name a Secret in [podline] store_secret"
-            ) from None
-
 
 def _passed(text: str, prefix: str, connection: "StoreConnection") -> str:
     """A task or a plan as a variable, or where it lies in the store if it is too long for one.
@@ -554,17 +495,3 @@ def _passed(text: str, prefix: str, connection: "StoreConnection") -> str:
     data = text.encode()
     key = f"{prefix}/task-{hashlib.sha256(data).hexdigest()[:12]}.json"
     return f"@{key} {open_store(connection).put_same(key, data)}"
-
-
-def _refused(status: int | None, why: str, namespace: str) -> str:
-    if status == 404:
-        return (
-            f"the cluster has no namespace {namespace!r}: {why}. fix: make it, or name another in "
-            "[podline] namespace"
-        )
-    if status is None:
-        return (
-            f"the cluster does not answer: {why}. fix: see to it, or correct KUBECONFIG or "
-            "[podline] kubernetes_conn_id"
-        )
-    return f"the cluster refused the pod ({status}): {why}"

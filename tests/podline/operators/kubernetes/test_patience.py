@@ -35,8 +35,8 @@ def test_a_cluster_that_comes_back_is_waited_for(away: Api, backend: Any, what: 
     away.answers |= {"GET": {"items": []}, "POST": POD}
     uses = {
         "look": lambda: backend.adopt(TASK, 2, 1) is None,
-        "secret": lambda: backend._have_secret(STORE).startswith("podline-store-"),
-        "create": lambda: backend._create(POD) == POD,
+        "secret": lambda: backend._requests.secret(STORE).startswith("podline-store-"),
+        "create": lambda: backend._requests.create(POD, print) == POD,
     }
     done: list[bool] = []
     thread = threading.Thread(target=lambda: done.append(uses[what]()))
@@ -70,7 +70,7 @@ def test_a_refusal_is_an_error_at_once(api: Api, backend: Any) -> None:
     with pytest.raises(StageError, match="pods is forbidden"):
         backend.adopt(TASK, 2, 1)
     with pytest.raises(StageError, match=r"the cluster refused the pod \(403\): no"):
-        backend._create(POD)
+        backend._requests.create(POD, print)
     assert len(api.asked) == 2
 
 
@@ -89,7 +89,7 @@ def test_who_is_told_to_stop_waits_no_more(backend: Any) -> None:
 def test_patience_has_an_end(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "1")
     with pytest.raises(StageError, match="the cluster does not answer: .* fix: see to it, or"):
-        backend._create(POD)
+        backend._requests.create(POD, print)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""Requests about pods to a cluster that may not answer, or have no room: they are sent again."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from podline import settings
+from podline.exceptions import StageError
+from podline.operators.kubernetes import pods
+from podline.operators.kubernetes.pod_status import Pod
+from podline.operators.kubernetes.pods import explain, failures, status_of
+from podline.operators.kubernetes.secrets import have_secret
+from podline.operators.kubernetes.startup import Reconnection
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+    from podline.store import StoreConnection
+
+_T = TypeVar("_T")
+_QUOTA_AGAIN = 2.0  # seconds
+
+
+class PodRequests:
+    """Sends requests, as long as a pod may take to start.
+
+    Args:
+        client: of the cluster.
+        namespace: of the pods.
+        say: takes what the cluster lacks, in sentences.
+
+    Attributes:
+        stopped: the stage was told to stop: nothing is waited for any more.
+    """
+
+    def __init__(self, client: "CoreV1Api", namespace: str, say: Callable[[str], object]) -> None:
+        self.client, self.namespace, self.say = client, namespace, say
+        self.stopped = False
+
+    def ask(self, request: Callable[[], _T]) -> _T:
+        """Send a request, and again while nobody answers.
+
+        Raises:
+            ApiException: it was refused.
+            OSError: nobody has answered, or the stage was told to stop.
+        """
+        reconnection, until = Reconnection(), time.monotonic() + settings.startup_timeout()
+        while True:
+            try:
+                return request()
+            except failures() as error:
+                now = time.monotonic()
+                if not pods.passes(error) or now > until or self.stopped:
+                    raise
+                if reconnection.broke(now):
+                    self.say(f"the cluster does not answer: {explain(error)}; it is tried again")
+            time.sleep(reconnection.wait)
+
+    def create(self, body: Pod, make_room: Callable[[], object]) -> Pod:
+        """Create a pod, once the namespace's quota has room for it.
+
+        Args:
+            body: its JSON.
+            make_room: is called where it has none.
+
+        Raises:
+            StageError: the cluster refuses it, or does not answer.
+        """
+        until = time.monotonic() + settings.startup_timeout()
+        said = False
+        while True:
+            try:
+                return self.ask(lambda: pods.create_pod(self.client, body))
+            except failures() as error:
+                status, why = status_of(error), explain(error)
+                if status == 409:  # the answer to our first request was lost
+                    return self.ask(lambda: pods.read_pod(self.client, body))
+                room = status == 403 and "exceeded quota" in why
+                if not room or time.monotonic() > until:
+                    raise StageError(_refused(status, why, self.namespace)) from None
+                if not said:
+                    self.say(f"no room in the namespace's quota: {why}; it is tried again")
+                    make_room()
+                said = True
+                time.sleep(_QUOTA_AGAIN)
+
+    def secret(self, connection: "StoreConnection") -> str:
+        """Have the store's connection in a Secret, named by what it holds; returns its name.
+
+        Raises:
+            StageError: it cannot be made.
+        """
+        if name := settings.store_secret():
+            return name
+        if settings.store_endpoint():
+            connection = replace(connection, endpoint_url=settings.store_endpoint())
+        try:
+            content = connection.to_env()
+            return self.ask(lambda: have_secret(self.client, self.namespace, content))
+        except failures() as error:
+            raise StageError(
+                f"the store's Secret cannot be made in the namespace {self.namespace!r}: "
+                f"{explain(error)}. fix: allow that, or name a Secret in [podline] store_secret"
+            ) from None
+
+
+def _refused(status: int | None, why: str, namespace: str) -> str:
+    if status == 404:
+        return (
+            f"the cluster has no namespace {namespace!r}: {why}. fix: make it, or name another in "
+            "[podline] namespace"
+        )
+    if status is None:
+        return (
+            f"the cluster does not answer: {why}. fix: see to it, or correct KUBECONFIG or "
+            "[podline] kubernetes_conn_id"
+        )
+    return f"the cluster refused the pod ({status}): {why}"
