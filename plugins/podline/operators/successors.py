@@ -48,8 +48,9 @@ def next_stages(mine: TryContext, plan_of: Callable[["Stage"], StagePlan]) -> li
         mine: the try.
         plan_of: gives the plan of a stage of the same notebook.
     """
-    context, operator = mine.context, mine.operator
-    if context["ti"].map_index not in (None, -1):
+    context = mine.context
+    operator: Any = mine.operator
+    if context["ti"].map_index not in (None, -1) or not operator.has_dag():
         return []
     return [
         NextStage(_try_of(found, mine), plan_of(found.stage), behind)
