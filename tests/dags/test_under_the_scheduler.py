@@ -194,7 +194,7 @@ def test_a_killed_process_is_named(airflow: Airflow, kept_store: Store) -> None:
     assert airflow.wait("slow", run_id) == "failed"
     assert "was killed by the signal SIGKILL" in airflow.log_text("slow", run_id, "sleep")
     found = one_try(airflow, "slow", run_id, "sleep")
-    assert lengths(found)["run"] > 0  # what the process did it did not live to tell
+    assert lengths(found)["code"] > 0  # as far as it said
     assert "SIGKILL" in found["failure"]
 
 
@@ -205,11 +205,12 @@ def test_what_a_stage_is_at_is_told_while_it_goes_on(airflow: Airflow) -> None:
     def runs() -> Any:
         path = f"/podline/api/v1/dags/edited/runs/{quote(run_id, safe='')}"
         tries = airflow.call("GET", path)["tries"]
-        return ("wait", "run") in zip(tries["task_id"], tries["phase_now"], strict=True)
+        return ("wait", "code") in zip(tries["task_id"], tries["phase_now"], strict=True)
 
     until(runs, 60)
     now = one_try(airflow, "edited", run_id, "wait")
-    assert now["start"] < now["phase_now_since"] < now["start"] + 5
+    assert now["start"] < now["phase_now_since"]
+    assert {"boot", "imports"} <= {phase["name"] for phase in now["phases"]}
     assert (now["state"], now["duration"]) == ("running", None)
     assert airflow.wait("edited", run_id) == "success"
     assert one_try(airflow, "edited", run_id, "wait")["phase_now"] is None

@@ -1,7 +1,5 @@
 """A batch of real nodes and a real store, without a link between them."""
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,18 +8,10 @@ from podline.store import Store
 from podline_studies.updates.batch import PARTS, BatchTask, make_batch, parts_of
 from podline_studies.updates.design import Batch, Cell
 from podline_studies.updates.nodes import WAYS, Taken
-from podline_studies.uploads.delay_link import sink
-from podline_studies.uploads.delay_link.probe import PORT
 
 pytestmark = pytest.mark.xdist_group("link")  # the sink's port is fixed
 
 INSTALLED = [name for name, way in WAYS.items() if way.node.is_installed()]
-
-
-@pytest.fixture(scope="module")
-def sinking() -> Iterator[str]:
-    threading.Thread(target=sink.serve, args=("127.0.0.1", PORT), daemon=True).start()
-    return "127.0.0.1"
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import hashlib
 import itertools
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,16 +9,8 @@ import pytest
 from podline.store import Store
 from podline_studies.uploads.batch import BatchTask, Target, upload_batch
 from podline_studies.uploads.clients import CLIENTS
-from podline_studies.uploads.delay_link import sink
-from podline_studies.uploads.delay_link.probe import PORT
 
 pytestmark = pytest.mark.xdist_group("link")  # the sink's port is fixed
-
-
-@pytest.fixture(scope="module")
-def sinking() -> Iterator[str]:
-    threading.Thread(target=sink.serve, args=("127.0.0.1", PORT), daemon=True).start()
-    return "127.0.0.1"
 
 
 @pytest.fixture
