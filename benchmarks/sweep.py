@@ -51,7 +51,11 @@ def main() -> None:
             folder = _joined(Path(name), conf["notebooks"], *arguments.join)
             variables["AIRFLOW__PODLINE__NOTEBOOKS_FOLDER"] = str(folder)
         began = time.monotonic()
-        others = [f"{of}_{kind}" for of in conf["notebooks"] for kind in ("baseline", "stock")]
+        others = [
+            f"{of}_{kind}"
+            for of in conf["notebooks"]
+            for kind in ("baseline", "stock", "stock_tuned")
+        ]
         studying.run(Path(name), variables, _DAG, conf, arguments.hours, others)
         minutes = (time.monotonic() - began) / 60
         goals = {}

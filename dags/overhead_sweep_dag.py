@@ -15,8 +15,9 @@ The notebook says in its metadata which of its parameters are its sizes, as `pod
 from airflow.sdk import DAG, Param
 
 from podline_studies.dag_tasks import WEEKLY, common_params, wire
+from podline_studies.machine import QUIET
 from podline_studies.overhead.design import BACKENDS, PRESETS
-from podline_studies.overhead.tasks import TASKS, default_backends
+from podline_studies.overhead.tasks import QUIET_PARAM, TASKS, default_backends
 
 SIZES = {"type": ["null", "array"], "items": {"type": "integer"}, "default": None}
 
@@ -33,6 +34,13 @@ with DAG(
         "data": Param(**SIZES, description="Data sizes, instead of the preset's."),
         "models": Param(**SIZES, description="Model sizes, instead of the preset's."),
         "repeats": Param(None, type=["null", "integer"], minimum=1),
+        QUIET_PARAM: Param(
+            QUIET,
+            type="number",
+            minimum=0,
+            maximum=1,
+            description="Of the processors, what others may take in the second before a run.",
+        ),
         **common_params(),
     },
 ):

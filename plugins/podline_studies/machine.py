@@ -86,24 +86,28 @@ def busy_share(seconds: float = 1.0) -> float | None:
     return round(1 - (after[0] - before[0]) / (after[1] - before[1]), 4)
 
 
-def settle(seconds: float = _PATIENCE) -> float | None:
+def settle(quiet: float = QUIET, seconds: float = _PATIENCE) -> float | None:
     """Wait for a second in which others leave the machine to what is to be measured.
 
     Args:
+        quiet: the share of the processors' time that they may take.
         seconds: how long to wait, at most.
 
     Returns:
         The share of the processors' time that was taken in the last second; None: not known.
     """
     until = time.monotonic() + seconds
-    while (busy := busy_share()) is not None and busy > QUIET and time.monotonic() < until:
+    while (busy := busy_share()) is not None and busy > quiet and time.monotonic() < until:
         pass
     return busy
 
 
-def disturbance(busy: float | None) -> str:
-    """Why what began after a second of such a share does not count; "": it does."""
-    if busy is None or busy <= QUIET:
+def disturbance(busy: float | None, quiet: float | None) -> str:
+    """Why what began after a second of the share `busy` does not count; "": it does.
+
+    Where `quiet`, what others may take, is None, nobody looked.
+    """
+    if busy is None or quiet is None or busy <= quiet:
         return ""
     return f"disturbed: {busy:.0%} of the processors were taken in the second before it"
 

@@ -36,21 +36,22 @@ def test_a_busy_machine_is_busier() -> None:
         busy = machine.busy_share(1.0)
     assert busy is not None
     assert machine.QUIET < busy <= 1
-    assert machine.disturbance(busy).startswith("disturbed: ")
+    assert machine.disturbance(busy, machine.QUIET).startswith("disturbed: ")
 
 
 def test_a_machine_that_is_busy_is_waited_for_though_not_for_ever() -> None:
     with work(3.0):
         started = time.monotonic()
-        assert machine.disturbance(machine.settle(0.0))
+        assert machine.disturbance(machine.settle(seconds=0.0), machine.QUIET)
         assert time.monotonic() - started < 3.0
 
 
 @pytest.mark.parametrize("busy", [None, 0.0, machine.QUIET])
 def test_what_began_on_a_quiet_machine_counts(busy: float | None) -> None:
-    assert machine.disturbance(busy) == ""
+    assert machine.disturbance(busy, machine.QUIET) == ""
 
 
 def test_what_did_not_says_by_how_much() -> None:
     said = "disturbed: 83% of the processors were taken in the second before it"
-    assert machine.disturbance(0.83) == said
+    assert machine.disturbance(0.83, machine.QUIET) == said
+    assert machine.disturbance(0.83, 1.0) == machine.disturbance(0.83, None) == ""

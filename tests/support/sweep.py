@@ -13,7 +13,8 @@ CELLS = {
     "pipeline-metrics": "rows_train = rows_train",
 }
 SIZES = {"data": "rows", "model": "width"}
-SMALL = {"notebooks": ["sized"], "models": [1], "seed": 3}  # of a sweep's conf
+# Of a sweep's conf; the machine of tests is never quiet.
+SMALL = {"notebooks": ["sized"], "models": [1], "seed": 3, "quiet": 1}
 
 
 def write_notebook(folder: Path) -> None:

@@ -77,6 +77,8 @@ class Measurement(Json):
         parts: seconds of each of `PARTS` and of the pipeline; their sum is `wall`.
         counts: what the notebook says of `COUNTS`.
         tries: the most that any of its tasks took: where that is more than one, it was disturbed.
+        quiet: the share that may be taken in the second before it; more: it was disturbed. None: in
+            a study that did not look.
     """
 
     combination: Combination
@@ -94,6 +96,7 @@ class Measurement(Json):
     counts: dict[str, float] = field(default_factory=dict)
     stages: tuple[StageTimes, ...] = ()
     tries: int = 0
+    quiet: float | None = None
 
     @property
     def index(self) -> int:
@@ -113,7 +116,7 @@ class Measurement(Json):
             return self.failure
         if self.tries > 1:
             return f"disturbed: a task took {self.tries} tries"
-        return disturbance(self.busy)
+        return disturbance(self.busy, self.quiet)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from podline_studies.validation import DesignError
 
 _log = logging.getLogger(__name__)
 
+QUIET_PARAM = "quiet"  # the share of the processors' time that others may take before a run
+
 OverheadStudy = Study[Design, Measurement]
 
 
@@ -86,16 +88,18 @@ TASKS = OverheadTasks()
 def _run(
     study: OverheadStudy, combination: Combination, session: Session, attempt: int, name: str
 ) -> Measurement:
+    from airflow.sdk import get_current_context
+
     pipeline = _pipeline(combination.notebook)
     assert pipeline.settings.sizes is not None
     dag_id = dag_runs.dag_id_of(combination)
     conf = dag_runs.conf_of(combination, pipeline.settings.sizes)
-    busy = machine.settle()
+    quiet = float(get_current_context()["params"][QUIET_PARAM])
+    busy = machine.settle(quiet)
     _log.info("%s: %s with %s", combination, dag_id, conf)
     ended = dag_runs.run(dag_id, f"{study.name}__{name}__{_token()}", conf)
-    blank = Measurement(
-        combination, way(), session.number, attempt, busy, dag_id, ended.run_id, ended.state
-    )
+    about = (way(), session.number, attempt, busy, dag_id, ended.run_id, ended.state)
+    blank = Measurement(combination, *about, quiet=quiet)
     stages = [stage.name for stage in pipeline.stages]
     expected = ["notebook"] if combination.backend in BASELINES else stages
     wanted = expected if ended.state == "success" else []
