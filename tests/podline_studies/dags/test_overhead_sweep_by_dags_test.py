@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from podline.store import Store
+from podline_studies.overhead.design import BACKENDS, STOCK, TUNED
 from podline_studies.overhead.frames import tables
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.study import Study
@@ -81,12 +82,12 @@ def test_all_backends_on_the_cluster(
     runs, stages, about = tables(Study(kept_store, OVERHEAD, "pods"))
     assert about["failed"] == [], output[-4000:]
     counted = runs[~runs["warmup"]].set_index("backend")
-    assert set(counted.index) == {"notebook", "process", "kubernetes", "stock"}
+    assert set(counted.index) == set(BACKENDS)
     parts = ["kubernetes_s", "transfer_s", "libraries_s", "code_s", "pipeline_s"]
     assert (counted[parts].sum(axis=1) - counted["wall_s"]).abs().max() < 0.001
     assert (counted["code_s"] > 0.6).all()  # the cells sleep
     pods = counted.index[counted["kubernetes_s"] > 0.05]
-    assert set(pods) == {"kubernetes", "stock"}
+    assert set(pods) == {"kubernetes", STOCK, TUNED}
     # The stock operator's stages have the phases of the stage in the pod.
-    stock = stages[stages["backend"] == "stock"]
+    stock = stages[stages["backend"].isin((STOCK, TUNED))]
     assert (stock[["boot", "code", "store"]] > 0).all(axis=None)
