@@ -5,6 +5,7 @@ import { useCallback, useEffect, useRef, useState } from "./host.js";
 const API = new URL("../../api/v1/", import.meta.url);
 export const HOST = new URL("../../../", import.meta.url); // Airflow's own root, with its prefix
 const LIVE_MS = 3000;
+const AGAIN_MS = [300, 1000];
 const KEPT = 30; // answers
 
 // The last answers, by their questions: the host mounts a page anew whenever it likes.
@@ -34,10 +35,23 @@ class Refused extends Error {
   }
 }
 
+// A network that changes breaks off what is under way: a question is asked again.
+async function fetched(url, options) {
+  for (const wait of options.method ? [] : AGAIN_MS) {
+    try {
+      return await fetch(url, options);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+  return fetch(url, options);
+}
+
 async function ask(path, query, options) {
   let answer;
   try {
-    answer = await fetch(address(path, query), { credentials: "same-origin", ...options });
+    answer = await fetched(address(path, query), { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, "Airflow does not answer. It is asked again when you press “Try again”.");
