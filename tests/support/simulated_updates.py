@@ -81,7 +81,9 @@ def updates(
         link = Probe(batch.rtt, goodput, "bbr", 67_108_864)
         session, stats = 1 + batch.round % 2, LinkStats(late_p99_s=0.0001)
         found.append(
-            Measurement(batch, session, 1, 0, 0, tuple(made), link, link, stats, busy=busy)
+            Measurement(
+                batch, session, 1, 0, 0, tuple(made), before=link, after=link, link=stats, busy=busy
+            )
         )
     return table(found)
 

@@ -73,7 +73,9 @@ def _measured(batch: Batch, pair: int, uploads: Sequence[Upload]) -> Measurement
     """Some of a batch's uploads, in the session of a pair."""
     link = Probe(batch.rtt, GOODPUT, "bbr", 67_108_864)
     stats = LinkStats(late_p99_s=0.0001)
-    return Measurement(batch, 1 + pair % 2, 1, 0, 0, tuple(uploads), link, link, stats, busy=0.3)
+    return Measurement(
+        batch, 1 + pair % 2, 1, 0, 0, tuple(uploads), before=link, after=link, link=stats, busy=0.3
+    )
 
 
 DESIGN = Design(

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -23,11 +23,12 @@ from podline.exceptions import PodlineError
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection
 from podline.store.boto3_client import boto3_client
+from podline_studies.batch_process import BatchFailed, read_result
 from podline_studies.machine import busy_share
 from podline_studies.updates.design import Batch, Cell, Planned
 from podline_studies.updates.models import COLUMNS, ROW, file_of, publish_cell, write_dense
 from podline_studies.updates.nodes import FILE, WAYS, Node, Taken
-from podline_studies.uploads.delay_link.control import LinkStats
+from podline_studies.uploads.delay_link.measurement import LinkMeasurement
 from podline_studies.uploads.delay_link.probe import Probe, Prober
 
 VARIABLE = "PODLINE_UPDATES"
@@ -36,10 +37,6 @@ PARTS = ("publish", "notice", "fetch", "verify", "load", "warm_up", "swap", "fir
 _PATIENCE = 600.0  # seconds that an update may take
 _PAUSE = 0.01  # seconds between an answer and the next request
 _SMALLEST = 100_000  # bytes of the first versions
-
-
-class BatchFailed(PodlineError):
-    """A batch came to nothing."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +99,11 @@ class BatchResult(Json):
         Raises:
             BatchFailed: it is not there.
         """
-        for line in reversed(printed.splitlines()):
-            if line.startswith(f"{MARK} "):
-                return cls.from_json(line.removeprefix(f"{MARK} "))
-        raise BatchFailed(f"the batch left no result: {printed.strip()[-1000:]}")
+        return read_result(cls, MARK, printed)
 
 
 @dataclass(frozen=True)
-class Measurement(Json):
+class Measurement(LinkMeasurement):
     """A batch that was made.
 
     Attributes:
@@ -118,11 +112,6 @@ class Measurement(Json):
         attempt: from 1; more where one before failed.
         started, ended: when (epoch).
         updates: all of them.
-        before, after: the link as it was measured; None: the batch failed.
-        link: what the link's process says of it.
-        busy: share of the machine's processors that was taken while no update was under way; None:
-            not known.
-        failure: why it does not count; empty: it does.
     """
 
     batch: Batch
@@ -131,28 +120,11 @@ class Measurement(Json):
     started: float
     ended: float
     updates: tuple[Update, ...] = ()
-    before: Probe | None = None
-    after: Probe | None = None
-    link: LinkStats = field(default_factory=LinkStats)
-    busy: float | None = None
-    failure: str = ""
 
     @property
     def index(self) -> int:
         """Of the batch."""
         return self.batch.index
-
-    @property
-    def probes(self) -> tuple[Probe, Probe]:
-        """The link before and after, of a batch that did not fail."""
-        assert self.before is not None
-        assert self.after is not None
-        return self.before, self.after
-
-    @property
-    def trouble(self) -> str:
-        """Why it does not count; empty: it does."""
-        return self.failure
 
     def __str__(self) -> str:
         return f"{len(self.updates)} updates"

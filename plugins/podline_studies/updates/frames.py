@@ -7,6 +7,7 @@ from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
 from podline_studies.updates.batch import PARTS, Measurement, Update
 from podline_studies.updates.design import Design
+from podline_studies.uploads.delay_link.measurement import make_table
 from podline_studies.uploads.design import in_bytes
 
 if TYPE_CHECKING:
@@ -67,13 +68,4 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", UpdateCir
 
 def table(measured: Sequence[Measurement], warm_ups: Sequence[Measurement] = ()) -> "pd.DataFrame":
     """Return a row an update, with the `COLUMNS`."""
-    import pandas as pd
-
-    rows = [
-        [column(one, update) for column in COLUMNS.values()]
-        for one in (*measured, *warm_ups)
-        for update in one.updates
-    ]
-    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
-    frame["warmup"] = frame.index >= sum(len(one.updates) for one in measured)
-    return frame
+    return make_table(COLUMNS, measured, warm_ups, lambda one: one.updates)

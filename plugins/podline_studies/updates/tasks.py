@@ -1,9 +1,6 @@
 """How the update study makes a batch: the link set, the nodes started, the updates made."""
 
 import hashlib
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,11 +10,11 @@ from podline import settings
 from podline.exceptions import PodlineError
 from podline.secrecy import redacted
 from podline.store import Store, StoreConnection
-from podline_studies import machine
+from podline_studies import batch_process, machine
 from podline_studies.dag_tasks import StudyTasks
 from podline_studies.study import Session, Study
 from podline_studies.updates import batch
-from podline_studies.updates.batch import BatchFailed, BatchResult, BatchTask, Measurement
+from podline_studies.updates.batch import BatchResult, BatchTask, Measurement
 from podline_studies.updates.design import Batch, Cell, Design, from_params
 from podline_studies.updates.kind import UPDATES
 from podline_studies.updates.nodes import WAYS
@@ -122,16 +119,8 @@ def _measure(
 
 def _run(task: BatchTask, store: StoreConnection) -> BatchResult:
     """Make a batch in a process of its own, which knows no other store."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        batch.VARIABLE: task.to_json(),
-        **store.to_env(),
-    }
-    command = [sys.executable, "-m", batch.__name__]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise BatchFailed(f"the batch failed: {redacted(done.stderr).strip()[-1000:]}")
-    return BatchResult.read(done.stdout)
+    variables = {batch.VARIABLE: task.to_json(), **store.to_env()}
+    return BatchResult.read(batch_process.run(batch.__name__, variables))
 
 
 def _network() -> topology.DelayedNetwork:

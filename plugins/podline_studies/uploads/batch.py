@@ -13,26 +13,23 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.store.connection import StoreConnection
+from podline_studies.batch_process import read_result
 from podline_studies.machine import busy_share
 from podline_studies.uploads.clients import CLIENTS, Client
-from podline_studies.uploads.delay_link.control import LinkStats
+from podline_studies.uploads.delay_link.measurement import LinkMeasurement
 from podline_studies.uploads.delay_link.probe import Probe, Prober
 from podline_studies.uploads.design import Batch
 
 VARIABLE = "PODLINE_BATCH"
 MARK = "podline-batch"
 _CHUNK = 8 << 20  # bytes that are made at once
-
-
-class BatchFailed(PodlineError):
-    """A batch came to nothing."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +109,11 @@ class BatchResult(Json):
         Raises:
             BatchFailed: it is not there.
         """
-        for line in reversed(printed.splitlines()):
-            if line.startswith(f"{MARK} "):
-                return cls.from_json(line.removeprefix(f"{MARK} "))
-        raise BatchFailed(f"the batch left no result: {printed.strip()[-1000:]}")
+        return read_result(cls, MARK, printed)
 
 
 @dataclass(frozen=True)
-class Measurement(Json):
+class Measurement(LinkMeasurement):
     """A batch that was made: its uploads, verified, and the link as it was.
 
     Attributes:
@@ -128,10 +122,6 @@ class Measurement(Json):
         attempt: from 1; more where one before was disturbed or failed.
         started, ended: when (epoch).
         uploads: all of them; each was read back and is what was sent.
-        before, after: the link as it was measured; None: the batch failed.
-        link: what the link's process says of it; empty where that is none of ours.
-        busy: share of the machine's processors that was taken after the uploads; None: not known.
-        failure: why it does not count; empty: it does.
     """
 
     visit: Batch
@@ -140,28 +130,11 @@ class Measurement(Json):
     started: float
     ended: float
     uploads: tuple[Upload, ...] = ()
-    before: Probe | None = None
-    after: Probe | None = None
-    link: LinkStats = field(default_factory=LinkStats)
-    busy: float | None = None
-    failure: str = ""
 
     @property
     def index(self) -> int:
         """Of the batch."""
         return self.visit.index
-
-    @property
-    def probes(self) -> tuple[Probe, Probe]:
-        """The link before and after, of a batch that did not fail."""
-        assert self.before is not None
-        assert self.after is not None
-        return self.before, self.after
-
-    @property
-    def trouble(self) -> str:
-        """Why it does not count; empty: it does."""
-        return self.failure
 
     def __str__(self) -> str:
         return f"{len(self.uploads)} uploads"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
 from podline_studies.uploads.batch import Measurement, Upload
+from podline_studies.uploads.delay_link.measurement import make_table
 from podline_studies.uploads.design import Design
 
 if TYPE_CHECKING:
@@ -62,13 +63,4 @@ def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", UploadCir
 
 def table(measured: Sequence[Measurement], warm_ups: Sequence[Measurement] = ()) -> "pd.DataFrame":
     """Return a row an upload, with the `COLUMNS`."""
-    import pandas as pd
-
-    rows = [
-        [column(one, upload) for column in COLUMNS.values()]
-        for one in (*measured, *warm_ups)
-        for upload in one.uploads
-    ]
-    frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
-    frame["warmup"] = frame.index >= sum(len(one.uploads) for one in measured)
-    return frame
+    return make_table(COLUMNS, measured, warm_ups, lambda one: one.uploads)

@@ -1,8 +1,6 @@
 """How the upload study makes a batch: the link set, the uploads made, read back, and removed."""
 
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -16,11 +14,12 @@ from podline.models.manifest import Manifest
 from podline.models.registry import Model
 from podline.secrecy import redacted
 from podline.store import Store, StoreConnection, keys, open_store
+from podline_studies import batch_process
+from podline_studies.batch_process import BatchFailed
 from podline_studies.dag_tasks import StudyTasks
 from podline_studies.study import Session, Study
 from podline_studies.uploads import batch, batch_pods
 from podline_studies.uploads.batch import (
-    BatchFailed,
     BatchResult,
     BatchTask,
     Measurement,
@@ -176,12 +175,7 @@ def _run(study: str, place: str, task: BatchTask, link: LinkSpec | None = None) 
     }
     if place == "pod":
         return BatchResult.read(batch_pods.run(_core(), study, variables, secrets, link))
-    command = [sys.executable, "-m", batch.__name__]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables | secrets
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise BatchFailed(f"the batch failed: {redacted(done.stderr).strip()[-1000:]}")
-    return BatchResult.read(done.stdout)
+    return BatchResult.read(batch_process.run(batch.__name__, variables | secrets))
 
 
 def _verify(result: BatchResult, stores: Mapping[str, Store]) -> None:
