@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from podline.store import Store, keys
-from tests.support.airflow_server import Airflow, running
+from tests.support.airflow_server import LOST_SOON, Airflow, running
 from tests.support.dags_test import ROOT
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
@@ -69,13 +69,10 @@ def airflow(
     variables = {
         **in_pods,
         **kept_store.connection.to_env(),
+        **LOST_SOON,
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
         "AIRFLOW__PODLINE__AHEAD": "auto",
-        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     home = tmp_path_factory.mktemp("airflow")
     with running(

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from podline.store import Store
-from tests.support.airflow_server import Airflow, running, task_path
+from tests.support.airflow_server import LOST_SOON, Airflow, running, task_path
 from tests.support.browser import PHONE, WIDE, log_in, picture
 from tests.support.dags_test import ROOT
 from tests.support.latency import lengths, one_try
@@ -107,12 +107,9 @@ def airflow(
     variables = {
         **in_pods,
         **kept_store.connection.to_env(),
+        **LOST_SOON,
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
-        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     home = tmp_path_factory.mktemp("airflow")
     with running(home, variables, "slow", "deferred_failing", "adopting", "stock") as airflow:

@@ -19,6 +19,13 @@ from urllib.parse import quote
 from tests.support.dags_test import environment
 from tests.support.waiting import until
 
+# A worker that was killed is missed soon, and its task tried again at once.
+LOST_SOON = {
+    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+}
 _HEALTHY_SECONDS = 180
 _SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
 _SERVE += "sys.exit(serve(Path(sys.argv[1])))"

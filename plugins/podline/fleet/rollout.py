@@ -135,8 +135,8 @@ class Strategy(Json):
 
 
 @dataclass(frozen=True)
-class Rollout(Json):
-    """A rollout of a version to a fleet.
+class RolloutSummary(Json):
+    """What a rollout is, and how it stands.
 
     Attributes:
         id: of the rollout; later ones come later in order.
@@ -147,9 +147,6 @@ class Rollout(Json):
         started, updated, ended: when (epoch); `ended` None: it goes on.
         state, step: how it is, and what it is at.
         decision: what was decided and why, in a sentence; empty: nothing yet.
-        strategy: how.
-        new, old: how the two versions did while they were watched side by side.
-        nodes: by name, the canaries first.
     """
 
     id: str
@@ -164,6 +161,18 @@ class Rollout(Json):
     state: State
     step: Step
     decision: str
+
+
+@dataclass(frozen=True)
+class Rollout(RolloutSummary):
+    """A rollout of a version to a fleet.
+
+    Attributes:
+        strategy: how.
+        new, old: how the two versions did while they were watched side by side.
+        nodes: by name, the canaries first.
+    """
+
     strategy: Strategy
     new: Measure
     old: Measure

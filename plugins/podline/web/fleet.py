@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from podline.fleet.node import Node
 from podline.fleet.records import read_fleet, read_rollout, read_rollouts
-from podline.fleet.rollout import NodeState, Rollout, State, Step
+from podline.fleet.rollout import NodeState, Rollout, RolloutSummary
 from podline.store import open_store
 
 
@@ -39,25 +39,13 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class RolloutLine:
-    """A rollout in the list of them: see `podline.fleet.rollout.Rollout`.
+class RolloutLine(RolloutSummary):
+    """A rollout in the list of them.
 
     Attributes:
         nodes: how many there are in each state.
     """
 
-    id: str
-    model: str
-    alias: str
-    version: int
-    before: int
-    started_by: str
-    started: float
-    updated: float
-    ended: float | None
-    state: State
-    step: Step
-    decision: str
     nodes: dict[NodeState, int]
 
 
@@ -125,9 +113,5 @@ def _node(node: Node, now: float) -> NodeAnswer:
 
 
 def _line(found: Rollout) -> RolloutLine:
-    known = {
-        field.name: getattr(found, field.name)
-        for field in fields(RolloutLine)
-        if field.name != "nodes"
-    }
+    known = {field.name: getattr(found, field.name) for field in fields(RolloutSummary)}
     return RolloutLine(**known, nodes=dict(Counter(node.state for node in found.nodes)))

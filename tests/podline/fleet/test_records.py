@@ -5,56 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from podline.fleet.node import Node, NodeModel
 from podline.fleet.records import RecordError, read_fleet, read_rollout, read_rollouts
-from podline.fleet.rollout import Measure, NodeRollout, Phase, Rollout, Strategy
+from podline.fleet.rollout import Rollout
 from podline.store import Store, keys
-
-NODE = Node(
-    name="cellar",
-    address="http://10.0.0.7:8500",
-    podline="0.2.0",
-    started=1764342000.0,
-    seen=1764342100.0,
-    every=15.0,
-    memory=104_000_000,
-    models=(NodeModel("power", "edge", 2, None, "READY", "", 812, 0, 0.0011, 0.0034, 40, 0.21),),
-)
-
-ROLLOUT = Rollout(
-    id="20261128T150000.000Z-1a2b3c4d",
-    model="power",
-    alias="edge",
-    version=3,
-    before=2,
-    started_by="by hand: ada@workshop",
-    started=1764342000.0,
-    updated=1764342062.5,
-    ended=1764342062.5,
-    state="promoted",
-    step="end",
-    decision="version 3 answered 812 requests on 1 node with 0 errors (0.0 %)",
-    strategy=Strategy(),
-    new=Measure(1, 812, 0, 0.0011, 0.0034),
-    old=Measure(1, 790, 0, 0.0011, 0.0031),
-    nodes=(
-        NodeRollout(
-            "cellar",
-            "http://10.0.0.7:8500",
-            0,
-            "serving",
-            tries=1,
-            before=2,
-            version=3,
-            phases=(
-                Phase("publish", -4.0, 4.0),
-                Phase("notice", 0.0, 0.1),
-                Phase("swap", 0.4, 0.1),
-            ),
-        ),
-        NodeRollout("roof", "http://10.0.0.8:8500", None, "unreachable", "no answer", tries=6),
-    ),
-)
+from tests.support.fleet_records import NODE, ROLLOUT
 
 
 def put(store: Store, record: Rollout) -> None:
