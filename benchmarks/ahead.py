@@ -20,6 +20,7 @@ from benchmarks import cluster
 from benchmarks.cluster import Cluster
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import trigger
+from podline import datasets
 from podline.compiler.compiler import compile_notebook
 from podline.compiler.parameters import AHEAD_PARAM
 from podline.compiler.pipeline import Pipeline
@@ -60,6 +61,7 @@ Point = tuple[tuple[int, int], str]  # sizes and arm
 def measure_all(n: int, folder: Path, there: Cluster) -> None:
     """Measure each arm at each size `n` times, and print what was found."""
     pipeline = compile_notebook(notebooks_folder() / f"{_NAME}.ipynb")
+    there.store.put_if_absent(datasets.store_key(_NAME), datasets.fetch(_NAME))
     samples: dict[Point, list[Sample]] = {one: [] for one in itertools.product(SIZES, ARMS)}
     with running(folder / "airflow", there.variables, f"{_NAME}_baseline") as airflow:
         for point in RECORDS * [point for point in samples if point[1] != NOTEBOOK]:
