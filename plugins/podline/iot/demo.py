@@ -26,7 +26,6 @@ from podline.fleet.rollout import Strategy
 from podline.fleet.token import read_token
 from podline.iot.demo_place import (
     ALIAS,
-    MODEL,
     PATIENCE,
     PODLINE,
     DemoError,
@@ -37,6 +36,7 @@ from podline.iot.demo_place import (
     wait_for,
 )
 from podline.iot.journal import Event, Observation
+from podline.iot.meter import NOTEBOOK as MODEL
 from podline.iot.simulation import Kind, Options, simulate
 from podline.models.registry import Model
 from podline.signals import handled, unwind

@@ -156,7 +156,7 @@ def running(log: Path, *command: str) -> Iterator[Callable[[], str]]:
         process.wait()
 
 
-def wait_for(what: str, condition: Callable[[], _T]) -> _T:
+def wait_for(what: str, condition: Callable[[], _T | None]) -> _T:
     """Wait until a condition holds; returns what it gave.
 
     Raises:
