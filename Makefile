@@ -140,6 +140,17 @@ cluster-demo: images .airflow/.migrated ## Run household_power as pods of the cl
 	$(BIN)/airflow dags test household_power && \
 	$(BIN)/podline runs household_power
 
+.PHONY: cluster-edge-demo
+cluster-edge-demo: images install ## Run edge-demo with stages and edges as pods of the cluster of KUBECONFIG
+	$(if $(LOAD),$(LOAD) $(IMAGES))
+	$(MAKE) cluster-store
+	variables=$$($(BIN)/podline store env --cluster) && eval "$$variables" && \
+	AIRFLOW__PODLINE__BACKEND=kubernetes \
+	AIRFLOW__PODLINE__STORE_SECRET=object-store-connection \
+	AIRFLOW__PODLINE__IMAGE_BASE=$(word 1,$(IMAGES)) \
+	AIRFLOW__PODLINE__IMAGE_TENSORFLOW=$(word 2,$(IMAGES)) \
+	$(BIN)/python -m podline.iot.demo --cluster
+
 # One time for all files, so that the same content makes the same image; zip knows none before 1980.
 EPOCH = 1767225600
 BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),BUILDAH_LAYERS=true) \

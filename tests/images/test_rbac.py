@@ -12,6 +12,7 @@ ACCOUNT = "podline-airflow"
 RIGHTS = {
     ("pods", ""): {"create", "get", "list", "watch", "patch", "delete"},
     ("pods/log", ""): {"get"},
+    ("pods/resize", ""): {"patch"},
     ("secrets", ""): {"create"},
     ("events", ""): {"list"},
 }

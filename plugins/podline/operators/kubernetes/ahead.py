@@ -20,7 +20,7 @@ from podline.exceptions import PodlineError
 from podline.latency.observations import Observed
 from podline.latency.stage_profile import Profiles
 from podline.operators import run_version
-from podline.operators.kubernetes import pod_status, pods
+from podline.operators.kubernetes import cpu_share, pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.successors import NextStage
@@ -35,6 +35,7 @@ _ENDING = 5.0  # seconds in which an earlier pod of the same name is gone, if it
 _AGAIN = 0.3
 _EARLY = 0.2  # seconds; a pod that is ready too late costs more than one that waits
 _LONGEST_MAKING = 10.0  # seconds
+_FORBIDDEN = 403
 
 Say = Callable[[str], object]
 
@@ -71,6 +72,7 @@ class AheadPods:
         self.seen = seen
         self._over, self._done = threading.Event(), threading.Event()
         self._lock = threading.Lock()
+        self._lessens: bool | None = None  # not known yet
 
     def make(self, stages: Sequence[NextStage], parts: Parts, at_once: bool) -> None:
         """Make the pods of stages, each when it is time to.
@@ -102,7 +104,17 @@ class AheadPods:
             name = name_in_run(stage.wanted.context)
             body = self._body(stage, name, parts, libraries)
             self.seen.made_ahead += (name,)
-            self._create(body)
+            try:
+                self._create(cpu_share.lessened(body) if self._may_lessen() else body)
+            except failures() as error:
+                if status_of(error) != _FORBIDDEN or not self._lessens:
+                    raise
+                self._create(body)  # so little may not be asked for here
+
+    def _may_lessen(self) -> bool:
+        if self._lessens is None:
+            self._lessens = cpu_share.can_change(self.client, self.namespace)
+        return self._lessens
 
     def wait(self) -> None:
         """Wait until they are made."""

@@ -118,6 +118,52 @@ def test_the_next_stage_s_libraries_are_imported_meanwhile(chain: Any) -> None:
     assert run.pods.left() == []
 
 
+def cpu(pod: Any) -> str:
+    return str(pod["spec"]["containers"][0]["resources"]["requests"]["cpu"])
+
+
+def test_it_waits_with_the_least_share_of_a_processor(chain: Any) -> None:
+    """And has its own as soon as it has its task."""
+    run = chain(*two(second="import time\nprint('up', flush=True)\ntime.sleep(1)"))
+    run.first()
+    assert cpu(run.ready()) == "1m"
+    shares: list[str] = []
+
+    def look(line: str) -> None:
+        name, namespace = run.pods.left()[0], run.pods.namespace
+        pod: Any = {"metadata": {"name": name, "namespace": namespace}}
+        until(lambda: cpu(api.read_pod(run.pods.core, pod)) == "100m", 5)
+        shares.append(cpu(api.read_pod(run.pods.core, pod)))
+
+    ran = run.follow(run.prepare("two"), look)
+    assert (shares, run.noted) == (["100m"], [])
+    assert ran.ok.ahead is not None
+    assert ran.ok.peak_memory > 0
+
+
+def test_where_so_little_may_not_be_asked_for_it_has_its_own(chain: Any) -> None:
+    run = chain(*two())
+    item = {"type": "Container", "min": {"cpu": "50m"}}
+    limits = {"metadata": {"name": "least"}, "spec": {"limits": [item]}}
+    run.pods.core.create_namespaced_limit_range(run.pods.namespace, limits)
+    try:
+        run.first()
+        assert cpu(run.ready()) == "100m"
+        assert run.run("two").ok.ahead is not None
+    finally:
+        run.pods.core.delete_namespaced_limit_range("least", run.pods.namespace)
+
+
+def test_a_limit_that_is_the_request_stays(chain: Any) -> None:
+    """Its pod may be of the quality of service Guaranteed, which must not change."""
+    cells = [*two()]
+    cells[-1] = ("step:two limit:cpu:200m limit:memory:512Mi", "print(x)")
+    run = chain(*cells)
+    run.first()
+    assert cpu(run.ready()) == "200m"
+    assert run.run("two").ok.ahead is not None
+
+
 def test_off_makes_none(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "off")
     run = chain(*two())
