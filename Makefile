@@ -213,6 +213,10 @@ test-all: install-dev ## Run all tests: the slow ones take half an hour more
 test-product: install-dev ## Run podline's tests in a copy without the studies
 	.ci/product
 
+.PHONY: test-upgrade
+test-upgrade: install-dev ## Replace all parts of an Airflow in the cluster of KUBECONFIG while it runs a notebook
+	PODLINE_UPGRADE=1 $(BIN)/python -m pytest tests/cluster/test_upgrade.py $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/ruff check
