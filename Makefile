@@ -119,6 +119,7 @@ IN_AIRFLOW = kubectl --namespace $(AIRFLOW_NAMESPACE)
 .PHONY: cluster-store
 cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random (NAMESPACE=podline)
 	@$(FILL) helm-values/namespace.yaml | kubectl apply -f -
+	$(IN_STAGES) apply -f helm-values/network-policies.yaml
 	$(IN_STAGES) get secret object-store >/dev/null 2>&1 || \
 		$(BIN)/podline store secrets --namespace $(NAMESPACE) | kubectl create -f -
 	@$(FILL) helm-values/object-store.yaml | $(IN_STAGES) apply -f -
@@ -214,11 +215,15 @@ BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),B
 
 .PHONY: test
 test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x" and the like)
-	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not faults" $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: install-dev ## Run all tests: the slow ones take half an hour more
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not faults" $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: install-dev ## Have each fault of docs/reliability.md happen in the cluster of KUBECONFIG (root, half an hour)
+	$(BIN)/python -m pytest -n 0 -m faults $(PYTEST_ARGS)
 
 .PHONY: test-product
 test-product: install-dev ## Run podline's tests in a copy without the studies
@@ -235,6 +240,22 @@ lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/podline lint notebooks/*.ipynb
+
+# In environments of their own: they want other versions than Airflow.
+TOOL = $(BIN)/uv tool run --quiet --from
+SBOM = $(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible
+
+.PHONY: audit
+audit: install-dev ## List licences, write SBOMs (build/sbom), look for known vulnerabilities (asks PyPI)
+	$(BIN)/python -m docs.licences
+	@mkdir -p build/sbom
+	$(SBOM) requirements.txt -o build/sbom/airflow.json
+	$(SBOM) images/stage/requirements-base.txt -o build/sbom/podline-stage.json
+	$(SBOM) images/stage/requirements-tensorflow.txt -o build/sbom/podline-stage-tensorflow.json
+	$(SBOM) images/stage/requirements-uploads.txt -o build/sbom/podline-uploads.json
+	$(SBOM) images/edge/requirements.txt -o build/sbom/podline-edge.json
+	$(TOOL) pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip -r requirements.txt \
+		-r images/edge/requirements.txt
 
 .PHONY: format
 format: install-dev ## Mend the style

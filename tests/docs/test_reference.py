@@ -35,6 +35,9 @@ PAGES = [
         "docs/applications.md",
         "docs/edge.md",
         "docs/kubernetes.md",
+        "docs/metrics.md",
+        "docs/reliability.md",
+        "docs/security.md",
     )
 ]
 COMMAND = re.compile(r"(?:^|[\s`/(])podline ((?:[a-z][a-z-]* ?)+)")
