@@ -233,6 +233,10 @@ test-product: install-dev ## Run podline's tests in a copy without the studies
 test-upgrade: install-dev ## Replace all parts of an Airflow in the cluster of KUBECONFIG while it runs a notebook
 	PODLINE_UPGRADE=1 $(BIN)/python -m pytest tests/cluster/test_upgrade.py $(PYTEST_ARGS)
 
+.PHONY: test-notebooks-ahead
+test-notebooks-ahead: install-dev ## Run the notebooks of tests/notebooks as pods that are made ahead (KUBECONFIG)
+	$(BIN)/python -m pytest -n auto -m notebooks_ahead $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/ruff check
