@@ -38,6 +38,7 @@ PAGES = [
         "docs/metrics.md",
         "docs/reliability.md",
         "docs/security.md",
+        "docs/jupyter.md",
     )
 ]
 COMMAND = re.compile(r"(?:^|[\s`/(])podline ((?:[a-z][a-z-]* ?)+)")
