@@ -260,6 +260,11 @@ edge-study-full: install-dev vm-image ## The same with all sizes, round trips an
 pictures: install-dev ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
 	$(BIN)/python -m docs.pictures
 
+.PHONY: docs
+docs: install-dev ## Make the documentation's site, in build/site
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt
