@@ -361,6 +361,11 @@ pictures: install-dev jupyter-env ## Take the pictures of docs/ anew, of runs of
 	$(BIN)/python -m docs.pictures
 	$(BIN)/python -m docs.jupyter_picture
 
+.PHONY: docs
+docs: install-dev ## Make the documentation's site, in build/site
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE) pyproject.toml -o requirements.txt

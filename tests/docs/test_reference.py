@@ -2,45 +2,27 @@
 
 import ast
 import re
-import shlex
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import typer
 from airflow.configuration import conf
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
 from podline import settings
-from podline.cli import app
 from podline.compiler import tag_words, tags
 from podline.compiler.metadata import DagSettings
 from podline.edge.serve import Options
 from podline.store import in_cluster, seaweedfs
 from podline_studies.uploads.delay_link import probe
+from tests.support import code_blocks
+from tests.support.commands import COMMANDS, named_command, targets
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
-PAGES = [
-    ROOT / name
-    for name in (
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "docs/reference.md",
-        "docs/benchmarks.md",
-        "docs/applications.md",
-        "docs/edge.md",
-        "docs/kubernetes.md",
-        "docs/metrics.md",
-        "docs/reliability.md",
-        "docs/security.md",
-        "docs/jupyter.md",
-    )
-]
+PAGES = [*code_blocks.PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]
 COMMAND = re.compile(r"(?:^|[\s`/(])podline ((?:[a-z][a-z-]* ?)+)")
 
 
@@ -61,29 +43,6 @@ def quoted(text: str) -> list[str]:
 # --- commands
 
 
-def commands(group: Any, *path: str) -> Iterator[tuple[str, set[str]]]:
-    """Every command with its options' long names."""
-    for name, command in getattr(group, "commands", {}).items():
-        if hasattr(command, "commands"):
-            yield from commands(command, *path, name)
-        else:
-            options = [o for p in command.params for o in p.opts if o.startswith("--")]
-            yield " ".join((*path, name)), {*options} - {"--help"}
-
-
-COMMANDS = dict(commands(typer.main.get_command(app)))
-GROUPS = {name.split()[0] for name in COMMANDS}
-
-
-def named_command(text: str) -> str:
-    """The command that words after ``podline`` begin with."""
-    words = text.split()
-    for length in (2, 1):
-        if (name := " ".join(words[:length])) in COMMANDS:
-            return name
-    return words[0] if len(words) == 1 and words[0] in GROUPS else ""
-
-
 def test_every_command_is_told_with_its_options() -> None:
     told = {}
     for first, options, _ in rows("Commands"):
@@ -94,12 +53,6 @@ def test_every_command_is_told_with_its_options() -> None:
 
 
 # --- make
-
-
-def targets() -> set[str]:
-    """The targets that ``make`` lists."""
-    found = re.findall(r"^([a-z -]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    return {name for names in found for name in names.split()}
 
 
 def test_every_target_is_told() -> None:
@@ -199,12 +152,13 @@ def test_the_files_that_the_architecture_names_are_there() -> None:
         assert any((base / form).exists() for base in bases for form in forms), path
 
 
-def test_shell_lines_can_be_read() -> None:
-    for page in PAGES:
-        for block in re.findall(r"```(?:bash|sh)?\n(.*?)```", page.read_text(), re.DOTALL):
-            for line in block.splitlines():
-                if line.startswith(("podline ", "make ", "eval ", "export ")):
-                    assert shlex.split(line.split("#")[0])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_addresses_elsewhere_are_addresses(page: Path) -> None:
+    for address in re.findall(r"\]\((https?:[^)]*)\)", page.read_text()):
+        parts = urlsplit(address)
+        assert parts.hostname, address
+        assert "." in parts.hostname, address
+        assert not re.search(r"\s", address), address
 
 
 # --- ports

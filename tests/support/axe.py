@@ -7,8 +7,8 @@ import pytest
 GRAVE = ("critical", "serious")
 
 
-def grave_findings(page: Any, where: dict[str, Any]) -> list[str]:
-    """What axe says: the rule, and the first node that breaks it."""
+def grave_findings(page: Any, where: dict[str, Any] | None = None) -> list[str]:
+    """What axe says of a page, or of a part: the rule, and the first node that breaks it."""
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="needs axe: make install-dev"
     )
