@@ -23,14 +23,13 @@ from podline.operators import run_version
 from podline.operators.kubernetes import pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
-from podline.operators.successors import NextStage
+from podline.operators.successors import LONGEST_WAIT, NextStage
 from podline.store import keys
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-LONGEST_WAIT = 600.0  # seconds after which a pod that waits ends by itself
 _ENDING = 5.0  # seconds in which an earlier pod of the same name is gone, if it is being deleted
 _AGAIN = 0.3
 _EARLY = 0.2  # seconds; a pod that is ready too late costs more than one that waits
