@@ -161,6 +161,10 @@ test-all: install-dev ## Run all tests: the slow ones take half an hour more
 test-product: install-dev ## Run podline's tests in a copy without the studies
 	.ci/product
 
+.PHONY: test-notebooks-ahead
+test-notebooks-ahead: install-dev ## Run the notebooks of tests/notebooks as pods that are made ahead (KUBECONFIG)
+	$(BIN)/python -m pytest -n auto -m notebooks_ahead $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/ruff check

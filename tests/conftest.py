@@ -47,6 +47,13 @@ def pytest_configure() -> None:
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What has a make target of its own is run where it is asked for, and nowhere else."""
+    name = "notebooks_ahead"
+    if name not in config.option.markexpr:
+        items[:] = [item for item in items if not item.get_closest_marker(name)]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
