@@ -91,7 +91,7 @@ class ProcessBackend(StageBackend):
         kills = _memory_kills()
         self.moments.created = time.time()
         process = self._given(task, connection)
-        self._begin_following()
+        self._begin_following(connection)
         transcript = Transcript(task.plan.stage, task.nonce, log, self.ended)
         try:
             for line in readable_lines(_chunks(process, self.moments)):
@@ -148,11 +148,9 @@ class ProcessBackend(StageBackend):
         if self._wanted is None:
             return None
         operator: Any = self._wanted.operator
-        if operator.stage is None:
+        if operator.stage is None or not successors.steps_ahead(operator, self._wanted.context):
             return None
-        context = self._wanted.context
-        self._ahead = AheadProcesses(context, connection, environment(connection))
-        if not successors.steps_ahead(operator, context) or not (kept := self._ahead.claim(plan)):
+        if not (kept := self._processes(connection).claim(plan)):
             return None
         self.seen.ahead = PodAhead(kept.made, time.time(), {})
         with self._lock:
@@ -161,10 +159,16 @@ class ProcessBackend(StageBackend):
                 kept.terminate()
         return kept
 
-    def _begin_following(self) -> None:
-        """Begin with the stages that follow, beside this one."""
+    def _processes(self, connection: StoreConnection) -> AheadProcesses:
+        """Those of the run on this machine."""
+        assert self._wanted
         if self._ahead is None:
-            return
+            variables = environment(connection)
+            self._ahead = AheadProcesses(self._wanted.context, connection, variables)
+        return self._ahead
+
+    def _begin_following(self, connection: StoreConnection) -> None:
+        """Begin with the stages that follow, beside this one."""
         try:
             stages = self._following()
         except PodlineError as error:  # of theirs to tell
@@ -172,7 +176,8 @@ class ProcessBackend(StageBackend):
             self._wanted.operator.log.info("no process is begun ahead: %s", error)
             return
         if stages:
-            threading.Thread(target=self._ahead.begin, args=(stages,), daemon=True).start()
+            begin = self._processes(connection).begin
+            threading.Thread(target=begin, args=(stages,), daemon=True).start()
 
     def interrupt(self) -> None:
         """Have `run`, in another thread, come to its end: SIGTERM, and SIGKILL after a while."""

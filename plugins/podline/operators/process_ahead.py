@@ -145,11 +145,14 @@ class AheadProcesses:
 
 
 def private_folder() -> Path | None:
-    """Where this account's sockets are; None: another one can enter it, or made it first."""
+    """Where this account's sockets are; None: it cannot be, or others can enter it, or made it."""
     folder = Path(tempfile.gettempdir(), f"podline-{os.geteuid()}")
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    about = folder.lstat()
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        about = folder.lstat()
+    except OSError:
+        return None
     mine = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
     return folder if mine and not about.st_mode & 0o077 else None
 

@@ -167,6 +167,8 @@ def test_only_a_folder_of_our_own_will_do(tmp_path: Path, monkeypatch: pytest.Mo
     folder.rename(tmp_path / "other")
     folder.symlink_to(tmp_path / "other")
     assert private_folder() is None
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    assert private_folder() is None
 
 
 # --- as the operators use them ------------------------------------------------------------------
