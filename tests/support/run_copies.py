@@ -108,6 +108,27 @@ def _lengthen(database: sqlite3.Connection, dag_id: str, run_id: str, code: floa
     )
 
 
+def have_pod_ahead(server: Server, run_id: str, task_id: str, **moments: float) -> None:
+    """Have the record of a copied run say that a task's pod was made ahead.
+
+    Args:
+        server: whose database.
+        run_id: the copy.
+        task_id: its task, which has one record.
+        moments: made, ready and claimed, in seconds from the try's start.
+    """
+    where = "run_id = ? AND task_id = ?"
+    with closing(sqlite3.connect(server.database)) as database:
+        query = f"SELECT value FROM {_STATES} WHERE {where}"
+        ((text,),) = database.execute(query, [run_id, task_id]).fetchall()
+        record = json.loads(text)
+        pod = {name: record["start"] + seconds for name, seconds in moments.items()}
+        record["ahead"] = pod | {"idle": moments["claimed"] - moments["ready"]}
+        update = f"UPDATE {_STATES} SET value = ? WHERE {where}"
+        database.execute(update, [json.dumps(record), run_id, task_id])
+        database.commit()
+
+
 def _rows(
     database: sqlite3.Connection, table: str, dag_id: str, run_id: str
 ) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import PHONE, no_errors, picture
+from tests.support.browser import PHONE, WIDE, no_errors, picture
 from tests.support.latency import phase
 from tests.support.pages import bars, in_waterfall, page_of, point_at_row, run_tab, waterfall
 from tests.support.records import MANY, Server
-from tests.support.run_copies import copied_run
+from tests.support.run_copies import copied_run, have_pod_ahead
 
 pytestmark = [
     pytest.mark.browser,
@@ -235,3 +235,33 @@ def test_what_goes_on_says_at_what_it_is(
             "was => document.querySelector('[data-podline] svg text').textContent !== was",
             arg=now[0],
         )
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_pod_that_was_made_ahead(
+    visit: Callable[..., Any], server: Server, size: tuple[int, int], dark: bool
+) -> None:
+    with copied_run(server, "small", "ahead", 2):
+        have_pod_ahead(server, "ahead", "second", made=-4.0, ready=-2.5, claimed=0.05)
+        with no_errors(visit(run_tab(server, "small", "ahead"), size=size, dark=dark)) as page:
+            page.get_by_text("made ahead: it gets ready").wait_for()
+            path = bars(page).locator("[data-part=ahead]")
+            assert path.get_attribute("d").count("M") == 2  # gets ready, and waits
+            assert path.bounding_box()["x"] >= bars(page).bounding_box()["x"]
+            waterfall(page).get_by_role("link", name="second").focus()
+            told = page.get_by_role("tooltip").inner_text()
+            picture(page, f"run-ahead-{size[0]}-{'dark' if dark else 'light'}")
+    assert (
+        "made ahead 4.00 s before the start, ready 2.50 s before, claimed 50 ms after; "
+        "idle for 2.55 s"
+    ) in told
+
+
+def test_a_run_without_such_pods_has_no_legend_for_them(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    with no_errors(visit(run_tab(server, "small"))) as page:
+        waterfall(page).wait_for()
+        assert page.get_by_text("made ahead: it gets").count() == 0
+        assert bars(page).locator("[data-part=ahead]").count() == 0

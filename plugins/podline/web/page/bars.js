@@ -3,6 +3,7 @@
 
 import { h, memo } from "./host.js";
 import { Filled, isOwn, labelOf } from "./looks.js";
+import { AheadPods, aheadPath } from "./pod_ahead.js";
 import { isBare, phaseLength } from "./rows.js";
 import { isGood, shapeOf, solid, textColour, wordOf } from "./states.js";
 import { seconds } from "./words.js";
@@ -10,6 +11,7 @@ import { seconds } from "./words.js";
 export const HEIGHT = 24; // of a row, in pixels
 const THIN = 1; // what is shorter is drawn as long as that
 const LINE = 3; // the state's
+const MIDDLE = (HEIGHT - LINE + 1) / 2; // of the phases
 const LETTER = 6.4; // the width of one, at most
 const FAR = 20; // pixels beyond the edges, where drawing stops
 
@@ -134,7 +136,7 @@ function lengthTexts(tries, row, phase) {
 function beginOf(tries, row) {
   if (row.start === null) return row.live?.since ?? null;
   const before = Object.values(tries.phases).map((column) => column.start[row.index] ?? 0);
-  return row.start + Math.min(0, ...before);
+  return Math.min(row.start + Math.min(0, ...before), row.ahead?.made ?? Infinity);
 }
 
 // `rows`: all that are listed; `first` and `last`: which are in sight.
@@ -159,6 +161,7 @@ export const Bars = memo(function Bars({ tries, rows, first, last, view, width, 
       d: ticks.map(({ x }) => `M${x.toFixed(1)} 0V${whole}`).join(""),
       stroke: "var(--chakra-colors-border)",
     }),
+    h(AheadPods, { d: aheadPath(shown, place, MIDDLE) }),
     statePaths(tries, shown, place).map(([look, d]) => h("path", { key: look, d, fill: solid(look) })),
     [...names].map((name) => {
       const d = phasePath(name, tries, shown, place);

@@ -47,6 +47,7 @@ export function rowsOf({ nodes, started }, now) {
       task: node.name,
       name: node.name,
       number: null,
+      ahead: null,
       start: ended ? started : null,
       until: ended ? started + length : Math.max(now, started),
       again: false,

@@ -24,6 +24,7 @@ function rowOf(tries, index, now, again) {
     running: start !== null && tries.end[index] === null,
     length: start === null ? null : until - start,
     look: lookOf(tries.state[index], again),
+    ahead: tries.ahead[index],
     critical: tries.critical[index],
     live: phase && tries.end[index] === null ? { phase, since, length: until - since } : null,
   };
@@ -110,8 +111,9 @@ export function spanOf(tries, rows) {
   let from = Infinity;
   let to = -Infinity;
   const columns = Object.values(tries.phases);
-  for (const { index, start, until, live } of rows) {
+  for (const { index, start, until, live, ahead } of rows) {
     if (live) from = Math.min(from, live.since);
+    if (ahead) from = Math.min(from, ahead.made);
     if (start !== null || live) to = Math.max(to, until);
     if (start === null) continue;
     from = Math.min(from, start);

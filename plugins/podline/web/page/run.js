@@ -8,6 +8,7 @@ import { airflow } from "./links.js";
 import { isLive, useNow } from "./live.js";
 import { Bar, Legend, PHASE_ORDER, isInside, meaningOf, placeOf } from "./looks.js";
 import { Figures, Notice, Pending, Section, Title, Trouble } from "./parts.js";
+import { AheadLegend } from "./pod_ahead.js";
 import { NO_FILTER, arranged, rowsOf } from "./rows.js";
 import { Slow } from "./slow.js";
 import { State } from "./states.js";
@@ -74,6 +75,7 @@ function Charts({ run, links }) {
       Section,
       { title: "Stages by phase" },
       h(Legend, { phases, isolated: phase, isolate: (name) => change({ phase: name, page: "1" }) }),
+      h(AheadLegend, { rows: all }),
       h(Filters, { all, rows, fields, change }),
       h(Waterfall, { tries, all, rows, phase, linkOf }),
       run.total > tries.task_id.length &&

@@ -7,6 +7,7 @@ import { Instances } from "./instances.js";
 import { airflow } from "./links.js";
 import { Bar, Legend, isInside, meaningOf, placeOf } from "./looks.js";
 import { Downloads, Figures, Notice, Pending, Section, Title } from "./parts.js";
+import { wordsOf } from "./pod_ahead.js";
 import { State } from "./states.js";
 import { NUMBER, PROSE, Rows } from "./table.js";
 import { Moment } from "./times.js";
@@ -218,6 +219,7 @@ function Pod({ found }) {
       { overflowWrap: "anywhere" },
       `${found.namespace}/${found.pod} on ${found.node || "no node"}, from ${found.image}`,
     ),
+    found.ahead && h(Text, { fontSize: "sm", color: "fg.muted" }, wordsOf(found.ahead, found.start)),
     h(Clock, { skew: found.skew }),
     found.events.length > 0 &&
       h(Rows, {

@@ -2,6 +2,7 @@
 
 import { Box, Flex, Text, h } from "./host.js";
 import { Filled, PHASE_ORDER, labelOf } from "./looks.js";
+import { wordsOf } from "./pod_ahead.js";
 import { phaseLength } from "./rows.js";
 import { State } from "./states.js";
 import { moment } from "./times.js";
@@ -31,7 +32,8 @@ export function TrySummary({ tries, row, touched }) {
   const phases = PHASE_ORDER.map((name) => ({ name, length: phaseLength(tries, row, name) })).filter(
     ({ length }) => length !== null,
   );
-  const notes = [tries.partial[row.index], row.critical && "on the critical path"].filter(Boolean);
+  const ahead = row.ahead && wordsOf(row.ahead, row.start);
+  const notes = [tries.partial[row.index], row.critical && "on the critical path", ahead].filter(Boolean);
   const failure = tries.failure[row.index];
   return h(
     Box,
