@@ -206,6 +206,10 @@ bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the st
 bench-ahead: install-dev ## Measure what beginning stages ahead saves, beside the notebook in a pod (KUBECONFIG)
 	$(BIN)/python -m benchmarks.ahead
 
+.PHONY: bench-ahead-at-once
+bench-ahead-at-once: install-dev ## Measure five runs at once, with stages begun ahead and without (KUBECONFIG)
+	$(BIN)/python -m benchmarks.ahead_at_once
+
 .PHONY: bench-scheduler
 bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling included (KUBECONFIG)
 	$(BIN)/python -m benchmarks.scheduler

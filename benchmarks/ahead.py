@@ -37,7 +37,7 @@ NOTEBOOK, OFF, AUTO = "notebook", "off", "auto"
 ARMS = (NOTEBOOK, OFF, AUTO)
 BY_NOTEBOOK, IN_THE_MEAN, IDLE = 1.35, 1.5, 0.3  # the goals for ratios of the walls
 RECORDS = 3  # runs of a size after which podline knows how long its stages take
-_NAME = "household_power"
+NAME = "household_power"
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ Point = tuple[tuple[int, int], str]  # sizes and arm
 
 def measure_all(n: int, folder: Path, there: Cluster) -> None:
     """Measure each arm at each size `n` times, and print what was found."""
-    pipeline = compile_notebook(notebooks_folder() / f"{_NAME}.ipynb")
-    there.store.put_if_absent(datasets.store_key(_NAME), datasets.fetch(_NAME))
+    pipeline = compile_notebook(notebooks_folder() / f"{NAME}.ipynb")
+    there.store.put_if_absent(datasets.store_key(NAME), datasets.fetch(NAME))
     samples: dict[Point, list[Sample]] = {one: [] for one in itertools.product(SIZES, ARMS)}
-    with running(folder / "airflow", there.variables, f"{_NAME}_baseline") as airflow:
+    with running(folder / "airflow", there.variables, f"{NAME}_baseline") as airflow:
         for point in RECORDS * [point for point in samples if point[1] != NOTEBOOK]:
             _run(airflow, there.store, pipeline, point)
         for repeat in range(n):
@@ -76,15 +76,19 @@ def measure_all(n: int, folder: Path, there: Cluster) -> None:
     _report(n, samples)
 
 
-def _run(airflow: Airflow, store: Store, pipeline: Pipeline, point: Point) -> Sample:
+def run_of(pipeline: Pipeline, point: Point) -> tuple[Combination, dict[str, object]]:
+    """What runs at a point, and what its DAG is triggered with."""
     (data, model), arm = point
     backend = POD_BASELINE if arm == NOTEBOOK else "kubernetes"
-    combination = Combination(0, _NAME, backend, data, model, 0)
+    combination = Combination(0, NAME, backend, data, model, 0)
     assert pipeline.settings.sizes is not None
     conf = conf_of(combination, pipeline.settings.sizes)
-    if arm != NOTEBOOK:
-        conf[AHEAD_PARAM] = arm
-    dag_id = dag_id_of(combination)
+    return combination, conf if arm == NOTEBOOK else {**conf, AHEAD_PARAM: arm}
+
+
+def _run(airflow: Airflow, store: Store, pipeline: Pipeline, point: Point) -> Sample:
+    combination, conf = run_of(pipeline, point)
+    arm, dag_id = point[1], dag_id_of(combination)
     run_id = trigger(airflow, dag_id, 300, conf)
     stages = pipeline.stages
     expected = [NOTEBOOK] if arm == NOTEBOOK else [stage.name for stage in stages]
