@@ -104,6 +104,7 @@ image-names: ## Print the images' names, for the command that loads or pushes th
 .PHONY: cluster-store
 cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random
 	kubectl apply -f helm-values/namespace.yaml
+	kubectl apply --namespace podline -f helm-values/network-policies.yaml
 	kubectl --namespace podline get secret object-store >/dev/null 2>&1 || \
 		$(BIN)/podline store secrets | kubectl create -f -
 	sed 's|image: podline|image: $(IMAGE_PREFIX)podline|' helm-values/object-store.yaml | \
@@ -168,6 +169,22 @@ lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/podline lint notebooks/*.ipynb
+
+# In environments of their own: they want other versions than Airflow.
+TOOL = $(BIN)/uv tool run --quiet --from
+SBOM = $(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible
+
+.PHONY: audit
+audit: install-dev ## List licences, write SBOMs (build/sbom), look for known vulnerabilities (asks PyPI)
+	$(BIN)/python -m docs.licences
+	@mkdir -p build/sbom
+	$(SBOM) requirements.txt -o build/sbom/airflow.json
+	$(SBOM) images/stage/requirements-base.txt -o build/sbom/podline-stage.json
+	$(SBOM) images/stage/requirements-tensorflow.txt -o build/sbom/podline-stage-tensorflow.json
+	$(SBOM) images/stage/requirements-uploads.txt -o build/sbom/podline-uploads.json
+	$(SBOM) images/edge/requirements.txt -o build/sbom/podline-edge.json
+	$(TOOL) pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip -r requirements.txt \
+		-r images/edge/requirements.txt
 
 .PHONY: format
 format: install-dev ## Mend the style

@@ -34,6 +34,8 @@ PAGES = [
         "docs/benchmarks.md",
         "docs/applications.md",
         "docs/edge.md",
+        "docs/metrics.md",
+        "docs/security.md",
     )
 ]
 COMMAND = re.compile(r"(?:^|[\s`/(])podline ((?:[a-z][a-z-]* ?)+)")
