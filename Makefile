@@ -152,11 +152,15 @@ BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),B
 
 .PHONY: test
 test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x" and the like)
-	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not faults" $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: install-dev ## Run all tests: the slow ones take half an hour more
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not faults" $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: install-dev ## Have each fault of docs/reliability.md happen in the cluster of KUBECONFIG (root, half an hour)
+	$(BIN)/python -m pytest -n 0 -m faults $(PYTEST_ARGS)
 
 .PHONY: test-product
 test-product: install-dev ## Run podline's tests in a copy without the studies

@@ -54,7 +54,8 @@ def pytest_runtest_makereport(
     """Where everything is there (CI), a skipped cluster or browser test is a failure."""
     report = yield
     marked = any(
-        item.get_closest_marker(name) for name in ("cluster", "cluster_faults", "browser", "vm")
+        item.get_closest_marker(name)
+        for name in ("cluster", "cluster_faults", "faults", "browser", "vm")
     )
     if report.skipped and marked and os.environ.get("PODLINE_REFUSE_SKIPS"):
         report.outcome = "failed"
@@ -75,7 +76,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def _cluster_in_use(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that stops parts of the cluster has it alone; the others share it."""
     faults = request.node.get_closest_marker("cluster_faults")
-    if not faults and not request.node.get_closest_marker("cluster"):
+    if not faults and not any(map(request.node.get_closest_marker, ("cluster", "faults"))):
         yield
         return
     with (Path(tempfile.gettempdir()) / "podline-cluster.lock").open("w") as lock:

@@ -35,6 +35,7 @@ PAGES = [
         "docs/applications.md",
         "docs/edge.md",
         "docs/metrics.md",
+        "docs/reliability.md",
         "docs/security.md",
     )
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/security.md",)
+PAGES = ("docs/security.md", "docs/reliability.md")
 
 
 def named(page: str) -> list[tuple[str, str]]:
