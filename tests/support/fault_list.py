@@ -91,7 +91,7 @@ def lock_database(scene: Scene) -> None:
 
 
 IN_AIRFLOW = [
-    Fault("the task's process is killed", ONCE, kill_worker, sentence=ADOPTED, within=90),
+    Fault("the task's process is killed", ONCE, kill_worker, sentence="Process terminated by signal"),
     Fault("Airflow's scheduler is killed, with its tasks", ONCE, **down("scheduler"), seconds=3, sentence=ADOPTED, within=120),
     Fault("Airflow's API server is killed", ONCE, **down("api-server"), seconds=5),
     Fault("Airflow's DAG processor is killed", ONCE, **down("dag-processor"), seconds=5),

@@ -53,6 +53,8 @@ FIFTY_CELLS = [
 FIFTY_RESULT = {"total": 50.0 + sum(range(50))}
 _TOLD = ("warning", "error", "critical")
 _NOT_OURS = ("py.warnings",)
+# What is no warning of the task's: it goes on, or its stage says it.
+_SAID = ("adopted from try", "It is waited for")
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,7 @@ def run_through(scene: Scene, fault: Fault) -> Seen:
 
 def _is_told(entry: dict[str, Any]) -> bool:
     told = entry.get("level") in _TOLD and entry.get("logger") not in _NOT_OURS
-    return told or "adopted from try" in str(entry["event"])
+    return told or any(words in str(entry["event"]) for words in _SAID)
 
 
 def _text_of(entry: dict[str, Any]) -> str:
