@@ -151,15 +151,19 @@ BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),B
 
 .PHONY: test
 test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x" and the like)
-	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not jupyter" $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: install-dev ## Run all tests: the slow ones take half an hour more
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not jupyter" $(PYTEST_ARGS)
 
 .PHONY: test-product
 test-product: install-dev ## Run podline's tests in a copy without the studies
 	.ci/product
+
+.PHONY: test-jupyter
+test-jupyter: install-dev jupyter-env ## Run the tests of the panel in JupyterLab and Notebook (Chromium)
+	$(BIN)/python -m pytest -n 0 -m jupyter tests/podline_jupyter $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks
@@ -226,6 +230,10 @@ bench-edge-batching: install-dev ## Measure what one run for requests that come 
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
 
+.PHONY: bench-jupyter
+bench-jupyter: install-dev jupyter-env ## Measure badges, problems and typing in JupyterLab (Chromium)
+	$(BIN)/python -m benchmarks.jupyter $(BENCH_ARGS)
+
 .PHONY: sweep-quick sweep-full
 sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECONFIG, and print it
 	$(BIN)/python -m benchmarks.sweep quick $(SWEEP_ARGS)
@@ -257,8 +265,9 @@ edge-study-full: install-dev vm-image ## The same with all sizes, round trips an
 	$(BIN)/python -m benchmarks.edge_study full $(STUDY_ARGS)
 
 .PHONY: pictures
-pictures: install-dev ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
+pictures: install-dev jupyter-env ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
 	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.jupyter_picture
 
 .PHONY: requirements
 requirements: install-dev ## Resolve all requirements files anew
@@ -269,6 +278,7 @@ requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE_STAGE) --group stage-uploads -o images/stage/requirements-uploads.txt
 	$(RESOLVE_STAGE) --group edge -o images/edge/requirements.txt
 	$(RESOLVE) --group mlflow-server -o tests/support/requirements-mlflow.txt
+	for one in $(JUPYTERS); do $(RESOLVE) tests/support/jupyter_envs/$$one.in -o tests/support/jupyter_envs/$$one.txt; done
 
 # For every platform and Python, the same version of a package on each.
 RESOLVE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -298,6 +308,17 @@ $(VENV)/.installed-dev: requirements-dev.txt tests/support/requirements-mlflow.t
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/mlflow
 	@$(BIN)/uv pip install --quiet --python $(VENV)/mlflow/bin/python --compile-bytecode \
 		-r tests/support/requirements-mlflow.txt
+	@touch $@
+
+.PHONY: jupyter-env
+JUPYTERS = lab-oldest lab-newest notebook
+jupyter-env: $(JUPYTERS:%=build/jupyter/%/.installed) ## Make the environments of the panel's tests
+
+build/jupyter/%/.installed: tests/support/jupyter_envs/%.txt $(shell find jupyter -type f 2>/dev/null) | $(VENV)/bin/uv
+	@echo "Installing $*, for the panel"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/jupyter/$*
+	@$(BIN)/uv pip install --quiet --python build/jupyter/$*/bin/python --compile-bytecode -r $<
+	@$(BIN)/uv pip install --quiet --python build/jupyter/$*/bin/python --no-deps --reinstall ./jupyter
 	@touch $@
 
 # pip of a new environment may be missing too, hence ensurepip.

@@ -34,6 +34,7 @@ PAGES = [
         "docs/benchmarks.md",
         "docs/applications.md",
         "docs/edge.md",
+        "docs/jupyter.md",
     )
 ]
 COMMAND = re.compile(r"(?:^|[\s`/(])podline ((?:[a-z][a-z-]* ?)+)")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from podline.store import Store, StoreConnection
+from tests.support.axe import grave_findings
 from tests.support.browser import PHONE, WIDE
 from tests.support.fleet_records import NODE, ROLLOUT, kept
 from tests.support.pages import page_of, point_at_row, waterfall
@@ -21,7 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-GRAVE = ("critical", "serious")
 # Airflow's own parts around them are not ours.
 OURS = {"include": [["[data-podline]"]]}
 
@@ -47,17 +47,6 @@ def pages(server: Server) -> dict[str, str]:
         "rollouts": "/plugin/podline-edge?view=rollouts",
         "a rollout": f"/plugin/podline-edge?model=power&rollout={ROLLOUT.id}",
     }
-
-
-def grave_findings(page: Any, where: dict[str, Any]) -> list[str]:
-    """What axe says: the rule, and the first node that breaks it."""
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs axe: make install-dev"
-    )
-    found = axe.Axe().run(page, context=where).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in GRAVE
-    ]
 
 
 @pytest.fixture
