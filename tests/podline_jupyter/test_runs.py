@@ -86,5 +86,4 @@ def test_a_notebook_is_put_into_airflow(jupyter: Jupyter, visit: Visit) -> None:
     panel(page).get_by_role("button", name="Put into Airflow").click()
     page.get_by_role("dialog").get_by_text("numbers.csv").wait_for()
     page.get_by_role("button", name="Replace").click()
-    panel(page).get_by_text("numbers.csv copied").wait_for()
-    assert (folder / "numbers.csv").read_text() == "1\n"
+    until(lambda: (folder / "numbers.csv").read_text() == "1\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.jupyter import TOKEN, Jupyter, running
+from tests.support.jupyter import Jupyter, running
 from tests.support.notebooks import code_cell, notebook_text
 
 pytestmark = [pytest.mark.jupyter, pytest.mark.timeout(300)]
@@ -40,7 +40,8 @@ def test_a_page_of_another_site_cannot_post(jupyter: Jupyter) -> None:
     """A browser sends the cookie of the login by itself, but not the token against forgery."""
     jar = http.cookiejar.CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    opener.open(f"{jupyter.url}/tree?token={TOKEN}", timeout=60).close()
+    jupyter.write("cookie.ipynb", ("step:a", "x = 1"))
+    opener.open(jupyter.page("cookie.ipynb"), timeout=60).close()
     request = urllib.request.Request(f"{jupyter.url}/podline/runs", b"{}", method="POST")
     with pytest.raises(urllib.error.HTTPError) as refused:
         opener.open(request, timeout=60)
