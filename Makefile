@@ -314,7 +314,7 @@ $(VENV)/.installed-dev: requirements-dev.txt tests/support/requirements-mlflow.t
 JUPYTERS = lab-oldest lab-newest notebook
 jupyter-env: $(JUPYTERS:%=build/jupyter/%/.installed) ## Make the environments of the panel's tests
 
-build/jupyter/%/.installed: tests/support/jupyter_envs/%.txt $(shell find jupyter -type f 2>/dev/null) | $(VENV)/bin/uv
+build/jupyter/%/.installed: tests/support/jupyter_envs/%.txt $(shell find jupyter -type f -not -path '*/__pycache__/*') | $(VENV)/bin/uv
 	@echo "Installing $*, for the panel"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/jupyter/$*
 	@$(BIN)/uv pip install --quiet --python build/jupyter/$*/bin/python --compile-bytecode -r $<

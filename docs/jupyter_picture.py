@@ -44,6 +44,7 @@ def _take(browser: Any, jupyter: Jupyter) -> None:
     page.set_default_timeout(120_000)
     page.goto(jupyter.page("regression.ipynb"))
     badge(page, 7).wait_for()
+    page.get_by_role("button", name="No", exact=True).click()  # to news of Jupyter
     panel(page).get_by_role("button", name="Run here").click()
     panel(page).locator("[data-part=run] [role=status]").get_by_text("succeeded").wait_for()
     select(page, 5)

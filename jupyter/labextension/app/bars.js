@@ -34,3 +34,13 @@ export function phaseBar(phases, whole) {
   });
   return element("span", { class: "podline-bar", role: "img", "aria-label": label, title: label }, parts);
 }
+
+const LEGEND = { code: "own code", libraries: "imports", transfer: "data",
+  kubernetes: "cluster", pipeline: "the rest of podline and Airflow" };
+
+/** What the colours of bars mean. */
+export function legend() {
+  const one = ([part, text]) =>
+    element("span", {}, element("span", { class: `podline-key podline-part-${part}` }), text);
+  return element("p", { class: "podline-legend podline-hint" }, Object.entries(LEGEND).map(one));
+}

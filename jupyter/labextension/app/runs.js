@@ -1,6 +1,6 @@
 // The last run of a notebook: live, and afterwards with where its time went.
 
-import { inWords, phaseBar } from "./bars.js";
+import { inWords, legend, phaseBar } from "./bars.js";
 import { element, seconds } from "./dom.js";
 import { took } from "./run.js";
 
@@ -16,7 +16,8 @@ export class RunView {
     this.table = element("table", { class: "podline-run" });
     this.after = element("div", { class: "podline-after" });
     this.output = element("pre", { class: "podline-output", tabindex: "0", "aria-label": "Output" });
-    this.node = element("div", {}, this.state, this.table, this.after, this.output);
+    this.legend = legend();
+    this.node = element("div", {}, this.state, this.table, this.legend, this.after, this.output);
     this.rows = new Map();
     this.run = undefined;
     this.key = "";
@@ -32,7 +33,7 @@ export class RunView {
       this.table.replaceChildren();
     }
     clearInterval(this.clock);
-    this.table.hidden = this.output.hidden = !run;
+    this.table.hidden = this.legend.hidden = this.output.hidden = !run;
     this.#say();
     if (!run) {
       this.after.replaceChildren();
