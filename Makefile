@@ -215,11 +215,11 @@ BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),B
 
 .PHONY: test
 test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x" and the like)
-	$(BIN)/python -m pytest -n auto -m "not slow and not faults and not jupyter" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not faults and not jupyter and not deployment" $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: install-dev ## Run all tests: the slow ones take half an hour more
-	$(BIN)/python -m pytest -n auto -m "not faults and not jupyter" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not faults and not jupyter and not deployment" $(PYTEST_ARGS)
 
 .PHONY: faults
 faults: install-dev ## Have each fault of docs/reliability.md happen in the cluster of KUBECONFIG (root, half an hour)
@@ -229,13 +229,13 @@ faults: install-dev ## Have each fault of docs/reliability.md happen in the clus
 test-product: install-dev ## Run podline's tests in a copy without the studies
 	.ci/product
 
-.PHONY: test-upgrade
-test-upgrade: install-dev ## Replace all parts of an Airflow in the cluster of KUBECONFIG while it runs a notebook
-	PODLINE_UPGRADE=1 $(BIN)/python -m pytest tests/cluster/test_upgrade.py $(PYTEST_ARGS)
-
 .PHONY: test-notebooks-ahead
 test-notebooks-ahead: install-dev ## Run the notebooks of tests/notebooks as pods that are made ahead (KUBECONFIG)
 	$(BIN)/python -m pytest -n auto -m notebooks_ahead $(PYTEST_ARGS)
+
+.PHONY: test-deployment
+test-deployment: install-dev ## Run household_power in an Airflow that make up-kubernetes brings up (KUBECONFIG)
+	$(BIN)/python -m pytest -n 0 -m deployment $(PYTEST_ARGS)
 
 .PHONY: test-jupyter
 test-jupyter: install-dev jupyter-env ## Run the tests of the panel in JupyterLab and Notebook (Chromium)
@@ -304,7 +304,7 @@ bench-ahead-at-once: install-dev ## Measure five runs at once, with stages begun
 
 .PHONY: bench-scheduler
 bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling included (KUBECONFIG)
-	$(BIN)/python -m benchmarks.scheduler $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.scheduler
 
 .PHONY: bench-fanout
 bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)

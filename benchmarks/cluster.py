@@ -1,6 +1,5 @@
 """A namespace of a benchmark's own on the cluster that KUBECONFIG names, and the store in it."""
 
-import argparse
 import json
 import os
 import tempfile
@@ -77,13 +76,7 @@ def opened() -> Iterator[Cluster]:
         yield Cluster(core, name, Store(connection), variables)
 
 
-def main(
-    measure: Callable[[int, Path, Cluster], None],
-    doc: str | None,
-    n: int,
-    what: str,
-    options: argparse.ArgumentParser | None = None,
-) -> None:
+def main(measure: Callable[[int, Path, Cluster], None], doc: str | None, n: int, what: str) -> None:
     """The command of a benchmark that measures in the cluster.
 
     Args:
@@ -91,9 +84,8 @@ def main(
         doc: what the benchmark measures.
         n: how often, if nothing else is said.
         what: is done so often.
-        options: what else the command line may ask for.
     """
-    times = asked(doc, n, what, options)
+    times = asked(doc, n, what)
     os.environ.pop("AIRFLOW_HOME", None)
     with tempfile.TemporaryDirectory() as name, opened() as there:
         measure(times, Path(name), there)

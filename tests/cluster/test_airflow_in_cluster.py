@@ -11,7 +11,7 @@ from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.slow,
+    pytest.mark.deployment,
     pytest.mark.xdist_group("airflow-in-cluster"),
     pytest.mark.timeout(900),
 ]
@@ -47,7 +47,8 @@ def test_the_page_has_what_each_took(there: Cluster, run_id: str) -> None:
 
 def test_a_log_outlives_its_pod(there: Cluster, run_id: str, core: Any) -> None:
     def left() -> list[Any]:
-        return list(core.list_namespaced_pod(there.own, label_selector="component=worker").items)
+        found = core.list_namespaced_pod(there.own, label_selector=f"dag_id={DAG}")
+        return list(found.items)
 
     until(lambda: not left(), 60)
     assert "runs on the backend 'kubernetes'" in there.airflow.log_text(DAG, run_id, "train")

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -56,7 +55,7 @@ def test_what_airflows_side_imports_at_once_is_inside() -> None:
 
 
 @pytest.mark.cluster
-def test_it_makes_the_dags_of_its_notebooks(python: Callable[..., Any]) -> None:
+def test_it_makes_the_dags_of_its_notebooks(run: Callable[..., str]) -> None:
     """As a user without rights, from code that is compiled already."""
     code = """
 import json, os, pathlib, sys
@@ -66,7 +65,8 @@ bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 compiled = pathlib.Path(podline.__cached__).exists() and pathlib.Path(airflow.__cached__).exists()
 print(json.dumps([sorted(bag.dags), bag.import_errors, os.getuid(), compiled]))
 """
-    dags, errors, user, compiled = python(AIRFLOW, code)
+    said = run(AIRFLOW, "python", "-c", code)
+    dags, errors, user, compiled = json.loads(said.splitlines()[-1])
     assert errors == {}
     assert {"household_power", "household_power_baseline", "edge_rollout", "pod_sweep"} <= {*dags}
     assert (user, compiled) == (10001, True)

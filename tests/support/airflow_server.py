@@ -156,7 +156,7 @@ def running(home: Path, variables: Mapping[str, str], *dags: str) -> Iterator[Ai
         TimeoutError: it does not know a DAG in time.
     """
     home.mkdir(parents=True, exist_ok=True)
-    port = int(variables.get("AIRFLOW__API__PORT") or free_port())
+    port = free_port()
     env = os.environ | environment(home) | settings_at(port) | dict(variables)
     with (home / "serve.log").open("wb") as log:
         command = [sys.executable, "-u", "-c", _SERVE, str(home)]
