@@ -84,10 +84,11 @@ IMAGE_PREFIX ?=
 BUILDER ?= $(shell for builder in buildah podman docker; do \
 	command -v $$builder >/dev/null && echo $$builder && break; done)
 
-IMAGES = $(foreach name,stage stage-tensorflow store uploads edge,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
+IMAGES = $(foreach name,stage stage-tensorflow store uploads edge airflow postgres, \
+	$(IMAGE_PREFIX)podline-$(name):$(VERSION))
 
 .PHONY: images
-images: ## Build the images of stages, store, uploads and edges (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
+images: ## Build all images: of stages, store, edges, Airflow … (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
 	$(BUILD) -f images/stage/Dockerfile --target base -t $(word 1,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py base) .
 	$(BUILD) -f images/stage/Dockerfile --target tensorflow -t $(word 2,$(IMAGES)) \
@@ -96,19 +97,70 @@ images: ## Build the images of stages, store, uploads and edges (BUILDER=docker,
 	$(BUILD) -f images/stage/Dockerfile --target uploads -t $(word 4,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py uploads) .
 	$(BUILD) -f images/edge/Dockerfile -t $(word 5,$(IMAGES)) .
+	$(BUILD) -f images/airflow/Dockerfile -t $(word 6,$(IMAGES)) .
+	$(BUILD) -f images/postgres/Dockerfile -t $(word 7,$(IMAGES)) .
 
 .PHONY: image-names
 image-names: ## Print the images' names, for the command that loads or pushes them
 	@echo $(IMAGES)
 
+# The namespaces of stages and store, and of Airflow's own parts.
+NAMESPACE ?= podline
+AIRFLOW_NAMESPACE ?= airflow
+# Gives a manifest these names, and the images theirs.
+FILL = sed -e 's|image: podline|image: $(IMAGE_PREFIX)podline|' \
+	-e 's|\(_IMAGE_.*: \)podline|\1$(IMAGE_PREFIX)podline|' \
+	-e 's|^  name: podline$$|  name: $(NAMESPACE)|' -e 's|__NAMESPACE: podline|__NAMESPACE: $(NAMESPACE)|' \
+	-e 's|^  name: airflow$$|  name: $(AIRFLOW_NAMESPACE)|' \
+	-e 's|namespace: airflow$$|namespace: $(AIRFLOW_NAMESPACE)|'
+IN_STAGES = kubectl --namespace $(NAMESPACE)
+IN_AIRFLOW = kubectl --namespace $(AIRFLOW_NAMESPACE)
+
 .PHONY: cluster-store
-cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random
-	kubectl apply -f helm-values/namespace.yaml
-	kubectl --namespace podline get secret object-store >/dev/null 2>&1 || \
-		$(BIN)/podline store secrets | kubectl create -f -
-	sed 's|image: podline|image: $(IMAGE_PREFIX)podline|' helm-values/object-store.yaml | \
-		kubectl apply --namespace podline -f -
-	kubectl --namespace podline rollout status statefulset/object-store --timeout 180s
+cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random (NAMESPACE=podline)
+	@$(FILL) helm-values/namespace.yaml | kubectl apply -f -
+	$(IN_STAGES) get secret object-store >/dev/null 2>&1 || \
+		$(BIN)/podline store secrets --namespace $(NAMESPACE) | kubectl create -f -
+	@$(FILL) helm-values/object-store.yaml | $(IN_STAGES) apply -f -
+	$(IN_STAGES) rollout status statefulset/object-store --timeout 180s
+
+# Airflow's official chart, such as apache-airflow/airflow or a folder; none: plain manifests.
+CHART ?=
+
+.PHONY: up-kubernetes
+up-kubernetes: cluster-store ## Run Airflow, its database and the store in the cluster of KUBECONFIG (CHART=...)
+	@$(FILL) helm-values/airflow-namespace.yaml | kubectl apply -f -
+	@$(FILL) helm-values/airflow-rbac.yaml | $(IN_STAGES) apply -f -
+	$(IN_AIRFLOW) apply -f helm-values/airflow-executor-rbac.yaml
+	$(IN_AIRFLOW) get secret airflow-keys >/dev/null 2>&1 || \
+		$(BIN)/python helm-values/airflow_keys.py | $(IN_AIRFLOW) create -f -
+	$(BIN)/podline store secrets --namespace $(NAMESPACE) --copy-to $(AIRFLOW_NAMESPACE) | kubectl apply -f -
+	@$(FILL) helm-values/postgres.yaml | $(IN_AIRFLOW) apply -f -
+	$(IN_AIRFLOW) rollout status statefulset/postgres --timeout 180s
+	$(if $(CHART),$(UP_CHART),$(UP_PLAIN))
+	variables=$$($(BIN)/podline store env --cluster --namespace $(NAMESPACE)) && eval "$$variables" && \
+		$(BIN)/podline data put household_power
+	@echo
+	@echo "Airflow: kubectl --namespace $(AIRFLOW_NAMESPACE) port-forward service/airflow-api-server 8080"
+	@echo "  then http://localhost:8080 as admin; the password:"
+	@echo "  kubectl --namespace $(AIRFLOW_NAMESPACE) get secret airflow-keys -o jsonpath='{.data.passwords}' | base64 -d"
+
+define UP_PLAIN
+$(IN_AIRFLOW) delete job airflow-migration --ignore-not-found
+@$(FILL) helm-values/airflow-migration.yaml | $(IN_AIRFLOW) apply -f -
+$(IN_AIRFLOW) wait job/airflow-migration --for=condition=complete --timeout 300s
+@$(FILL) helm-values/airflow-plain.yaml | $(IN_AIRFLOW) apply -f -
+$(IN_AIRFLOW) rollout status deployment/airflow-api-server --timeout 300s
+$(IN_AIRFLOW) rollout status deployment/airflow-scheduler --timeout 300s
+endef
+
+define UP_CHART
+helm upgrade --install airflow $(CHART) --namespace $(AIRFLOW_NAMESPACE) \
+	--values helm-values/airflow.yaml --set images.airflow.repository=$(IMAGE_PREFIX)podline-airflow \
+	--set config.podline.namespace=$(NAMESPACE) \
+	--set config.podline.image_base=$(word 1,$(IMAGES)) \
+	--set config.podline.image_tensorflow=$(word 2,$(IMAGES)) --wait --timeout 10m
+endef
 
 # What the cluster's edges serve.
 EDGE_MODEL ?= household_power@champion
@@ -268,6 +320,7 @@ requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE_STAGE) --group stage-tensorflow -o images/stage/requirements-tensorflow.txt
 	$(RESOLVE_STAGE) --group stage-uploads -o images/stage/requirements-uploads.txt
 	$(RESOLVE_STAGE) --group edge -o images/edge/requirements.txt
+	$(RESOLVE_STAGE) --group airflow -o images/airflow/requirements.txt
 	$(RESOLVE) --group mlflow-server -o tests/support/requirements-mlflow.txt
 
 # For every platform and Python, the same version of a package on each.
