@@ -84,10 +84,11 @@ IMAGE_PREFIX ?=
 BUILDER ?= $(shell for builder in buildah podman docker; do \
 	command -v $$builder >/dev/null && echo $$builder && break; done)
 
-IMAGES = $(foreach name,stage stage-tensorflow store uploads edge,$(IMAGE_PREFIX)podline-$(name):$(VERSION))
+IMAGES = $(foreach name,stage stage-tensorflow store uploads edge airflow postgres, \
+	$(IMAGE_PREFIX)podline-$(name):$(VERSION))
 
 .PHONY: images
-images: ## Build the images of stages, store, uploads and edges (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
+images: ## Build all images: of stages, store, edges, Airflow … (BUILDER=docker, BASE_IMAGE=..., IMAGE_PREFIX=...)
 	$(BUILD) -f images/stage/Dockerfile --target base -t $(word 1,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py base) .
 	$(BUILD) -f images/stage/Dockerfile --target tensorflow -t $(word 2,$(IMAGES)) \
@@ -96,19 +97,71 @@ images: ## Build the images of stages, store, uploads and edges (BUILDER=docker,
 	$(BUILD) -f images/stage/Dockerfile --target uploads -t $(word 4,$(IMAGES)) \
 		$$($(PYTHON) images/stage/labels.py uploads) .
 	$(BUILD) -f images/edge/Dockerfile -t $(word 5,$(IMAGES)) .
+	$(BUILD) -f images/airflow/Dockerfile -t $(word 6,$(IMAGES)) .
+	$(BUILD) -f images/postgres/Dockerfile -t $(word 7,$(IMAGES)) .
 
 .PHONY: image-names
 image-names: ## Print the images' names, for the command that loads or pushes them
 	@echo $(IMAGES)
 
+# The namespaces of stages and store, and of Airflow's own parts.
+NAMESPACE ?= podline
+AIRFLOW_NAMESPACE ?= airflow
+# Gives a manifest these names, and the images theirs.
+FILL = sed -e 's|image: podline|image: $(IMAGE_PREFIX)podline|' \
+	-e 's|\(_IMAGE_.*: \)podline|\1$(IMAGE_PREFIX)podline|' \
+	-e 's|^  name: podline$$|  name: $(NAMESPACE)|' -e 's|__NAMESPACE: podline|__NAMESPACE: $(NAMESPACE)|' \
+	-e 's|^  name: airflow$$|  name: $(AIRFLOW_NAMESPACE)|' \
+	-e 's|namespace: airflow$$|namespace: $(AIRFLOW_NAMESPACE)|'
+IN_STAGES = kubectl --namespace $(NAMESPACE)
+IN_AIRFLOW = kubectl --namespace $(AIRFLOW_NAMESPACE)
+
 .PHONY: cluster-store
-cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random
-	kubectl apply -f helm-values/namespace.yaml
-	kubectl --namespace podline get secret object-store >/dev/null 2>&1 || \
-		$(BIN)/podline store secrets | kubectl create -f -
-	sed 's|image: podline|image: $(IMAGE_PREFIX)podline|' helm-values/object-store.yaml | \
-		kubectl apply --namespace podline -f -
-	kubectl --namespace podline rollout status statefulset/object-store --timeout 180s
+cluster-store: install ## Run the store in the cluster of KUBECONFIG, with keys made at random (NAMESPACE=podline)
+	@$(FILL) helm-values/namespace.yaml | kubectl apply -f -
+	$(IN_STAGES) apply -f helm-values/network-policies.yaml
+	$(IN_STAGES) get secret object-store >/dev/null 2>&1 || \
+		$(BIN)/podline store secrets --namespace $(NAMESPACE) | kubectl create -f -
+	@$(FILL) helm-values/object-store.yaml | $(IN_STAGES) apply -f -
+	$(IN_STAGES) rollout status statefulset/object-store --timeout 180s
+
+# Airflow's official chart, such as apache-airflow/airflow or a folder; none: plain manifests.
+CHART ?=
+
+.PHONY: up-kubernetes
+up-kubernetes: cluster-store ## Run Airflow, its database and the store in the cluster of KUBECONFIG (CHART=...)
+	@$(FILL) helm-values/airflow-namespace.yaml | kubectl apply -f -
+	@$(FILL) helm-values/airflow-rbac.yaml | $(IN_STAGES) apply -f -
+	$(IN_AIRFLOW) apply -f helm-values/airflow-executor-rbac.yaml
+	$(IN_AIRFLOW) get secret airflow-keys >/dev/null 2>&1 || \
+		$(BIN)/python helm-values/airflow_keys.py | $(IN_AIRFLOW) create -f -
+	$(BIN)/podline store secrets --namespace $(NAMESPACE) --copy-to $(AIRFLOW_NAMESPACE) | kubectl apply -f -
+	@$(FILL) helm-values/postgres.yaml | $(IN_AIRFLOW) apply -f -
+	$(IN_AIRFLOW) rollout status statefulset/postgres --timeout 180s
+	$(if $(CHART),$(UP_CHART),$(UP_PLAIN))
+	variables=$$($(BIN)/podline store env --cluster --namespace $(NAMESPACE)) && eval "$$variables" && \
+		$(BIN)/podline data put household_power
+	@echo
+	@echo "Airflow: kubectl --namespace $(AIRFLOW_NAMESPACE) port-forward service/airflow-api-server 8080"
+	@echo "  then http://localhost:8080 as admin; the password:"
+	@echo "  kubectl --namespace $(AIRFLOW_NAMESPACE) get secret airflow-keys -o jsonpath='{.data.passwords}' | base64 -d"
+
+define UP_PLAIN
+$(IN_AIRFLOW) delete job airflow-migration --ignore-not-found
+@$(FILL) helm-values/airflow-migration.yaml | $(IN_AIRFLOW) apply -f -
+$(IN_AIRFLOW) wait job/airflow-migration --for=condition=complete --timeout 300s
+@$(FILL) helm-values/airflow-plain.yaml | $(IN_AIRFLOW) apply -f -
+$(IN_AIRFLOW) rollout status deployment/airflow-api-server --timeout 300s
+$(IN_AIRFLOW) rollout status deployment/airflow-scheduler --timeout 300s
+endef
+
+define UP_CHART
+helm upgrade --install airflow $(CHART) --namespace $(AIRFLOW_NAMESPACE) \
+	--values helm-values/airflow.yaml --set images.airflow.repository=$(IMAGE_PREFIX)podline-airflow \
+	--set config.podline.namespace=$(NAMESPACE) \
+	--set config.podline.image_base=$(word 1,$(IMAGES)) \
+	--set config.podline.image_tensorflow=$(word 2,$(IMAGES)) --wait --timeout 10m
+endef
 
 # What the cluster's edges serve.
 EDGE_MODEL ?= household_power@champion
@@ -140,6 +193,17 @@ cluster-demo: images .airflow/.migrated ## Run household_power as pods of the cl
 	$(BIN)/airflow dags test household_power && \
 	$(BIN)/podline runs household_power
 
+.PHONY: cluster-edge-demo
+cluster-edge-demo: images install ## Run edge-demo with stages and edges as pods of the cluster of KUBECONFIG
+	$(if $(LOAD),$(LOAD) $(IMAGES))
+	$(MAKE) cluster-store
+	variables=$$($(BIN)/podline store env --cluster) && eval "$$variables" && \
+	AIRFLOW__PODLINE__BACKEND=kubernetes \
+	AIRFLOW__PODLINE__STORE_SECRET=object-store-connection \
+	AIRFLOW__PODLINE__IMAGE_BASE=$(word 1,$(IMAGES)) \
+	AIRFLOW__PODLINE__IMAGE_TENSORFLOW=$(word 2,$(IMAGES)) \
+	$(BIN)/python -m podline.iot.demo --cluster
+
 # One time for all files, so that the same content makes the same image; zip knows none before 1980.
 EPOCH = 1767225600
 BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),BUILDAH_LAYERS=true) \
@@ -151,15 +215,31 @@ BUILD = @$(if $(filter docker,$(notdir $(BUILDER))),SOURCE_DATE_EPOCH=$(EPOCH),B
 
 .PHONY: test
 test: install-dev ## Run the tests, but the slow ones (PYTEST_ARGS="-k store -x" and the like)
-	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not faults and not jupyter" $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: install-dev ## Run all tests: the slow ones take half an hour more
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not faults and not jupyter" $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: install-dev ## Have each fault of docs/reliability.md happen in the cluster of KUBECONFIG (root, half an hour)
+	$(BIN)/python -m pytest -n 0 -m faults $(PYTEST_ARGS)
 
 .PHONY: test-product
 test-product: install-dev ## Run podline's tests in a copy without the studies
 	.ci/product
+
+.PHONY: test-upgrade
+test-upgrade: install-dev ## Replace all parts of an Airflow in the cluster of KUBECONFIG while it runs a notebook
+	PODLINE_UPGRADE=1 $(BIN)/python -m pytest tests/cluster/test_upgrade.py $(PYTEST_ARGS)
+
+.PHONY: test-notebooks-ahead
+test-notebooks-ahead: install-dev ## Run the notebooks of tests/notebooks as pods that are made ahead (KUBECONFIG)
+	$(BIN)/python -m pytest -n auto -m notebooks_ahead $(PYTEST_ARGS)
+
+.PHONY: test-jupyter
+test-jupyter: install-dev jupyter-env ## Run the tests of the panel in JupyterLab and Notebook (Chromium)
+	$(BIN)/python -m pytest -n 0 -m jupyter tests/podline_jupyter $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: install-dev ## Check style, types, imports and notebooks
@@ -168,6 +248,22 @@ lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/podline lint notebooks/*.ipynb
+
+# In environments of their own: they want other versions than Airflow.
+TOOL = $(BIN)/uv tool run --quiet --from
+SBOM = $(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible
+
+.PHONY: audit
+audit: install-dev ## List licences, write SBOMs (build/sbom), look for known vulnerabilities (asks PyPI)
+	$(BIN)/python -m docs.licences
+	@mkdir -p build/sbom
+	$(SBOM) requirements.txt -o build/sbom/airflow.json
+	$(SBOM) images/stage/requirements-base.txt -o build/sbom/podline-stage.json
+	$(SBOM) images/stage/requirements-tensorflow.txt -o build/sbom/podline-stage-tensorflow.json
+	$(SBOM) images/stage/requirements-uploads.txt -o build/sbom/podline-uploads.json
+	$(SBOM) images/edge/requirements.txt -o build/sbom/podline-edge.json
+	$(TOOL) pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip -r requirements.txt \
+		-r images/edge/requirements.txt
 
 .PHONY: format
 format: install-dev ## Mend the style
@@ -204,7 +300,7 @@ bench-ahead: install-dev ## Measure what beginning stages ahead saves, beside th
 
 .PHONY: bench-scheduler
 bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling included (KUBECONFIG)
-	$(BIN)/python -m benchmarks.scheduler
+	$(BIN)/python -m benchmarks.scheduler $(BENCH_ARGS)
 
 .PHONY: bench-fanout
 bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)
@@ -226,6 +322,10 @@ bench-edge-batching: install-dev ## Measure what one run for requests that come 
 bench-recorder: install-dev ## Measure what recording costs a try (pods too with KUBECONFIG), and its reader (Chromium)
 	$(BIN)/python -m benchmarks.recorder
 
+.PHONY: bench-jupyter
+bench-jupyter: install-dev jupyter-env ## Measure badges, problems and typing in JupyterLab (Chromium)
+	$(BIN)/python -m benchmarks.jupyter $(BENCH_ARGS)
+
 .PHONY: sweep-quick sweep-full
 sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECONFIG, and print it
 	$(BIN)/python -m benchmarks.sweep quick $(SWEEP_ARGS)
@@ -243,10 +343,10 @@ build/vm/kernel: images/vm/build.py images/vm/init plugins/podline/store/in_clus
 	$(BIN)/python images/vm/build.py build/vm
 
 .PHONY: upload-study-quick upload-study-full
-upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and to a virtual machine
+upload-study-quick: install-dev vm-image ## Compare uploads to the cluster, a virtual machine and a bare server (half an hour)
 	$(BIN)/python -m benchmarks.upload_study quick $(STUDY_ARGS)
 
-upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
+upload-study-full: install-dev vm-image ## The same with all sizes, round trips and links (some five hours)
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
 
 .PHONY: edge-study-quick edge-study-full
@@ -257,8 +357,9 @@ edge-study-full: install-dev vm-image ## The same with all sizes, round trips an
 	$(BIN)/python -m benchmarks.edge_study full $(STUDY_ARGS)
 
 .PHONY: pictures
-pictures: install-dev ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
+pictures: install-dev jupyter-env ## Take the pictures of docs/ anew, of runs of household_power (Chromium)
 	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.jupyter_picture
 
 .PHONY: docs
 docs: install-dev ## Make the documentation's site, in build/site
@@ -273,7 +374,9 @@ requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE_STAGE) --group stage-tensorflow -o images/stage/requirements-tensorflow.txt
 	$(RESOLVE_STAGE) --group stage-uploads -o images/stage/requirements-uploads.txt
 	$(RESOLVE_STAGE) --group edge -o images/edge/requirements.txt
+	$(RESOLVE_STAGE) --group airflow -o images/airflow/requirements.txt
 	$(RESOLVE) --group mlflow-server -o tests/support/requirements-mlflow.txt
+	for one in $(JUPYTERS); do $(RESOLVE) tests/support/jupyter_envs/$$one.in -o tests/support/jupyter_envs/$$one.txt; done
 
 # For every platform and Python, the same version of a package on each.
 RESOLVE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -303,6 +406,17 @@ $(VENV)/.installed-dev: requirements-dev.txt tests/support/requirements-mlflow.t
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/mlflow
 	@$(BIN)/uv pip install --quiet --python $(VENV)/mlflow/bin/python --compile-bytecode \
 		-r tests/support/requirements-mlflow.txt
+	@touch $@
+
+.PHONY: jupyter-env
+JUPYTERS = lab-oldest lab-newest notebook
+jupyter-env: $(JUPYTERS:%=build/jupyter/%/.installed) ## Make the environments of the panel's tests
+
+build/jupyter/%/.installed: tests/support/jupyter_envs/%.txt $(shell find jupyter -type f 2>/dev/null) | $(VENV)/bin/uv
+	@echo "Installing $*, for the panel"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/jupyter/$*
+	@$(BIN)/uv pip install --quiet --python build/jupyter/$*/bin/python --compile-bytecode -r $<
+	@$(BIN)/uv pip install --quiet --python build/jupyter/$*/bin/python --no-deps --reinstall ./jupyter
 	@touch $@
 
 # pip of a new environment may be missing too, hence ensurepip.

@@ -1,5 +1,6 @@
 """A namespace of a benchmark's own on the cluster that KUBECONFIG names, and the store in it."""
 
+import argparse
 import json
 import os
 import tempfile
@@ -76,7 +77,13 @@ def opened() -> Iterator[Cluster]:
         yield Cluster(core, name, Store(connection), variables)
 
 
-def main(measure: Callable[[int, Path, Cluster], None], doc: str | None, n: int, what: str) -> None:
+def main(
+    measure: Callable[[int, Path, Cluster], None],
+    doc: str | None,
+    n: int,
+    what: str,
+    options: argparse.ArgumentParser | None = None,
+) -> None:
     """The command of a benchmark that measures in the cluster.
 
     Args:
@@ -84,8 +91,9 @@ def main(measure: Callable[[int, Path, Cluster], None], doc: str | None, n: int,
         doc: what the benchmark measures.
         n: how often, if nothing else is said.
         what: is done so often.
+        options: what else the command line may ask for.
     """
-    times = asked(doc, n, what)
+    times = asked(doc, n, what, options)
     os.environ.pop("AIRFLOW_HOME", None)
     with tempfile.TemporaryDirectory() as name, opened() as there:
         measure(times, Path(name), there)

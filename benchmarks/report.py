@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def asked(doc: str | None, n: int, what: str) -> int:
+def asked(
+    doc: str | None, n: int, what: str, options: argparse.ArgumentParser | None = None
+) -> int:
     """How often the command line asks for.
 
     Args:
         doc: what the benchmark measures.
         n: how often, if nothing is asked for.
         what: is done so often.
+        options: what else there is to ask for.
     """
-    parser = argparse.ArgumentParser(description=doc)
+    parser = argparse.ArgumentParser(description=doc, parents=[options] if options else [])
     parser.add_argument("-n", type=int, default=n, help=f"{what} ({n})")
     times: int = parser.parse_args().n
     return times

@@ -3,13 +3,18 @@
 Five stages hand an array of 1 MB on. A run's sample is the time from the first one's start to the
 last one's end, less their own cells, by five. Runs whose stages are begun ahead take turns with
 those whose are not. It needs KUBECONFIG, and in that cluster the images and the store.
+
+With ``--executor kubernetes`` each task has a pod of its own beside the stage's.
 """
 
+import argparse
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cluster
+from benchmarks import cluster, executor
 from benchmarks.cluster import Cluster
 from benchmarks.report import goal, print_last_line, summary
 from benchmarks.runs import array_chain, one_run, process_times
@@ -21,12 +26,17 @@ LIMITS = {"off": 0.6, "auto": 0.35}  # seconds a stage, by what runs say to `ahe
 _NAME = "pods_chain"
 
 
-def measure(n: int, folder: Path, there: Cluster) -> None:
-    """Run the chain `n` times, and print what was found."""
+def measure(n: int, folder: Path, there: Cluster, own_pods: bool) -> None:
+    """Run the chain `n` times, and print what was found; `own_pods`: each task has one."""
     (folder / f"{_NAME}.ipynb").write_text(notebook_text(array_chain(*STAGES)))
     variables = there.variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
     runs: dict[str, list[dict[str, Any]]] = {ahead: [] for ahead in LIMITS}
-    with running(folder / "airflow", variables, f"{_NAME}_baseline") as airflow:
+    own = executor.kubernetes(there, folder)
+    tasks: AbstractContextManager[dict[str, str]] = own if own_pods else nullcontext({})
+    with (
+        tasks as more,
+        running(folder / "airflow", variables | more, f"{_NAME}_baseline") as airflow,
+    ):
         for number in range(n + 1):
             for ahead, found in runs.items():
                 run = one_run(airflow, there.store, _NAME, conf={"ahead": ahead})
@@ -35,7 +45,7 @@ def measure(n: int, folder: Path, there: Cluster) -> None:
                     print(
                         f"{number}, ahead {ahead}: {_stage_seconds(run):.3f} s a stage", flush=True
                     )
-    _report(n, runs)
+    _report(n, runs, own_pods)
 
 
 def _stage_seconds(run: dict[str, Any]) -> float:
@@ -43,7 +53,7 @@ def _stage_seconds(run: dict[str, Any]) -> float:
     return float(run[STAGES[-1]]["end"] - run[STAGES[0]]["start"] - code) / len(STAGES)
 
 
-def _report(n: int, runs: dict[str, list[dict[str, Any]]]) -> None:
+def _report(n: int, runs: dict[str, list[dict[str, Any]]], own_pods: bool) -> None:
     seconds = {ahead: [_stage_seconds(run) for run in found] for ahead, found in runs.items()}
     stages = [run[name] for run in runs["off"] for name in STAGES]
     between = [
@@ -54,13 +64,14 @@ def _report(n: int, runs: dict[str, list[dict[str, Any]]]) -> None:
     found = {ahead: summary(values) for ahead, values in seconds.items()}
     for ahead, values in found.items():
         print(f"ahead {ahead}: {values['median']:.3f} s a stage in the median of {n} runs")
+    goals = {
+        "stage_s": goal(found["off"]["median"], LIMITS["off"]),
+        "stage_ahead_s": goal(found["auto"]["median"], LIMITS["auto"]),
+    }
     print_last_line(
-        "scheduler",
+        "scheduler_own_pods" if own_pods else "scheduler",
         n,
-        {
-            "stage_s": goal(found["off"]["median"], LIMITS["off"]),
-            "stage_ahead_s": goal(found["auto"]["median"], LIMITS["auto"]),
-        },
+        {} if own_pods else goals,
         stage_s=found["off"],
         stage_ahead_s=found["auto"],
         between_stages_s=summary(between),
@@ -70,4 +81,8 @@ def _report(n: int, runs: dict[str, list[dict[str, Any]]]) -> None:
 
 
 if __name__ == "__main__":
-    cluster.main(measure, __doc__, 12, "runs")
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--executor", choices=("local", "kubernetes"), default="local")
+    chosen, _ = options.parse_known_args()
+    own_pods = chosen.executor == "kubernetes"
+    cluster.main(partial(measure, own_pods=own_pods), __doc__, 12, "runs", options)

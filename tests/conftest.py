@@ -23,7 +23,7 @@ from tests.support.records import Server, serving
 _KEPT = """
     PATH HOME USER TMPDIR LD_LIBRARY_PATH VIRTUAL_ENV PYTHONPATH PIP_ UV_ XDG_ SSL_CERT_ REQUESTS_CA_
     http_proxy https_proxy HTTP_PROXY HTTPS_PROXY KUBECONFIG PYTEST_ PODLINE_CLUSTER_CTL PODLINE_DATA
-    PODLINE_REFUSE_SKIPS PODLINE_SCREENSHOTS PODLINE_UPDATE_GOLDEN
+    PODLINE_CHART PODLINE_REFUSE_SKIPS PODLINE_SCREENSHOTS PODLINE_UPDATE_GOLDEN PODLINE_UPGRADE
 """
 
 
@@ -47,6 +47,13 @@ def pytest_configure() -> None:
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What has a make target of its own is run where it is asked for, and nowhere else."""
+    name = "notebooks_ahead"
+    if name not in config.option.markexpr:
+        items[:] = [item for item in items if not item.get_closest_marker(name)]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
@@ -54,7 +61,8 @@ def pytest_runtest_makereport(
     """Where everything is there (CI), a skipped cluster or browser test is a failure."""
     report = yield
     marked = any(
-        item.get_closest_marker(name) for name in ("cluster", "cluster_faults", "browser", "vm")
+        item.get_closest_marker(name)
+        for name in ("cluster", "cluster_faults", "faults", "browser", "vm")
     )
     if report.skipped and marked and os.environ.get("PODLINE_REFUSE_SKIPS"):
         report.outcome = "failed"
@@ -75,7 +83,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def _cluster_in_use(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that stops parts of the cluster has it alone; the others share it."""
     faults = request.node.get_closest_marker("cluster_faults")
-    if not faults and not request.node.get_closest_marker("cluster"):
+    if not faults and not any(map(request.node.get_closest_marker, ("cluster", "faults"))):
         yield
         return
     with (Path(tempfile.gettempdir()) / "podline-cluster.lock").open("w") as lock:

@@ -82,6 +82,16 @@ class Api:
         where = "/".join(quote(part, safe="") for part in path)
         return self._ask("GET", f"/podline/api/v1/{where}", params=query).text
 
+    def is_paused(self, dag_id: str) -> bool | None:
+        """Whether a DAG is paused, so that its runs wait; None: Airflow knows no such DAG.
+
+        Raises:
+            ApiError: Airflow does not answer, or refuses.
+        """
+        query: Query = {"dag_id_pattern": dag_id, "limit": 100}
+        found = self._ask("GET", "/api/v2/dags", params=query).json()["dags"]
+        return next((bool(dag["is_paused"]) for dag in found if dag["dag_id"] == dag_id), None)
+
     def latest_run(self, dag_id: str) -> str:
         """Return the id of the run that began last.
 

@@ -182,6 +182,11 @@ def forks_tasks() -> bool:
     return any(tuple(sys.argv[1 : 1 + len(words)]) == words for words in _FORKING)
 
 
+def has_own_pod() -> bool:
+    """Whether this task's process has a pod of its own, in which nothing outlives it."""
+    return os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD") == "True"
+
+
 def is_supervised() -> bool:
     """Whether this task's process has a supervisor: it has none under ``dags test``."""
     from airflow.sdk.execution_time import task_runner

@@ -206,6 +206,11 @@ def namespace() -> str:
     return _get("namespace", "podline")
 
 
+def team_namespaces() -> list[str]:
+    """Namespaces of teams' pods, as JSON, which are swept too."""
+    return _get_json("team_namespaces", list, '["vision", "forecasts"]')
+
+
 def link_namespace() -> str:
     """Namespace of pods with a link of their own by netem; it admits "privileged" ones."""
     return _get("link_namespace", "podline-links")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from docs import site_hooks
-from tests.support.browser import grave_findings, picture
+from tests.support.axe import grave_findings
+from tests.support.browser import picture
 from tests.support.code_blocks import DOCS, ROOT
 
 # Tags whose addresses a browser fetches by itself.

@@ -2,12 +2,17 @@
 request."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from podline.fleet.discovery import labelled
+from podline.fleet.engine import roll_out
+from podline.fleet.order import Order
+from podline.fleet.rollout import Strategy
 from podline.models.registry import Model
 from podline.store import Store, in_cluster
 from tests.support.edge import Load, publish_line, request
@@ -146,3 +151,21 @@ def test_a_rolling_update_fails_no_request(
         until(lambda: load.versions[-1] == second)
     assert load.failures == connecting.failures == []
     assert min(len(load.versions), len(connecting.versions)) > 100
+
+
+def test_a_rollout_reaches_the_pods_that_a_label_finds(
+    namespace: str, url: str, store: Store, publish: Any, tmp_path: Path
+) -> None:
+    publish(3.0)
+    number = publish_line(tmp_path, 4.0)
+    targets = labelled(namespace=namespace)
+    assert len(targets) == 2
+    strategy = Strategy(observe=1.0, limit=60.0, requests=5, latency=50.0)
+    order = Order("power", number, "champion", targets, "a test", strategy, TOKEN)
+    with Load(SimpleNamespace(url=url)), Load(SimpleNamespace(url=url)):
+        record = roll_out(store, order)
+    assert record.state == "promoted", record.decision
+    assert {node.name for node in record.nodes} == {target.name for target in targets}
+    assert httpx.post(f"{url}/v2/models/power/infer", json=request()).json()[
+        "model_version"
+    ] == str(number)

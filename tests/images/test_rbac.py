@@ -8,10 +8,11 @@ from tests.support.image_pods import manifests
 
 pytestmark = pytest.mark.cluster
 
-ACCOUNT = "podline-airflow"
+ACCOUNT = "airflow-worker"
 RIGHTS = {
     ("pods", ""): {"create", "get", "list", "watch", "patch", "delete"},
     ("pods/log", ""): {"get"},
+    ("pods/resize", ""): {"patch"},
     ("secrets", ""): {"create"},
     ("events", ""): {"list"},
 }
@@ -19,11 +20,12 @@ RIGHTS = {
 
 @pytest.fixture(scope="module")
 def airflow(kubernetes_client: Any, namespace: str) -> Any:
-    """An API client that is Airflow's service account."""
+    """An API client that is the service account of Airflow's tasks."""
     from kubernetes import utils
 
     documents = manifests("airflow-rbac.yaml")
-    documents[-1]["subjects"][0]["namespace"] = namespace
+    for subject in documents[-1]["subjects"]:
+        subject["namespace"] = namespace
     utils.create_from_dict(
         kubernetes_client, {"kind": "List", "items": documents}, namespace=namespace
     )

@@ -1,5 +1,6 @@
 """The store as a service of the cluster: for pods, for this machine, and over a restart."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -98,5 +99,20 @@ def test_the_shells_connection(connection: StoreConnection, namespace: str) -> N
     )
     assert done.stdout.startswith("export AIRFLOW_CONN_PODLINE_STORE=")
     assert f'"endpoint_url": "{connection.endpoint_url}"' in done.stdout
+    missing = subprocess.run([*command, "--namespace", "default"], capture_output=True, text=True)
+    assert "run `make cluster-store`" in missing.stderr
+
+
+def test_pods_of_another_namespace_get_it_too(
+    connection: StoreConnection, namespace: str, core: Any
+) -> None:
+    command = [sys.executable, "-m", "podline.cli", "store", "secrets", "--copy-to", "airflow"]
+    done = subprocess.run(
+        [*command, "--namespace", namespace], capture_output=True, text=True, check=True
+    )
+    (secret,) = json.loads(done.stdout)["items"]
+    assert secret["metadata"] == {"name": "airflow-store", "namespace": "airflow"}
+    found = StoreConnection.from_env("podline_store", secret["stringData"])
+    assert found == replace(connection, endpoint_url=f"http://object-store.{namespace}:8333")
     missing = subprocess.run([*command, "--namespace", "default"], capture_output=True, text=True)
     assert "run `make cluster-store`" in missing.stderr

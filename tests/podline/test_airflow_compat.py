@@ -14,6 +14,7 @@ import setproctitle
 import uvicorn
 from airflow.providers.cncf.kubernetes.hooks import kubernetes as hooks
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
 from airflow.sdk.definitions._internal import dag_parsing_context
 from airflow.sdk.exceptions import ErrorType, TaskDeferralError
@@ -22,6 +23,7 @@ from airflow.sdk.execution_time.comms import CommsDecoder, ErrorResponse, OKResp
 from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
 from airflow.utils.serve_logs import serve_logs
 from kubernetes.client import Configuration
+from kubernetes.client import models as k8s
 
 from podline import airflow_compat
 from podline.airflow_compat import Cluster, LostTriggerMixin, QuickInit
@@ -206,6 +208,24 @@ def test_plugins_are_loaded_in_processes_that_fork_tasks_and_in_others(
     for command in (*forking, "celery flower", "triggerer", "api-server"):
         monkeypatch.setattr(sys, "argv", ["airflow", *command.split()])
         assert airflow_compat.forks_tasks() is (command in forking)
+
+
+def test_whether_a_task_has_a_pod_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not airflow_compat.has_own_pod()
+    template = k8s.V1Pod(spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")]))
+    names = dict.fromkeys(("dag_id", "task_id", "pod_id", "kube_image", "namespace"), "a")
+    pod = PodGenerator.construct_pod(
+        **names,
+        try_number=1,
+        date=None,
+        args=[],
+        pod_override_object=None,
+        base_worker_pod=template,
+        scheduler_job_id="1",
+    )
+    for variable in pod.spec.containers[0].env:
+        monkeypatch.setenv(variable.name, variable.value)
+    assert airflow_compat.has_own_pod()
 
 
 def test_whether_there_is_a_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,8 +156,8 @@ def running(home: Path, variables: Mapping[str, str], *dags: str) -> Iterator[Ai
         TimeoutError: it does not know a DAG in time.
     """
     home.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    env = os.environ | environment(home) | _settings(port) | dict(variables)
+    port = int(variables.get("AIRFLOW__API__PORT") or free_port())
+    env = os.environ | environment(home) | settings_at(port) | dict(variables)
     with (home / "serve.log").open("wb") as log:
         command = [sys.executable, "-u", "-c", _SERVE, str(home)]
         server = subprocess.Popen(
@@ -203,7 +203,8 @@ def forks_with(library: str, home: Path) -> bool:
     return False
 
 
-def _settings(port: int) -> dict[str, str]:
+def settings_at(port: int) -> dict[str, str]:
+    """The settings of an Airflow of tests that answers at a port of this machine."""
     return {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",

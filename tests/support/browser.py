@@ -11,7 +11,6 @@ from urllib.parse import quote
 import pytest
 
 WIDE, PHONE = (1440, 900), (390, 844)
-_GRAVE = ("critical", "serious")  # axe's words
 _MILLISECONDS = 60_000  # that a page has to show what is waited for, on a busy machine
 
 
@@ -59,14 +58,3 @@ def picture(page: Any, name: str) -> None:
     if folder := os.environ.get("PODLINE_SCREENSHOTS"):
         Path(folder).mkdir(exist_ok=True)
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
-
-
-def grave_findings(page: Any, where: dict[str, Any] | None = None) -> list[str]:
-    """What axe says of a page, or of a part: the rule, and the first node that breaks it."""
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs axe: make install-dev"
-    )
-    found = axe.Axe().run(page, context=where).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in _GRAVE
-    ]

@@ -86,11 +86,14 @@ class Relay:
         while self.open:
             try:
                 near, _ = self.server.accept()
-                self.sockets.append(near)
-                far = socket.create_connection(self.target)
-                self.sockets.append(far)
             except OSError:
                 return
+            try:
+                far = socket.create_connection(self.target)
+            except OSError:  # that is away for now
+                near.close()
+                continue
+            self.sockets += [near, far]
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
 

@@ -19,6 +19,9 @@ from podline.extensions import COMMANDS, extensions
 _OWN = {
     "lint": "lint:command",
     "show": "show:command",
+    "inspect": "inspection:command",
+    "deploy": "deploy:command",
+    "trigger": "trigger:command",
     "join": "notebook:join",
     "run": "run:command",
     "runs": "runs:command",

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from podline import settings
-from podline.cli import run_report
+from podline.cli import run_events, run_report
 from podline.cli.console import make_console
 from podline.cli.executed import executed_whole, write
 from podline.cli.lint import Notebook, compiled
@@ -62,6 +62,12 @@ def command(
         bool,
         typer.Option("--json", help="Print how it went as JSON; all else goes to standard error."),
     ] = False,
+    events: Annotated[
+        bool,
+        typer.Option(
+            "--events", help="Print what happens, as it happens, as a JSON object a line."
+        ),
+    ] = False,
 ) -> None:
     """Run a notebook's stages here, and say where the time went.
 
@@ -70,14 +76,14 @@ def command(
     """
     pipeline = compiled(notebook)
     values = read_parameters(pipeline, parameter or [], file)
-    console = make_console(err=as_json)
+    console = make_console(err=as_json or events)
     with opened(lambda line: _remark(console, line)) as store:
         run = LocalRun(pipeline, store, values)
         if baseline:
             run.run_id = f"baseline__{datetime.now(UTC).isoformat()}"
         _print_head(console, run)
-        progress = _Progress(console, run, quiet)
-        failure = progress.follow(baseline)
+        told: _Told = run_events.LocalEvents(run) if events else _Progress(console, run, quiet)
+        failure = _follow(run, told, baseline)
         _print_end(console, run, cells)
         if output is not None:
             write(output, executed_whole(pipeline.document, store, run.results))
@@ -86,8 +92,11 @@ def command(
         if settings.html():  # pages too, now that nothing is timed any more
             folder = keys.run_prefix(run.pipeline.name, run.run_id)
             make_pages_apart(folder, environment(store.connection))
-        if failure:
-            raise _explained(console, run, failure)
+        explained = _explained(console, run, failure) if failure else None
+        if events:
+            run_events.over(str(explained) if explained else None)
+        if explained:
+            raise explained
 
 
 def _print_head(console: Console, run: LocalRun) -> None:
@@ -107,25 +116,43 @@ def _remark(console: Console, text: str) -> None:
     console.print(Text(text, "dim"), soft_wrap=True)
 
 
+class _Told(Protocol):
+    """Who is told what happens, in the threads that follow the stages."""
+
+    def begin(self, baseline: bool) -> None: ...
+
+    def start(self, plan: StagePlan) -> StagePlan: ...
+
+    def line(self, stage: str, text: str) -> None: ...
+
+    def ended(self, stage: str, seconds: float, succeeded: bool) -> None: ...
+
+
+def _follow(run: LocalRun, told: _Told, baseline: bool) -> StageError | None:
+    """Run the stages, or the notebook as one process; returns why it did not succeed."""
+    run.ended = told.ended
+    try:
+        told.begin(baseline)
+        if baseline:
+            run.run_baseline(told.line)
+        else:
+            run.run(told.line, told.start)
+    except StageError as error:
+        return error
+    return None
+
+
 class _Progress:
     """Tells what a run does while it does it, from the threads that follow its stages."""
 
     def __init__(self, console: Console, run: LocalRun, quiet: bool) -> None:
-        self.console, self.run, self.quiet = console, run, quiet
-        run.ended = self.ended
+        self.console, self.quiet = console, quiet
         self.width = min(20, max(len(stage.name) for stage in run.pipeline.stages))
 
-    def follow(self, baseline: bool) -> StageError | None:
-        """Run the stages, or the notebook as one process; returns why it did not succeed."""
-        try:
-            if baseline:
-                self._print("notebook", Text("starts", "dim"))
-                self.run.run_baseline(self.line)
-            else:
-                self.run.run(self.line, self.start)
-        except StageError as error:
-            return error
-        return None
+    def begin(self, baseline: bool) -> None:
+        """Say that the notebook begins as one process; its stages say so themselves."""
+        if baseline:
+            self._print("notebook", Text("starts", "dim"))
 
     def start(self, plan: StagePlan) -> StagePlan:
         """Say that a stage begins; its plan stays as it is."""

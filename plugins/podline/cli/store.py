@@ -109,12 +109,21 @@ def env(
 
 
 @app.command("secrets")
-def secrets(namespace: Namespace = "podline") -> None:
+def secrets(
+    namespace: Namespace = "podline",
+    copy_to: Annotated[
+        str, typer.Option(help="A namespace: print a Secret for it, of the store that is there.")
+    ] = "",
+) -> None:
     """Print Secrets with new keys for a store in a cluster.
 
     Use it as: podline store secrets | kubectl create -f -
+    and, for Airflow's own pods: podline store secrets --copy-to airflow | kubectl apply -f -
     """
-    items = in_cluster.new_secrets(namespace)
+    if copy_to:
+        items = [in_cluster.copied_secret(namespace, copy_to)]
+    else:
+        items = in_cluster.new_secrets(namespace)
     typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
 
 

@@ -53,6 +53,7 @@ from podline.compiler.stage_graph import link
 from podline.compiler.tags import (
     MAY_RAISE,
     CellTags,
+    Kind,
     StageSettings,
     parse_defaults,
     parse_tags,
@@ -79,9 +80,14 @@ def compile_notebook(path: Path) -> Pipeline:
     return pipeline
 
 
-def check_notebook(path: Path) -> Pipeline:
-    """Compile a notebook as far as it goes; what is wrong is in the result's `problems`."""
-    document, problems = read_document(path)
+def check_notebook(path: Path, draft: bytes | None = None) -> Pipeline:
+    """Compile a notebook as far as it goes; what is wrong is in the result's `problems`.
+
+    Args:
+        path: its file.
+        draft: what is compiled in place of the file, as an editor has it.
+    """
+    document, problems = read_document(path, draft)
     compiler = _Compiler(document, problems)
     compiler.read_cells()
     return compiler.link()
@@ -103,6 +109,7 @@ class _Compiler:
         moved: a cell so far changes the directory.
         counts: the numbers in the brackets beside the cells.
         magics: of the magics registered by now, the stage (none: the preamble) and the cell.
+        kinds: of the cells so far, by number.
     """
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
@@ -124,6 +131,7 @@ class _Compiler:
         self.moved = False
         self.magics: dict[str, tuple[str, int]] = {}
         self.counts = counts_of(document)
+        self.kinds: dict[int, Kind] = {}
         self.defaults = self._defaults()
         self.settings, found = read_settings(document.metadata)
         self.problems += found + name_problems(document.path)
@@ -147,6 +155,7 @@ class _Compiler:
             for problem in problems:
                 self.notes.add(problem.message, problem.fix, cell, severity=problem.severity)
             if tags.kind == "skip":
+                self.kinds[cell.number] = "skip"
                 continue
             broken = any(problem.severity == ERROR for problem in problems)
             if broken and tags.stage is None and not self.stages:
@@ -223,6 +232,7 @@ class _Compiler:
         kind = tags.kind
         if kind == "stage" and tags.stage is None and not self.stages and self.last_kind:
             kind = self.last_kind  # type: ignore[assignment]
+        self.kinds[cell.number] = kind
         if kind in ("imports", "functions", "parameters"):
             self.last_kind = kind
             self._carry(cell, kind, statements)
@@ -457,6 +467,7 @@ class _Compiler:
             reads,
             self.modules,
             self.settings,
+            self.kinds,
         )
 
 

@@ -44,6 +44,8 @@ class DagSettings:
         start_date: the first date that a schedule is about, in ISO 8601.
         catchup: whether the dates since then are made up for.
         owner, tags, max_active_runs, retries: as Airflow has them.
+        pool, priority_weight, max_active_tis_per_dag: of its tasks, as Airflow has them; none: its
+            defaults.
         files: patterns of files beside the notebook that it reads without naming them.
         sizes: what the overhead study varies; None: nothing is named.
         bounds: of parameters, by name, as comments have them.
@@ -56,6 +58,9 @@ class DagSettings:
     tags: tuple[str, ...] = ()
     max_active_runs: int = 1
     retries: int = 0
+    pool: str | None = None
+    priority_weight: int | None = None
+    max_active_tis_per_dag: int | None = None
     files: tuple[str, ...] = ()
     sizes: Sizes | None = None
     bounds: dict[str, str] = field(default_factory=dict)
@@ -126,6 +131,12 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "max_active_runs": (lambda value: _is_whole(value, 1), "a whole number from 1 to 9999"),
     "retries": (_is_whole, "a whole number from 0 to 9999"),
+    "pool": (
+        lambda value: _is_text(value, 256) and bool(value),
+        "the name of one of Airflow's pools, of at most 256 characters",
+    ),
+    "priority_weight": (_is_whole, "a whole number from 0 to 9999"),
+    "max_active_tis_per_dag": (lambda value: _is_whole(value, 1), "a whole number from 1 to 9999"),
     "files": (
         _are_patterns,
         'a list of patterns in the notebook\'s folder, such as ["data/*.csv"]: a stage gets only '

@@ -133,13 +133,17 @@ class Notes:
             self.problems.append(found)
 
 
-def read_document(path: Path) -> tuple[Document, list[Problem]]:
+def read_document(path: Path, draft: bytes | None = None) -> tuple[Document, list[Problem]]:
     """Read a notebook (nbformat 4).
 
     Returns the document, with no cells where the file cannot be used, and its problems.
+
+    Args:
+        path: its file.
+        draft: what is read in place of the file, as an editor has it.
     """
     empty = Document(path, "", {}, ())
-    content = _read(path)
+    content = _read(path) if draft is None else draft
     if isinstance(content, Problem):
         return empty, [content]
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from podline.compiler.pipeline import Pipeline, Stage
-from podline.compiler.tags import OF_PODS, StageSettings
+from podline.compiler.tags import OF_PODS, Kind, StageSettings
 from podline.contract import Carried
 
 
@@ -46,6 +46,15 @@ class ParameterOutline:
 
 
 @dataclass(frozen=True)
+class CellOutline:
+    """A code cell: its number, its kind, and the stage that runs it; none: it is in no stage."""
+
+    number: int
+    kind: Kind
+    stage: str | None
+
+
+@dataclass(frozen=True)
 class Outline:
     """A notebook; `carried` counts the statements that run in every stage that needs them."""
 
@@ -53,6 +62,7 @@ class Outline:
     title: str
     parameters: list[ParameterOutline]
     stages: list[StageOutline]
+    cells: list[CellOutline]
     carried: dict[str, int]
 
     @property
@@ -62,7 +72,11 @@ class Outline:
 
 
 def outline(pipeline: Pipeline) -> Outline:
-    """Return the outline of a notebook, its stages in an order in which they can run."""
+    """Return the outline of a notebook.
+
+    Its stages are in an order in which they can run; of one with errors, in the notebook's.
+    """
+    stages = pipeline.stages if pipeline.errors else pipeline.in_order()
     handed = {stage.name: pipeline.hands_on(stage) & stage.touched for stage in pipeline.stages}
     return Outline(
         notebook=pipeline.name,
@@ -70,13 +84,20 @@ def outline(pipeline: Pipeline) -> Outline:
         parameters=[
             ParameterOutline(p.name, p.type, p.default, p.description) for p in pipeline.parameters
         ],
-        stages=[_stage(pipeline, stage, handed) for stage in pipeline.in_order()],
+        stages=[_stage(pipeline, stage, handed) for stage in stages],
+        cells=[*_cells(pipeline)],
         carried=_carried(pipeline),
     )
 
 
 def _title(description: str) -> str:
     return description.strip().partition("\n")[0].lstrip("# ").strip()
+
+
+def _cells(pipeline: Pipeline) -> Iterator[CellOutline]:
+    stages = {cell.number: stage.name for stage in pipeline.stages for cell in stage.cells}
+    for number, kind in sorted(pipeline.kinds.items()):
+        yield CellOutline(number, kind, stages.get(number))
 
 
 def _stage(pipeline: Pipeline, stage: Stage, handed: Mapping[str, set[str]]) -> StageOutline:

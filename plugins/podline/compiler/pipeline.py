@@ -18,7 +18,7 @@ from podline.compiler.namespace import KNOWN_NAMES, Effects
 from podline.compiler.notebook import ERROR, Cell, Document, Problem
 from podline.compiler.parameters import Parameter, Values, substitute
 from podline.compiler.preamble import SEEDS, CarriedStatement
-from podline.compiler.tags import MAY_RAISE, STAGE_WORDS, StageSettings
+from podline.compiler.tags import MAY_RAISE, STAGE_WORDS, Kind, StageSettings
 from podline.contract import Carried, CellSource, StagePlan
 
 
@@ -80,6 +80,7 @@ class Pipeline:
             as a part of an object, needs them.
         modules: the root module of each name that an import bound.
         settings: what the notebook's metadata says about its DAG.
+        kinds: what each code cell is, by its number.
     """
 
     document: Document
@@ -91,6 +92,7 @@ class Pipeline:
     function_reads: set[str]
     modules: dict[str, str]
     settings: DagSettings
+    kinds: dict[int, Kind]
 
     @property
     def name(self) -> str:

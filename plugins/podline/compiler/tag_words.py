@@ -209,6 +209,27 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _pool(text: str) -> str:
+    """Read the name of one of Airflow's pools, of which its database takes 256 characters."""
+    if len(text) > 256:
+        raise Unreadable(f"a pool's name has at most 256 characters, unlike {text!r}")
+    return text
+
+
+def _whole(text: str) -> int:
+    """Read a number that Airflow's database takes."""
+    if not re.fullmatch("[0-9]{1,4}", text):
+        raise Unreadable(f"{text!r} is not a whole number from 0 to 9999")
+    return int(text)
+
+
+def _least_one(text: str) -> int:
+    """Read a number of 1 or more."""
+    if not _whole(text):
+        raise Unreadable("with 0 the stage would never run")
+    return int(text)
+
+
 def _ahead(text: str) -> int:
     """Read `off`, `auto` or `2`: how many stages before its turn the stage may be begun with."""
     try:
@@ -250,4 +271,9 @@ WORDS: dict[str, Word] = {
     "retry": Word("retry", _retry, "retry:3:30s:2:10m"),
     "timeout": Word("timeout", _seconds, "timeout:30m"),
     "ahead": Word("ahead", _ahead, "ahead:off"),
+    "pool": Word("pool", _pool, "pool:gpu"),
+    "priority_weight": Word("priority_weight", _whole, "priority_weight:10"),
+    "max_active_tis_per_dag": Word(
+        "max_active_tis_per_dag", _least_one, "max_active_tis_per_dag:1"
+    ),
 }

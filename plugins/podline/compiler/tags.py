@@ -82,6 +82,7 @@ class StageSettings:
         retry: how often and when to try again.
         timeout: seconds that one try may take.
         ahead: how many stages before its turn it may be begun with.
+        pool, priority_weight, max_active_tis_per_dag: of its task, as Airflow has them.
     """
 
     image: str | None = None
@@ -94,6 +95,9 @@ class StageSettings:
     retry: Retry | None = None
     timeout: float | None = None
     ahead: int | None = None
+    pool: str | None = None
+    priority_weight: int | None = None
+    max_active_tis_per_dag: int | None = None
 
     def over(self, defaults: Self) -> Self:
         """Return these settings, and those of ``defaults`` where these say nothing."""

@@ -1,44 +1,47 @@
-"""`make edge-demo`: the whole circle on one machine, on real data, without a cluster.
+"""`make edge-demo`: the whole circle on one machine, on real data, with or without a cluster.
 
 A forecaster learns from a house's summer and is served at an edge. The house's meter asks it into
-the winter, sees its forecasts drift, and has the pipeline make a better one.
+the winter, sees its forecasts drift, and has the pipeline make a better one. With a cluster the
+stages and the edges are pods of it.
 """
 
-import json
 import os
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from signal import SIGTERM
-from typing import TypeVar
 
-import httpx
-
-from podline import settings
+from podline import datasets, settings
 from podline.airflow_api import Api, ApiError
-from podline.datasets import fetch
 from podline.exceptions import PodlineError
 from podline.fleet import discovery
 from podline.fleet.engine import roll_out
 from podline.fleet.order import Order
 from podline.fleet.rollout import Strategy
+from podline.fleet.token import read_token
+from podline.iot.demo_place import (
+    ALIAS,
+    PATIENCE,
+    PODLINE,
+    DemoError,
+    Here,
+    InCluster,
+    Place,
+    running,
+    wait_for,
+)
 from podline.iot.journal import Event, Observation
 from podline.iot.meter import NOTEBOOK as MODEL
 from podline.iot.simulation import Kind, Options, simulate
 from podline.models.registry import Model
 from podline.signals import handled, unwind
-from podline.store import Store, seaweedfs
+from podline.store import Store
 
-_T = TypeVar("_T")
-
-ALIAS = "edge"
 SUMMER_ENDS, WINTER_BEGINS = datetime(2009, 9, 1), datetime(2009, 12, 15)
 # Two months to learn from, and three weeks to be judged by after as many to look back on.
 SUMMER = {"until": f"{SUMMER_ENDS:%Y-%m-%d}", "held_out": 42, "rows": 62 * 24 * 60, "edge": "int8"}
@@ -49,11 +52,6 @@ HOURS_A_SECOND = 100
 # A canary is watched for some days of the meter's. It is the only node, so that it is compared with
 # the version before in a milder season: it may be further off than usual.
 CANARY = Strategy(observe=3.0, limit=60.0, latency=10.0, quality=2.0)
-_PATIENCE = 300.0  # seconds for each step
-
-
-class DemoError(PodlineError):
-    """A step did not come to its end."""
 
 
 class Teller:
@@ -68,36 +66,40 @@ class Teller:
             print(f"{time.monotonic() - self._began:5.0f} s  {text}", flush=True)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, place: Place) -> None:
     """Run it.
 
     Args:
-        folder: for all that it makes: its own store, Airflow, the edge's disk and the page.
+        folder: for all that it makes here: Airflow's home, logs and the page.
+        place: where the rest runs.
 
     Raises:
         PodlineError: a step fails.
     """
     tell, page, journal = Teller(), folder / "report.html", folder / "observations.jsonl"
+    folder.mkdir(parents=True, exist_ok=True)
     journal.unlink(missing_ok=True)
-    shutil.rmtree(folder / "edge", ignore_errors=True)
+    os.environ["AIRFLOW__PODLINE__HOME"] = str(folder)
     with ExitStack() as stack:
         stack.enter_context(handled(unwind, SIGTERM))
-        store = _store(stack, folder)
+        store = stack.enter_context(place.store())
         model = Model(store, MODEL)
         tell("the store runs; Airflow is starting")
         api = stack.enter_context(airflow(folder))
         tell(f"Airflow runs at {api.url}")
-        fetch(MODEL)
+        data = datasets.fetch(MODEL)
+        store.put_if_absent(datasets.store_key(MODEL), data)
 
         tell(f"the pipeline learns from two months before {SUMMER['until']}")
         train(api, SUMMER)
         number = model.version("latest").version
         tell(f"published {described(model, number)}")
         model.promote(number, ALIAS)
-        url = stack.enter_context(edge(folder))
-        tell(f"an edge at {url} serves version {number}")
+        urls = stack.enter_context(place.edges())
+        for url in urls:
+            tell(f"an edge at {url} serves version {number}")
 
-        stack.enter_context(rolling_out(store, number, url, tell))
+        stack.enter_context(rolling_out(store, number, urls, tell))
         tell(f"the meter asks it, hour by hour, from {SUMMER_ENDS:%Y-%m-%d} on")
         seen: list[Observation] = []
 
@@ -110,14 +112,14 @@ def main(folder: Path) -> None:
         simulate(
             Options(
                 Kind.METER,
-                url,
+                urls[0],
                 first=SUMMER_ENDS,
                 last=WINTER_BEGINS,
                 speed=HOURS_A_SECOND * 3600.0,
                 threshold=THRESHOLD,
                 dag=MODEL,
                 conf=ANEW,
-                hold=_PATIENCE,
+                hold=PATIENCE,
                 journal=journal,
                 report=page,
             ),
@@ -130,16 +132,18 @@ def main(folder: Path) -> None:
 
 
 @contextmanager
-def rolling_out(store: Store, served: int, url: str, tell: Callable[[str], None]) -> Iterator[None]:
+def rolling_out(
+    store: Store, served: int, urls: Sequence[str], tell: Callable[[str], None]
+) -> Iterator[None]:
     """Roll each newer version out as it is published, as the DAG edge_rollout would, meanwhile.
 
     Args:
         store: where the versions are.
-        served: the one that the edge has already.
-        url: the edge's address.
+        served: the one that the edges have already.
+        urls: their addresses.
         tell: says so.
     """
-    ended, model = threading.Event(), Model(store, MODEL)
+    ended, model, token = threading.Event(), Model(store, MODEL), read_token()
 
     def follow() -> None:
         last = served
@@ -148,7 +152,7 @@ def rolling_out(store: Store, served: int, url: str, tell: Callable[[str], None]
             if alias and alias.version > last:
                 last = alias.version
                 tell(f"published {described(model, last)}")
-                order = Order(MODEL, last, ALIAS, discovery.at([url]), "the demo", CANARY)
+                order = Order(MODEL, last, ALIAS, discovery.at(urls), "the demo", CANARY, token)
                 tell(f"rolled out: {roll_out(store, order).decision}")
 
     thread = threading.Thread(target=follow, name="rollout", daemon=True)
@@ -213,18 +217,6 @@ def summary(seen: list[Observation]) -> Iterator[str]:
             )
 
 
-# --- what runs ---------------------------------------------------------------------------------
-
-
-def _store(stack: ExitStack, folder: Path) -> Store:
-    connection = stack.enter_context(seaweedfs.running(folder / "store"))
-    os.environ.update(connection.to_env())
-    os.environ["AIRFLOW__PODLINE__HOME"] = str(folder)
-    store = Store(connection)
-    store.ensure_bucket()
-    return store
-
-
 @contextmanager
 def airflow(folder: Path) -> Iterator[Api]:
     """An Airflow of its own, as `podline up` runs it, on a port that is free.
@@ -246,83 +238,9 @@ def airflow(folder: Path) -> Iterator[Api]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     }
-    with _running(log, "up") as said:
+    with running(log, *PODLINE, "up") as said:
         wait_for(f"Airflow, whose log is {log}", lambda: "Ctrl-C stops it" in said())
         yield Api.open("", "admin")
-
-
-@contextmanager
-def edge(folder: Path) -> Iterator[str]:
-    """An edge that serves the alias; gives its address.
-
-    Args:
-        folder: that its disk and log are in.
-
-    Raises:
-        DemoError: it is not ready in time.
-    """
-    log = folder / "edge.log"
-    words = ("edge", "serve", f"{MODEL}@{ALIAS}", "--port", "0", "--folder", str(folder / "edge"))
-    with _running(log, *words) as said:
-        url = wait_for(f"the edge, whose log is {log}", lambda: _address(said()))
-        wait_for(f"the edge's model: see {log}", lambda: said() and _is_ready(url))
-        yield url
-
-
-def _address(log: str) -> str:
-    for line in log.splitlines():
-        with suppress(ValueError):
-            if url := json.loads(line).get("url"):
-                return str(url)
-    return ""
-
-
-def _is_ready(url: str) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"{url}/v2/health/ready").status_code == 200
-    return False
-
-
-@contextmanager
-def _running(log: Path, *words: str) -> Iterator[Callable[[], str]]:
-    """A command of podline's, until the end of the block; gives what it has said by now.
-
-    Args:
-        log: the file for what it says.
-        words: its arguments.
-    """
-    command = [sys.executable, "-m", "podline.cli", *words]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-
-    def said() -> str:
-        text = log.read_text(errors="replace")
-        if process.poll() is not None:
-            raise DemoError(f"`podline {' '.join(words)}` has ended:\n{text[-1000:]}")
-        return text
-
-    try:
-        yield said
-    finally:
-        process.send_signal(SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(60)
-        process.kill()
-        process.wait()
-
-
-def wait_for(what: str, condition: Callable[[], _T]) -> _T:
-    """Wait until a condition holds; returns what it gave.
-
-    Raises:
-        DemoError: it does not in time.
-    """
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise DemoError(f"{what}: not there after {_PATIENCE:g} s")
 
 
 def _free_port() -> int:
@@ -333,7 +251,8 @@ def _free_port() -> int:
 
 if __name__ == "__main__":
     try:
-        main((settings.home() / "edge-demo").absolute())
+        where = (settings.home() / "edge-demo").absolute()
+        main(where, InCluster(where) if sys.argv[1:] == ["--cluster"] else Here(where))
     except PodlineError as error:
         sys.exit(f"podline: error: {error}")
     except KeyboardInterrupt:

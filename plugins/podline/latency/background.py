@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -37,5 +38,6 @@ def aside(trouble: str, function: Callable[[], Any], seconds: float) -> Callable
             _log.warning("%s: %s", trouble, error)
         return value
 
-    Thread(target=call, daemon=True).start()
+    # The span that is current goes with it.
+    Thread(target=copy_context().run, args=(call,), daemon=True).start()
     return wait

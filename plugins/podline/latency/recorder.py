@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from podline.latency.live_phase import LivePhase
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
-    from podline.latency.record import Note
+    from podline.latency.record import Note, Record
     from podline.store import Store
 
 _log = logging.getLogger(__name__)
@@ -79,12 +80,22 @@ def _record(ti: Any, began: float, error: BaseException | str | None) -> None:
         _PATIENCE,
     )
     profiled = aside("what the stage takes is not noted", partial(_profile, ti, store), _PATIENCE)
+    told = _tell(record)
     state = ti.get_template_context()["task_state_store"]
     if record.state != "up_for_retry":  # else Airflow has closed the store to this try by now
         record_store.set_in_state(state, record)
         _record_earlier(ti, state, store)
     saved()
     profiled()
+    told()
+
+
+def _tell(record: "Record") -> Callable[[], Any]:
+    """Begin to tell Airflow's metrics and traces of a try; returns what waits for it."""
+    from podline.latency import telemetry
+
+    trouble = "Airflow's metrics and traces lack the phases of this try"
+    return aside(trouble, partial(telemetry.send, record), _PATIENCE)
 
 
 def _profile(ti: Any, store: "Store | None") -> None:
@@ -112,6 +123,7 @@ def _record_earlier(ti: Any, state: Any, store: "Store | None") -> None:
             prefix, found = record_builder.lost_record(ti, where)
             if store is not None:
                 record_store.put(store, prefix, found)
+            _tell(found)()
         record_store.set_in_state(state, found)
 
 

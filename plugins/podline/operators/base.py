@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 
 from podline import settings
-from podline.airflow_compat import Cluster, LostTriggerMixin, QuickInit, cluster_hook
+from podline.airflow_compat import (
+    Cluster,
+    LostTriggerMixin,
+    QuickInit,
+    cluster_hook,
+    has_own_pod,
+)
 from podline.assets import PUBLISHED, announce
 from podline.compiler.parameters import BACKEND_PARAM
 from podline.compiler.pipeline import Pipeline, Stage
@@ -317,6 +323,9 @@ def _airflow_settings(tags: StageSettings) -> dict[str, Any]:
         "retry_delay": _delta(retry and retry.interval),
         "retry_exponential_backoff": retry and retry.factor,
         "max_retry_delay": _delta(retry and retry.max_interval),
+        "pool": tags.pool,
+        "priority_weight": tags.priority_weight,
+        "max_active_tis_per_dag": tags.max_active_tis_per_dag,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -352,12 +361,13 @@ def _tidy(context: "Context") -> None:
 def _keep_pages(context: "Context") -> None:
     """Make pages of the run's executed notebooks, when no other stage is to follow."""
     from podline.operators.process import environment
-    from podline.runner.html_export import make_pages_later
+    from podline.runner.html_export import make_pages_apart, make_pages_later
 
     task: Any = context["task"]
     last = not task.downstream_task_ids or context["ti"].state != "success"
     if task.prefix and last and settings.html():
-        make_pages_later(keys.run_of(task.prefix), environment(task.store.connection))
+        make = make_pages_apart if has_own_pod() else make_pages_later
+        make(keys.run_of(task.prefix), environment(task.store.connection))
 
 
 _AT_THE_END = {

@@ -25,12 +25,13 @@ from podline.operators.stage import (
     NotebookOperator,
     StageOperator,
 )
+from podline.operators.team import ALL, Team
 
 INVALID_TAG = "invalid"
 _WRITING = 1.0  # seconds for which a notebook that was just changed may be half-written
 
 
-def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
+def notebook_dags(folder: Path, only: str | None = None, team: Team = ALL) -> list[DAG]:
     """Make the DAGs of a folder's notebooks: two for each, NAME and NAME_baseline.
 
     A notebook that does not compile harms no other: Airflow would make every DAG of a file stale
@@ -39,13 +40,14 @@ def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
     Args:
         folder: where the notebooks are.
         only: the one DAG that is wanted, as a task's process knows it; None: all.
+        team: whose notebooks they are, which says where their stages run.
     """
     with _no_garbage_collection():
         dags = [
             dag
             for path in sorted(folder.glob("*.ipynb"))
             if only in (None, (name := dag_id(path)), name + BASELINE)
-            for dag in _dags_of(path)
+            for dag in _dags_of(path, team)
         ]
     found = [dag for dag in dags if only in (None, dag.dag_id)]
     process = get_parsing_context()
@@ -53,13 +55,13 @@ def notebook_dags(folder: Path, only: str | None = None) -> list[DAG]:
     if only is None or task_id is None or any(dag.has_task(task_id) for dag in found):
         return found
     # Airflow would reschedule it again and again, and then fail it without a word.
-    return [_kept_dag(folder, only, task_id)]
+    return [_kept_dag(folder, only, task_id, team)]
 
 
-def _dags_of(path: Path) -> list[DAG]:
+def _dags_of(path: Path, team: Team) -> list[DAG]:
     while True:
         try:
-            return _make(compile_notebook(path))
+            return _make(compile_notebook(path), team)
         except Exception as error:  # whatever it is, it is this notebook's alone
             if not _is_being_written(path):
                 return [_invalid_dag(path, error)]
@@ -87,8 +89,8 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _make(pipeline: Pipeline) -> list[DAG]:
-    dags = [_pipeline_dag(pipeline), _baseline_dag(pipeline)]
+def _make(pipeline: Pipeline, team: Team) -> list[DAG]:
+    dags = [_pipeline_dag(pipeline, team), _baseline_dag(pipeline, team)]
     params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
     params.setdefault(AHEAD_PARAM, _ahead())
     for dag in dags:
@@ -96,17 +98,17 @@ def _make(pipeline: Pipeline) -> list[DAG]:
     return dags
 
 
-def _pipeline_dag(pipeline: Pipeline) -> DAG:
+def _pipeline_dag(pipeline: Pipeline, team: Team) -> DAG:
     about = pipeline.settings
     with DAG(
         pipeline.name,
         schedule=about.schedule,
         start_date=datetime.fromisoformat(about.start_date) if about.start_date else None,
         catchup=about.catchup,
-        tags={"podline", "notebook", *about.tags},
-        **_common(pipeline),
+        tags={"podline", "notebook", *about.tags, *team.tags},
+        **_common(pipeline, team),
     ) as dag:
-        add_stages(pipeline, partial(_stage_task, pipeline))
+        add_stages(pipeline, partial(_stage_task, pipeline, team))
     return dag
 
 
@@ -118,24 +120,32 @@ def add_stages(pipeline: Pipeline, make: Callable[[Stage], BaseOperator]) -> Non
             tasks[parent] >> tasks[stage.name]
 
 
-def _stage_task(pipeline: Pipeline, stage: Stage) -> StageOperator:
+def _stage_task(pipeline: Pipeline, team: Team, stage: Stage) -> StageOperator:
     doc = _stage_doc(stage.parents)
-    return StageOperator(task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=doc)
+    return StageOperator(
+        task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=doc, **team.of_pods()
+    )
 
 
-def _baseline_dag(pipeline: Pipeline) -> DAG:
-    tags = {"podline", "baseline"}
-    with DAG(pipeline.name + BASELINE, schedule=None, tags=tags, **_common(pipeline)) as dag:
-        NotebookOperator(task_id="notebook", pipeline=pipeline)
+def _baseline_dag(pipeline: Pipeline, team: Team) -> DAG:
+    tags = {"podline", "baseline", *team.tags}
+    with DAG(pipeline.name + BASELINE, schedule=None, tags=tags, **_common(pipeline, team)) as dag:
+        NotebookOperator(task_id="notebook", pipeline=pipeline, **team.of_pods())
     return dag
 
 
-def _common(pipeline: Pipeline) -> dict[str, Any]:
+def _common(pipeline: Pipeline, team: Team) -> dict[str, Any]:
     about = pipeline.settings
+    said = {
+        "pool": about.pool or team.pool or None,
+        "priority_weight": about.priority_weight,
+        "max_active_tis_per_dag": about.max_active_tis_per_dag,
+    }
+    said = {name: value for name, value in said.items() if value is not None}
     doc = pipeline.document.description or f"The notebook {pipeline.document.path.name}."
     return {
         "doc_md": _readable(doc),
-        "default_args": {"owner": about.owner, "retries": about.retries},
+        "default_args": {"owner": about.owner, "retries": about.retries, **said},
         "max_active_runs": about.max_active_runs,
         "auto_register": False,  # a notebook has both of its DAGs, or the invalid one alone
     }
@@ -214,7 +224,7 @@ def _invalid_dag(path: Path, error: Exception) -> DAG:
     return dag
 
 
-def _kept_dag(folder: Path, dag_id: str, task_id: str) -> DAG:
+def _kept_dag(folder: Path, dag_id: str, task_id: str, team: Team) -> DAG:
     """A DAG for the process of a task that its notebook does not have, as the notebook is now."""
     name = dag_id.removesuffix(BASELINE)
     path = folder / f"{name}.ipynb"
@@ -222,7 +232,7 @@ def _kept_dag(folder: Path, dag_id: str, task_id: str) -> DAG:
         if why := _why_unreadable(path):
             kind = KeptStageOperator if name == dag_id else KeptNotebookOperator
             later: Any = None  # what its run has kept
-            task = kind(task_id=task_id, pipeline=later)
+            task = kind(task_id=task_id, pipeline=later, **team.of_pods())
             task.notebook, task.why = name, why
         else:
             _Refuse(

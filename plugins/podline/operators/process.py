@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from podline.compiler.tags import OF_PODS
 from podline.contract import (
@@ -21,12 +21,17 @@ from podline.contract import (
     StagePlan,
     StageTask,
 )
-from podline.exceptions import StageError
+from podline.exceptions import PodlineError, StageError
 from podline.files import CODE, searched_first
-from podline.latency.observations import Moments, Observed
+from podline.latency.observations import Moments, Observed, PodAhead
+from podline.operators import successors
 from podline.operators.backend import Log, StageBackend, TryContext, stage_variables
 from podline.operators.log_lines import Transcript, readable_lines
+from podline.operators.process_ahead import AheadProcesses, KeptProcess
+from podline.operators.successors import NextStage
 from podline.store import StoreConnection
+
+Child = subprocess.Popen[bytes] | KeptProcess
 
 _STOP_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _LAST_WORDS = 1.0  # seconds in which the output of a dead process must have come
@@ -34,7 +39,7 @@ _LAST_WORDS = 1.0  # seconds in which the output of a dead process must have com
 
 def open_backend(wanted: TryContext) -> "ProcessBackend":
     """The backend for one try."""
-    return ProcessBackend(wanted.seen)
+    return ProcessBackend(wanted.seen, wanted)
 
 
 class ProcessBackend(StageBackend):
@@ -42,15 +47,22 @@ class ProcessBackend(StageBackend):
 
     Args:
         seen: takes the times of what happens.
+        wanted: the try under Airflow; None: there is no Airflow.
     """
 
     not_applied = OF_PODS
 
-    def __init__(self, seen: Observed | None = None) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, seen: Observed | None = None, wanted: TryContext | None = None) -> None:
+        self.process: Child | None = None
         self._lock, self._interrupted = threading.Lock(), False
-        seen = seen or Observed()
+        self.seen = seen = seen or Observed()
         self.moments, self.ended = seen.moments, seen.ended
+        self._wanted = wanted
+        self._ahead: AheadProcesses | None = None
+        self._following: Callable[[], Sequence[NextStage]] = tuple
+
+    def expect(self, following: Callable[[], Sequence[NextStage]]) -> None:
+        self._following = following
 
     def begin_ahead(self, plan: StagePlan, connection: StoreConnection) -> None:
         """Start the process of a stage that is not due yet: it imports its libraries, and waits.
@@ -78,12 +90,8 @@ class ProcessBackend(StageBackend):
         """
         kills = _memory_kills()
         self.moments.created = time.time()
-        waited, process = self.process, self.process or self._begin(task.plan.stage, connection)
-        if not _write(process, task.to_json()) and waited:
-            self.close()
-            process = self._begin(task.plan.stage, connection)
-            _write(process, task.to_json())
-        _close(process.stdin)
+        process = self._given(task, connection)
+        self._begin_following()
         transcript = Transcript(task.plan.stage, task.nonce, log, self.ended)
         try:
             for line in readable_lines(_chunks(process, self.moments)):
@@ -123,6 +131,49 @@ class ProcessBackend(StageBackend):
             )
             return self.process
 
+    def _given(self, task: StageTask, connection: StoreConnection) -> Child:
+        """A process that has the task: one that waited for it, or else a fresh one."""
+        waited = self.process or self._claimed(task.plan, connection)
+        process = waited or self._begin(task.plan.stage, connection)
+        if not _write(process, task.to_json()) and waited:
+            self.close()
+            self.seen.ahead = None
+            process = self._begin(task.plan.stage, connection)
+            _write(process, task.to_json())
+        _close(process.stdin)
+        return process
+
+    def _claimed(self, plan: StagePlan, connection: StoreConnection) -> KeptProcess | None:
+        """The process that an earlier task of the run has begun for this one."""
+        if self._wanted is None:
+            return None
+        operator: Any = self._wanted.operator
+        if operator.stage is None:
+            return None
+        context = self._wanted.context
+        self._ahead = AheadProcesses(context, connection, environment(connection))
+        if not successors.steps_ahead(operator, context) or not (kept := self._ahead.claim(plan)):
+            return None
+        self.seen.ahead = PodAhead(kept.made, time.time(), {})
+        with self._lock:
+            self.process = kept
+            if self._interrupted:
+                kept.terminate()
+        return kept
+
+    def _begin_following(self) -> None:
+        """Begin with the stages that follow, beside this one."""
+        if self._ahead is None:
+            return
+        try:
+            stages = self._following()
+        except PodlineError as error:  # of theirs to tell
+            assert self._wanted
+            self._wanted.operator.log.info("no process is begun ahead: %s", error)
+            return
+        if stages:
+            threading.Thread(target=self._ahead.begin, args=(stages,), daemon=True).start()
+
     def interrupt(self) -> None:
         """Have `run`, in another thread, come to its end: SIGTERM, and SIGKILL after a while."""
         with self._lock:
@@ -134,10 +185,12 @@ class ProcessBackend(StageBackend):
                 killer.start()
 
     def stop(self) -> None:
-        """End the stage: SIGTERM, and SIGKILL if it does not mind that."""
+        """End the stage, by SIGTERM or else SIGKILL, and what waits for those that follow it."""
         if self.process is not None:
             self.process.terminate()
             self.close()
+        if self._ahead is not None:
+            self._ahead.end()
 
     def close(self) -> None:
         """Wait for the end of a process that has nothing left to do, or see to it."""
@@ -154,7 +207,7 @@ class ProcessBackend(StageBackend):
             _close(stream)
 
 
-def _write(process: subprocess.Popen[bytes], text: str) -> bool:
+def _write(process: Child, text: str) -> bool:
     """Write to a process; False: it has ended, which its output explains."""
     assert process.stdin
     try:
@@ -187,7 +240,7 @@ def environment(connection: StoreConnection) -> dict[str, str]:
     }
 
 
-def _chunks(process: subprocess.Popen[bytes], moments: Moments) -> Iterator[bytes]:
+def _chunks(process: Child, moments: Moments) -> Iterator[bytes]:
     """Yield the process's output until its end, or its own: children may hold the pipe open."""
     assert process.stdout
     stream = process.stdout.fileno()
@@ -218,7 +271,7 @@ def _chunks(process: subprocess.Popen[bytes], moments: Moments) -> Iterator[byte
             os.close(ended)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: Child) -> None:
     """End the processes that a stage, which has ended, left behind."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -246,7 +299,7 @@ def _count_in(path: Path) -> int:
     return int(counts["oom_kill"])
 
 
-def _death(task: StageTask, process: subprocess.Popen[bytes], kills: int, last: str) -> str:
+def _death(task: StageTask, process: Child, kills: int, last: str) -> str:
     """Say how a process ended that left no result; `last` is the last line that it wrote."""
     code = process.wait()
     stage = f"the stage {task.plan.stage!r}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from podline.compiler.pipeline import Stage
     from podline.operators.base import BackendOperator
 
+LONGEST_WAIT = 600.0  # seconds after which a pod or process that waits ends by itself
 _BEGUN = frozenset({"success", "running", "deferred"})
 
 
@@ -132,6 +133,7 @@ def _try_of(found: "BackendOperator", mine: TryContext) -> TryContext:
     its: Any = SimpleNamespace(**ids, try_number=1, max_tries=0, start_date=datetime.now(UTC))
     context: Any = {**mine.context, "ti": its, "task": found}
     assert found.stage is not None
-    found.hook = mine.operator.hook  # type: ignore[assignment]
+    if "hook" in vars(mine.operator):  # it talks to a cluster
+        found.hook = mine.operator.hook  # type: ignore[assignment]
     tags = found.stage.settings
     return replace(mine, operator=found, tags=tags, context=context, seen=Observed())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from podline import settings
 from podline.compiler.attachments import attached_files, unshipped
 from podline.compiler.pipeline import Pipeline, Stage
-from podline.contract import Failure, StagePlan, StageResult, StageTask
+from podline.contract import LONGEST_VARIABLE, Failure, StagePlan, StageResult, StageTask, pack
 from podline.exceptions import StageError
 from podline.files import digest_of
 from podline.store import keys
@@ -18,7 +18,7 @@ from podline.store.keys import RESULT, TryKey
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from podline.store import Store
+    from podline.store import Store, StoreConnection
 
 Values = dict[str, "JsonValue"]  # for a notebook's parameters, by name
 
@@ -209,3 +209,21 @@ def shown(value: float) -> str:
     """A metric as text: a whole number in full, another to six digits."""
     whole = value.is_integer() and abs(value) < 1e15
     return f"{value:.0f}" if whole else f"{value:g}"
+
+
+def as_variable(text: str, prefix: str, connection: "StoreConnection") -> str:
+    """A task or a plan as a variable, or where it lies in the store if it is too long for one.
+
+    Args:
+        text: its JSON.
+        prefix: the folder of the try that passes it on.
+        connection: of the store.
+    """
+    packed = pack(text)
+    if len(packed) < LONGEST_VARIABLE - 1024:
+        return packed
+    from podline.store import open_store
+
+    data = text.encode()
+    key = f"{prefix}/task-{hashlib.sha256(data).hexdigest()[:12]}.json"
+    return f"@{key} {open_store(connection).put_same(key, data)}"

@@ -1,7 +1,8 @@
 """The store that runs in a Kubernetes cluster, by helm-values/object-store.yaml.
 
 Two Secrets, made once: ``object-store`` is the server's own; ``object-store-connection`` gives
-pods of the same namespace the connection, by the service's name.
+pods of the same namespace the connection, by the service's name. Pods of another namespace, such as
+Airflow's own, get it by a third, ``airflow-store``.
 """
 
 import base64
@@ -19,6 +20,7 @@ from podline.store.weed_security import jwt_variables
 
 SERVER_SECRET = "object-store"
 CONNECTION_SECRET = "object-store-connection"
+AIRFLOW_SECRET = "airflow-store"
 _SERVICE = "object-store"
 _PORT = 8333
 # As helm-values/object-store.yaml has them and says why.
@@ -59,15 +61,31 @@ def new_secrets(namespace: str) -> list[Secret]:
         **jwt_variables(),
     }
     contents = {SERVER_SECRET: server, CONNECTION_SECRET: connection.to_env()}
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name, "namespace": namespace},
-            "stringData": content,
-        }
-        for name, content in contents.items()
-    ]
+    return [_secret(name, namespace, content) for name, content in contents.items()]
+
+
+def copied_secret(namespace: str, other: str) -> Secret:
+    """Make the Secret that gives pods of another namespace the connection.
+
+    Args:
+        namespace: where the store runs.
+        other: where the Secret is to be.
+
+    Raises:
+        StoreConnectionError: there is no such store, or the cluster cannot be reached.
+    """
+    found, _ = _read(namespace)
+    there = replace(found, endpoint_url=f"http://{_SERVICE}.{namespace}:{_PORT}")
+    return _secret(AIRFLOW_SECRET, other, there.to_env())
+
+
+def _secret(name: str, namespace: str, content: dict[str, str]) -> Secret:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "stringData": content,
+    }
 
 
 def server_arguments(data: str = "/data") -> list[str]:
@@ -89,6 +107,14 @@ def connection(namespace: str, endpoint: str = "") -> StoreConnection:
     Raises:
         StoreConnectionError: there is no such store, or it cannot be reached from here.
     """
+    found, address = _read(namespace)
+    endpoint = endpoint or f"http://{address}:{_PORT}"
+    _check(endpoint, namespace)
+    return replace(found, endpoint_url=endpoint)
+
+
+def _read(namespace: str) -> tuple[StoreConnection, str]:
+    """The connection in the cluster's Secret, and the address of the service; see `connection`."""
     from kubernetes import client, config
     from kubernetes.client.exceptions import ApiException
 
@@ -109,11 +135,8 @@ def connection(namespace: str, endpoint: str = "") -> StoreConnection:
         raise StoreConnectionError(
             f"The cluster cannot be reached ({error}): set KUBECONFIG to the file that names it."
         ) from None
-    endpoint = endpoint or f"http://{address}:{_PORT}"
-    _check(endpoint, namespace)
     data = {name: base64.b64decode(value).decode() for name, value in secret.data.items()}
-    found = StoreConnection.from_env(settings.store_conn_id(), data)
-    return replace(found, endpoint_url=endpoint)
+    return StoreConnection.from_env(settings.store_conn_id(), data), address
 
 
 def _check(endpoint: str, namespace: str, patience: float = 5) -> None:

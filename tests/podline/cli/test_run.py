@@ -271,3 +271,31 @@ def test_executed_notebooks_are_kept_as_pages_too(
     assert podline("run", write("pages", ("step:a", "print(6 * 7)"))).exit_code == 0
     (page,) = [item.key for item in store.list("runs/pages") if item.key.endswith(".html")]
     assert "42" in bytes(store.get(page)).decode()
+
+
+def test_what_happens_is_told_to_a_program(
+    podline: Podline, store: Store, write: Write, tmp_path: Path
+) -> None:
+    path = write("told", ("step:load", "x = 1\nprint('hello')"), ("step:add", "y = x + 1"))
+    result = podline("run", path, "--events", "-o", tmp_path / "executed.ipynb")
+    assert result.exit_code == 0
+    first, *events, last = map(json.loads, result.stdout.splitlines())
+    assert (first["event"], first["dag_id"], first["stages"]) == ("run", "told", ["load", "add"])
+    assert (last["event"], last["state"], last["failure"]) == ("over", "success", None)
+    told = [(event["event"], event["stage"]) for event in events if event["event"] != "line"]
+    assert told == [("start", "load"), ("end", "load"), ("start", "add"), ("end", "add")]
+    assert {"event": "line", "stage": "load", "text": "hello"} in events
+    ended = next(event for event in events if event["event"] == "end")
+    assert sum(ended["phases"].values()) == pytest.approx(ended["seconds"], abs=0.05)
+    assert 0 <= ended["cells"]["1"] <= ended["seconds"]
+
+
+def test_a_failure_is_told_with_its_cell(podline: Podline, store: Store, write: Write) -> None:
+    result = podline("run", write("wrong", *FAILS), "--events")
+    assert result.exit_code == 1
+    *events, last = map(json.loads, result.stdout.splitlines())
+    assert last["state"] == "failed"
+    assert "JSONDecodeError" in last["failure"]
+    failed = next(event for event in events if event["event"] == "end" and not event["succeeded"])
+    assert failed["failure"]["cell"] == 4
+    assert "JSONDecodeError" in failed["failure"]["traceback"]

@@ -599,6 +599,10 @@ def test_a_cell_before_the_first_stage_is_a_part_of_it(check: Check) -> None:
         ({"owner": "o" * 501}, "podline.owner"),
         ({"retries": 10**9}, "podline.retries"),
         ({"max_active_runs": 10**30}, "podline.max_active_runs"),
+        ({"pool": "p" * 257}, "podline.pool"),
+        ({"pool": ""}, "podline.pool"),
+        ({"priority_weight": 10**10}, "podline.priority_weight"),
+        ({"max_active_tis_per_dag": 0}, "podline.max_active_tis_per_dag"),
         ({"schedule": "0 0 31 2 *"}, "podline.schedule"),  # a day that never comes
         ({"schedule": "@continuous", "max_active_runs": 2}, "podline.max_active_runs"),
     ],

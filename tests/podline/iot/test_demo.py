@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from podline.iot import demo
-from podline.iot.demo import DemoError
-
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
@@ -48,11 +45,3 @@ def test_the_whole_circle(tmp_path: Path) -> None:
     seen = [line for line in lines if line["kind"] == "observation"]
     assert len(seen) > 2_000
     assert [line for line in seen if line["failure"]] == []
-
-
-def test_a_process_that_ends_too_early_is_told_with_its_last_words(tmp_path: Path) -> None:
-    with (
-        demo._running(tmp_path / "log", "edge", "serve", "no/name") as said,
-        pytest.raises(DemoError, match=r"(?s)`podline edge serve no/name` has ended:.*error: "),
-    ):
-        demo.wait_for("its end", lambda: "never" in said())

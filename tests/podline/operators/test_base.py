@@ -11,9 +11,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from podline.compiler.compiler import compile_notebook
+from podline.operators import base
 from podline.operators.stage import StageOperator
 from podline.store import Store, StoreConnection, StoreUnavailable, client
-from tests.support.notebooks import write_cells
+from tests.support.notebooks import code_cell, notebook_text, write_cells
 from tests.support.waiting import until
 
 
@@ -53,6 +54,18 @@ def test_a_wrong_key_is_not_tried_again(
     use(monkeypatch, wrong)
     with pytest.raises(AirflowFailException, match="does not allow this: .* Check the connection"):
         operator.execute(context())
+
+
+def test_pages_are_there_when_a_pod_of_the_tasks_own_ends(
+    operator: StageOperator, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere they are made by a process that outlives the task."""
+    monkeypatch.setenv("AIRFLOW_IS_K8S_EXECUTOR_POD", "True")
+    operator.store, operator.prefix = store, "runs/example/r/one/-1/1-nonce"
+    store.put(f"{operator.prefix}/executed.ipynb", notebook_text([code_cell("x = 1")]).encode())
+    given: Any = {"task": operator, "ti": SimpleNamespace(state="success")}
+    base._keep_pages(given)
+    assert b"<html" in bytes(store.get(f"{operator.prefix}/executed.html"))
 
 
 def test_a_task_that_is_killed_waits_no_more(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from podline.store import Store, StoreConnection
-from tests.support.browser import PHONE, WIDE, grave_findings
+from tests.support.axe import grave_findings
+from tests.support.browser import PHONE, WIDE
 from tests.support.fleet_records import NODE, ROLLOUT, kept
 from tests.support.pages import page_of, point_at_row, waterfall
 from tests.support.records import Server

@@ -20,21 +20,21 @@ from podline.exceptions import PodlineError
 from podline.latency.observations import Observed
 from podline.latency.stage_profile import Profiles
 from podline.operators import run_version
-from podline.operators.kubernetes import pod_status, pods
+from podline.operators.kubernetes import cpu_share, pod_status, pods
 from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
-from podline.operators.successors import NextStage
+from podline.operators.successors import LONGEST_WAIT, NextStage
 from podline.store import keys
 from podline.store.keys import TryKey
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-LONGEST_WAIT = 600.0  # seconds after which a pod that waits ends by itself
 _ENDING = 5.0  # seconds in which an earlier pod of the same name is gone, if it is being deleted
 _AGAIN = 0.3
 _EARLY = 0.2  # seconds; a pod that is ready too late costs more than one that waits
 _LONGEST_MAKING = 10.0  # seconds
+_FORBIDDEN = 403
 
 Say = Callable[[str], object]
 
@@ -71,6 +71,7 @@ class AheadPods:
         self.seen = seen
         self._over, self._done = threading.Event(), threading.Event()
         self._lock = threading.Lock()
+        self._lessens: bool | None = None  # not known yet
 
     def make(self, stages: Sequence[NextStage], parts: Parts, at_once: bool) -> None:
         """Make the pods of stages, each when it is time to.
@@ -102,7 +103,17 @@ class AheadPods:
             name = name_in_run(stage.wanted.context)
             body = self._body(stage, name, parts, libraries)
             self.seen.made_ahead += (name,)
-            self._create(body)
+            try:
+                self._create(cpu_share.lessened(body) if self._may_lessen() else body)
+            except failures() as error:
+                if status_of(error) != _FORBIDDEN or not self._lessens:
+                    raise
+                self._create(body)  # so little may not be asked for here
+
+    def _may_lessen(self) -> bool:
+        if self._lessens is None:
+            self._lessens = cpu_share.can_change(self.client, self.namespace)
+        return self._lessens
 
     def wait(self) -> None:
         """Wait until they are made."""

@@ -1,6 +1,5 @@
 """The backend `kubernetes`: a stage as a pod, watched and followed, never polled."""
 
-import hashlib
 import logging
 import os
 import threading
@@ -15,12 +14,20 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from podline import settings
-from podline.contract import LONGEST_VARIABLE, TASK_VARIABLE, StageTask, pack
+from podline.contract import TASK_VARIABLE, StageTask
 from podline.exceptions import PodlineError, StageError
 from podline.latency.observations import Moments, PodAhead, PodFacts, PodTimes
-from podline.operators import successors
+from podline.operators import successors, task_spec
 from podline.operators.backend import Deferral, Log, StageBackend, TryContext
-from podline.operators.kubernetes import ahead, handover, pod_events, pod_gc, pod_status, pods
+from podline.operators.kubernetes import (
+    ahead,
+    cpu_share,
+    handover,
+    pod_events,
+    pod_gc,
+    pod_status,
+    pods,
+)
 from podline.operators.kubernetes.ahead import AheadPods, Parts
 from podline.operators.kubernetes.follower import Follower
 from podline.operators.kubernetes.handover import Handover, UntilTaken
@@ -140,7 +147,7 @@ class PodBackend(StageBackend):
         """
         from podline.operators.kubernetes import manifest
 
-        variables = {TASK_VARIABLE: _passed(task.to_json(), task.prefix, connection)}
+        variables = {TASK_VARIABLE: task_spec.as_variable(task.to_json(), task.prefix, connection)}
         identity = manifest.Identity.of_try(task, self._wanted.context["ti"])
         pod = manifest.pod_of(self._wanted, identity, variables, self._secret_name(connection))
         planned: Pod = self.client.api_client.sanitize_for_serialization(pod)
@@ -183,6 +190,7 @@ class PodBackend(StageBackend):
     def _give(self, pod: Pod, task: StageTask, connection: "StoreConnection") -> None:
         from podline.store import open_store
 
+        cpu_share.restore(self.client, pod, self.note)
         moments = self.seen.moments
         moments.bound = moments.created
         made = float(pod["metadata"]["annotations"][pods.MADE])
@@ -244,7 +252,7 @@ class PodBackend(StageBackend):
         store, dag_id = open_store(connection), self._wanted.context["ti"].dag_id
         parts = Parts(
             self._secret_name(connection),
-            lambda text: _passed(text, task.prefix, connection),
+            lambda text: task_spec.as_variable(text, task.prefix, connection),
             lambda stage: stage_profile.read(store, dag_id, stage),
         )
         self._ahead = AheadPods(self.client, self.namespace, task.prefix, self.seen, self.note)
@@ -477,21 +485,3 @@ class PodBackend(StageBackend):
             if number < before and not pods.is_over(pod):
                 found.append((number, pod))
         return [pod for _, pod in sorted(found, key=itemgetter(0), reverse=True)]
-
-
-def _passed(text: str, prefix: str, connection: "StoreConnection") -> str:
-    """A task or a plan as a variable, or where it lies in the store if it is too long for one.
-
-    Args:
-        text: its JSON.
-        prefix: the folder of the try that passes it on.
-        connection: of the store.
-    """
-    packed = pack(text)
-    if len(packed) < LONGEST_VARIABLE - 1024:
-        return packed
-    from podline.store import open_store
-
-    data = text.encode()
-    key = f"{prefix}/task-{hashlib.sha256(data).hexdigest()[:12]}.json"
-    return f"@{key} {open_store(connection).put_same(key, data)}"

@@ -171,7 +171,7 @@ def is_orphan(pod: Pod, state_of: States, now: datetime, kept_for: timedelta) ->
 
 
 def collect_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
-    """Remove them in the namespace of the settings from inside a task; see `collect`.
+    """Remove them in the namespaces of the settings from inside a task; see `collect`.
 
     Args:
         kept_for: how long the pod of a failed stage is kept.
@@ -179,7 +179,12 @@ def collect_for_task(kept_for: timedelta, ti: Any = None) -> list[str]:
     """
     from podline.store import open_store
 
-    found = collect(cluster(), settings.namespace(), states_for_task(ti), kept_for, open_store())
+    core, state_of, store = cluster(), states_for_task(ti), open_store()
+    found = [
+        name
+        for namespace in (settings.namespace(), *settings.team_namespaces())
+        for name in collect(core, namespace, state_of, kept_for, store)
+    ]
     for name in found:
         _log.info("removed the pod %s", name)
     return found

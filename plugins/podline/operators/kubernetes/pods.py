@@ -32,8 +32,10 @@ NONCE, PREFIX, WORK, TRY, TRIES, START, EXECUTE = (
     f"podline/{name}" for name in ("nonce", "prefix", "work", "try", "tries", "start", "execute")
 )
 # Of a pod that was made ahead: the try that made it and the stage that it is for, as folders in the
-# store; when (epoch); and the hash of what it is and will do.
-MAKER, FOR, MADE, SPEC = (f"podline/{name}" for name in ("maker", "for", "made", "spec"))
+# store; when (epoch); the hash of what it is and will do; and its own requests of processor time.
+MAKER, FOR, MADE, SPEC, CPU = (
+    f"podline/{name}" for name in ("maker", "for", "made", "spec", "cpu")
+)
 
 
 def list_pods(client: "CoreV1Api", namespace: str, ended: bool = False) -> list[Pod]:
@@ -138,6 +140,20 @@ def change_pod(client: "CoreV1Api", pod: Pod, change: Pod) -> Pod:
     same = {"uid": about["uid"], "resourceVersion": about["resourceVersion"]}
     change = {**change, "metadata": {**change["metadata"], **same}}
     return _read(client.patch_namespaced_pod(*_place(pod), change, **REQUEST))
+
+
+def resize_pod(client: "CoreV1Api", pod: Pod, change: Pod) -> None:
+    """Change the resources of a pod that runs.
+
+    Args:
+        client: of the cluster.
+        pod: which.
+        change: what is to be merged into it.
+
+    Raises:
+        ApiException: it is not there, may not be changed, or cannot have these.
+    """
+    client.patch_namespaced_pod_resize(*_place(pod), change, **REQUEST)
 
 
 def keep_pod(client: "CoreV1Api", pod: Pod) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,16 +16,18 @@ import pytest
 import yaml
 
 from podline.compiler.compiler import compile_notebook
-from podline.contract import StageResult, StageTask
+from podline.contract import ResultRef, StageResult, StageTask
 from podline.exceptions import PodlineError
 from podline.latency import timeline
-from podline.operators import task_spec
+from podline.operators import successors, task_spec
 from podline.operators.kubernetes.backend import PodBackend
+from podline.operators.kubernetes.pods import failures, list_waiting, whole_log
 from podline.operators.stage import StageOperator
-from podline.store import Store
-from podline.store.keys import TryKey
+from podline.store import Store, keys
+from podline.store.keys import RESULT, TryKey
 from tests.support.namespaces import Relay, own_namespace
 from tests.support.notebooks import code_cell, notebook_text
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -129,6 +132,88 @@ class Pods:
         """The names of the pods that are there and not being deleted."""
         pods = self.core.list_namespaced_pod(self.namespace).items
         return [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
+
+
+@dataclass
+class PodRun:
+    """A run of a notebook as pods, stage by stage, as the operators do it.
+
+    Attributes:
+        pods: where.
+        dag: the notebook's.
+        params: the run's.
+        parameters: values of the notebook's own.
+        refs: the results so far, by stage.
+        noted: what the backends said that is of less weight.
+    """
+
+    pods: Pods
+    dag: Any
+    params: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    refs: dict[str, ResultRef] = field(default_factory=dict)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    noted: list[str] = field(default_factory=list)
+
+    def prepare(self, name: str, try_number: int = 1, max_tries: int = 0) -> Ran:
+        """Make all that the operator makes before it runs the stage."""
+        operator = self.dag.task_dict[name]
+        pipeline, context = operator.pipeline, self._context(name, try_number, max_tries)
+        where = TryKey.of(context["ti"])
+        values = task_spec.check_parameters(pipeline, self.parameters)
+        run = keys.run_of(where.prefix)
+        shipment = task_spec.ship(pipeline, self.pods.store, run, values.values())
+        plan_of = partial(task_spec.plan_stage, pipeline, parameters=values, shipment=shipment)
+        backend: Any = operator._open_backend("kubernetes", context)
+        parents = operator.stage.parents.keys() & operator.stage.ancestors
+        refs = tuple(self.refs[parent] for parent in sorted(parents))
+        task = StageTask(plan_of(operator.stage), refs, where.prefix, where.nonce)
+        ran = Ran(task, backend)
+        backend.say, backend.note = ran.said.append, self.noted.append
+        backend.prepare(self.pods.store.connection)
+        mine = operator._try_context(context)
+        backend.expect(partial(successors.next_stages, mine, plan_of))
+        return ran
+
+    def _context(self, name: str, try_number: int, max_tries: int) -> Any:
+        ids = {"dag_id": self.dag.dag_id, "task_id": name, "run_id": "r", "map_index": -1}
+        tries = {"try_number": try_number, "max_tries": max_tries}
+        ti = SimpleNamespace(**ids, **tries, start_date=datetime.now(UTC))
+        ti.get_task_states = lambda **_: {"r": dict.fromkeys(self.refs, "success")}
+        context = {"ti": ti, "run_id": "r", "dag": SimpleNamespace(parent_dag=None)}
+        return context | {"dag_run": SimpleNamespace(start_date=self.began), "params": self.params}
+
+    def follow(self, ran: Ran, on_line: Callable[[str], object] = lambda line: None) -> Ran:
+        """Run what was prepared."""
+        self.pods.follow(ran, on_line)
+        if ran.result:
+            key = f"{ran.task.prefix}/{RESULT}"
+            self.refs[ran.result.stage] = ResultRef(ran.result.stage, key, ran.result.digest)
+        return ran
+
+    def run(self, name: str, **more: Any) -> Ran:
+        """Run a stage."""
+        return self.follow(self.prepare(name, **more))
+
+    def first(self, name: str = "one") -> Ran:
+        """Run a stage, and wait meanwhile until the pod of the one after it is ready."""
+        return self.follow(self.prepare(name), lambda line: self.ready() if line == "up" else None)
+
+    def waiting(self) -> list[Any]:
+        """The pods that are made ahead, and that no task has claimed."""
+        return list_waiting(self.pods.core, self.pods.namespace)
+
+    def ready(self) -> Any:
+        """Wait for the one pod that is made ahead; returns it."""
+        until(lambda: self.waiting() and "ready" in self.log(self.waiting()[0]), 20)
+        return self.waiting()[0]
+
+    def log(self, pod: Any) -> str:
+        """What a pod has printed."""
+        try:
+            return "".join(whole_log(self.pods.core, pod))
+        except failures():
+            return ""
 
 
 @pytest.fixture

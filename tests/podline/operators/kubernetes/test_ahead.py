@@ -3,24 +3,18 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from podline.contract import ResultRef, StageTask
-from podline.operators import successors, task_spec
 from podline.operators.dag_factory import notebook_dags
 from podline.operators.kubernetes import ahead, handover, pod_gc
 from podline.operators.kubernetes import pods as api
-from podline.store.keys import RESULT, TryKey
 from tests.support.notebooks import write_cells
 from tests.support.waiting import until
 
-from .conftest import Pods, Ran
+from .conftest import PodRun, Pods, Ran
 
 pytestmark = pytest.mark.cluster
 
@@ -29,75 +23,13 @@ SLOW = "import time\nprint('up', flush=True)\ntime.sleep(2.5)\n"
 AHEAD = "print([*sys.modules].index('colorsys') < [*sys.modules].index('podline.runner.runner'))"
 
 
-@dataclass
-class Run:
-    """A run of a notebook whose stages are begun ahead, as the operators do it."""
-
-    pods: Pods
-    dag: Any
-    params: dict[str, Any] = field(default_factory=dict)
-    refs: dict[str, ResultRef] = field(default_factory=dict)
-    began: datetime = field(default_factory=lambda: datetime.now(UTC))
-    noted: list[str] = field(default_factory=list)
-
-    def prepare(self, name: str, try_number: int = 1, max_tries: int = 0) -> Ran:
-        """Make all that the operator makes before it runs the stage."""
-        operator = self.dag.task_dict[name]
-        ids = {"dag_id": "chain", "task_id": name, "run_id": "r", "map_index": -1}
-        tries = {"try_number": try_number, "max_tries": max_tries}
-        ti = SimpleNamespace(**ids, **tries, start_date=datetime.now(UTC))
-        dag_run = SimpleNamespace(start_date=self.began)
-        context: Any = {"ti": ti, "run_id": "r", "dag": SimpleNamespace(parent_dag=None)}
-        context |= {"dag_run": dag_run, "params": self.params}
-        pipeline, where = operator.pipeline, TryKey.of(ti)
-        shipment = task_spec.ship(pipeline, self.pods.store, "runs/chain/r")
-        plan_of = partial(task_spec.plan_stage, pipeline, parameters={}, shipment=shipment)
-        backend: Any = operator._open_backend("kubernetes", context)
-        refs = tuple(self.refs[parent] for parent in operator.stage.parents)
-        task = StageTask(plan_of(operator.stage), refs, where.prefix, where.nonce)
-        ran = Ran(task, backend)
-        backend.say, backend.note = ran.said.append, self.noted.append
-        backend.prepare(self.pods.store.connection)
-        mine = operator._try_context(context)
-        backend.expect(partial(successors.next_stages, mine, plan_of))
-        return ran
-
-    def follow(self, ran: Ran, on_line: Callable[[str], object] = lambda line: None) -> Ran:
-        self.pods.follow(ran, on_line)
-        if ran.result:
-            key = f"{ran.task.prefix}/{RESULT}"
-            self.refs[ran.result.stage] = ResultRef(ran.result.stage, key, ran.result.digest)
-        return ran
-
-    def run(self, name: str, **more: Any) -> Ran:
-        return self.follow(self.prepare(name, **more))
-
-    def first(self, name: str = "one") -> Ran:
-        """Run a stage, and wait meanwhile until the pod of the one after it is ready."""
-        return self.follow(self.prepare(name), lambda line: self.ready() if line == "up" else None)
-
-    def waiting(self) -> list[Any]:
-        return api.list_waiting(self.pods.core, self.pods.namespace)
-
-    def ready(self) -> Any:
-        """Wait for the one pod that is made ahead; returns it."""
-        until(lambda: self.waiting() and "ready" in self.log(self.waiting()[0]), 20)
-        return self.waiting()[0]
-
-    def log(self, pod: Any) -> str:
-        try:
-            return "".join(api.whole_log(self.pods.core, pod))
-        except api.failures():
-            return ""
-
-
 @pytest.fixture
-def chain(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+def chain(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PodRun]:
     monkeypatch.setenv("AIRFLOW__PODLINE__AHEAD", "1")
 
-    def make(*cells: tuple[str, str], **params: Any) -> Run:
+    def make(*cells: tuple[str, str], **params: Any) -> PodRun:
         write_cells(pods.folder / "chain.ipynb", *cells)
-        return Run(pods, notebook_dags(pods.folder, "chain")[0], params)
+        return PodRun(pods, notebook_dags(pods.folder, "chain")[0], params)
 
     return make
 
@@ -116,6 +48,52 @@ def test_the_next_stage_s_libraries_are_imported_meanwhile(chain: Any) -> None:
     assert second.ok.ahead.void == ""
     assert second.phases()["boot"] < 0.1
     assert run.pods.left() == []
+
+
+def cpu(pod: Any) -> str:
+    return str(pod["spec"]["containers"][0]["resources"]["requests"]["cpu"])
+
+
+def test_it_waits_with_the_least_share_of_a_processor(chain: Any) -> None:
+    """And has its own as soon as it has its task."""
+    run = chain(*two(second="import time\nprint('up', flush=True)\ntime.sleep(1)"))
+    run.first()
+    assert cpu(run.ready()) == "1m"
+    shares: list[str] = []
+
+    def look(line: str) -> None:
+        name, namespace = run.pods.left()[0], run.pods.namespace
+        pod: Any = {"metadata": {"name": name, "namespace": namespace}}
+        until(lambda: cpu(api.read_pod(run.pods.core, pod)) == "100m", 5)
+        shares.append(cpu(api.read_pod(run.pods.core, pod)))
+
+    ran = run.follow(run.prepare("two"), look)
+    assert (shares, run.noted) == (["100m"], [])
+    assert ran.ok.ahead is not None
+    assert ran.ok.peak_memory > 0
+
+
+def test_where_so_little_may_not_be_asked_for_it_has_its_own(chain: Any) -> None:
+    run = chain(*two())
+    item = {"type": "Container", "min": {"cpu": "50m"}}
+    limits = {"metadata": {"name": "least"}, "spec": {"limits": [item]}}
+    run.pods.core.create_namespaced_limit_range(run.pods.namespace, limits)
+    try:
+        run.first()
+        assert cpu(run.ready()) == "100m"
+        assert run.run("two").ok.ahead is not None
+    finally:
+        run.pods.core.delete_namespaced_limit_range("least", run.pods.namespace)
+
+
+def test_a_limit_that_is_the_request_stays(chain: Any) -> None:
+    """Its pod may be of the quality of service Guaranteed, which must not change."""
+    cells = [*two()]
+    cells[-1] = ("step:two limit:cpu:200m limit:memory:512Mi", "print(x)")
+    run = chain(*cells)
+    run.first()
+    assert cpu(run.ready()) == "200m"
+    assert run.run("two").ok.ahead is not None
 
 
 def test_off_makes_none(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +201,33 @@ def test_one_that_was_deleted_while_it_waited(chain: Any, grace: int) -> None:
     assert (found.lines, found.said, found.ok.ahead) == (["41"], [], None)
 
 
+def test_one_that_was_evicted_while_it_waited(chain: Any) -> None:
+    from kubernetes import client
+
+    run = chain(*two())
+    run.first()
+    name, namespace = run.ready()["metadata"]["name"], run.pods.namespace
+    eviction = client.V1Eviction(metadata=client.V1ObjectMeta(name=name, namespace=namespace))
+    run.pods.core.create_namespaced_pod_eviction(name, namespace, eviction)
+    found = run.run("two")
+    assert (found.lines, found.said, found.ok.ahead) == (["41"], [], None)
+    until(lambda: not run.pods.left(), 10)
+
+
+def test_a_quota_without_room_for_one(chain: Any) -> None:
+    """The stage that is due does not notice."""
+    run = chain(*two())
+    quota = {"metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}}
+    run.pods.core.create_namespaced_resource_quota(run.pods.namespace, quota)
+    until(lambda: _used(run) == "0", 10)
+    first = run.run("one")
+    assert (first.ok.ahead, first.said, run.waiting()) == (None, [], [])
+    assert "no pod is made ahead: " in "".join(run.noted)
+    assert "exceeded quota: one" in "".join(run.noted)
+    second = run.run("two")
+    assert (second.lines, second.ok.ahead) == (["41"], None)
+
+
 def test_one_whose_process_ended_while_it_waited(
     chain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,7 +303,7 @@ def test_a_pod_that_is_due_gets_the_room_of_one_that_waits(by: str, chain: Any) 
     assert run.run("two").lines == ["41"]
 
 
-def _used(run: Run) -> str:
+def _used(run: PodRun) -> str:
     (quota,) = run.pods.core.list_namespaced_resource_quota(run.pods.namespace).items
     return str((quota.status.used or {}).get("pods"))
 

@@ -328,11 +328,12 @@ def test_the_rights_that_airflow_is_given_are_enough(
     from kubernetes import client, utils
 
     documents = list(yaml.safe_load_all((ROOT / "helm-values" / "airflow-rbac.yaml").read_text()))
-    documents[-1]["subjects"][0]["namespace"] = pods.namespace
+    for subject in documents[-1]["subjects"]:
+        subject["namespace"] = pods.namespace
     items = {"kind": "List", "items": documents}
     utils.create_from_dict(pods.core.api_client, items, namespace=pods.namespace)
     account = client.ApiClient()
-    user = f"system:serviceaccount:{pods.namespace}:podline-airflow"
+    user = f"system:serviceaccount:{pods.namespace}:airflow-worker"
     account.set_default_header("Impersonate-User", user)
 
     lost = lose(pods, "print('one')")

@@ -1,0 +1,124 @@
+"""`podline deploy`: a notebook and what belongs to it go where Airflow reads notebooks."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from podline import settings
+from podline.cli.lint import Notebook, compiled
+from podline.cli.values import counted
+from podline.compiler.attachments import attached_files
+from podline.compiler.pipeline import Pipeline
+from podline.exceptions import PodlineError
+from podline.files import digest_of, replacing
+
+
+class DeployError(PodlineError):
+    """A notebook cannot be put where Airflow reads notebooks."""
+
+
+@dataclass
+class Deployment:
+    """A notebook on its way into a folder of Airflow's.
+
+    Attributes:
+        dag_id: the DAG that it becomes.
+        folder: where to.
+        files: the notebook and what belongs to it, relative to the folder; the notebook last, so
+            that Airflow finds what it names.
+        differs: those that are there with another content.
+        copied: those that were copied.
+    """
+
+    dag_id: str
+    folder: str
+    files: list[str]
+    differs: list[str]
+    copied: list[str] = field(default_factory=list)
+
+
+def command(
+    notebook: Notebook,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", help="Folder to copy to; by default the setting [podline] notebooks_folder."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace files that are there with another content.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Say it as JSON.")] = False,
+) -> None:
+    """Copy a notebook and what belongs to it to the folder whose notebooks become DAGs.
+
+    What belongs to it are the modules and files beside it that its code names.
+    """
+    pipeline = compiled(notebook)
+    found = deployment(pipeline, (to or settings.notebooks_folder()).absolute())
+    if not found.differs or replace:
+        copy(found, pipeline.document.path.parent)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+    elif not found.differs or replace:
+        typer.echo(f"{found.dag_id}: {counted(len(found.copied), 'file')} copied to {found.folder}")
+    if found.differs and not replace:
+        raise DeployError(
+            f"{found.folder} has {', '.join(found.differs)} with another content. fix: compare "
+            "them, and give --replace; or rename the notebook's"
+        )
+
+
+def deployment(pipeline: Pipeline, folder: Path) -> Deployment:
+    """Return what is to be copied, and what is in its way.
+
+    Raises:
+        DeployError: there is no such folder.
+        NotebookError: what belongs to the notebook is larger than the setting allows.
+    """
+    source = pipeline.document.path.absolute()
+    beside = attached_files(pipeline.document, settings.files_limit())
+    names = [path.absolute().relative_to(source.parent).as_posix() for path in beside]
+    files = [*(name for name in names if name != source.name), source.name]
+    if not folder.is_dir():
+        raise DeployError(
+            f"{folder} is no folder of this machine. fix: create it, name Airflow's by --to or "
+            f"[podline] notebooks_folder, or put there yourself: {', '.join(files)}"
+        )
+    there = [name for name in files if (folder / name).exists()]
+    differs = [name for name in there if not _is_same(source.parent / name, folder / name)]
+    return Deployment(pipeline.name, str(folder), files, differs)
+
+
+def copy(found: Deployment, source: Path) -> None:
+    """Copy what is not there yet, each file whole or not at all; `found` is told which.
+
+    Raises:
+        DeployError: a file cannot be written.
+    """
+    folder = Path(found.folder)
+    for name in found.files:
+        old, new = source / name, folder / name
+        try:
+            if old.is_dir():
+                new.mkdir(parents=True, exist_ok=True)
+            elif not (new.exists() and _is_same(old, new)):
+                new.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(new) as part:
+                    shutil.copyfile(old, part)
+                    part.chmod(0o644)  # Airflow may run as somebody else
+                found.copied.append(name)
+        except OSError as error:
+            raise DeployError(
+                f"{new} cannot be written: {error.strerror}. fix: let this user write there"
+            ) from None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if one.is_dir() or other.is_dir():
+        return one.is_dir() and other.is_dir()
+    return digest_of(one) == digest_of(other)

@@ -1,0 +1,169 @@
+"""`podline trigger`: a run of a DAG in Airflow, started and followed from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from podline.cli import run_events
+from podline.cli.values import ValueFormError
+from podline.exceptions import PodlineError, StageError
+
+if TYPE_CHECKING:
+    from podline.airflow_api import Api
+    from podline.latency.answers import RunAnswer, Tries
+
+_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+_EVERY = 1.0  # seconds between two looks at a run
+_NOTE = "started by podline trigger"
+
+
+def command(
+    dag: Annotated[str, typer.Argument(help="A DAG, such as household_power.")],
+    conf: Annotated[
+        str, typer.Option(help="The run's parameters, such as '{\"rows\": 20000}'.")
+    ] = "{}",
+    run: Annotated[
+        str, typer.Option("--run", help="Follow this run, or latest, and start none.")
+    ] = "",
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait until Airflow knows the DAG.")
+    ] = 0,
+    events: Annotated[
+        bool,
+        typer.Option("--events", help="Follow it, and print what happens as a JSON object a line."),
+    ] = False,
+    url: Annotated[
+        str,
+        typer.Option(
+            envvar="PODLINE_API_URL", help="Airflow's address; by default that of `make up`."
+        ),
+    ] = "",
+    user: Annotated[
+        str, typer.Option(envvar="PODLINE_API_USER", help="Who asks; PODLINE_API_PASSWORD is read.")
+    ] = "admin",
+) -> None:
+    """Start a run of a DAG in Airflow, and say its id.
+
+    PODLINE_API_TOKEN is used where it is set, as by `podline latency`.
+    """
+    from podline.airflow_api import Api
+
+    values = _object(conf)
+    api = Api.open(url, user)
+    if not run:
+        _await_dag(api, dag, patience)
+        run = api.start_run(dag, values, _NOTE)
+    elif run == "latest":
+        run = api.latest_run(dag)
+    if events:
+        _Follower(api, dag, run).follow()
+    else:
+        typer.echo(run)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueFormError(f"--conf {text!r} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueFormError(f"--conf {text!r} is no object. fix: write '{{\"NAME\": VALUE}}'")
+    return found
+
+
+def _await_dag(api: Api, dag: str, patience: float) -> None:
+    """Wait until Airflow knows a DAG, which it reads some time after its file is there."""
+    end = time.monotonic() + patience
+    while (paused := api.is_paused(dag)) is None and time.monotonic() < end:
+        time.sleep(_EVERY)
+    if paused is None:
+        raise PodlineError(
+            f"Airflow at {api.url} has no DAG {dag!r}. fix: put the notebook there "
+            "(`podline deploy`), and wait until Airflow has read it: some minutes, as it is set"
+        )
+    if paused:
+        raise PodlineError(
+            f"the DAG {dag!r} is paused, so its runs would wait. fix: unpause it in Airflow"
+        )
+
+
+class _Follower:
+    """Tells what happens in a run, by looking at it again and again."""
+
+    def __init__(self, api: Api, dag: str, run: str) -> None:
+        self.api, self.dag, self.run = api, dag, run
+        self.begun: set[tuple[str, int]] = set()
+        self.ended: set[tuple[str, int]] = set()
+        self.phases: dict[str, str] = {}
+
+    def follow(self) -> None:
+        """Tell until the run has ended.
+
+        Raises:
+            StageError: it failed.
+        """
+        from podline.latency.answers import RunAnswer
+
+        path = ("dags", self.dag, "runs", self.run)
+        first = True
+        while True:
+            found = self.api.answer(RunAnswer, path, {"runs": 1, "limit": 5000})
+            if first:
+                names = [*dict.fromkeys(found.tries.task_id)]
+                run_events.begin(self.dag, self.run, names, found.conf or {})
+                first = False
+            for row in range(len(found.tries.task_id)):
+                self._tell(found.tries, row)
+            if found.state in ("success", "failed"):
+                return self._over(found)
+            time.sleep(_EVERY)
+
+    def _tell(self, tries: Tries, row: int) -> None:
+        """Tell what is new of a try."""
+        stage, number = tries.task_id[row], tries.try_number[row] or 0
+        key = (stage, number)
+        if tries.start[row] is not None and key not in self.begun:
+            self.begun.add(key)
+            run_events.tell("start", time=tries.start[row], stage=stage)
+        phase = tries.phase_now[row]
+        if phase and self.phases.get(stage) != phase:
+            self.phases[stage] = phase
+            run_events.tell(
+                "phase",
+                time=time.time(),
+                stage=stage,
+                phase=phase,
+                since=tries.phase_now_since[row],
+            )
+        if tries.state[row] in _ENDED and tries.phases and key not in self.ended:
+            self._end(tries, row)
+            self.ended.add(key)
+
+    def _end(self, tries: Tries, row: int) -> None:
+        columns = {name: column.seconds[row] for name, column in tries.phases.items()}
+        phases = {name: seconds for name, seconds in columns.items() if seconds is not None}
+        start, end = tries.start[row], tries.end[row]
+        failure = tries.failure[row]
+        run_events.tell(
+            "end",
+            time=end or time.time(),
+            stage=tries.task_id[row],
+            seconds=end - start if start is not None and end is not None else 0.0,
+            succeeded=tries.state[row] == "success",
+            phases=phases,
+            cells={},
+            failure={"message": failure, "cell": None, "traceback": ""} if failure else None,
+        )
+
+    def _over(self, found: RunAnswer) -> None:
+        names = zip(found.tries.task_id, found.tries.failure, strict=True)
+        failures = [f"{name}: {failure}" for name, failure in names if failure]
+        failed = found.state == "failed"
+        reason = "; ".join(failures) or "see its tasks in Airflow" if failed else None
+        run_events.over(reason)
+        if failed:
+            raise StageError(f"the run {self.run} of {self.dag} failed: {reason}")

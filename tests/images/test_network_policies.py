@@ -1,0 +1,77 @@
+"""Who reaches whom in the stages' namespace, where the cluster's network applies policies."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from podline.operators.kubernetes.pod_status import STAGE_LABEL
+from tests.support.image_pods import BASE, manifests, pod
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.cluster
+
+FILES = ("network-policies.yaml", "object-store.yaml", "edge.yaml")
+SERVE = "import http.server as h; h.ThreadingHTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
+ASK = (
+    "import json, socket\n"
+    "def asked(host, port):\n"
+    "    try: socket.create_connection((host, port), timeout=3).close()\n"
+    "    except OSError: return False\n"
+    "    return True\n"
+    "print(json.dumps({name: asked(*where) for name, where in %r.items()}))"
+)
+
+
+def policies(name: str) -> list[dict[str, Any]]:
+    return [body for body in manifests(name) if body["kind"] == "NetworkPolicy"]
+
+
+@pytest.fixture(scope="module")
+def applied(kubernetes_client: Any, namespace: str) -> list[str]:
+    """The names of all policies, which the cluster has taken."""
+    from kubernetes import client
+
+    network = client.NetworkingV1Api(kubernetes_client)
+    for body in (body for name in FILES for body in policies(name)):
+        network.create_namespaced_network_policy(namespace, body, field_validation="Strict")
+    listed = network.list_namespaced_network_policy(namespace).items
+    return sorted(policy.metadata.name for policy in listed)
+
+
+@pytest.fixture
+def served(core: Any, namespace: str) -> str:
+    """The address of a pod that answers anybody, as far as the network lets it."""
+    body = pod(BASE, "python", "-c", SERVE)
+    name = core.create_namespaced_pod(namespace, body).metadata.name
+
+    def address() -> str | None:
+        status = core.read_namespaced_pod_status(name, namespace).status
+        return str(status.pod_ip) if status.phase == "Running" else None
+
+    found: str = until(address, 180)
+    return found
+
+
+def test_the_cluster_takes_them(applied: list[str]) -> None:
+    assert applied == ["edge", "nobody-else", "object-store", "stages"]
+
+
+def test_the_policy_of_stages_is_of_the_label_that_they_have() -> None:
+    (stages,) = [p for p in policies(FILES[0]) if p["metadata"]["name"] == "stages"]
+    assert stages["spec"]["podSelector"]["matchLabels"] == {STAGE_LABEL: "stage"}
+    (store,) = policies("object-store.yaml")
+    to_store = stages["spec"]["egress"][0]["to"][0]["podSelector"]
+    assert to_store == store["spec"]["podSelector"]
+
+
+def test_a_stage_reaches_nothing_but_the_store(
+    applied: list[str], core: Any, namespace: str, served: str, python: Callable[..., Any]
+) -> None:
+    """Or everything, where the cluster's network applies no policy to any pod."""
+    api = core.read_namespaced_service("kubernetes", "default").spec.cluster_ip
+    code = ASK % {"another pod": (served, 8080), "the API": (api, 443)}
+    reached = python(BASE, code, labels={STAGE_LABEL: "stage"})
+    # `nobody-else` keeps every pod from the one that serves: who reaches it is kept from nothing.
+    applies = not python(BASE, code)["another pod"]
+    assert reached == {"another pod": not applies, "the API": not applies}

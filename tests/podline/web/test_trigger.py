@@ -1,0 +1,45 @@
+"""`podline trigger` follows a run of a real API server, and says what is wrong with a DAG."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.records import Server
+
+pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
+
+
+def trigger(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
+    known = {"PODLINE_API_URL": server.url, "PODLINE_API_PASSWORD": "admin"}
+    command = [sys.executable, "-m", "podline.cli", "trigger", *words]
+    environment = os.environ | known
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_a_run_is_told_from_its_start_to_its_end(server: Server) -> None:
+    done = trigger(server, "small", "--run", "latest", "--events")
+    assert done.returncode == 0, done.stderr
+    first, *events, last = map(json.loads, done.stdout.splitlines())
+    assert first["event"] == "run"
+    assert (first["dag_id"], first["run_id"]) == ("small", server.runs["small"])
+    assert (last["event"], last["state"], last["failure"]) == ("over", "success", None)
+    ends = {event["stage"]: event for event in events if event["event"] == "end"}
+    assert ends.keys() == {*first["stages"]}
+    assert ends["first"]["phases"]["code"] == pytest.approx(0.2, abs=0.05)
+    assert ends["first"]["succeeded"]
+
+
+def test_a_dag_that_airflow_does_not_know(server: Server) -> None:
+    done = trigger(server, "nobody", "--conf", "{}")
+    assert done.returncode == 1
+    assert "has no DAG 'nobody'. fix: put the notebook there (`podline deploy`)" in done.stderr
+
+
+@pytest.mark.parametrize("conf", ["rows=3", "[1]"])
+def test_parameters_that_are_no_object(server: Server, conf: str) -> None:
+    done = trigger(server, "small", "--conf", conf)
+    assert done.returncode == 1
+    assert f"--conf '{conf}'" in done.stderr

@@ -1,0 +1,305 @@
+"""A pipeline of pods that something happens to, and what its user sees of it."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from kubernetes.client import ApiException
+
+from podline.contract import StageResult
+from podline.operators.kubernetes.pods import PREFIX
+from podline.store import Store, keys, seaweedfs
+from tests.support.airflow_parts import AirflowParts
+from tests.support.airflow_server import Airflow, task_path
+from tests.support.image_pods import read_log
+from tests.support.namespaces import Relay
+from tests.support.waiting import until
+
+STAGES = ("make", "change", "look")
+# The middle stage goes on for some seconds: that is when something happens to it.
+CELLS = {
+    "step:make": "rows = list(range(1000))",
+    "step:change": (
+        "import time\nfor second in range({seconds}):\n"
+        "    print('second', second, flush=True)\n    time.sleep(1)\n"
+        "total = sum(rows) + 1"
+    ),
+    "step:look": "assert len(rows) == 1000\nresult = total",
+    "pipeline-metrics": "print(result)",
+}
+RESULT = {"result": 499_501.0}
+FIFTY_CELLS = [
+    ("step:first", "x = 1"),
+    *(
+        (f"step:s{n:02} prev:first", f"import time\ntime.sleep(5)\ny{n} = x + {n}")
+        for n in range(50)
+    ),
+    (
+        " ".join(["step:last", *(f"prev:s{n:02}" for n in range(50))]),
+        "total = " + " + ".join(f"y{n}" for n in range(50)),
+    ),
+    ("pipeline-metrics", "print(total)"),
+]
+FIFTY_RESULT = {"total": 50.0 + sum(range(50))}
+_TOLD = ("warning", "error", "critical")
+_NOT_OURS = ("py.warnings",)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What the user reads in the log of a task: at which time (epoch), and in which try's."""
+
+    text: str
+    at: float
+    task_id: str
+
+
+@dataclass
+class Scene:
+    """A run, and all that can happen to it.
+
+    Attributes:
+        parts: Airflow's processes.
+        core: the cluster's API.
+        namespace: the pods'.
+        relay: the way from the pods to the store.
+        store_folder: of the store's server.
+        dag_id: of the run.
+        run_id: the run's; it begins with `begin`.
+    """
+
+    parts: AirflowParts
+    core: Any
+    namespace: str
+    relay: Relay
+    store: Store
+    store_folder: Path
+    dag_id: str
+    run_id: str = ""
+
+    @cached_property
+    def airflow(self) -> Airflow:
+        """The client of Airflow's API."""
+        return self.parts.client()
+
+    def begin(self, second: int = 0) -> None:
+        """Trigger the run, and wait until its middle stage has come to a second of its cell."""
+        self.run_id = self.airflow.trigger(self.dag_id)
+        until(lambda: f"second {second}\n" in self._printed("change"), 300)
+
+    def _printed(self, task_id: str) -> str:
+        """What a stage has printed, from its pod itself."""
+        try:
+            return "".join(
+                read_log(self.core, self.namespace, pod.metadata.name) for pod in self.pods(task_id)
+            )
+        except ApiException:  # it has no log yet
+            return ""
+
+    def end(self, seconds: float = 400) -> str:
+        """Wait until the run has ended; returns its state."""
+
+        def state() -> str | None:
+            try:
+                run = self.airflow.call("GET", self._run_path)
+            except (OSError, RuntimeError):  # Airflow's own API server may be what is away
+                return None
+            return str(run["state"]) if run["state"] in ("success", "failed") else None
+
+        found: str = until(state, seconds)
+        return found
+
+    @property
+    def _run_path(self) -> str:
+        return f"/api/v2/dags/{self.dag_id}/dagRuns/{quote(self.run_id)}"
+
+    # --- what the user sees
+
+    def entries(self, task_id: str) -> Iterator[dict[str, Any]]:
+        """The lines of a task's log, of all its tries; read from the files, which stay readable."""
+        folder = self.parts.home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
+        for path in sorted((folder / f"task_id={task_id}").glob("attempt=*.log")):
+            for line in path.read_text(errors="replace").splitlines():
+                if line.startswith("{") and line.endswith("}"):
+                    yield json.loads(line)
+
+    def lines(self, task_id: str) -> list[str]:
+        """The texts of a task's log."""
+        return [str(entry["event"]) for entry in self.entries(task_id)]
+
+    def sentences(self, since: float) -> list[Sentence]:
+        """What the tasks' logs say of trouble since a time (epoch), the first one first."""
+        found = [
+            Sentence(_text_of(entry), at, task_id)
+            for task_id in STAGES
+            for entry in self.entries(task_id)
+            if _is_told(entry) and (at := _time_of(entry)) >= since
+        ]
+        return sorted(found, key=lambda sentence: sentence.at)
+
+    # --- what came of it
+
+    def results(self, task_id: str) -> list[StageResult]:
+        """What the tries of a stage have left in the store."""
+        folder = keys.join("runs", self.dag_id, self.run_id, task_id)
+        found = [item.key for item in self.store.list(folder)]
+        return [
+            StageResult.from_json(bytes(self.store.get(key)))
+            for key in found
+            if key.endswith("/result.json")
+        ]
+
+    def returned(self, task_id: str) -> dict[str, Any]:
+        """What a stage returned to Airflow."""
+        path = f"{task_path(self.dag_id, self.run_id, task_id)}/xcomEntries/return_value"
+        value = self.airflow.call("GET", f"{path}?deserialize=true")["value"]
+        return dict(value)
+
+    def pods(self, task_id: str = "") -> list[Any]:
+        """The pods that are there; of one stage, those that are not being deleted."""
+        found = self.core.list_namespaced_pod(self.namespace).items
+        if not task_id:
+            return list(found)
+        mine = f"/{task_id}/"
+        return [
+            pod
+            for pod in found
+            if mine in pod.metadata.annotations[PREFIX] and not pod.metadata.deletion_timestamp
+        ]
+
+    # --- what can happen
+
+    def control(self, *words: str) -> None:
+        """Have the cluster's own command stop or start a part of it."""
+        command = [*shlex.split(os.environ["PODLINE_CLUSTER_CTL"]), *words]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+    def stage_pids(self, task_id: str) -> list[int]:
+        """The processes of a stage's pod, where this machine is its node."""
+        uids = [pod.metadata.uid for pod in self.pods(task_id)]
+        return [
+            pid
+            for pid, command, group in _processes()
+            if "podline.runner" in command and any(uid in group for uid in uids)
+        ]
+
+    def worker_pid(self, task_id: str) -> int:
+        """The process of a task."""
+        instance = self.airflow.call("GET", task_path(self.dag_id, self.run_id, task_id))["id"]
+        title = f"airflow worker -- {instance}"
+        found = [pid for pid, command, _ in _processes() if title in command]
+        return found[0]
+
+    def store_pid(self) -> int:
+        """The store's server."""
+        return int((self.store_folder / "server.pid").read_text())
+
+    def start_store(self) -> None:
+        """Start the store's server again, at the same address."""
+        seaweedfs.start(self.store_folder)
+
+
+Step = Callable[[Scene], object]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that happens while the middle stage runs.
+
+    Attributes:
+        name: what the table calls it.
+        guarantee: what holds all the same.
+        inject: makes it happen.
+        heal: puts an end to it; None: it needs none.
+        at: the second of the stage's cell, of fifteen, at which it happens.
+        seconds: from then to the end of it.
+        sentence: a part of the first thing that the user reads of it; empty: there is nothing to
+            be read, since nothing waits for what is away.
+        within: seconds after which that must have been said.
+        dag_id: which pipeline it happens to.
+    """
+
+    name: str
+    guarantee: str
+    inject: Step
+    heal: Step | None = None
+    at: int = 0
+    seconds: float = 10.0
+    sentence: str = ""
+    within: float = 10.0
+    dag_id: str = "three"
+
+
+@dataclass
+class Seen:
+    """What came of a fault.
+
+    Attributes:
+        state: how the run ended.
+        injected: when it happened (epoch).
+        sentences: what the user could read of it, the first one first.
+    """
+
+    state: str
+    injected: float
+    sentences: list[Sentence] = field(default_factory=list)
+
+    @property
+    def first(self) -> Sentence | None:
+        """The first of the sentences."""
+        return self.sentences[0] if self.sentences else None
+
+
+def run_through(scene: Scene, fault: Fault) -> Seen:
+    """Have a fault happen to a run, put an end to it, and wait until the run has ended."""
+    scene.begin(fault.at)
+    injected = time.time()
+    try:
+        fault.inject(scene)
+        if fault.heal is not None:
+            time.sleep(fault.seconds)
+    finally:
+        if fault.heal is not None:
+            fault.heal(scene)
+    state = scene.end()
+    return Seen(state, injected, scene.sentences(injected))
+
+
+def _is_told(entry: dict[str, Any]) -> bool:
+    told = entry.get("level") in _TOLD and entry.get("logger") not in _NOT_OURS
+    return told or "adopted from try" in str(entry["event"])
+
+
+def _text_of(entry: dict[str, Any]) -> str:
+    """The line, with the error that it is of."""
+    errors = [str(detail["exc_value"]) for detail in entry.get("error_detail") or ()]
+    return ": ".join([str(entry["event"]), *errors[:1]])
+
+
+def _time_of(entry: dict[str, Any]) -> float:
+    return datetime.fromisoformat(str(entry["timestamp"])).timestamp()
+
+
+def _processes() -> Iterator[tuple[int, str, str]]:
+    """The processes of this machine: number, command, control group."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            yield int(folder.name), command, (folder / "cgroup").read_text()
+        except (OSError, UnicodeDecodeError):
+            continue
+
+
+def kill(pid: int) -> None:
+    """Kill a process by SIGKILL."""
+    os.kill(pid, signal.SIGKILL)
