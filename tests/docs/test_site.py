@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from docs import site_hooks
+from tests.support.axe import grave_findings
 from tests.support.browser import picture
 from tests.support.code_blocks import DOCS, ROOT
 
@@ -53,6 +54,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-4000:]
     return folder
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_a_stroke_in_a_table_is_shown_as_one(built: Path) -> None:
+    assert "text|github|json" in (built / "reference.html").read_text()
+    assert "str | None" in (built / "reference/schemas.html").read_text()
 
 
 class _Addresses(HTMLParser):
@@ -104,4 +112,18 @@ def test_it_is_searched_as_files_without_a_network(built: Path, chromium: Any) -
     page.get_by_role("heading", level=1).first.wait_for()
     assert page.url.partition("#")[0] != (built / "index.html").as_uri()
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.xdist_group("site")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(built: Path, chromium: Any, scheme: str) -> None:
+    context = chromium.new_context(color_scheme=scheme)
+    page = context.new_page()
+    for name in ("index", "tutorial", "reference"):
+        page.goto((built / f"{name}.html").as_uri())
+        assert grave_findings(page) == [], name
+    picture(page, f"site-{scheme}")
     context.close()
