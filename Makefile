@@ -243,10 +243,10 @@ build/vm/kernel: images/vm/build.py images/vm/init plugins/podline/store/in_clus
 	$(BIN)/python images/vm/build.py build/vm
 
 .PHONY: upload-study-quick upload-study-full
-upload-study-quick: install-dev vm-image ## Compare uploads to the cluster and to a virtual machine
+upload-study-quick: install-dev vm-image ## Compare uploads to the cluster, a virtual machine and a bare server (half an hour)
 	$(BIN)/python -m benchmarks.upload_study quick $(STUDY_ARGS)
 
-upload-study-full: install-dev vm-image ## The same with all sizes and round trips, for hours
+upload-study-full: install-dev vm-image ## The same with all sizes, round trips and links (some five hours)
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
 
 .PHONY: edge-study-quick edge-study-full

@@ -1,9 +1,10 @@
-"""The upload study under a real scheduler: the cluster's store, and one in a virtual machine.
+"""The upload study under a real scheduler: a store in the cluster, in a virtual machine, and bare.
 
-Both are behind one delay link of this machine (root, Linux). It goes on with a study of the same
-name. Its last line has the report's headline numbers.
+All are the same server, behind one delay link of this machine (root, Linux). It goes on with a
+study of the same name. Its last line has the report's headline numbers.
 """
 
+import json
 import os
 import tempfile
 from dataclasses import replace
@@ -13,14 +14,14 @@ from urllib.parse import urlsplit
 from benchmarks import cluster, studying
 from podline import settings
 from podline_studies.study import Study
-from podline_studies.uploads.delay_link import topology
+from podline_studies.uploads.delay_link import tls, topology
 from podline_studies.uploads.delay_link.probe import sinking
 from podline_studies.uploads.kind import UPLOADS
-from tests.support import virtual_machine
+from tests.support import far_store, virtual_machine
 
 _DAG = "upload_benchmark"
 _OURS = ("models_only", "hours")  # options that are no parameters of the DAG
-_VM = "vm_store"
+_VM, _BARE = "vm_store", "bare_store"
 _IMAGE = Path(__file__).parents[1] / "build" / "vm"
 # Airflow is left idle beside an upload: it takes a tenth of two processors, and a third of that so.
 _IDLE = {
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--rtt", dest="rtts_ms", type=float, action="append", help="in ms")
     parser.add_argument("--model", dest="models", action="append", help="NAME/VERSION, published")
     parser.add_argument("--models-only", action="store_true", help="no random bytes")
-    parser.add_argument("--pairs", type=int, help="of a batch (5)")
+    parser.add_argument("--pairs", type=int, help="of a visit (the preset's)")
     given = parser.parse_args()
     given.name = given.name or studying.new_name(given.preset)
     if given.models_only:
@@ -48,26 +49,35 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
         folder = Path(name)
         home = urlsplit(there.store.connection.endpoint_url or "").hostname or ""
-        stores = {settings.store_conn_id(): home, _VM: virtual_machine.ADDRESS}
+        stores = {
+            settings.store_conn_id(): home,
+            _VM: virtual_machine.ADDRESS,
+            _BARE: topology.AROUND,
+        }
         with (
             topology.laid(stores, folder / "link.log"),
             sinking(),
+            far_store.serving(folder / "bare", topology.AROUND) as bare,
             virtual_machine.running(_IMAGE, folder / "vm") as machine,
         ):
+            conf["accelerated"] = machine.accelerated
             kind = "KVM" if machine.accelerated else "emulated"
             print(f"the virtual machine ({kind}) serves after {machine.ready:.1f} s", flush=True)
+            others = replace(machine.store, conn_id=_VM), replace(bare, conn_id=_BARE)
             variables = {
                 **_IDLE,
                 **there.variables,
-                **replace(machine.store, conn_id=_VM).to_env(),
-                "AIRFLOW__PODLINE__STORES": f'["{_VM}"]',
+                **{name: value for store in others for name, value in store.to_env().items()},
+                "AIRFLOW__PODLINE__STORES": json.dumps([store.conn_id for store in others]),
             }
             os.environ.update(variables)
-            studying.run(folder, variables, _DAG, conf, given.hours)
+            urls = [store.endpoint_url or "" for store in (there.store.connection, *others)]
+            with tls.terminating(urls, folder):
+                studying.run(folder, variables, _DAG, conf, given.hours)
             study = Study(there.store, UPLOADS, conf["name"])
             n = min(point.pairs for point in study.design().points)
-            about = {"machine_ready_s": round(machine.ready, 1), "accelerated": machine.accelerated}
-            studying.tell(study, f"upload-study-{given.preset}", n, {}, **about)
+            ready = round(machine.ready, 1)
+            studying.tell(study, f"upload-study-{given.preset}", n, {}, machine_ready_s=ready)
 
 
 if __name__ == "__main__":

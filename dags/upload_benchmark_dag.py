@@ -7,9 +7,10 @@ timed. The link is a delay link that lies on this machine
 (`podline_studies.uploads.delay_link.topology`), or netem within the pods; it is measured at each
 batch, too.
 
-The stores are `[podline] store_conn_id` and the first of `[podline] stores`. What is measured is
-kept in the object store, so an interrupted study goes on where it was: clear what failed, or
-trigger a run with the same `name`. `podline report uploads NAME` prints what was found.
+The stores are `[podline] store_conn_id` and the first two of `[podline] stores`: the machine's,
+and the same server bare, beside which the others show what cluster and machine cost. What is
+measured is kept in the object store, so an interrupted study goes on where it was: clear what
+failed, or trigger a run with the same `name`. `podline report uploads NAME` prints what was found.
 """
 
 from airflow.sdk import DAG, Param
@@ -38,7 +39,10 @@ with DAG(
         "rtts_ms": Param(**NUMBERS, description="Round trips, instead of the preset's."),
         "models": Param([], type="array", items={"type": "string"}, description="NAME/VERSION."),
         "repeats": Param(None, type=["null", "integer"], minimum=1, description="Pairs a point."),
-        "pairs": Param(5, type="integer", minimum=1, description="Pairs a batch."),
+        "pairs": Param(None, type=["null", "integer"], minimum=1, description="Pairs a visit."),
+        "accelerated": Param(
+            None, type=["null", "boolean"], description="Whether the machine runs by KVM."
+        ),
         **common_params(),
     },
 ):

@@ -17,13 +17,7 @@ DOCS = Path(__file__).parent
 STUDY, JOIN, MODELS = "study.jsonl.gz", "join.jsonl.gz", "models.jsonl.gz"
 OVERHEAD, UPLOADS, UPDATES = "overhead", "uploads", "edge-study"
 _LARGE = ("pairs", "uploads", "updates")  # tables that say no more than the raw data
-_OF_MODELS = (
-    "The cluster beside the machine",
-    "Without the link",
-    "Before the upload",
-    "How it was measured",
-    "What cannot be claimed",
-)
+_OF_MODELS = "Before the upload"
 
 
 def overhead(store: Store) -> dict[str, bytes]:
@@ -45,12 +39,14 @@ def uploads(store: Store) -> dict[str, bytes]:
     """The same of the upload study's."""
     study, models = (_report(store, UPLOADS, name) for name in (STUDY, MODELS))
     found = _sections(models)
-    text = "## Published models\n" + "\n".join(
-        [found[""], *(f"### {title}\n{found[title]}" for title in _OF_MODELS)]
-    )
-    text = _unsaid(text, study.markdown)
-    files = _files(study, UPLOADS, f"{_linked(study.markdown, UPLOADS)}\n{text}")
-    return files | {f"{UPLOADS}/models.csv": models.csv("ratios").encode()}
+    text = _unsaid(f"## Published models\n{found['']}\n{found[_OF_MODELS]}", study.markdown)
+    files = _files(study, UPLOADS, "") | {
+        f"{UPLOADS}/models.csv": models.csv("ratios").encode(),
+        f"{UPLOADS}/models-sizes.csv": models.csv("sizes").encode(),
+    }
+    tables = ", ".join(f"[{Path(name).stem}]({name})" for name in sorted(files) if "csv" in name)
+    page = f"{_linked(study.markdown, UPLOADS)}\n{text}\nAll tables: {tables}.\n"
+    return files | {f"{UPLOADS}.md": page.encode()}
 
 
 def updates(store: Store) -> dict[str, bytes]:

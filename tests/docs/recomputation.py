@@ -89,6 +89,7 @@ def alike(pairs: pd.DataFrame) -> tuple[float, float, float]:
 
 
 POINT = ["size", "rtt", "client", "warm"]
+ENOUGH = 4  # points of a size, for an interval
 
 
 def uploads(path: Path) -> pd.DataFrame:
@@ -111,39 +112,45 @@ def uploads(path: Path) -> pd.DataFrame:
     return frame.assign(least=frame["size"] / frame["goodput"] + trips * frame["trip"])
 
 
-def verdicts(path: Path, column: str, margin: float = 0.10) -> pd.Series:
-    """What each point says of the two stores: ``seconds`` of all of it, ``transfer`` of the bytes.
+def sizes(path: Path, column: str) -> pd.DataFrame:
+    """Of each size, the ratio of the first store's time over the second's with its 95 % interval.
+
+    It is the mean over round trips and clients, cold and warm together, of points at which no store
+    takes half of what the link allows without the link.
 
     Args:
         path: the raw file.
-        column: which.
-        margin: by which the ratio may differ from 1.
+        column: ``seconds`` of all of it, ``transfer`` until the last byte was acknowledged.
     """
     found = uploads(path)
+    if column == "transfer":
+        found = found[found["direct"] | found["exact"]]
     one, two = next(value["stores"] for place, value in raw(path) if place == ["design.json"])
     alone = found[found["direct"]].groupby(["size", "client", "store"])["seconds"].median()
     pairs = found[~found["direct"]].set_index([*POINT, "batch", "sitting", "pair", "store"])
     wide = pairs[[column, "least"]].unstack("store").dropna()
-    said = {}
+    points = {}
     for point, rows in wide.groupby(POINT):
         size, _, client, _ = point
-        if alone[size, client, two] >= 0.5 * rows["least", two].median():
-            said[point] = "limited by the machine's own speed"
-        else:
-            sessions = pd.Series(rows.index.get_level_values("sitting"), rows.index)
-            said[point] = equivalent(rows[column, one] / rows[column, two], sessions, margin)
-    return pd.Series(said).rename_axis(POINT)
+        slowest = max(alone[size, client, store] for store in (one, two))
+        if slowest < 0.5 * rows["least"].mean(axis=1).median():
+            logs = np.log(rows[column, one] / rows[column, two])
+            points[point] = logs.groupby(["sitting", "batch"]).mean().mean()
+    means = pd.Series(points).rename_axis(POINT).groupby(["size", "rtt", "client"]).mean()
+    enough = means.groupby("size").filter(lambda of: len(of) >= ENOUGH)
+    return pd.DataFrame(
+        {size: (len(of), *interval(np.exp(of))) for size, of in enough.groupby("size")},
+        index=["n", "ratio", "low", "high"],
+    ).T
 
 
-def equivalent(ratio: pd.Series, sessions: pd.Series, margin: float) -> str:
-    """Schuirmann's two one-sided tests at 5 %, with a mean a session: the verdict in words."""
-    logs = np.log(ratio)
-    rest = logs - logs.groupby(sessions).transform("mean")
-    free = len(logs) - sessions.nunique()
-    error = np.sqrt((rest**2).sum() / free / len(logs))
-    inner = stats.t.interval(0.90, free, logs.mean(), error)
-    outer = stats.t.interval(0.95, free, logs.mean(), error)
-    reach = np.log1p(margin)
-    if -reach < inner[0] and inner[1] < reach:
-        return "equivalent"
-    return "different" if outer[0] > 0 or outer[1] < 0 else "not shown"
+def equivalent(path: Path, column: str, margin: float = 0.10) -> pd.Series:
+    """Which sizes are equivalent: two one-sided tests at 5 %, corrected by Holm's steps."""
+    ps = {}
+    for size, of in sizes(path, column).iterrows():
+        error = np.log(of["high"] / of["low"]) / 2 / stats.t.ppf(0.975, of["n"] - 1)
+        mean, reach = np.log(of["ratio"]), np.log1p(margin)
+        ps[size] = stats.t.sf((reach - abs(mean)) / error, of["n"] - 1)
+    order = pd.Series(ps).sort_values()
+    stepped = (order * np.arange(len(order), 0, -1)).cummax()
+    return (stepped < 0.05).sort_index()

@@ -20,7 +20,8 @@ from podline.compiler import tag_words, tags
 from podline.compiler.metadata import DagSettings
 from podline.edge.serve import Options
 from podline.store import in_cluster, seaweedfs
-from podline_studies.uploads.delay_link import probe
+from podline_studies.uploads.delay_link import sink, tls
+from podline_studies.uploads.design import SIDES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -212,5 +213,6 @@ def test_the_ports_are_told() -> None:
     pairs = {port + more for port in (s3, 8080, 8888, 9333) for more in (0, apart)}
     logs = {conf.getint("logging", f"{part}_log_server_port") for part in ("worker", "trigger")}
     embedded = {seaweedfs._PORTS[0], seaweedfs._PORTS[-1]}
-    assert numbers == pairs | logs | embedded | {probe.PORT, Options((), Path()).port}
+    studies = {sink.PORT, *(tls.PORT + store for store in range(len(SIDES)))}
+    assert numbers == pairs | logs | embedded | studies | {Options((), Path()).port}
     assert 2 * len(seaweedfs._SERVICES) == 10

@@ -3,13 +3,10 @@
 import math
 import re
 
-import pandas as pd
 import pytest
 
 from docs import study_pages
 from podline.store import Store
-from podline_studies.uploads.analysis.points import Verdict
-from tests.support.simulated_uploads import USED
 
 NUMBER = re.compile(r"([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 SVG_ID = re.compile(r"\b(?:[hmp]|C\w+_)[0-9a-f]{10}\b")  # a hash of what is drawn
@@ -25,14 +22,6 @@ def test_the_page_is_what_its_raw_data_make_and_nothing_else_is_beside_it(
     raw = {study_pages.STUDY, study_pages.JOIN, study_pages.MODELS}
     there = {path.name for path in (study_pages.DOCS / page).iterdir()} - raw
     assert {f"{page}/{name}" for name in there} | {f"{page}.md"} == made.keys()
-
-
-def test_pairs_spread_no_more_than_in_the_simulated_cases() -> None:
-    points = pd.read_csv(study_pages.DOCS / "uploads/ratios.csv")
-    counted = points[(points["client"] == "podline") & (points["verdict"] != Verdict.LIMITED)]
-    spread = counted.groupby("n")["spread"].max()
-    assert spread.keys().tolist() == sorted(n for n, _ in USED)
-    assert all(spread[n] <= most for n, most in USED)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from podline_studies.uploads.delay_link import sink
-from podline_studies.uploads.delay_link.probe import PORT
+from podline_studies.uploads.delay_link.sink import PORT
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,8 @@ from podline_studies.uploads.delay_link.probe import Probe
 from podline_studies.uploads.design import MB, Batch, Design, Point
 from podline_studies.uploads.frames import UploadCircumstances, table
 
-CLUSTER, MACHINE = "podline_store", "vm_store"
+CLUSTER, MACHINE, BARE = "podline_store", "vm_store", "bare_store"
 GOODPUT = 12e6  # bytes a second
-
-# The study's pairs, up to 8 MB, of 64 and of 500 MB, and what those of our client spread at most;
-# tests/docs/test_study_pages.py sees to it. Where boto3's spread more, the page says so.
-USED = [(30, 0.13), (10, 0.04), (5, 0.02)]
 
 
 def uploads(
@@ -28,10 +24,13 @@ def uploads(
     sizes: Sequence[int] = (1_000_000, 8_000_000),
     rtts: Sequence[float] = (0.02, 0.1),
     clients: Mapping[str, float] = {"podline": 0.95, "boto3": 0.6},
-    pairs: int = 10,
-    spread: float = 0.03,
+    visits: int = 5,
+    pairs: int = 2,
+    spread: float = 0.015,
     machine_rate: float = 30e6,
     answer: float = 0.0,
+    bare: float | None = None,
+    arms: Sequence[str] = ("",),
     seed: int = 1,
 ) -> pd.DataFrame:
     """Return the frame of a study.
@@ -41,41 +40,48 @@ def uploads(
         sizes: in bytes.
         rtts: in seconds.
         clients: the share of the link's limit that each reaches.
-        pairs: of each point, in two sessions.
-        spread: of a time's logarithm.
+        visits: of each point, in two sessions.
+        pairs: of each visit.
+        spread: of a time's logarithm: of a visit's, and of each pair's within it.
         machine_rate: bytes a second that the machine takes without a link.
         answer: seconds that the machine takes longer to answer after the last byte.
+        bare: the bare server's time over the machine's; None: it is not measured.
+        arms: kinds of links.
         seed: of the noise.
     """
     rng = np.random.default_rng(seed)
     sides = {CLUSTER: (math.sqrt(ratio), 200e6), MACHINE: (1 / math.sqrt(ratio), machine_rate)}
+    if bare is not None:
+        sides[BARE] = (bare / math.sqrt(ratio), 200e6)
     found = []
-    for index, (size, rtt, client) in enumerate(itertools.product(sizes, rtts, clients)):
-        batch = Batch(index, size, "", rtt, client, 0, pairs)
-        alone = [_upload(store, -1, False, size / rate) for store, (_, rate) in sides.items()]
-        found.append(_measured(batch, 0, [replace(upload, direct=True) for upload in alone]))
-        for pair in range(pairs):
-            made = []
-            for warm, (store, (times, _)) in itertools.product((False, True), sides.items()):
+    points = itertools.product(arms, sizes, rtts, clients, range(visits))
+    for index, (arm, size, rtt, client, visit) in enumerate(points):
+        made = [_upload(store, -1, False, size / rate) for store, (_, rate) in sides.items()]
+        made = [replace(upload, direct=True) for upload in made]
+        for store, (times, _) in sides.items():
+            pace = times * math.exp(rng.normal(0, spread)) / clients[client]
+            for pair, warm in itertools.product(range(pairs), (False, True)):
                 limit = size / GOODPUT + rtt * (1 if warm else 2)
-                seconds = limit / clients[client] * times * math.exp(rng.normal(0, spread))
+                seconds = limit * pace * math.exp(rng.normal(0, spread))
                 made.append(_upload(store, pair, warm, seconds, answer * (store == MACHINE)))
-            found.append(_measured(batch, pair, made))
+        batch = Batch(index, size, "", rtt, client, visit, pairs, arm)
+        found.append(_measured(batch, made))
     return table(found)
 
 
 def _upload(store: str, pair: int, warm: bool, seconds: float, late: float = 0.0) -> Upload:
-    parts = {"transfer": seconds * 0.95, "commit": seconds * 0.05 + late}
-    return Upload(store, "", pair, warm, seconds=seconds + late, **parts)
+    transfer, commit = seconds * 0.95, seconds * 0.05 + late
+    return Upload(store, "", pair, warm, False, seconds + late, transfer, commit, exact=True)
 
 
-def _measured(batch: Batch, pair: int, uploads: Sequence[Upload]) -> Measurement:
-    """Some of a batch's uploads, in the session of a pair."""
+def _measured(batch: Batch, uploads: Sequence[Upload]) -> Measurement:
+    """A visit; boto3 overruns the queue."""
     link = Probe(batch.rtt, GOODPUT, "bbr", 67_108_864)
-    stats = LinkStats(late_p99_s=0.0001)
-    return Measurement(
-        batch, 1 + pair % 2, 1, 0, 0, tuple(uploads), before=link, after=link, link=stats, busy=0.3
-    )
+    sent, dropped = 10_000, 500 if batch.client == "boto3" else 10
+    stats = LinkStats(late_p99_s=0.0001, segments_there=sent + 100, dropped_there=dropped + 50)
+    stats = replace(stats, probes_there=100, probes_dropped_there=50)
+    made, session = tuple(uploads), 1 + batch.round % 2
+    return Measurement(batch, session, 1, 0, 0, made, before=link, after=link, link=stats, busy=0.3)
 
 
 DESIGN = Design(
@@ -86,8 +92,9 @@ DESIGN = Design(
     loss=0.0,
     jitter=0.0,
     place="pod",
-    pairs=10,
+    pairs=2,
     seed=1,
+    accelerated=False,
 )
 _SESSION = {
     "machine": "a machine",

@@ -16,7 +16,6 @@ import numpy as np
 from scipy import stats
 
 MARGIN = 0.10  # the ratio may lie between 1 / (1 + MARGIN) and 1 + MARGIN
-_REACH = math.log1p(MARGIN)
 ERROR = 0.05  # probability of calling equivalent what is at the margin
 LEAST = 4  # pairs
 
@@ -62,6 +61,8 @@ def equivalence(
     first: Sequence[float],
     second: Sequence[float],
     sessions: Sequence[object],
+    *,
+    margin: float = MARGIN,
 ) -> Equivalence:
     """Test whether two take as long.
 
@@ -69,6 +70,7 @@ def equivalence(
         first: times in seconds, pair by pair.
         second: of the other.
         sessions: the session of each pair.
+        margin: by which the ratio may differ from 1.
 
     Raises:
         ValueError: they are not of one length, or a time is not positive.
@@ -84,7 +86,7 @@ def equivalence(
     if len(logs) < LEAST or free < 1:
         return Equivalence(len(logs), math.exp(mean))
     spread = _spread(logs, blocks, free)
-    error = spread / math.sqrt(len(logs))
+    error, reach = spread / math.sqrt(len(logs)), math.log1p(margin)
     outer, inner = (float(stats.t.ppf(level, free)) * error for level in (0.975, 1 - ERROR))
     return Equivalence(
         n=len(logs),
@@ -94,8 +96,8 @@ def equivalence(
         inner_low=math.exp(mean - inner),
         inner_high=math.exp(mean + inner),
         spread=spread,
-        p=_p(mean, error, free),
-        power=_power(error, free),
+        p=_p(mean, error, free, reach),
+        power=_power(error, free, reach),
     )
 
 
@@ -106,21 +108,21 @@ def _spread(logs: np.ndarray, blocks: np.ndarray, free: int) -> float:
     return math.sqrt(float(rest @ rest) / free)
 
 
-def _p(mean: float, error: float, free: int) -> float:
+def _p(mean: float, error: float, free: int, reach: float) -> float:
     """The greater of the two tests' p values."""
     if not error:
-        return 0.0 if abs(mean) < _REACH else 1.0
-    above = stats.t.sf((mean + _REACH) / error, free)
-    below = stats.t.cdf((mean - _REACH) / error, free)
+        return 0.0 if abs(mean) < reach else 1.0
+    above = stats.t.sf((mean + reach) / error, free)
+    below = stats.t.cdf((mean - reach) / error, free)
     return float(max(above, below))
 
 
-def _power(error: float, free: int) -> float:
+def _power(error: float, free: int, reach: float) -> float:
     """Of equal ones, with Student's t moved by the margin in the noncentral one's place.
 
     S.-C. Chow and J.-P. Liu, "Design and Analysis of Bioavailability and Bioequivalence Studies".
     """
     if not error:
         return 1.0
-    reached = stats.t.cdf(_REACH / error - stats.t.ppf(1 - ERROR, free), free)
+    reached = stats.t.cdf(reach / error - stats.t.ppf(1 - ERROR, free), free)
     return max(0.0, 2 * float(reached) - 1)

@@ -54,6 +54,7 @@ class BatchTask(Json):
         around: whether to upload once to each store around the link, too.
         sink: the address of the probe's other end.
         seed: of the bytes, and of the order in each pair.
+        authority: who vouches for the stores' certificates, in PEM; empty: whom the system trusts.
     """
 
     targets: tuple[Target, ...]
@@ -65,6 +66,7 @@ class BatchTask(Json):
     around: bool
     sink: str
     seed: int
+    authority: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Upload(Json):
         warm: over a connection that has sent as much before.
         direct: around the link.
         seconds: the whole.
-        transfer: until its last byte was acknowledged, or only handed to the kernel (not `exact`).
+        transfer: until its last byte was acknowledged, or, in older studies, only handed to the
+            kernel (not `exact`).
         commit: from then until the answer.
     """
 
@@ -144,6 +147,7 @@ def upload_batch(task: BatchTask) -> BatchResult:
     """Upload pairs, each in a random order, and measure the link around them."""
     order = random.Random(task.seed)
     with tempfile.TemporaryDirectory() as folder, Prober(task.sink) as prober:
+        _trust(task.authority, Path(folder))
         path = _data(task, Path(folder))
         before = prober.measure()
         uploads = list(_direct(task, path)) if task.around else []
@@ -154,6 +158,14 @@ def upload_batch(task: BatchTask) -> BatchResult:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return BatchResult(tuple(uploads), before, prober.measure(), digest, busy)
+
+
+def _trust(authority: str, folder: Path) -> None:
+    """Have all clients of this process trust it."""
+    if authority:
+        path = folder / "authority.pem"
+        path.write_text(authority)
+        os.environ |= {"SSL_CERT_FILE": str(path), "AWS_CA_BUNDLE": str(path)}
 
 
 def _data(task: BatchTask, folder: Path) -> Path:

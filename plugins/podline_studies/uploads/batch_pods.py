@@ -12,7 +12,7 @@ from podline.exceptions import PodlineError
 from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.secrets import have_secret
 from podline_studies.uploads.delay_link import LinkSpec
-from podline_studies.uploads.delay_link.probe import PORT
+from podline_studies.uploads.delay_link.sink import PORT
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api, V1Container, V1EnvVar, V1Pod

@@ -12,11 +12,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from podline.exceptions import PodlineError
 from podline.store.boto3_client import boto3_client
 from podline.store.connection import StoreConnection
+from podline_studies.uploads.acknowledgement import Acknowledgement
 
 CLIENTS: dict[str, type["Client"]] = {}  # by their names
 
@@ -30,14 +31,19 @@ class Timed:
     """The parts of an upload, in seconds; None: the client does not say.
 
     Attributes:
-        transfer: until the last byte was acknowledged; where not `exact`, until it was read to be
-            sent.
+        transfer: until the last byte was acknowledged; of parts, until all were answered.
         commit: from then until the store had answered.
+        exact: whether it says.
     """
 
     transfer: float | None = None
     commit: float | None = None
     exact: bool = False
+
+    @classmethod
+    def of(cls, began: float, sent: float | None, ended: float) -> Self:
+        """The parts of an upload by three moments; `sent` None: it is not known."""
+        return cls() if sent is None else cls(sent - began, ended - sent, True)
 
 
 class Client(ABC):
@@ -105,7 +111,7 @@ class Podline(Client):
         done = self._uploader.put(key, path)
         # Of parts, the last request ends the upload.
         sent = done.times.started if done.plan.parts > 1 else done.times.acknowledged
-        return Timed(sent - done.began, done.ended - sent, True)
+        return Timed.of(done.began, sent, done.ended)
 
     def close(self) -> None:
         self._uploader.close()
@@ -119,13 +125,21 @@ class Boto3(Client):
 
     def open(self, store: StoreConnection) -> None:
         self._client = boto3_client(store, self.settings)
-        self._sent = 0.0  # when the last byte of a body was read, or completing parts began
-        self._client.meta.events.register("before-send.s3", self._before_send)
+        self._endpoint = store.endpoint_url or ""
+        self._completing: float | None = None  # when putting parts together began
+        self._acknowledgement: Acknowledgement | None = None
+        events = self._client.meta.events
+        events.register("before-send.s3.PutObject", self._before_body)
+        events.register("before-send.s3.CompleteMultipartUpload", self._before_completing)
 
     def upload(self, path: Path, key: str) -> Timed:
+        self._completing = None
+        self._acknowledgement = Acknowledgement(self._endpoint, path.stat().st_size)
         began = time.perf_counter()
         self._send(path, key)
-        return Timed(self._sent - began, time.perf_counter() - self._sent)
+        ended = time.perf_counter()
+        sent = self._completing or self._acknowledgement.when(ended)
+        return Timed.of(began, sent, ended)
 
     def close(self) -> None:
         self._client.close()
@@ -133,16 +147,21 @@ class Boto3(Client):
     def _send(self, path: Path, key: str) -> None:
         self._client.upload_file(str(path), self.bucket, key)
 
-    def _before_send(self, request: Any, **_: Any) -> None:
-        body = request.body
-        if not hasattr(body, "read"):
-            self._sent = time.perf_counter()
+    def _before_completing(self, **_: Any) -> None:
+        """Each part was answered by now."""
+        self._completing = time.perf_counter()
+
+    def _before_body(self, request: Any, **_: Any) -> None:
+        """Wait for the last acknowledgement once the last byte is handed to the kernel."""
+        acknowledgement, body = self._acknowledgement, request.body
+        if not hasattr(body, "read") or acknowledgement is None:
             return
         read = body.read
 
         def noted(*arguments: Any) -> Any:
             data = read(*arguments)
-            self._sent = time.perf_counter()
+            if not data:
+                acknowledgement.wait()
             return data
 
         body.read = noted
@@ -173,6 +192,7 @@ class Obstore(Client):
     def open(self, store: StoreConnection) -> None:
         from obstore.store import S3Store
 
+        self._endpoint = store.endpoint_url or ""
         self._store = S3Store(
             store.bucket,
             endpoint=store.endpoint_url,
@@ -186,12 +206,16 @@ class Obstore(Client):
     def upload(self, path: Path, key: str) -> Timed:
         import obstore
 
+        acknowledgement = Acknowledgement(self._endpoint, path.stat().st_size)
+        acknowledgement.wait()
+        began = time.perf_counter()
         obstore.put(self._store, key, path, use_multipart=False)
-        return Timed()
+        ended = time.perf_counter()
+        return Timed.of(began, acknowledgement.when(ended), ended)
 
 
 class Rclone(Client):
-    """rclone: a program, whose start is a part of each upload."""
+    """rclone: a program, whose start is a part of each upload; its connections are its own."""
 
     name = program = "rclone"
     cold_only = True

@@ -14,6 +14,31 @@ from podline_studies.validation import DesignError, one_of, positive, refuse_too
 
 KB, MB = 1000, 1_000_000
 PLACES = ("pod", "process")
+SIDES = ("cluster", "machine", "bare")  # what the stores are, in their order
+_HEADERS = 1448 / 1500  # the share of what a link carries that is data
+
+
+@dataclass(frozen=True)
+class Arm(Json):
+    """A kind of link, and what connections go by over it.
+
+    Attributes:
+        name: as results call it; empty: the study's usual one.
+        rate: in bits a second.
+        loss: share of segments that the link loses.
+        jitter: in seconds.
+        queue: bandwidth-delay products that wait in front of the link.
+        congestion: the algorithm of congestion control; empty: the machine's own.
+        tls: whether connections are encrypted, which ends behind the link.
+    """
+
+    name: str
+    rate: float
+    loss: float
+    jitter: float
+    queue: float = 1.0
+    congestion: str = ""
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,6 +53,7 @@ class Batch(Json):
         client: one of `podline_studies.uploads.clients.CLIENTS`.
         round: which of this point's batches, from 0.
         pairs: how many.
+        arm: the name of the link's kind; empty: the usual one.
     """
 
     index: int
@@ -37,6 +63,7 @@ class Batch(Json):
     client: str
     round: int
     pairs: int
+    arm: str = ""
 
     @property
     def what(self) -> str:
@@ -44,7 +71,8 @@ class Batch(Json):
         return self.model or in_bytes(self.size)
 
     def __str__(self) -> str:
-        return f"{self.what}, {self.rtt * 1000:g} ms, {self.client}, round {self.round}"
+        arm = f", {self.arm}" if self.arm else ""
+        return f"{self.what}, {self.rtt * 1000:g} ms{arm}, {self.client}, round {self.round}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +83,8 @@ class Point(Json):
         size, model: as a batch's.
         serialise: seconds that the model took to become files when it was published; None: it is
             no model, or its version does not say.
+        batch: pairs of a visit; 0: as many as the design says.
+        arm: as a batch's.
     """
 
     size: int
@@ -62,26 +92,30 @@ class Point(Json):
     rtts: tuple[float, ...]
     pairs: int
     serialise: float | None = None
+    batch: int = 0
+    arm: str = ""
 
     def __str__(self) -> str:
         rtts = ", ".join(f"{rtt * 1000:g}" for rtt in self.rtts)
-        return f"{self.model or in_bytes(self.size)} ({rtts} ms; {self.pairs} pairs)"
+        arm = f"{self.arm}; " if self.arm else ""
+        return f"{self.model or in_bytes(self.size)} ({arm}{rtts} ms; {self.pairs} pairs)"
 
 
 @dataclass(frozen=True)
 class Design(Json):
-    """All points, measured in rounds.
+    """All points, measured in rounds, each of which visits a point once.
 
     Attributes:
         points: what is uploaded.
         clients: by which.
-        stores: the two that are compared, by the ids of their connections: cluster and machine.
-        rate: of the link, in bits a second.
-        loss: share of segments that the link loses.
-        jitter: of the link, in seconds.
+        stores: those that are compared, by the ids of their connections, in the order of `SIDES`;
+            older studies have not the last, the same server bare.
+        rate, loss, jitter: of the usual link, as an arm's.
         place: where uploads come from: ``pod`` or ``process``.
         pairs: of a batch, at most.
         seed: of the order.
+        arms: other links.
+        accelerated: whether the machine runs by KVM, or is emulated; None: nobody says.
     """
 
     points: tuple[Point, ...]
@@ -93,20 +127,29 @@ class Design(Json):
     place: str
     pairs: int
     seed: int
+    arms: tuple[Arm, ...] = ()
+    accelerated: bool | None = None
 
     def items(self) -> list[Batch]:
         """Return the batches in order: each round has each point that is not done, shuffled."""
         rounds: dict[int, list[Batch]] = {}
         for point in self.points:
             for rtt, client in itertools.product(point.rtts, self.clients):
-                for number, first in enumerate(range(0, point.pairs, self.pairs)):
-                    pairs = min(self.pairs, point.pairs - first)
-                    batch = Batch(0, point.size, point.model, rtt, client, number, pairs)
+                most = point.batch or self.pairs
+                for number, first in enumerate(range(0, point.pairs, most)):
+                    pairs = min(most, point.pairs - first)
+                    what = (point.size, point.model, rtt, client)
+                    batch = Batch(0, *what, number, pairs, point.arm)
                     rounds.setdefault(number, []).append(batch)
         for number, batches in rounds.items():
             random.Random(f"{self.seed}/{number}").shuffle(batches)
         ordered = itertools.chain.from_iterable(batches for _, batches in sorted(rounds.items()))
         return [replace(batch, index=index) for index, batch in enumerate(ordered)]
+
+    def arm(self, name: str) -> Arm:
+        """The kind of link of this name."""
+        usual = Arm("", self.rate, self.loss, self.jitter)
+        return next((arm for arm in self.arms if arm.name == name), usual)
 
     def link(self, batch: Batch) -> LinkSpec:
         """What the link is to be like for a batch.
@@ -114,7 +157,19 @@ class Design(Json):
         Raises:
             LinkError: no link can be that.
         """
-        return LinkSpec(batch.rtt, self.rate, self.loss, self.jitter)
+        arm = self.arm(batch.arm)
+        return LinkSpec(batch.rtt, arm.rate, arm.loss, arm.jitter, arm.queue)
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes to measure, about: by what the links allow, and what batches add."""
+        return sum(map(self._seconds, self.items()))
+
+    def _seconds(self, batch: Batch) -> float:
+        rate = self.link(batch).rate
+        allowed = batch.size * 8 / (rate * _HEADERS) if rate else 0.0
+        one = allowed + _TRIPS * batch.rtt + _ANSWER + batch.size / _READ
+        return _BATCH + 2 * batch.pairs * len(self.stores) * one
 
     def adds_to(self, begun: "Design") -> bool:
         """Whether it is another design with more pairs, in later rounds."""
@@ -123,16 +178,33 @@ class Design(Json):
         return replace(self, points=begun.points) == begun and more
 
 
-_ALL = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+_ALL, _SOME = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2), (0.02, 0.1)
+_PAIRS = 3  # of a visit
+_VISITS = 5  # of a point: what an interval is of
+# How an arm differs from the usual link.
+_ARMS: dict[str, dict[str, Any]] = {
+    "reno": {"congestion": "reno"},
+    "cubic": {"congestion": "cubic"},
+    "queue of 2": {"queue": 2.0},
+    "queue of 4": {"queue": 4.0},
+    "loss 0.5 %": {"loss": 0.005},
+    "jitter 5 ms": {"jitter": 0.005},
+    "10 Mbit/s": {"rate": 10e6},
+    "50 Mbit/s": {"rate": 50e6},
+    "TLS": {"tls": True},
+}
 PRESETS: dict[str, tuple[Point, ...]] = {
-    "quick": tuple(Point(size, "", (0.02, 0.1), 10) for size in (MB, 8 * MB)),
+    "quick": tuple(Point(size, "", _SOME, 2 * _VISITS, batch=2) for size in (MB, 8 * MB)),
     "full": (
-        *(Point(size, "", _ALL, 30) for size in (KB, 64 * KB, MB, 8 * MB)),
-        Point(64 * MB, "", _ALL, 10),
-        Point(500 * MB, "", (0.02, 0.1), 5),
+        *(Point(size, "", _ALL, _PAIRS * _VISITS) for size in (KB, 64 * KB, MB, 8 * MB)),
+        Point(64 * MB, "", _SOME, _VISITS, batch=1),
+        Point(500 * MB, "", (0.1,), 4, batch=1),
+        *(Point(8 * MB, "", _SOME, 4, batch=1, arm=name) for name in _ARMS),
     ),
 }
-_OWN = 30  # pairs of sizes of one's own
+# What a batch takes beside its uploads, in seconds, and these beside the link's limit: 316 batches
+# took 11 s, and some 100 MB a second to be read back.
+_BATCH, _ANSWER, _TRIPS, _READ = 15.0, 0.05, 4, 100e6
 
 
 def from_params(
@@ -141,26 +213,30 @@ def from_params(
     """Return the design that a DAG run's parameters ask for.
 
     Args:
-        params: `preset`, `clients`, `rate` (Mbit/s), `loss`, `jitter_ms`, `place`, `pairs`, `seed`;
-            `sizes` (bytes; an empty list: none), `rtts_ms` and `repeats`, where given, instead of
-            the preset's.
+        params: `preset`, `clients`, `rate` (Mbit/s), `loss`, `jitter_ms`, `place`, `seed`,
+            `accelerated`; `sizes` (bytes; an empty list: none), `rtts_ms`, `repeats` and `pairs`
+            (of a visit), where given, instead of the preset's.
         models: the published models that are uploaded too, by ``NAME/VERSION``; of each its first
             file.
-        stores: the ids of the two connections.
+        stores: the ids of the connections, two or three.
 
     Raises:
         DesignError, LinkError: a value cannot be used; the message names the parameter.
     """
+    points = _points(params, models)
+    usual = {"rate": params["rate"] * 1e6, "loss": params["loss"]}
+    usual["jitter"] = params["jitter_ms"] / 1000
+    named = dict.fromkeys(point.arm for point in points if point.arm)
     design = Design(
-        points=_points(params, models),
+        points=points,
         clients=some_of("clients", params["clients"], CLIENTS),
         stores=tuple(stores),
-        rate=params["rate"] * 1e6,
-        loss=params["loss"],
-        jitter=params["jitter_ms"] / 1000,
+        **usual,
         place=one_of("place", params["place"], PLACES),
-        pairs=params["pairs"],
+        pairs=params.get("pairs") or _PAIRS,
         seed=int(params["seed"]),
+        arms=tuple(Arm(name, **usual | _ARMS[name]) for name in named),
+        accelerated=params.get("accelerated"),
     )
     batches = design.items()
     for batch in batches:
@@ -172,19 +248,25 @@ def from_params(
 
 def _points(params: Mapping[str, Any], models: Mapping[str, Manifest]) -> tuple[Point, ...]:
     points = PRESETS[one_of("preset", params["preset"], PRESETS)]
+    own_pairs = _VISITS * (params.get("pairs") or _PAIRS)
     if (sizes := params.get("sizes")) is not None:
         own = dict.fromkeys(positive("sizes", size) for size in sizes)
-        points = tuple(Point(size, "", _ALL, _OWN) for size in own)
+        points = tuple(Point(size, "", _ALL, own_pairs) for size in own)
     points += tuple(
-        Point(manifest.files[0].bytes, name, _ALL, _OWN, manifest.seconds.get(SERIALISE))
+        Point(manifest.files[0].bytes, name, _ALL, own_pairs, manifest.seconds.get(SERIALISE))
         for name, manifest in models.items()
     )
     if not points:
         raise DesignError("nothing is to be uploaded: give `sizes`, or `models`")
     rtts = tuple(ms / 1000 for ms in params.get("rtts_ms") or ())
-    repeats = params.get("repeats")
     return tuple(
-        replace(point, rtts=rtts or point.rtts, pairs=repeats or point.pairs) for point in points
+        replace(
+            point,
+            rtts=rtts or point.rtts,
+            pairs=params.get("repeats") or point.pairs,
+            batch=0 if params.get("pairs") else point.batch,
+        )
+        for point in points
     )
 
 

@@ -18,6 +18,7 @@ COLUMNS: dict[str, Callable[[Measurement, Upload], object]] = {
     "sitting": lambda of, _: of.sitting,
     "attempt": lambda of, _: of.attempt,
     "warmup": lambda *_: False,  # `table` says where it does not count
+    "arm": lambda of, _: of.visit.arm,
     "what": lambda of, _: of.visit.what,
     "size": lambda of, _: of.visit.size,
     "rtt": lambda of, _: of.visit.rtt,  # as it was asked for
@@ -29,15 +30,19 @@ COLUMNS: dict[str, Callable[[Measurement, Upload], object]] = {
     "warm": lambda _, upload: upload.warm,
     "direct": lambda _, upload: upload.direct,
     "seconds": lambda _, upload: upload.seconds,
-    "transfer_s": lambda _, upload: upload.transfer,
-    "commit_s": lambda _, upload: upload.commit,
-    "exact": lambda _, upload: upload.exact,
+    # Only where they are of the last acknowledgement: what was written may wait in the socket.
+    "transfer_s": lambda _, upload: upload.transfer if upload.exact else None,
+    "commit_s": lambda _, upload: upload.commit if upload.exact else None,
     "link_rtt": lambda of, _: sum(probe.rtt for probe in of.probes) / 2,
     "goodput": lambda of, _: max(probe.goodput for probe in of.probes),
     "congestion": lambda of, _: of.probes[0].congestion,
     "window": lambda of, _: of.probes[0].window,
     "busy": lambda of, _: of.busy,
     "late_p99_s": lambda of, _: of.link.late_p99_s,
+    # Of the whole batch, from here to the stores; where probes were not told apart, with them.
+    "sent": lambda of, _: of.link.segments_there - (of.link.probes_there or 0),
+    "dropped": lambda of, _: of.link.dropped_there - (of.link.probes_dropped_there or 0),
+    "with_probes": lambda of, _: of.link.probes_there is None,
 }
 
 

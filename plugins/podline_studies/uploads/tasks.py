@@ -1,5 +1,6 @@
 """How the upload study makes a batch: the link set, the uploads made, read back, and removed."""
 
+import logging
 import subprocess
 import tempfile
 import time
@@ -25,12 +26,13 @@ from podline_studies.uploads.batch import (
     Measurement,
     Target,
 )
-from podline_studies.uploads.delay_link import LinkSpec, probe, topology
-from podline_studies.uploads.design import Batch, Design, from_params
+from podline_studies.uploads.delay_link import LinkSpec, probe, tls, topology
+from podline_studies.uploads.design import SIDES, Batch, Design, from_params
 from podline_studies.uploads.kind import UPLOADS
 from podline_studies.validation import DesignError
 
 UploadStudy = Study[Design, Measurement]
+_log = logging.getLogger(__name__)
 
 
 class UploadTasks(StudyTasks[Design, Measurement]):
@@ -44,20 +46,19 @@ class UploadTasks(StudyTasks[Design, Measurement]):
         Raises:
             DesignError: the parameters make none, or there is no second store, or no link.
         """
-        names = [settings.store_conn_id(), *settings.stores()][:2]
-        if len(names) < 2:
+        names = [settings.store_conn_id(), *settings.stores()][: len(SIDES)]
+        if len(names) < len(SIDES) - 1:
             raise DesignError(
                 "there is one store, and two are compared: name an Airflow connection (type aws) "
-                'of the other in [podline] stores, such as ["vm_store"]'
+                'of the other in [podline] stores, such as ["vm_store"], and of the same server '
+                'bare, if there is one: ["vm_store", "bare_store"]'
             )
         design = from_params(params, _models(params.get("models") or ()), names)
         for store in names:
             _store(store).ensure_bucket()
-        if topology.lying() is None and design.place != "pod":
-            raise DesignError(
-                "no delay link lies on this machine, and a process has none of its own: lay one, "
-                "or give place = 'pod' in a cluster whose kernel has netem"
-            )
+        _check_link(design)
+        hours = f"{design.seconds / 3600:.1f}"
+        _log.info("%s batches, which take about %s h", len(design.items()), hours)
         return design
 
     def warm_up(self, study: UploadStudy, design: Design, item: Batch, session: Session) -> None:
@@ -70,7 +71,7 @@ class UploadTasks(StudyTasks[Design, Measurement]):
             session: which.
         """
         if not study.is_warm(item.client, session.number):
-            first = replace(item, size=100_000, model="", rtt=0.0, pairs=1)
+            first = replace(item, size=100_000, model="", rtt=0.0, pairs=1, arm="")
             name = f"warm-up-{session.number}-{item.client}"
             study.add_warm_up(_measure(study, first, session, 1, name), item.client)
 
@@ -91,6 +92,30 @@ class UploadTasks(StudyTasks[Design, Measurement]):
 TASKS = UploadTasks()
 
 
+def _check_link(design: Design) -> None:
+    """Refuse a design that nothing here has the link for.
+
+    Raises:
+        DesignError: there is none, or none of its kind.
+    """
+    lies = topology.lying() is not None
+    if not lies and design.place != "pod":
+        raise DesignError(
+            "no delay link lies on this machine, and a process has none of its own: lay one, "
+            "or give place = 'pod' in a cluster whose kernel has netem"
+        )
+    if not lies and design.arms:
+        raise DesignError(
+            f"the link {design.arms[0].name!r} needs a delay link of this machine, and none "
+            "lies: lay one, or give preset = 'quick'"
+        )
+    if any(arm.tls for arm in design.arms) and not topology.AUTHORITY.exists():
+        raise DesignError(
+            "nothing ends TLS behind the delay link: run make upload-study-full, or give preset = "
+            "'quick'"
+        )
+
+
 def _measure(
     study: UploadStudy, item: Batch, session: Session, attempt: int, name: str
 ) -> Measurement:
@@ -100,15 +125,17 @@ def _measure(
     if network is not None:
         network.link.set(spec)
         network.link.stats()
+    arm = design.arm(item.arm)
     task = _task(study, design, item, name, network)
     stores = {name: _store(name) for name in design.stores}
     began = round(time.time(), 3)
     blank = Measurement(item, session.number, attempt, began, began)
     try:
-        result = _make(study.name, design.place, task, None if network is not None else spec)
+        with topology.congestion(arm.congestion):
+            result = _make(study.name, design.place, task, None if network is not None else spec)
         stats = network.link.stats() if network is not None else blank.link
-        probe.check(spec, result.before)
-        probe.check(spec, result.after)
+        probe.check(spec, result.before, arm.congestion)
+        probe.check(spec, result.after, arm.congestion)
         _verify(result, stores)
     except (PodlineError, subprocess.SubprocessError) as error:
         return replace(blank, failure=redacted(str(error)))
@@ -133,10 +160,11 @@ def _task(
     name: str,
     network: topology.DelayedNetwork | None,
 ) -> BatchTask:
-    targets = []
+    targets, encrypted = [], design.arm(item.arm).tls
     for store in design.stores:
         around = StoreConnection.read(store).endpoint_url or ""
-        through = network.url(store, around) if network is not None else around
+        port = tls.PORT if encrypted else None
+        through = network.url(store, around, port) if network is not None else around
         targets.append(Target(store, through, around))
     return BatchTask(
         targets=tuple(targets),
@@ -148,6 +176,7 @@ def _task(
         around=True,
         sink=topology.SINK,
         seed=design.seed * 10_000 + item.index,
+        authority=topology.AUTHORITY.read_text() if encrypted else "",
     )
 
 

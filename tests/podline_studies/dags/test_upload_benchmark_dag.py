@@ -25,9 +25,9 @@ SMALL |= {"repeats": 2, "pairs": 1, "seed": 3}
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreConnection, ...]]:
-    """Two buckets of one server behind a link, each with a connection of its own."""
+    """Three buckets of one server behind a link, each with a connection of its own."""
     folder = tmp_path_factory.mktemp("far")
-    behind = {"podline_store": topology.AROUND, "vm_store": topology.AROUND}
+    behind = dict.fromkeys(("podline_store", "vm_store", "bare_store"), topology.AROUND)
     with (
         topology.laid(behind, folder / "link.log"),
         sinking(),
@@ -38,7 +38,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoreConn
 
 @pytest.fixture(scope="module")
 def env(stores: tuple[StoreConnection, ...], airflow_home: Path) -> dict[str, str]:
-    found = environment(airflow_home) | {"AIRFLOW__PODLINE__STORES": '["vm_store"]'}
+    found = environment(airflow_home)
+    found["AIRFLOW__PODLINE__STORES"] = '["vm_store", "bare_store"]'
     for store in stores:
         found |= store.to_env()
     return found
@@ -60,19 +61,20 @@ def model(stores: tuple[StoreConnection, ...], tmp_path_factory: pytest.TempPath
 def test_a_study_is_measured_and_gone_on_with(
     env: dict[str, str], stores: tuple[StoreConnection, ...], model: str
 ) -> None:
-    conf = SMALL | {"name": "small", "models": ["power"]}
+    conf = SMALL | {"name": "small", "models": ["power"], "accelerated": False}
     code, said = dags_test("upload_benchmark", env, conf)
     assert code == 0, said[-4000:]
     study = Study(Store(stores[0]), UPLOADS, "small")
     frame, about = tables(study)
     assert about["failed"] == []
+    assert about["design"].accelerated is False
     (published,) = (point for point in about["design"].points if point.model)
     assert published.model == model
     assert published.serialise is not None
     assert published.serialise > 0
     over = frame[~frame["direct"] & ~frame["warmup"]]
     assert set(over["what"]) == {"200 kB", model}
-    assert over.groupby(["what", "store", "warm"]).size().tolist() == [2] * 8
+    assert over.groupby(["what", "store", "warm"]).size().tolist() == [2] * 12
     # Each upload took a round trip at least, and what the link was is beside it.
     assert (over["seconds"] > 0.02).all()
     assert over["link_rtt"].between(0.018, 0.024).all()
@@ -82,6 +84,7 @@ def test_a_study_is_measured_and_gone_on_with(
     assert not [key for store in stores for key in Store(store).list("uploads")]
     report = bytes(Store(stores[0]).get(study.key("report", "report.md"))).decode()
     assert "Before the upload" in report
+    assert "cluster ÷ bare, the whole upload" in report
     # More repeats go on with it, and what is measured is not measured again.
     code, said = dags_test("upload_benchmark", env, conf | {"repeats": 3})
     assert code == 0, said[-4000:]

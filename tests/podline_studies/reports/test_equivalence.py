@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from podline_studies.reports.equivalence import Equivalence, equivalence
-from tests.support.simulated_uploads import USED
 
 SIMULATIONS = 1000
+USED = [(30, 0.13), (10, 0.04), (5, 0.02)]  # pairs, and what they spread
 
 
 def simulated(rng: np.random.Generator, ratio: float, n: int, spread: float) -> Equivalence:
@@ -64,6 +64,13 @@ def test_a_known_case() -> None:
     assert found.inner_high == pytest.approx(math.exp(0.02 + 2.3534 * error), rel=1e-4)
     assert found.equivalent
     assert not found.different
+
+
+def test_another_margin() -> None:
+    first = [1.06, 1.061, 1.059, 1.06, 1.062]
+    wide, narrow = (equivalence(first, [1.0] * 5, [1] * 5, margin=m) for m in (0.1, 0.05))
+    assert (wide.equivalent, narrow.equivalent) == (True, False)
+    assert (wide.low, wide.power) == (narrow.low, narrow.power)
 
 
 def test_what_differs_is_shown_to_differ() -> None:

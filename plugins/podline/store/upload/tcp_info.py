@@ -14,7 +14,7 @@ from dataclasses import dataclass
 # struct tcp_info: 8 bytes of state, 24 numbers of 32 bits, 4 of 64, 6 of 32, 4 of 64, delivered.
 _INFO = struct.Struct("=8x24I4Q6I4QI")
 # Which of them.
-_MSS, _RTT, _RETRANSMITTED = 2, 15, 23
+_MSS, _RTT, _RETRANSMITTED, _ACKED = 2, 15, 23, 26
 _MIN_RTT, _SENT, _DELIVERY, _DELIVERED = 31, 33, 34, 38
 _MAX_RATE = 47  # SO_MAX_PACING_RATE, which Python's socket does not name
 _POLL = 0.0005  # seconds
@@ -31,6 +31,7 @@ class TcpInfo:
         rtt: the shortest round trip, in seconds; `rtt_now`: the latest, smoothed.
         sent: segments with data that were sent; `retransmitted`: of them, again.
         mss: bytes a segment.
+        acked: bytes that the other side has acknowledged.
         delivered: segments that arrived, as far as is known.
         delivery_rate: the latest, in bytes a second; 0: none is known.
         congestion: the algorithm's name.
@@ -41,6 +42,7 @@ class TcpInfo:
     sent: int
     retransmitted: int
     mss: int
+    acked: int
     delivered: int
     delivery_rate: int
     congestion: str
@@ -67,6 +69,7 @@ def read(connection: socket.socket) -> TcpInfo | None:
         sent=numbers[_SENT],
         retransmitted=numbers[_RETRANSMITTED],
         mss=numbers[_MSS],
+        acked=numbers[_ACKED],
         delivered=numbers[_DELIVERED],
         delivery_rate=numbers[_DELIVERY],
         congestion=name.decode(),

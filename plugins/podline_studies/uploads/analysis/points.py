@@ -1,35 +1,45 @@
-"""What an upload study found: pairs set against what the link allowed, point by point."""
+"""What an upload study found: stores set beside each other, point by point and size by size."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import numpy as np
 import pandas as pd
 
-from podline_studies.reports.equivalence import Equivalence, equivalence
-from podline_studies.reports.estimates import Estimate, geometric
+from podline_studies.reports.estimates import geometric
+from podline_studies.uploads.analysis.verdicts import Assessed, Judged, assessed, judged
+from podline_studies.uploads.design import SIDES
 from podline_studies.uploads.frames import COLUMNS, UploadCircumstances
 
-SIDES = ("cluster", "machine")
-POINT = ["size", "what", "rtt", "client", "warm"]
-_COMPARED = ["seconds", "transfer_s", "commit_s", "share", "limit_s"]
-POWER = 0.9  # that equal stores are called equivalent; below it, "not shown" says little
-_HALF = 0.5  # of the link's limit: a machine that takes longer without the link is the limit
+POINT = ["arm", "size", "what", "rtt", "client", "warm"]
+VISIT = ["sitting", "index"]
+KINDS = {"whole": "seconds", "transfer": "transfer_s"}
+_PARTS = ["seconds", "transfer_s", "commit_s", "share", "limit_s"]
+_HALF = 0.5  # of the link's limit: a store that takes longer without the link is the limit
 
 
-class Verdict(StrEnum):
-    """What a point says of the two stores."""
+@dataclass(frozen=True)
+class Comparison:
+    """Two stores: the time of `over` is divided by that of `under`."""
 
-    EQUIVALENT = "equivalent"
-    DIFFERENT = "different"
-    OPEN = "not shown"
-    LIMITED = "limited by the machine's own speed"
-    FEW = "too few pairs"
+    over: str
+    under: str
+
+    def __str__(self) -> str:
+        return f"{self.over} ÷ {self.under}"
+
+
+# The last two make the first: what Kubernetes costs, and what the machine does.
+COMPARISONS = (
+    Comparison("cluster", "machine"),
+    Comparison("cluster", "bare"),
+    Comparison("machine", "bare"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,15 @@ class Point:
     """What is uploaded, over which link, how.
 
     Attributes:
-        what, size: of the bytes.
+        arm: the kind of link; empty: the usual one.
+        size, what: of the bytes.
         rtt: of the link as it was asked for, in seconds.
         warm: over a connection that has sent as much before.
     """
 
-    what: str
+    arm: str
     size: int
+    what: str
     rtt: float
     client: str
     warm: bool
@@ -54,115 +66,170 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A point's pairs: the cluster's time over the machine's.
+class Size:
+    """All that is uploaded of a size over one kind of link: a mean over round trips and clients."""
+
+    arm: str
+    size: int
+    what: str
+
+
+PlaceT = TypeVar("PlaceT", Point, Size)
+
+
+@dataclass(frozen=True)
+class Compared(Generic[PlaceT]):
+    """Two stores at a point, or over a size.
 
     Attributes:
-        whole, transfer: of the whole upload, and until its last byte was acknowledged.
-        seconds: medians by store.
-        commits: medians of the commit, by store; NaN: the client does not say.
-        shares: of the link's limit that was reached, by store.
-        alone: medians without the link, of a cold upload, by store; NaN: not measured.
-        limited: whether the machine, without the link, takes half the link's limit or more.
+        kind: of `KINDS`: the whole upload, or until its last byte was acknowledged.
+        judged: the ratio of their times; a point's by its visits, a size's by its points.
+        pairs: how many are behind it.
+    """
+
+    place: PlaceT
+    comparison: Comparison
+    kind: str
+    judged: Judged
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Times:
+    """Medians of a point and a store, in seconds; NaN: not known.
+
+    Attributes:
+        seconds: of the whole; `commit_s`: of what comes after the last byte.
+        alone_s: of a cold upload without the link.
+        share: of the link's limit that was reached, a geometric mean.
     """
 
     point: Point
-    whole: Equivalence
-    transfer: Equivalence
-    seconds: dict[str, float]
-    commits: dict[str, float]
-    shares: dict[str, Estimate]
-    alone: dict[str, float]
-    limited: bool
-
-    @property
-    def tests(self) -> dict[str, Equivalence]:
-        """Both tests, by name."""
-        return {"whole": self.whole, "transfer": self.transfer}
-
-    def verdict(self, of: Equivalence) -> Verdict:
-        """What its `whole`, or its `transfer`, says."""
-        if self.limited:
-            return Verdict.LIMITED
-        if of.p is None:
-            return Verdict.FEW
-        if of.equivalent:
-            return Verdict.EQUIVALENT
-        return Verdict.DIFFERENT if of.different else Verdict.OPEN
-
-    @property
-    def unclear(self) -> bool:
-        """Whether equivalence is not shown, and hardly could have been."""
-        return any(
-            self.verdict(of) == Verdict.OPEN and of.power < POWER for of in self.tests.values()
-        )
-
-    @property
-    def answers_late(self) -> bool:
-        """Whether the whole differs, and the transfer does not."""
-        return self.verdict(self.whole) == Verdict.DIFFERENT != self.verdict(self.transfer)
+    store: str
+    seconds: float
+    commit_s: float
+    alone_s: float
+    share: float
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What was found: the uploads that count, their pairs, and each point compared."""
+    """What was found.
+
+    Attributes:
+        uploads: that count.
+        pairs: a row a pair, with the columns of all stores: ``seconds_cluster`` and so on.
+        points, sizes: compared.
+        times: of each point and store.
+    """
 
     about: UploadCircumstances
     uploads: pd.DataFrame
     pairs: pd.DataFrame
-    compared: Sequence[Compared]
+    points: Sequence[Compared[Point]]
+    sizes: Sequence[Compared[Size]]
+    times: Sequence[Times]
 
-    def verdicts(self, kind: str) -> Counter[str]:
-        """How many points have which verdict by one of their tests."""
-        return Counter(str(one.verdict(one.tests[kind])) for one in self.compared)
+    def counts(self, comparison: Comparison, kind: str) -> Counter[str]:
+        """How many points have which verdict."""
+        found = (one for one in self.points if (one.comparison, one.kind) == (comparison, kind))
+        return Counter(str(one.judged.verdict) for one in found)
+
+    def of_sizes(self, comparison: Comparison, kind: str, arm: str = "") -> list[Compared[Size]]:
+        """The sizes over a kind of link, at which the link is the limit somewhere."""
+        return [
+            one
+            for one in self.sizes
+            if (one.comparison, one.kind, one.place.arm) == (comparison, kind, arm)
+            and one.judged.found.n
+        ]
 
     @property
-    def direct(self) -> list[Compared]:
-        """A point for each of what was uploaded without the link."""
-        return list({(one.point.what, one.point.client): one for one in self.compared}.values())
+    def comparisons(self) -> list[Comparison]:
+        """Those of the stores that were measured."""
+        return _comparisons(len(self.about["design"].stores))
+
+    @property
+    def visits(self) -> list[int]:
+        """How many visits points rest on, each number once."""
+        return sorted({one.judged.found.n for one in self.points if one.kind == "whole"})
 
     @property
     def slowness(self) -> float:
-        """How many times as long the machine takes without the link, at most.
+        """How many times as long the machine takes without the link, at most, as another store."""
+        alone = pd.DataFrame([[t.point, t.store, t.alone_s] for t in self.times])
+        if not len(alone):
+            return math.nan
+        wide = alone.pivot(index=0, columns=1, values=2)
+        return float((wide["machine"] / wide.min(axis=1)).max()) if "machine" in wide else math.nan
 
-        Of points at which it is not the limit; 1 where that is not known.
-        """
-        ratios = (
-            one.alone["machine"] / one.alone["cluster"] for one in self.compared if not one.limited
-        )
-        return max((ratio for ratio in ratios if math.isfinite(ratio)), default=1.0)
+    @property
+    def drops(self) -> pd.DataFrame:
+        """Of each kind of link, size, round trip and client: segments sent and dropped."""
+        batches = self.uploads.drop_duplicates([*VISIT, "attempt"])
+        by = ["arm", "size", "what", "rtt", "client", "with_probes"]
+        found = batches.groupby(by, as_index=False)[["sent", "dropped"]].sum()
+        return found.assign(share=found["dropped"] / found["sent"])
+
+    @property
+    def dropped_by_client(self) -> list[tuple[str, str, dict[str, float]]]:
+        """Of each kind of link and size, the share of segments dropped by client."""
+        found = self.drops.groupby(["arm", "size", "what", "client"])[["sent", "dropped"]].sum()
+        shares = (found["dropped"] / found["sent"]).unstack("client")
+        return [
+            (place[0], place[2], {str(name): float(share) for name, share in row.items()})
+            for place, (_, row) in zip(shares.index.tolist(), shares.iterrows(), strict=True)
+        ]
+
+    @property
+    def silent(self) -> list[str]:
+        """The clients that do not say when the last byte was acknowledged."""
+        says = self.uploads.groupby("client")["transfer_s"].count()
+        return [str(client) for client, number in says.items() if not number]
+
+    @property
+    def alone(self) -> list[Times]:
+        """Of each size, client and store over the usual link, what holds without the link."""
+        found = {(t.point.what, t.point.client, t.store): t for t in self.times if not t.point.arm}
+        return list(found.values())
 
     @property
     def batches(self) -> int:
         """How many were measured."""
-        return len(self.uploads[["index", "sitting"]].drop_duplicates())
+        return len(self.uploads[VISIT].drop_duplicates())
 
     def known(self, column: str) -> list[Any]:
         """The values that a column of the uploads has, in order."""
         return sorted(set(self.uploads[column].dropna()))
 
     @property
-    def links(self) -> list[tuple[float, pd.Series]]:
-        """Of each round trip that was asked for, medians of the link as it was found."""
-        measured = ["rtt", "link_rtt", "goodput", "late_p99_s", "busy"]
-        medians = self.uploads[measured].astype(float).groupby("rtt").median()
-        return [(float(str(rtt)), median) for rtt, median in medians.iterrows()]
+    def links(self) -> list[tuple[str, float, pd.Series]]:
+        """Of each kind of link and round trip, medians of the link as it was found."""
+        measured = ["link_rtt", "goodput", "late_p99_s", "busy"]
+        found = self.uploads.astype(dict.fromkeys(measured, float))
+        medians = found.groupby(["arm", "rtt"])[measured].median()
+        places = medians.index.tolist()
+        return [(*place, row) for place, (_, row) in zip(places, medians.iterrows(), strict=True)]
 
 
 def summarise(uploads: pd.DataFrame, about: UploadCircumstances) -> Summary:
-    """Pair the uploads, and compare the stores at each point.
+    """Pair the uploads, and compare the stores.
 
     Args:
         uploads: with `podline_studies.uploads.frames.COLUMNS`.
-        about: the study; its stores are the cluster's and the machine's.
+        about: the study; its stores are in the order of `SIDES`.
 
     Raises:
         ValueError: a column is missing, though there are rows.
     """
     counted = check_uploads(uploads)
-    sides = dict(zip(SIDES, about["design"].stores, strict=True))
-    pairs = _pair(counted, sides)
-    return Summary(about, counted, pairs, _compare(counted, pairs, sides))
+    stores = about["design"].stores
+    sides = dict(zip(stores, SIDES, strict=False))
+    counted = counted.assign(side=counted["store"].map(sides))
+    pairs = _pair(counted)
+    times = _times(counted, pairs)
+    points = list(_points(pairs, _limits(pairs, times), _comparisons(len(stores))))
+    return Summary(about, counted, pairs, _judge(points), _judge(list(_sizes(points))), times)
 
 
 def check_uploads(uploads: pd.DataFrame) -> pd.DataFrame:
@@ -183,45 +250,97 @@ def check_uploads(uploads: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _pair(uploads: pd.DataFrame, sides: Mapping[str, str]) -> pd.DataFrame:
-    """A row a pair, with the columns of both stores: ``seconds_cluster`` and so on."""
+def _comparisons(stores: int) -> list[Comparison]:
+    there = SIDES[:stores]
+    return [one for one in COMPARISONS if one.over in there and one.under in there]
+
+
+def _pair(uploads: pd.DataFrame) -> pd.DataFrame:
     over = uploads[~uploads["direct"].astype(bool)]
-    keys = [*POINT, "index", "sitting", "attempt", "pair"]
-    first, second = (over[over["store"] == store][[*keys, *_COMPARED]] for store in sides.values())
-    return first.merge(second, on=keys, suffixes=("_cluster", "_machine"))
+    keys = [*POINT, *VISIT, "attempt", "pair"]
+    found: pd.DataFrame | None = None
+    for side, rows in over.groupby("side"):
+        wide = rows[[*keys, *_PARTS]].astype(dict.fromkeys(_PARTS, float))
+        wide = wide.rename(columns={part: f"{part}_{side}" for part in _PARTS})
+        found = wide if found is None else found.merge(wide, on=keys, how="outer")
+    return over if found is None else found
 
 
-def _compare(
-    uploads: pd.DataFrame, pairs: pd.DataFrame, sides: Mapping[str, str]
-) -> list[Compared]:
+def _times(uploads: pd.DataFrame, pairs: pd.DataFrame) -> list[Times]:
     direct = uploads[uploads["direct"].astype(bool)]
-    medians = direct.groupby(["what", "client", "store"])["seconds"].median()
+    alone = direct.groupby(["arm", "what", "client", "side"])["seconds"].median()
     found = []
-    for _, rows in pairs.groupby(POINT, sort=True):
-        size, what, rtt, client, warm = rows[POINT].iloc[0]
-        point = Point(str(what), int(size), float(rtt), str(client), bool(warm))
-        alone = {
-            side: float(medians.get((what, client, store), math.nan))
-            for side, store in sides.items()
-        }
-        found.append(_compared(point, rows, alone))
+    for point, rows in _by_point(pairs):
+        for side in SIDES:
+            if f"seconds_{side}" in rows:
+                seconds, commit = (float(rows[f"{part}_{side}"].median()) for part in _PARTS[:3:2])
+                cold = float(alone.get((point.arm, point.what, point.client, side), math.nan))
+                share = geometric(rows[f"share_{side}"]).mean
+                found.append(Times(point, side, seconds, commit, cold, share))
     return found
 
 
-def _compared(point: Point, rows: pd.DataFrame, alone: dict[str, float]) -> Compared:
-    def test(column: str) -> Equivalence:
-        columns = [f"{column}_{side}" for side in SIDES]
-        known = rows.dropna(subset=columns)
-        first, second = (known[name].tolist() for name in columns)
-        return equivalence(first, second, known["sitting"].tolist())
+def _limits(pairs: pd.DataFrame, times: Sequence[Times]) -> dict[tuple[Point, str], bool]:
+    """Whether a store, without the link, takes half the link's limit or more, or nobody knows."""
+    least = {point: _HALF * float(_least(rows).median()) for point, rows in _by_point(pairs)}
+    return {(one.point, one.store): not one.alone_s < least[one.point] for one in times}
 
-    return Compared(
-        point=point,
-        whole=test("seconds"),
-        transfer=test("transfer_s"),
-        seconds={side: float(rows[f"seconds_{side}"].median()) for side in SIDES},
-        commits={side: float(rows[f"commit_s_{side}"].median()) for side in SIDES},
-        shares={side: geometric(rows[f"share_{side}"]) for side in SIDES},
-        alone=alone,
-        limited=not alone["machine"] < _HALF * float(rows["limit_s_machine"].median()),
-    )
+
+def _least(rows: pd.DataFrame) -> pd.Series:
+    return rows[[name for name in rows if str(name).startswith("limit_s_")]].mean(axis=1)
+
+
+def _by_point(pairs: pd.DataFrame) -> Iterator[tuple[Point, pd.DataFrame]]:
+    for _, rows in pairs.groupby(POINT, sort=True):
+        arm, size, what, rtt, client, warm = rows[POINT].iloc[0]
+        yield Point(str(arm), int(size), str(what), float(rtt), str(client), bool(warm)), rows
+
+
+def _points(
+    pairs: pd.DataFrame,
+    limits: Mapping[tuple[Point, str], bool],
+    comparisons: Sequence[Comparison],
+) -> Iterator[tuple[Point, Comparison, str, Assessed, int]]:
+    for point, rows in _by_point(pairs):
+        for comparison in comparisons:
+            sides = comparison.over, comparison.under
+            limited = any(limits.get((point, side), True) for side in sides)
+            for kind, part in KINDS.items():
+                over, under = (rows[f"{part}_{side}"] for side in sides)
+                known = rows[VISIT].assign(log=np.log(over / under)).dropna()
+                visits = known.groupby(VISIT)["log"].mean()
+                yield point, comparison, kind, assessed(visits.tolist(), limited), len(known)
+
+
+def _sizes(
+    points: Sequence[tuple[Point, Comparison, str, Assessed, int]],
+) -> Iterator[tuple[Size, Comparison, str, Assessed, int]]:
+    """Means over the points of a size at which no store is the limit.
+
+    A cold and a warm upload of the same visits count as one. What differs between round trips and
+    clients widens the interval, as chance does.
+    """
+    found: dict[tuple[Size, Comparison, str], dict[tuple[float, str], list[float]]] = {}
+    pairs = Counter[tuple[Size, Comparison, str]]()
+    for point, comparison, kind, one, count in points:
+        key = Size(point.arm, point.size, point.what), comparison, kind
+        of = found.setdefault(key, {})
+        if not one.limited and one.found.n:
+            of.setdefault((point.rtt, point.client), []).append(math.log(one.found.ratio))
+            pairs[key] += count
+    for key, of in found.items():
+        yield *key, assessed([float(np.mean(logs)) for logs in of.values()]), pairs[key]
+
+
+def _judge(
+    found: Sequence[tuple[PlaceT, Comparison, str, Assessed, int]],
+) -> list[Compared[PlaceT]]:
+    """Judge them; each comparison and kind is a family."""
+    verdicts: dict[int, Judged] = {}
+    for family in dict.fromkeys((comparison, kind) for _, comparison, kind, _, _ in found):
+        places = [place for place, one in enumerate(found) if one[1:3] == family]
+        verdicts |= dict(zip(places, judged([found[place][3] for place in places]), strict=True))
+    return [
+        Compared(place, comparison, kind, verdicts[number], pairs)
+        for number, (place, comparison, kind, _, pairs) in enumerate(found)
+    ]

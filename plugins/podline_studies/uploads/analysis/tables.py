@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import pandas as pd
 
-from podline_studies.uploads.analysis.points import Compared, Summary
+from podline_studies.uploads.analysis.points import Compared, Point, Size, Summary, Times
 
 
 def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     """Return all tables by name."""
-    shown = {of.__name__: of(found.compared) for of in (times, ratios, shares)}
-    return shown | {"uploads": found.uploads, "pairs": found.pairs}
+    return {
+        "times": times(found.times),
+        "sizes": compared(found.sizes),
+        "ratios": compared([*found.points, *found.sizes]),
+        "drops": found.drops,
+        "uploads": found.uploads,
+        "pairs": found.pairs,
+    }
 
 
-def ratios(compared: Sequence[Compared]) -> pd.DataFrame:
-    """A row a point and kind: the ratio of cluster over machine with its intervals, and verdict."""
+def compared(found: Iterable[Compared[Point] | Compared[Size]]) -> pd.DataFrame:
+    """A row a place, comparison and kind: the ratio with its intervals, and its verdicts.
+
+    A size, over all round trips and clients, has none of these.
+    """
     return pd.DataFrame(
-        asdict(one.point) | {"kind": kind} | asdict(of) | {"verdict": str(one.verdict(of))}
-        for one in compared
-        for kind, of in one.tests.items()
+        asdict(one.place)
+        | {"comparison": str(one.comparison), "kind": one.kind, "pairs": one.pairs}
+        | asdict(one.judged.found)
+        | {"p_strict": one.judged.strict.p, "p_none": one.judged.p}
+        | {"verdict": str(one.judged.verdict), "within_5": str(one.judged.strict_verdict)}
+        for one in found
     )
 
 
-def times(compared: Sequence[Compared]) -> pd.DataFrame:
-    """A row a point and store: medians of the whole and of the commit, in seconds."""
+def times(found: Sequence[Times]) -> pd.DataFrame:
+    """A row a point and store: its medians in seconds, and the share of the link's limit."""
     return pd.DataFrame(
-        asdict(one.point) | {"store": store, "seconds": seconds, "commit_s": one.commits[store]}
-        for one in compared
-        for store, seconds in one.seconds.items()
-    )
-
-
-def shares(compared: Sequence[Compared]) -> pd.DataFrame:
-    """A row a point and store: the share of the link's limit that was reached."""
-    return pd.DataFrame(
-        asdict(one.point)
-        | {"store": store, "n": of.n, "share": of.mean, "low": of.low, "high": of.high}
-        for one in compared
-        for store, of in one.shares.items()
+        asdict(one.point) | {name: value for name, value in vars(one).items() if name != "point"}
+        for one in found
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from podline.contract import Json
 from podline.exceptions import PodlineError
 
-_MOST = {"rtt": 10, "rate": 1e11, "loss": 0.9, "jitter": 10}
+_MOST = {"rtt": 10, "rate": 1e11, "loss": 0.9, "jitter": 10, "queue": 100}
 
 
 class LinkError(PodlineError):
@@ -21,12 +21,14 @@ class LinkSpec(Json):
         rate: bits a second; 0: as fast as the machine is.
         loss: share of segments that are lost, from 0 to 1.
         jitter: how much longer a way may take, in seconds, evenly drawn; order is kept.
+        queue: bandwidth-delay products that wait in front of the link.
     """
 
     rtt: float = 0.0
     rate: float = 0.0
     loss: float = 0.0
     jitter: float = 0.0
+    queue: float = 1.0
 
     def __post_init__(self) -> None:
         for name, most in _MOST.items():
@@ -35,6 +37,6 @@ class LinkSpec(Json):
                 raise LinkError(f"{name} = {value!r} of a link: give 0 to {most:g}")
 
     @property
-    def queue(self) -> float:
-        """Bytes that wait in front of the link: one bandwidth-delay product, 64 KiB at least."""
-        return max(self.rate / 8 * self.rtt, 65536.0) if self.rate else float("inf")
+    def queue_bytes(self) -> float:
+        """Bytes that wait in front of the link: 64 KiB at least."""
+        return max(self.queue * self.rate / 8 * self.rtt, 65536.0) if self.rate else float("inf")

@@ -35,6 +35,8 @@ class LinkStats(Json):
         segments_there, segments_back: how many came.
         lost_there, lost_back: of these, on the way.
         dropped_there, dropped_back: of these, before it: its queue was full.
+        probes_there, probes_back, probes_dropped_there, probes_dropped_back: of those that came and
+            of those dropped, the probes'; None: they were not told apart.
     """
 
     late_p50_s: float | None = None
@@ -46,6 +48,10 @@ class LinkStats(Json):
     lost_back: int = 0
     dropped_there: int = 0
     dropped_back: int = 0
+    probes_there: int | None = None
+    probes_back: int | None = None
+    probes_dropped_there: int | None = None
+    probes_dropped_back: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import struct
 
 _OFFLOAD = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 OFFLOAD_SIZE = _OFFLOAD.size
+_PORTS = struct.Struct("!HH")
 _TCP4, _ECN = 1, 0x80
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
-_TCP = 6
+_IPV4, _TCP = 4, 6
 
 
 class Packet:
@@ -21,9 +22,10 @@ class Packet:
         data: all of it, its offload header first.
         segments: how many packets of the wire it stands for.
         wire_bytes: the bytes of these, each with its headers.
+        ports: of TCP, whence and where to; none: it is another protocol.
     """
 
-    __slots__ = ("data", "headers", "segment", "segments", "wire_bytes")
+    __slots__ = ("data", "headers", "ports", "segment", "segments", "wire_bytes")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -31,10 +33,12 @@ class Packet:
         packet = len(data) - OFFLOAD_SIZE
         self.headers = self.segments = 1
         self.segment, self.wire_bytes = packet, packet
+        start = OFFLOAD_SIZE
+        transport = start + (data[start] & 0x0F) * 4
+        is_tcp = data[start] >> 4 == _IPV4 and data[start + 9] == _TCP
+        self.ports = _PORTS.unpack_from(data, transport) if is_tcp else ()
         if kind & ~_ECN == _TCP4 and size:
-            start = OFFLOAD_SIZE
-            network = (data[start] & 0x0F) * 4
-            self.headers = network + (data[start + network + 12] >> 4) * 4
+            self.headers = transport - start + (data[transport + 12] >> 4) * 4
             self.segment = size
             self.segments = -(-(packet - self.headers) // size)
             self.wire_bytes = packet + (self.segments - 1) * self.headers

@@ -11,9 +11,9 @@ from typing import Self
 from podline.contract import Json
 from podline.store.upload import tcp_info
 from podline_studies.uploads.delay_link import LinkError, LinkSpec, sink, topology
+from podline_studies.uploads.delay_link.sink import PORT
 from podline_studies.uploads.delay_link.subprocesses import running
 
-PORT = 9099
 _SILENCE = 60.0  # seconds
 _CONNECTS = 5
 _SECONDS, _TRIPS = 0.5, 5  # that a round of the throughput takes at least, about
@@ -103,12 +103,22 @@ class Prober:
         return time.perf_counter() - began
 
 
-def check(spec: LinkSpec, found: Probe) -> None:
+def check(spec: LinkSpec, found: Probe, congestion: str = "") -> None:
     """Refuse a link that is not what it was said to be.
 
+    Args:
+        spec: what it was said to be.
+        found: what it is.
+        congestion: the algorithm that connections were to go by; empty: any.
+
     Raises:
-        LinkError: its round trip or its rate is more than a tenth off.
+        LinkError: its round trip or its rate is more than a tenth off, or the algorithm is another.
     """
+    if congestion and found.congestion != congestion:
+        raise LinkError(
+            f"connections go by {found.congestion!r}, and {congestion!r} was asked for: pods take "
+            "the algorithm of the machine that they run on, which must be this one"
+        )
     if abs(found.rtt - spec.rtt) > spec.rtt * _OFF + _LATE + spec.jitter:
         raise LinkError(
             f"the link's round trip is {found.rtt * 1000:.1f} ms, and {spec.rtt * 1000:.1f} were "

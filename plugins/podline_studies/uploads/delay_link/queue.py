@@ -8,15 +8,21 @@ from dataclasses import dataclass
 
 from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.packets import Packet
+from podline_studies.uploads.delay_link.sink import PORT
 
 
 @dataclass
 class Counts:
-    """Segments that came; of these, those lost on the way, and those that found the queue full."""
+    """Segments that came; of these, those lost on the way, and those that found the queue full.
+
+    Of the first and the last, those of probes are counted apart as well.
+    """
 
     segments: int = 0
     lost: int = 0
     dropped: int = 0
+    probes: int = 0
+    probes_dropped: int = 0
 
 
 class Direction:
@@ -53,10 +59,13 @@ class Direction:
         """Take a packet that came at `now` (seconds, of a monotonic clock)."""
         packet = Packet(data)
         spec = self.spec
+        probing = packet.segments if PORT in packet.ports else 0
         self.counts.segments += packet.segments
+        self.counts.probes += probing
         backlog = (self._free - now) * spec.rate / 8
-        if backlog > spec.queue or now < self.closed_until:
+        if backlog > spec.queue_bytes or now < self.closed_until:
             self.counts.dropped += packet.segments
+            self.counts.probes_dropped += probing
             return
         if spec.rate:
             self._free = max(self._free, now) + packet.wire_bytes * 8 / spec.rate

@@ -12,6 +12,7 @@ import threading
 
 LENGTH = struct.Struct("!Q")
 DONE = b"."
+PORT = 9099  # of probes
 _BUFFER = 1 << 20
 
 

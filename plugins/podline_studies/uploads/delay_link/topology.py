@@ -29,6 +29,7 @@ TAP_NETWORK = ipaddress.ip_network("10.99.3.0/30")  # the namespace has .1, the 
 SINK = "10.99.0.9"  # the namespace itself, for probes
 AROUND = "10.99.2.2"  # the namespace itself, around the link
 CONTROL = Path("/run/podline-link.sock")
+AUTHORITY = Path("/run/podline-link.pem")  # who vouches for the TLS that ends behind it
 _FACTS = Path("/run/podline-link.json")  # the stores' addresses on it
 
 _NETWORK = "10.99.0.0/24"
@@ -46,6 +47,8 @@ BUFFERS = {
     "net.ipv4.tcp_wmem": "4096 65536 67108864",
 }
 _QUEUE = "20000"  # packets of a device
+_CONGESTION = "net.ipv4.tcp_congestion_control"
+_ALGORITHMS = "net.ipv4.tcp_available_congestion_control"
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,13 @@ class DelayedNetwork:
     addresses: dict[str, str]
     link: Link
 
-    def url(self, store: str, direct: str) -> str:
+    def url(self, store: str, direct: str, tls_port: int | None = None) -> str:
         """The address of a store behind the link.
 
         Args:
             store: its name.
             direct: its address around the link.
+            tls_port: of the first store, where TLS ends behind the link; None: it is not used.
 
         Raises:
             LinkError: the link does not lead to it.
@@ -73,6 +77,8 @@ class DelayedNetwork:
         if store not in self.addresses:
             known = ", ".join(self.addresses) or "none"
             raise LinkError(f"the delay link leads to {known}, and not to the store {store!r}")
+        if tls_port is not None:
+            return f"https://{SINK}:{tls_port + list(self.addresses).index(store)}"
         parts = urlsplit(direct)
         return f"{parts.scheme}://{self.addresses[store]}:{parts.port or 80}"
 
@@ -98,7 +104,7 @@ def laid(stores: Mapping[str, str], log: Path | None = None) -> Iterator[Delayed
     take_away()
     with ExitStack() as stack:
         stack.callback(take_away)
-        stack.enter_context(_buffers())
+        stack.enter_context(_kernel(BUFFERS))
         _make_namespace()
         stack.enter_context(running(_LINK, _NEAR, _FAR, str(CONTROL), log=log))
         addresses = {name: str(_FIRST + place) for place, name in enumerate(stores)}
@@ -114,13 +120,34 @@ def lying() -> DelayedNetwork | None:
     return DelayedNetwork(json.loads(_FACTS.read_text()), Link(CONTROL))
 
 
+@contextmanager
+def congestion(name: str) -> Iterator[None]:
+    """Have connections of this machine go by an algorithm, and those of pods made meanwhile.
+
+    Args:
+        name: the algorithm's; empty: the machine's own.
+
+    Raises:
+        LinkError: the kernel has none of that name.
+    """
+    if not name:
+        yield
+        return
+    known = _sysctl(_ALGORITHMS).split()
+    if name not in known:
+        has = ", ".join(known)
+        raise LinkError(f"congestion = {name!r}: the kernel has {has}. fix: modprobe tcp_{name}")
+    with _kernel({_CONGESTION: name}):
+        yield
+
+
 def take_away() -> None:
     """Take away what a link left, also one whose process was killed."""
     _run("ip", "link", "del", _VETH, check=False)
     _run("ip", "link", "del", _NEAR, check=False)
     _run("ip", "netns", "del", NAMESPACE, check=False)
-    CONTROL.unlink(missing_ok=True)
-    _FACTS.unlink(missing_ok=True)
+    for path in (CONTROL, AUTHORITY, _FACTS):
+        path.unlink(missing_ok=True)
 
 
 def inside(*command: str) -> tuple[str, ...]:
@@ -173,10 +200,10 @@ def _connect(stores: Mapping[str, str], addresses: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _buffers() -> Iterator[None]:
-    """The kernel's limits of TCP buffers raised, for connections made meanwhile."""
-    before = {name: _sysctl(name) for name in BUFFERS}
-    for name, value in BUFFERS.items():
+def _kernel(values: Mapping[str, str]) -> Iterator[None]:
+    """The kernel's settings changed, for connections and pods made meanwhile."""
+    before = {name: _sysctl(name) for name in values}
+    for name, value in values.items():
         _run("sysctl", "-qw", f"{name}={value}")
     try:
         yield

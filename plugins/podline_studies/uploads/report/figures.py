@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from podline_studies.reports.equivalence import MARGIN
-from podline_studies.reports.formatting import data_bytes, milliseconds
 from podline_studies.reports.plotting import (
     COLOURS,
     MARKERS,
@@ -16,115 +17,122 @@ from podline_studies.reports.plotting import (
     legend,
     mark,
     marks,
-    ordered_looks,
     panels,
-    ratio_axis,
     round_percent,
     size_axis,
 )
-from podline_studies.uploads.analysis.points import Verdict
+from podline_studies.uploads.analysis.verdicts import STRICT, Verdict
+from podline_studies.uploads.design import SIDES
 
-_BAND = "0.88"
+_OURS = "podline"
+_BANDS = {MARGIN: "0.90", STRICT: "0.80"}
+_LEAST, _MOST = 0.85, 1.15
+_USUAL = "the usual link"
 _HOW = {True: "warm", False: "cold"}
+_LINES = {"warm": "-", "cold": ":"}
 
 
 def times(table: pd.DataFrame, narrow: bool) -> Figure:
-    """Draw the upload's time over its size, a line a round trip; dashed, the machine.
+    """Draw an upload's time over the round trip, a panel a size, all panels on the same axis.
 
     Args:
         table: of `podline_studies.uploads.analysis.tables.times`.
         narrow: for a phone.
     """
-    table = table.assign(how=table["warm"].map(_HOW))
-    trips = sorted(table["rtt"].unique())
-    looks = dict(zip(trips, ordered_looks(len(trips)), strict=True))
-    labels = ("bytes", "seconds")
-    figure, drawn = panels(table, ["client", "how"], narrow, 3.0, labels, columns=2)
+    clients = sorted(table["client"].unique(), key=lambda name: name != _OURS)
+    table = table[(table["arm"] == "") & (table["client"] == clients[0])]
+    labels = ("round trip, ms", "seconds")
+    figure, drawn = panels(table, ["size"], narrow, 2.4, labels)
+    ends = table["seconds"].min() * 0.8, table["seconds"].max() * 1.6
     for axes, rows in drawn:
-        for rtt, (colour, marker) in looks.items():
-            for store, line in (("cluster", "-"), ("machine", ":")):
-                of = rows[(rows["rtt"] == rtt) & (rows["store"] == store)].sort_values("size")
-                axes.plot(of["size"], of["seconds"], line, color=colour, marker=marker, ms=4)
+        for look, side in enumerate(SIDES):
+            for warm, how in _HOW.items():
+                of = rows[(rows["store"] == side) & (rows["warm"] == warm)].sort_values("rtt")
+                line, colour = _LINES[how], COLOURS[look]
+                axes.plot(of["rtt"] * 1000, of["seconds"], line, color=colour, marker=MARKERS[look])
+        axes.set_title(f"{rows['what'].iloc[0]}, {clients[0]}")
         axes.set_yscale("log")
-        size_axis(axes, rows["size"])
-    lines = [
-        mark(milliseconds(rtt), colour, marker, "-") for rtt, (colour, marker) in looks.items()
-    ]
-    legend(figure, [*lines, mark("machine: dotted", "0.3", "")], narrow, "round trip")
+        axes.set_ylim(*ends)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    sides = [side for side in SIDES if side in set(table["store"])]
+    cold = mark("cold", "0.3", "", "-")
+    cold.set_linestyle(":")
+    legend(figure, [*marks(sides), mark("warm", "0.3", "", "-"), cold], narrow)
     return figure
 
 
 def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
-    """Draw the ratio cluster over machine with 95 % intervals, and the margin as a band.
+    """Draw ratios by size: points small, and the size's mean large with its 95 % interval.
 
-    Hollow, where the machine's own speed is the limit.
+    What a store's own speed limits is left out; what lies beyond the axis is an arrow at its end.
 
     Args:
-        table: of `podline_studies.uploads.analysis.tables.ratios`.
+        table: of `podline_studies.uploads.analysis.tables.compared`, of points and sizes.
         narrow: for a phone.
     """
-    table = table.assign(how=table["warm"].map(_HOW))
-    cells = _cells(table)
-    places = {cell: place for place, cell in enumerate(cells)}
-    kinds = list(table["kind"].unique())
-    height = 0.8 + 0.2 * len(cells)
-    labels = ("cluster over machine", "bytes, round trip")
-    figure, drawn = panels(table, ["client", "how"], narrow, height, labels, True, columns=4)
+    table = table[(table["verdict"] != Verdict.LIMITED) & (table["arm"] == "") & (table["n"] > 0)]
+    sizes = table[["size", "what"]].drop_duplicates().sort_values("size")["what"].tolist()
+    height = 0.9 + 0.32 * len(sizes)
+    labels = ("ratio of times", "")
+    figure, drawn = panels(table, ["comparison", "kind"], narrow, height, labels, True, columns=2)
     for axes, rows in drawn:
-        axes.axvspan(1 / (1 + MARGIN), 1 + MARGIN, color=_BAND, zorder=0)
+        for margin, shade in _BANDS.items():
+            axes.axvspan(1 / (1 + margin), 1 + margin, color=shade, zorder=0)
         axes.axvline(1, color="0.3", linewidth=0.8)
-        for look, kind in enumerate(kinds):
-            of = rows[rows["kind"] == kind].dropna(subset=["low", "high"])
-            at = [places[cell] + 0.18 * (2 * look - 1) for cell in _names(of)]
-            axes.hlines(at, of["low"], of["high"], color=COLOURS[look], linewidth=1.4)
-            limited = of["verdict"] == Verdict.LIMITED
-            faces = ["white" if hollow else COLOURS[look] for hollow in limited]
-            drawn_at = axes.scatter(of["ratio"], at, 16, faces, marker=MARKERS[look], zorder=3)
-            drawn_at.set_edgecolor(COLOURS[look])
-        axes.set_yticks(range(len(cells)), cells)
-        axes.set_ylim(len(cells) - 0.5, -0.5)
+        for place, what in enumerate(sizes):
+            of = rows[rows["what"] == what]
+            _small(axes, of[of["rtt"].notna()], place)
+            _large(axes, of[of["rtt"].isna()], place)
+        axes.set_title(f"{rows['comparison'].iloc[0]}: {rows['kind'].iloc[0]}")
+        axes.set_yticks(range(len(sizes)), sizes)
+        axes.set(xlim=(_LEAST, _MOST), ylim=(len(sizes) - 0.5, -0.5))
         axes.grid(visible=False, axis="y")
-        ratio_axis(axes, table[["low", "high", "ratio"]], MARGIN)
-    hollow = mark(f"hollow: {Verdict.LIMITED}", "0.3", "")
-    band = Patch(color=_BAND, label=f"within {round_percent(MARGIN)}")
-    legend(figure, [*marks(kinds, "-"), hollow, band], narrow)
+    shades = [Patch(color=c, label=f"within {round_percent(m)}") for m, c in _BANDS.items()]
+    entries = [mark("a point", COLOURS[7], "o"), mark("mean of a size", COLOURS[0], "D", "-")]
+    legend(figure, [*entries, *shades], narrow)
     return figure
 
 
-def shares(table: pd.DataFrame, narrow: bool) -> Figure:
-    """Draw the share of the link's limit that each client reached, over the size.
+def drops(table: pd.DataFrame, narrow: bool) -> Figure:
+    """Draw the share of segments that found the link's queue full, over the size, by client.
 
     Args:
-        table: of `podline_studies.uploads.analysis.tables.shares`.
+        table: of `podline_studies.uploads.analysis.points.Summary.drops`.
         narrow: for a phone.
     """
-    table = table[table["store"] == "cluster"].assign(how=lambda t: t["warm"].map(_HOW))
-    table = table.assign(trip=table["rtt"].map(milliseconds))
+    table = table.assign(link=table["arm"].where(table["arm"] != "", _USUAL))
+    by = ["link", "client", "size"]
+    table = table.groupby(by, as_index=False)[["sent", "dropped"]].sum()
+    table = table.assign(share=100 * table["dropped"] / table["sent"])
     clients = sorted(table["client"].unique())
-    labels = ("bytes", "share of the limit")
-    figure, drawn = panels(table, ["rtt", "how"], narrow, 2.0, labels, columns=2)
+    labels = ("bytes", "% of segments dropped")
+    figure, drawn = panels(table, ["link"], narrow, 2.0, labels, True)
     for axes, rows in drawn:
-        axes.set_title(f"{rows['trip'].iloc[0]}, {rows['how'].iloc[0]}")
         for look, client in enumerate(clients):
             of = rows[rows["client"] == client].sort_values("size")
-            axes.plot(of["size"], of["share"], "-", color=COLOURS[look], marker=MARKERS[look], ms=4)
-            low, high = of["low"].astype(float), of["high"].astype(float)
-            axes.fill_between(of["size"], low, high, color=COLOURS[look], alpha=0.2, linewidth=0)
-        axes.axhline(1, color="0.3", linewidth=0.8)
-        axes.set_ylim(0, 1.1)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: round_percent(share)))
+            axes.plot(of["size"], of["share"], "-", color=COLOURS[look], marker=MARKERS[look])
+        axes.set_ylim(0, max(1.0, table["share"].max() * 1.1))
         size_axis(axes, rows["size"])
     legend(figure, marks(clients, "-"), narrow)
     return figure
 
 
-def _names(rows: pd.DataFrame) -> list[str]:
-    pairs = zip(rows["size"], rows["rtt"], strict=True)
-    return [f"{data_bytes(size)}, {milliseconds(rtt)}" for size, rtt in pairs]
+def _small(axes: Axes, rows: pd.DataFrame, place: int) -> None:
+    """Points, spread over their size's line in the order of the table."""
+    at = place + np.linspace(-0.32, 0.32, len(rows)) if len(rows) > 1 else np.full(len(rows), place)
+    beyond = {"<": rows["ratio"] < _LEAST, ">": rows["ratio"] > _MOST}
+    within = ~beyond["<"] & ~beyond[">"]
+    axes.scatter(rows["ratio"][within], at[within], 7, [COLOURS[7]], zorder=2)
+    for marker, out in beyond.items():
+        end = _LEAST + 0.003 if marker == "<" else _MOST - 0.003
+        axes.scatter([end] * int(out.sum()), at[out], 14, [COLOURS[7]], marker=marker, zorder=2)
 
 
-def _cells(table: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(_names(table.sort_values(["size", "rtt"]))))
+def _large(axes: Axes, rows: pd.DataFrame, place: int) -> None:
+    known = rows.dropna(subset=["low", "high"])
+    low, high = (known[end].astype(float) for end in ("low", "high"))
+    axes.hlines([place] * len(known), low, high, color=COLOURS[0], linewidth=2, zorder=3)
+    axes.scatter(known["ratio"], [place] * len(known), 30, [COLOURS[0]], marker="D", zorder=4)
 
 
-FIGURES: dict[str, Drawing] = {of.__name__: of for of in (times, ratios, shares)}
+FIGURES: dict[str, Drawing] = {of.__name__: of for of in (times, ratios, drops)}

@@ -16,7 +16,7 @@ from podline.store.upload.pacing import SHORT, Pacing
 from podline.store.upload.part_planner import MIB
 from tests.support.congestion import algorithm, systems
 
-INFO = tcp_info.TcpInfo(0.02, 0.02, 0, 0, 1000, 0, 0, "reno")  # 20 ms, segments of 1 kB
+INFO = tcp_info.TcpInfo(0.02, 0.02, 0, 0, 1000, 0, 0, 0, "reno")  # 20 ms, segments of 1 kB
 DATA = memoryview(random.Random(1).randbytes(16 * MIB))
 
 

@@ -1,86 +1,142 @@
-"""What a study of uploads says of two stores, where the truth is known."""
+"""What a study of uploads says of stores, where the truth is known."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from podline_studies.uploads.analysis.points import Compared, Verdict, check_uploads, summarise
-from tests.support.simulated_uploads import MACHINE, about, uploads
+from podline_studies.uploads.analysis.points import (
+    COMPARISONS,
+    Comparison,
+    Summary,
+    check_uploads,
+    summarise,
+)
+from podline_studies.uploads.analysis.verdicts import Verdict
+from tests.support.simulated_uploads import BARE, DESIGN, MACHINE, about, uploads
+
+CLUSTER_MACHINE, CLUSTER_BARE, MACHINE_BARE = COMPARISONS
+THREE = about(design=replace(DESIGN, stores=(*DESIGN.stores, BARE)))
 
 
-def compared(frame: pd.DataFrame) -> Sequence[Compared]:
-    return summarise(frame, about()).compared
+def found(frame: pd.DataFrame, told: Any = None) -> Summary:
+    return summarise(frame, told or about())
 
 
-def verdicts(frame: pd.DataFrame) -> set[Verdict]:
-    return {one.verdict(one.whole) for one in compared(frame)}
+def verdicts(
+    of: Summary, comparison: Comparison = CLUSTER_MACHINE, kind: str = "whole"
+) -> set[Verdict]:
+    return {Verdict(word) for word in of.counts(comparison, kind)}
 
 
 def test_equal_stores_are_equivalent() -> None:
-    found = compared(uploads(ratio=1.0))
-    assert len(found) == 2 * 2 * 2 * 2  # sizes, round trips, clients, cold and warm
-    assert all(one.verdict(one.whole) is Verdict.EQUIVALENT for one in found)
-    assert all(one.verdict(one.transfer) is Verdict.EQUIVALENT for one in found)
+    of = found(uploads(visits=8))
+    assert len(of.points) == 2 * 2 * 2 * 2 * 2  # sizes, trips, clients, cold and warm, both kinds
+    assert verdicts(of) == verdicts(of, kind="transfer") == {Verdict.EQUIVALENT}
+    assert {one.judged.verdict for one in of.sizes} == {Verdict.EQUIVALENT}
 
 
 def test_a_store_that_is_slower_is_different() -> None:
-    found = compared(uploads(ratio=1.4))
-    assert {one.verdict(one.whole) for one in found} == {Verdict.DIFFERENT}
-    assert found[0].whole.ratio == pytest.approx(1.4, rel=0.05)
+    of = found(uploads(ratio=1.4))
+    assert verdicts(of) == {Verdict.DIFFERENT}
+    assert of.points[0].judged.found.ratio == pytest.approx(1.4, rel=0.05)
 
 
 def test_what_the_noise_hides_is_not_shown() -> None:
-    assert Verdict.OPEN in verdicts(uploads(ratio=1.08, pairs=5, spread=0.1))
+    of = found(uploads(ratio=1.08, spread=0.1))
+    assert Verdict.OPEN in verdicts(of)
+    assert any(one.judged.unclear for one in of.points)
 
 
-def test_few_pairs_show_nothing() -> None:
-    assert verdicts(uploads(pairs=3)) == {Verdict.FEW}
+def test_pairs_of_few_visits_show_nothing_however_many() -> None:
+    of = found(uploads(visits=2, pairs=30))
+    assert verdicts(of) == {Verdict.FEW}
+    assert {one.pairs for one in of.points} == {60}
+    # Over a size there are as many points as round trips and clients.
+    assert {one.judged.found.n for one in of.sizes} == {4}
+    assert {one.judged.verdict for one in of.sizes} == {Verdict.EQUIVALENT}
+
+
+def test_what_the_cluster_costs_and_what_the_machine_costs_are_told_apart() -> None:
+    """The cluster takes 1.21 of the machine's time, and the bare server the machine's own."""
+    of = found(uploads(ratio=1.21, bare=1.0, visits=8), THREE)
+    assert of.comparisons == [*COMPARISONS]
+    ratios = {c: [one.judged.found.ratio for one in of.of_sizes(c, "whole")] for c in COMPARISONS}
+    assert ratios[CLUSTER_MACHINE] == [pytest.approx(1.21, rel=0.03)] * 2
+    assert ratios[CLUSTER_BARE] == [pytest.approx(1.21, rel=0.03)] * 2
+    assert ratios[MACHINE_BARE] == [pytest.approx(1.0, rel=0.03)] * 2
+    for place in range(2):
+        product = ratios[CLUSTER_BARE][place] / ratios[MACHINE_BARE][place]
+        assert product == pytest.approx(ratios[CLUSTER_MACHINE][place])
+
+
+def test_a_slow_machine_limits_only_what_it_takes_part_in() -> None:
+    of = found(uploads(machine_rate=1e6, bare=1.0), THREE)
+    assert verdicts(of, CLUSTER_MACHINE) == verdicts(of, MACHINE_BARE) == {Verdict.LIMITED}
+    assert Verdict.LIMITED not in verdicts(of, CLUSTER_BARE)
 
 
 def test_a_machine_that_is_slow_itself_limits() -> None:
     """It takes 8 MB in 0.4 s; the link allows 0.69 s warm at 20 ms, 0.87 s cold at 100 ms."""
-    found = {
-        (one.point.rtt, one.point.warm): one.limited
-        for one in compared(uploads(sizes=(8_000_000,), machine_rate=20e6))
+    limited = {
+        (one.place.rtt, one.place.warm): one.judged.limited
+        for one in found(uploads(sizes=(8_000_000,), machine_rate=20e6)).points
     }
-    assert found[0.02, True]
-    assert not found[0.1, False]
-    assert verdicts(uploads(machine_rate=1e6)) == {Verdict.LIMITED}
-    assert Verdict.LIMITED not in verdicts(uploads(machine_rate=30e6))
+    assert limited[0.02, True]
+    assert not limited[0.1, False]
+    assert Verdict.LIMITED not in verdicts(found(uploads(machine_rate=30e6)))
 
 
 def test_a_machine_that_was_not_measured_without_the_link_shows_nothing() -> None:
     frame = uploads()
-    assert verdicts(frame[~frame["direct"]]) == {Verdict.LIMITED}
+    assert verdicts(found(frame[~frame["direct"]])) == {Verdict.LIMITED}
+
+
+def test_each_kind_of_link_has_points_of_its_own() -> None:
+    of = found(uploads(arms=("", "reno"), sizes=(1_000_000,)))
+    assert {(one.place.arm, one.judged.found.n) for one in of.sizes} == {("", 4), ("reno", 4)}
+    assert len(of.of_sizes(CLUSTER_MACHINE, "whole")) == 1
+    assert {arm for arm, _, _ in of.links} == {"", "reno"}
 
 
 def test_the_share_of_the_limit() -> None:
-    found = compared(uploads(pairs=30))
-    shares = {one.point.client: one.shares["cluster"].mean for one in found}
-    assert shares == {
-        "podline": pytest.approx(0.95, rel=0.03),
-        "boto3": pytest.approx(0.6, rel=0.03),
-    }
+    shares: dict[str, float] = {}
+    for one in found(uploads(visits=20)).times:
+        shares[one.point.client] = one.share
+    assert shares["podline"] == pytest.approx(0.95, rel=0.05)
+    assert shares["boto3"] == pytest.approx(0.6, rel=0.05)
+
+
+def test_drops_are_the_uploads_own() -> None:
+    """Those of probes, 50 of 100, are left out where they were told apart."""
+    of = found(uploads())
+    (_, what, shares), _ = of.dropped_by_client
+    assert what == "1 MB"
+    assert shares == {"boto3": 0.05, "podline": 0.001}
+    assert not of.drops["with_probes"].any()
 
 
 def test_warm_ups_do_not_count() -> None:
     frame = uploads()
     warm_up = frame.assign(warmup=True, seconds=frame["seconds"] * 100)
-    assert len(compared(pd.concat([frame, warm_up]))) == 16
-    assert compared(pd.concat([frame, warm_up]))[0].whole.ratio == pytest.approx(1, rel=0.05)
+    of = found(pd.concat([frame, warm_up]))
+    assert of.points[0].judged.found.ratio == pytest.approx(1, rel=0.05)
 
 
 def test_a_pair_of_one_is_none() -> None:
-    frame = uploads(sizes=(1_000_000,), rtts=(0.02,), pairs=5)
-    lost = frame[~((frame["store"] == MACHINE) & (frame["pair"] == 2))]
-    assert {one.whole.n for one in compared(lost)} == {4}
+    frame = uploads(sizes=(1_000_000,), rtts=(0.02,))
+    lost = frame[~((frame["store"] == MACHINE) & (frame["pair"] == 1))]
+    assert {one.pairs for one in found(lost).points} == {5}
 
 
-def test_a_client_that_does_not_say_when_the_last_byte_went() -> None:
-    frame = uploads().assign(transfer_s=math.nan, commit_s=math.nan)
-    assert {one.verdict(one.transfer) for one in compared(frame)} == {Verdict.FEW}
+def test_a_client_that_does_not_say_when_the_last_byte_went_has_no_verdict_on_its_transfer() -> (
+    None
+):
+    of = found(uploads().assign(transfer_s=math.nan, commit_s=math.nan))
+    assert verdicts(of, kind="transfer") == {Verdict.FEW}
+    assert of.silent == ["boto3", "podline"]
 
 
 def test_a_column_that_is_missing() -> None:

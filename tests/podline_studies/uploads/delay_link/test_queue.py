@@ -5,8 +5,9 @@ import math
 import pytest
 
 from podline_studies.uploads.delay_link import LinkError, LinkSpec
-from podline_studies.uploads.delay_link.packets import Packet
+from podline_studies.uploads.delay_link.packets import OFFLOAD_SIZE, Packet
 from podline_studies.uploads.delay_link.queue import Direction
+from podline_studies.uploads.delay_link.sink import PORT
 from tests.support.packets import packet
 
 ONE = packet(b"x" * 1208, 1448)  # 1,248 bytes of the wire: 10 µs at 1 Gbit/s, about
@@ -55,6 +56,25 @@ def test_a_queue_that_is_full_drops() -> None:
         way.take(ONE, 1.0)
     assert len(times(way)) == pytest.approx(102, abs=2)
     assert way.counts.dropped == pytest.approx(898, abs=2)
+
+
+def test_a_queue_of_several_bandwidth_delay_products() -> None:
+    way = Direction(LinkSpec(rtt=0.1, rate=1e7, queue=4.0), 1)
+    for _ in range(1000):
+        way.take(ONE, 1.0)
+    assert len(times(way)) == pytest.approx(402, abs=2)
+
+
+def test_probes_are_counted_apart() -> None:
+    way = Direction(LinkSpec(rtt=0.1, rate=1e7), 1)
+    probe = bytearray(ONE)
+    probe[OFFLOAD_SIZE + 22 : OFFLOAD_SIZE + 24] = PORT.to_bytes(2, "big")  # where TCP goes to
+    for data in (ONE, bytes(probe)) * 500:
+        way.take(data, 1.0)
+    counts = way.counts
+    assert (counts.segments, counts.probes) == (1000, 500)
+    assert counts.probes_dropped == pytest.approx(counts.dropped / 2, abs=1)
+    assert counts.dropped > 800
 
 
 @pytest.mark.parametrize("loss", [0.005, 0.1, 0.5])

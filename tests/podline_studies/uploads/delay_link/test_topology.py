@@ -12,7 +12,8 @@ import pytest
 
 from podline_studies.uploads.delay_link import LinkError, LinkSpec, topology
 from podline_studies.uploads.delay_link.control import Link
-from podline_studies.uploads.delay_link.probe import PORT, Probe, Prober, check, sinking
+from podline_studies.uploads.delay_link.probe import Probe, Prober, check, sinking
+from podline_studies.uploads.delay_link.sink import PORT
 from tests.support import delay_link
 
 pytestmark = delay_link.MARKS
@@ -48,7 +49,31 @@ def test_losses_are_counted_and_sent_again(link: Link) -> None:
     stats = link.stats()
     assert stats.segments_there > 5000
     assert 0.005 < stats.lost_there / stats.segments_there < 0.02
+    assert stats.late_p99_s is not None
     assert stats.late_p99_s < 0.05
+
+    assert stats.probes_there == stats.segments_there
+
+
+@pytest.mark.parametrize("algorithm", ["reno", "cubic"])
+def test_connections_go_by_the_algorithm_that_was_asked_for(link: Link, algorithm: str) -> None:
+    with topology.congestion(""):
+        usual = measured(link, LinkSpec()).congestion
+    with topology.congestion(algorithm):
+        found = measured(link, LinkSpec(0.02, rate=1e8))
+        check(LinkSpec(0.02, rate=1e8), found, algorithm)
+    assert measured(link, LinkSpec()).congestion == usual
+
+
+def test_an_algorithm_that_is_not_there(link: Link) -> None:
+    unknown = pytest.raises(
+        LinkError, match="congestion = 'warp': the kernel has .*reno.*fix: modp"
+    )
+    with unknown, topology.congestion("warp"):
+        pass
+    other = Probe(rtt=0.02, goodput=1e7, congestion="bbr", window=1)
+    with pytest.raises(LinkError, match="connections go by 'bbr', and 'reno' was asked for"):
+        check(LinkSpec(0.02), other, "reno")
 
 
 def test_a_link_that_is_cut_comes_back(link: Link) -> None:
