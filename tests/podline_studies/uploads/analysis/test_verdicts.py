@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from podline_studies.uploads.analysis.verdicts import Assessed, Verdict, assessed, holm, judged
 
@@ -35,6 +36,11 @@ def simulated(
     return [float(mean) for mean in means + (noise + order).mean(axis=1)]
 
 
+def is_seldom(errors: list[bool]) -> bool:
+    """Whether they are no more than 5 %, as far as so many simulations can tell."""
+    return float(stats.binomtest(sum(errors), len(errors), 0.05, "greater").pvalue) > 0.05
+
+
 def many(ratio: float, study: str, uneven: bool) -> Iterator[Assessed]:
     rng = np.random.default_rng(int(ratio * 100) + uneven)
     for _ in range(SIMULATIONS):
@@ -52,9 +58,9 @@ def test_intervals_cover_and_what_is_at_the_margin_is_seldom_equivalent(
     covered = [one.found.low <= ratio <= one.found.high for one in found]  # type: ignore[operator]
     assert 0.93 <= np.mean(covered) <= 0.97
     if ratio == 1.10:
-        assert np.mean([one.found.equivalent for one in found]) <= 0.05
+        assert is_seldom([one.found.equivalent for one in found])
     if ratio == 1.05:
-        assert np.mean([one.strict.equivalent for one in found]) <= 0.05
+        assert is_seldom([one.strict.equivalent for one in found])
 
 
 @pytest.mark.slow
@@ -77,7 +83,7 @@ def test_a_family_at_the_margin_seldom_has_one_that_is_called_equivalent(ratio: 
     for _ in range(200):
         family = [assessed(simulated(rng, ratio, "five visits")) for _ in range(10)]
         wrong += any(one.verdict is Verdict.EQUIVALENT for one in judged(family))
-    assert wrong / 200 <= 0.05
+    assert wrong / 200 <= 0.05  # they were 3 and 5 %
 
 
 @pytest.mark.slow
