@@ -230,7 +230,7 @@ bench-recorder: install-dev ## Measure what recording costs a try (pods too with
 sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECONFIG, and print it
 	$(BIN)/python -m benchmarks.sweep quick $(SWEEP_ARGS)
 
-sweep-full: install-dev ## The same with all sizes, for hours (SWEEP_ARGS="--name NAME" goes on)
+sweep-full: install-dev ## All that docs/overhead.md shows, in under six hours (SWEEP_ARGS="--name NAME" goes on)
 	$(BIN)/python -m benchmarks.sweep full $(SWEEP_ARGS)
 
 .PHONY: bench-upload
