@@ -334,7 +334,7 @@ bench-jupyter: install-dev jupyter-env ## Measure badges, problems and typing in
 sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECONFIG, and print it
 	$(BIN)/python -m benchmarks.sweep quick $(SWEEP_ARGS)
 
-sweep-full: install-dev ## The same with all sizes, for hours (SWEEP_ARGS="--name NAME" goes on)
+sweep-full: install-dev ## All that docs/overhead.md shows, in under six hours (SWEEP_ARGS="--name NAME" goes on)
 	$(BIN)/python -m benchmarks.sweep full $(SWEEP_ARGS)
 
 .PHONY: bench-upload

@@ -1,17 +1,26 @@
 """A sweep of the overhead study under a real scheduler, in the cluster that KUBECONFIG names.
 
-It goes on with a study of the same name. Its last line has the report's headline numbers.
+`full` measures, one after the other, the studies that docs/overhead.md is made of, and writes
+their raw data into a folder; it says before how long each takes. A sweep goes on with studies of
+the same name. Its last line has the report's headline numbers.
 """
 
+import argparse
+import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import cluster, studying
 from benchmarks.report import goal
+from benchmarks.sweep_parts import FULL, hours
 from podline import datasets, settings
 from podline.compiler.join_stages import JOINED, join_stages
+from podline_studies import archive
+from podline_studies.overhead.design import AT_ONCE
 from podline_studies.overhead.kind import OVERHEAD
 from podline_studies.study import Study
 
@@ -25,56 +34,87 @@ def main() -> None:
     parser.add_argument("--notebook", action="append", help="(household_power)")
     parser.add_argument("--data", type=int, action="append", help="a data size of one's own")
     parser.add_argument("--model", type=int, action="append", help="a model size of one's own")
-    parser.add_argument("--backend", action="append", help="(all four)")
+    parser.add_argument("--steps", type=int, action="append", help="training steps of one's own")
+    parser.add_argument("--backend", action="append", help="(all six)")
     parser.add_argument(
         "--join", nargs=2, metavar="STAGE", help="compare with a notebook that has these joined"
     )
+    parser.add_argument("--part", action="append", help="of full: its studies (all)")
+    parser.add_argument("--to", type=Path, help="of full: a folder for the raw data")
     arguments = parser.parse_args()
     given = {
         "data": arguments.data,
         "models": arguments.model,
+        "steps": arguments.steps,
         "repeats": arguments.repeats,
         "backends": arguments.backend,
+        "notebooks": arguments.notebook,
     }
-    conf = {
-        "preset": arguments.preset,
-        "seed": arguments.seed,
-        "name": arguments.name or studying.new_name(arguments.preset),
-        "notebooks": arguments.notebook or ["household_power"],
-        **{name: value for name, value in given.items() if value},
-    }
-    with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
-        for data in set(conf["notebooks"]) & datasets.DATASETS.keys():
+    own = {name: value for name, value in given.items() if value}
+    name = arguments.name or studying.new_name(arguments.preset)
+    if arguments.preset == "full" and not own.keys() - {"repeats"}:
+        _sweep_parts(arguments, name)
+        return
+    conf = {"preset": arguments.preset, "seed": arguments.seed, "name": name, **own}
+    began = time.monotonic()
+    study = _sweep(conf, arguments.hours, arguments.join)
+    minutes = (time.monotonic() - began) / 60
+    goals = {}
+    if arguments.preset in _MINUTES and not own:
+        goals["minutes"] = goal(minutes, _MINUTES[arguments.preset])
+    n = study.design().repeats
+    studying.tell(study, f"sweep-{arguments.preset}", n, goals, minutes=round(minutes, 1))
+
+
+def _sweep_parts(arguments: argparse.Namespace, name: str) -> None:
+    parts = [part for part in FULL if part.name in (arguments.part or [p.name for p in FULL])]
+    most = {part.name: hours(part, arguments.seed, arguments.repeats) for part in parts}
+    each = ", ".join(f"{part} {time:.1f}" for part, time in most.items())
+    print(f"hours, at most: {sum(most.values()):.1f} ({each})", flush=True)
+    for part in parts:
+        conf = {"preset": "full", "seed": arguments.seed, "name": f"{name}-{part.name}"}
+        conf |= {"repeats": arguments.repeats} if arguments.repeats else {}
+        study = _sweep(conf | dict(part.conf), arguments.hours, part.join)
+        if arguments.to:
+            arguments.to.mkdir(parents=True, exist_ok=True)
+            archive.export(study, arguments.to / part.file)
+        studying.tell(study, f"sweep-full-{part.name}", study.design().repeats, {})
+
+
+def _sweep(conf: dict[str, Any], most: float, join: Iterable[str] | None) -> Study[Any, Any]:
+    """Run a study to its end, of at most so many hours, and return it."""
+    notebooks = list(conf.get("notebooks") or ["household_power"])
+    with tempfile.TemporaryDirectory() as home, cluster.opened() as there:
+        for data in datasets.DATASETS:
             there.store.put_if_absent(datasets.store_key(data), datasets.fetch(data))
-        variables = dict(there.variables)
-        if arguments.join:
-            folder = _joined(Path(name), conf["notebooks"], *arguments.join)
-            variables["AIRFLOW__PODLINE__NOTEBOOKS_FOLDER"] = str(folder)
-        began = time.monotonic()
+        folder = Path(home) / "notebooks"
+        at_once = max((AT_ONCE.get(one, 1) for one in conf.get("backends") or ()), default=1)
+        notebooks += _copied(folder, notebooks, join, at_once)
         others = [
-            f"{of}_{kind}"
-            for of in conf["notebooks"]
-            for kind in ("baseline", "stock", "stock_tuned")
+            f"{of}_{kind}" for of in notebooks for kind in ("baseline", "stock", "stock_tuned")
         ]
-        studying.run(Path(name), variables, _DAG, conf, arguments.hours, others)
-        minutes = (time.monotonic() - began) / 60
-        goals = {}
-        if arguments.preset in _MINUTES and not any(given.values()):
-            goals["minutes"] = goal(minutes, _MINUTES[arguments.preset])
-        study = Study(there.store, OVERHEAD, conf["name"])
-        n = study.design().repeats
-        studying.tell(study, f"sweep-{arguments.preset}", n, goals, minutes=round(minutes, 1))
+        variables = {**there.variables, "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
+        conf = {**conf, "notebooks": notebooks}
+        studying.run(Path(home), variables, _DAG, conf, most, others)
+        return Study(there.store, OVERHEAD, conf["name"])
 
 
-def _joined(home: Path, notebooks: list[str], first: str, second: str) -> Path:
-    """A folder with a notebook, and beside it the same with two stages joined."""
-    path = settings.notebooks_folder() / f"{notebooks[0]}.ipynb"
-    folder = home / "notebooks"
+def _copied(
+    folder: Path, notebooks: list[str], join: Iterable[str] | None, at_once: int
+) -> list[str]:
+    """Copy notebooks, which may then run so often at once; returns what was joined of the first."""
     folder.mkdir()
-    shutil.copy(path, folder)
-    notebooks.append(path.stem + JOINED)
-    (folder / f"{notebooks[-1]}.ipynb").write_text(join_stages(path, first, second))
-    return folder
+    for name in notebooks:
+        path = shutil.copy(settings.notebooks_folder() / f"{name}.ipynb", folder)
+        notebook = json.loads(Path(path).read_text())
+        notebook["metadata"]["podline"]["max_active_runs"] = at_once
+        Path(path).write_text(json.dumps(notebook))
+    if not join:
+        return []
+    joined = notebooks[0] + JOINED
+    text = join_stages(folder / f"{notebooks[0]}.ipynb", *join)
+    (folder / f"{joined}.ipynb").write_text(text)
+    return [joined]
 
 
 if __name__ == "__main__":

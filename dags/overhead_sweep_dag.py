@@ -1,12 +1,13 @@
 """What Kubernetes and the pipeline cost over running a notebook itself, as data and model grow.
 
-Each combination of data size, model size and backend is a run of the notebook's own DAG, one at a
-time, in an order that the seed makes: `notebook` (NAME_baseline, the whole notebook in one
-process), `notebook-pod` (the same in one pod, which the runs in pods are then compared with),
-`process`, `kubernetes`, `stock` (NAME_stock, Airflow's own pod operator) and `stock-tuned`
-(NAME_stock_tuned, the same looking as often as it can). What is measured is kept in the object
-store, so an interrupted study goes on where it was: clear what failed, or trigger a run with the
-same `name`.
+Each combination of data size, model size, training steps and backend is a run of the notebook's own
+DAG, one at a time, in an order that the seed makes: `notebook` (NAME_baseline, the whole notebook
+in one process), `notebook-pod` (the same in one pod, which runs in pods are then compared with),
+`process`, `kubernetes`, `stock` (NAME_stock, Airflow's own pod operator), `stock-tuned`
+(NAME_stock_tuned, the same looking as often as it can), `kubernetes-ahead` (pods begun ahead),
+`kubernetes-x2` and `kubernetes-x4` (so many runs at once, of which the longest counts). What is
+measured is kept in the object store, so an interrupted study goes on where it was: clear what
+failed, or trigger a run with the same `name`.
 
 The notebook says in its metadata which of its parameters are its sizes, as `podline.sizes`.
 `podline report overhead NAME` prints what was found.
@@ -31,8 +32,11 @@ with DAG(
         "backends": Param(
             default_backends(), type="array", items={"type": "string", "enum": list(BACKENDS)}
         ),
-        "data": Param(**SIZES, description="Data sizes, instead of the preset's."),
-        "models": Param(**SIZES, description="Model sizes, instead of the preset's."),
+        "data": Param(
+            **SIZES, description="Data sizes, in the preset's place; []: the notebook's."
+        ),
+        "models": Param(**SIZES, description="Model sizes, likewise."),
+        "steps": Param(**SIZES, description="Training steps, instead of the notebook's own."),
         "repeats": Param(None, type=["null", "integer"], minimum=1),
         QUIET_PARAM: Param(
             QUIET,

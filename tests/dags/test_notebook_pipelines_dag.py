@@ -17,6 +17,8 @@ OF_STUDIES = {
     "overhead_sweep",
     "update_benchmark",
     "upload_benchmark",
+    "activity_recognition_stock",
+    "activity_recognition_stock_tuned",
     "household_power_stock",
     "household_power_stock_tuned",
 }

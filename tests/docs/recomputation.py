@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 SIZES = ["data", "model"]
-PLACE = ["repeat", "sitting", *SIZES]
+PLACE = ["sitting", "repeat", *SIZES]
 
 
 def raw(path: Path) -> Iterator[tuple[list[str], dict[str, Any]]]:
@@ -26,63 +26,93 @@ def raw(path: Path) -> Iterator[tuple[list[str], dict[str, Any]]]:
             yield row["place"], row["value"]
 
 
-def interval(values: pd.Series, level: float = 0.95) -> tuple[float, float, float]:
-    """The geometric mean, and Student's t interval on logarithms."""
-    logs = np.log(values)
-    low, high = stats.t.interval(level, len(logs) - 1, logs.mean(), stats.sem(logs))
-    return float(np.exp(logs.mean())), float(np.exp(low)), float(np.exp(high))
-
-
 # --- the overhead study
+
+
+def interval(logs: pd.Series, sessions: pd.Series) -> tuple[float, float, float]:
+    """The geometric mean, and Student's t interval on logarithms with a mean a session.
+
+    Without ends where there are fewer than six values of one session, and one more for each other.
+    """
+    rest = logs - logs.groupby(sessions.to_numpy()).transform("mean")
+    free = len(logs) - sessions.nunique()
+    mean = float(np.exp(logs.mean()))
+    if free < 5:
+        return mean, np.nan, np.nan
+    error = np.sqrt((rest**2).sum() / free / len(logs))
+    low, high = stats.t.interval(0.95, free, logs.mean(), error)
+    return mean, float(np.exp(low)), float(np.exp(high))
 
 
 def runs(path: Path) -> pd.DataFrame:
     """The runs that count: the last attempt at each of what was planned, where it succeeded."""
+    kept = list(raw(path))
+    machines = {v["number"]: v["about"]["machine"] for place, v in kept if place[0] == "sittings"}
+    names = ("sitting", "attempt", "wall", "started")
     rows = [
-        value["combination"] | {name: value[name] for name in ("sitting", "attempt", "wall")}
-        for place, value in raw(path)
+        value["combination"] | {name: value[name] for name in names}
+        for place, value in kept
         if place[0] == "measurements" and value["state"] == "success" and value["tries"] == 1
     ]
     frame = pd.DataFrame(rows).sort_values("attempt")
-    return frame.groupby(["backend", "repeat", *SIZES], as_index=False).last()
+    frame = frame.groupby(["backend", "repeat", *SIZES], as_index=False).last()
+    frame["machine"] = frame["sitting"].map(machines)
+    frame["log"] = frame.groupby("sitting", group_keys=False)[frame.columns].apply(without_drift)
+    return frame
 
 
-def beside(found: pd.DataFrame, backend: str, other: str) -> pd.DataFrame:
-    """The runs of two backends in the same repeat and session, with the ratio of their walls."""
+def without_drift(session: pd.DataFrame) -> pd.Series:
+    """Logarithms of a session's walls, less a straight line in time that its combinations share."""
+    which = session[["backend", *SIZES]].astype(str).agg("|".join, axis=1)
+    logs, time = np.log(session["wall"]), session["started"] - session["started"].mean()
+    if which.is_unique:  # nothing is told of the line
+        return logs
+    terms = pd.get_dummies(which, dtype=float).assign(time=time / 3600)
+    slope = np.linalg.lstsq(terms.to_numpy(), logs.to_numpy(), rcond=None)[0][-1]
+    return logs - slope * time / 3600
+
+
+def beside(found: pd.DataFrame, backend: str, other: str, machine: str) -> pd.Series:
+    """The logarithms of the ratio of two backends' walls, in the same repeat and session."""
+    found = found[found["machine"] == machine]
     one, two = (
-        found[found["backend"] == name].set_index(PLACE)["wall"] for name in (backend, other)
+        found[found["backend"] == name].set_index(PLACE)["log"] for name in (backend, other)
     )
-    pairs = pd.DataFrame({"wall": one, "other": two}).dropna()
-    return pairs.assign(ratio=pairs["wall"] / pairs["other"])
+    return (one - two).dropna()
 
 
-def by_size(pairs: pd.DataFrame) -> pd.DataFrame:
+def _session(logs: pd.Series) -> pd.Series:
+    return logs.index.get_level_values("sitting").to_series()
+
+
+def by_size(logs: pd.Series) -> pd.DataFrame:
     """Of each combination of sizes: n, and the ratio with its interval."""
     return pd.DataFrame(
-        {sizes: (len(rows), *interval(rows["ratio"])) for sizes, rows in pairs.groupby(SIZES)},
+        {
+            sizes: (len(rows), *interval(rows, _session(rows)))
+            for sizes, rows in logs.groupby(SIZES)
+        },
         index=["n", "mean", "low", "high"],
     ).T
 
 
-def overall(pairs: pd.DataFrame) -> tuple[float, float, float]:
-    """The mean over sizes: a repeat, as far as it was measured, gives one value."""
-    logs = np.log(pairs["ratio"]).groupby(["repeat", *SIZES]).last().unstack(SIZES)
-    logs = logs[logs.notna().mean(axis=1) >= 0.5]
-    # A repeat's own deviation from each size's mean, counted for what is there of the size.
-    deviations = (logs - logs.mean()).fillna(0.0) / logs.notna().mean()
-    return interval(pd.Series(np.exp(logs.mean().mean() + deviations.mean(axis=1))))
+def overall(logs: pd.Series) -> tuple[float, float, float]:
+    """The mean over sizes: a repeat in a session, as far as it was measured, gives one value."""
+    blocks = logs.unstack(SIZES)
+    blocks = blocks[blocks.notna().mean(axis=1) >= 0.5]
+    # A block's own deviation from each size's mean, counted for what is there of the size.
+    deviations = (blocks - blocks.mean()).fillna(0.0) / blocks.notna().mean()
+    values = blocks.mean().mean() + deviations.mean(axis=1)
+    return interval(values, _session(values))
 
 
-def alike(pairs: pd.DataFrame) -> tuple[float, float, float]:
-    """The ratio by repeats that each have a session's own mean, with its 95 % interval."""
-    logs = np.log(pairs["ratio"])
+def alike(logs: pd.Series) -> tuple[float, float, float]:
+    """The ratio by repeats beside their sizes' means, with its 95 % interval."""
     beside_size = logs - logs.groupby(SIZES).transform("mean") + logs.mean()
-    repeats = beside_size.groupby(["sitting", "repeat"]).mean()
-    rest = repeats - repeats.groupby("sitting").transform("mean")
-    free = len(repeats) - repeats.index.get_level_values("sitting").nunique()
-    error = np.sqrt((rest**2).sum() / free / len(repeats))
-    low, high = stats.t.interval(0.95, free, repeats.mean(), error)
-    return float(np.exp(repeats.mean())), float(np.exp(low)), float(np.exp(high))
+    blocks = beside_size.groupby(["sitting", "repeat"]).agg(["mean", "size"])
+    enough = blocks["size"] >= len(logs.groupby(SIZES)) / 2
+    values = blocks.loc[enough, "mean"]
+    return interval(values, _session(values))
 
 
 # --- the upload study

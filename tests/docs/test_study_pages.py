@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from benchmarks import sweep_parts
 from docs import study_pages
 from podline.store import Store
 
@@ -19,9 +20,15 @@ def test_the_page_is_what_its_raw_data_make_and_nothing_else_is_beside_it(
 ) -> None:
     made = study_pages.PAGES[page](store)
     assert [path for path, content in made.items() if not same(_read(path), content)] == []
-    raw = {study_pages.STUDY, study_pages.JOIN, study_pages.MODELS}
+    raw = {study_pages.STUDY, study_pages.JOIN, study_pages.MODELS, *study_pages.MORE}
     there = {path.name for path in (study_pages.DOCS / page).iterdir()} - raw
     assert {f"{page}/{name}" for name in there} | {f"{page}.md"} == made.keys()
+
+
+def test_the_overheads_sweep_takes_less_than_six_hours_and_its_page_says_how_long() -> None:
+    hours = sum(map(sweep_parts.hours, sweep_parts.FULL))
+    assert 3 < hours < 6
+    assert f"{hours:.1f} hours at most" in (study_pages.DOCS / "overhead.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from podline_studies.overhead.measurement import PARTS, PIPELINE
 STAGES = ("ingest", "preprocess", "train", "evaluate", "publish")
 PHASES = [phase for phase in ALL_PHASES if phase not in ("defer", "resume")]
 BYTES_A_ROW = 66.0
+MACHINE = "simulated"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def simulate(
         session = repeat * sessions // repeats
         for place in random.permutation(len(points)):
             rows, model, backend = points[place]
-            which = (notebook, backend, rows, model, repeat, len(runs))
+            which = (notebook, backend, MACHINE, rows, model, 0, repeat, len(runs))
             key = dict(zip(RUN, (*which, 1, session, "scheduler", False), strict=True))
             noise = np.exp(truth.sd * random.standard_normal()) * (1 + 0.2 * session)
             table = clean[points[place]] * noise
@@ -195,7 +196,7 @@ def _rows(table: pd.DataFrame, rows: int, model: int) -> list[dict[str, object]]
 def about(runs: pd.DataFrame) -> OverheadCircumstances:
     """What is said of a sweep."""
     machine = Machine(
-        machine="simulated",
+        machine=MACHINE,
         processors=2,
         memory_bytes=8 << 30,
         kernel="6.12",

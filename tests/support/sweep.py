@@ -17,9 +17,9 @@ SIZES = {"data": "rows", "model": "width"}
 SMALL = {"notebooks": ["sized"], "models": [1], "seed": 3, "quiet": 1}
 
 
-def write_notebook(folder: Path) -> None:
-    """Write the notebook `sized`; it fails where there are 13 rows."""
-    notebooks.write_notebook(folder, "sized", CELLS, sizes=SIZES)
+def write_notebook(folder: Path, **metadata: object) -> None:
+    """Write the notebook `sized`, with more metadata; it fails where there are 13 rows."""
+    notebooks.write_notebook(folder, "sized", CELLS, sizes=SIZES, **metadata)
 
 
 def variables(folder: Path, store: Store) -> dict[str, str]:

@@ -22,17 +22,19 @@ class Sizes:
 
     Attributes:
         data, model: a parameter's name; none: that size cannot be chosen.
+        steps: of training, likewise.
         fixed: values that other parameters have wherever sizes are compared.
     """
 
     data: str = ""
     model: str = ""
+    steps: str = ""
     fixed: Values = field(default_factory=dict)
 
     @property
     def parameters(self) -> set[str]:
         """All parameters that are named here."""
-        return {self.data, self.model, *self.fixed} - {""}
+        return {self.data, self.model, self.steps, *self.fixed} - {""}
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _are_patterns(value: Any) -> bool:
 
 
 def _are_sizes(value: Any) -> bool:
-    kinds = {"data": str, "model": str, "fixed": dict}
+    kinds = {"data": str, "model": str, "steps": str, "fixed": dict}
     return isinstance(value, dict) and all(
         isinstance(item, kinds.get(key, ())) for key, item in value.items()
     )

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from podline import settings
 from podline.airflow_compat import forget_parsed_dag
 from podline.compiler.dag_id import BASELINE as BASELINE_SUFFIX
-from podline.compiler.parameters import BACKEND_PARAM
+from podline.compiler.parameters import AHEAD_PARAM, BACKEND_PARAM
+from podline.settings import Backend
 from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
 from podline_studies.overhead.design import (
+    AHEAD,
     BASELINE,
+    IN_PODS,
     POD_BASELINE,
     STOCK,
     TUNED,
@@ -36,7 +39,6 @@ _SUFFIXES = {
     STOCK: STOCK_SUFFIX,
     TUNED: TUNED_SUFFIX,
 }
-_BASELINE_RUNS_ON = {BASELINE: "process", POD_BASELINE: "kubernetes"}
 _LONGEST = 6 * 3600.0  # seconds that a run may take
 
 
@@ -61,33 +63,59 @@ def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, object]:
         sizes: which of the notebook's parameters are its sizes.
     """
     conf: dict[str, object] = dict(sizes.fixed)
-    for name, value in ((sizes.data, combination.data), (sizes.model, combination.model)):
-        if name and value is not None:
-            conf[name] = value
+    given = {
+        sizes.data: combination.data,
+        sizes.model: combination.model,
+        sizes.steps: combination.steps or None,
+    }
+    conf |= {name: value for name, value in given.items() if name and value is not None}
     if combination.backend not in (STOCK, TUNED):
-        conf[BACKEND_PARAM] = _BASELINE_RUNS_ON.get(combination.backend, combination.backend)
+        conf[BACKEND_PARAM] = _runs_on(combination.backend)
+    if combination.backend in IN_PODS and BACKEND_PARAM in conf:
+        conf[AHEAD_PARAM] = "auto" if combination.backend == AHEAD else "off"
     return conf
 
 
-def run(dag_id: str, run_id: str, conf: Mapping[str, object]) -> Ended:
-    """Run a DAG, and wait for its end.
+def _runs_on(backend: str) -> str:
+    in_pods = backend in IN_PODS or backend == POD_BASELINE
+    return Backend.KUBERNETES.value if in_pods else Backend.PROCESS.value
+
+
+def run(dag_id: str, run_id: str, conf: Mapping[str, object], at_once: int = 1) -> list[Ended]:
+    """Run a DAG, several times at once if need be, and wait for the end of all.
 
     Args:
         dag_id: of `dag_id_of`.
-        run_id: under a scheduler, the run's id: one that exists is waited for, and made once.
+        run_id: under a scheduler, the run's id: one that exists is waited for, and made once. Of
+            several, the first's.
         conf: of `conf_of`.
+        at_once: how many.
 
     Raises:
-        RunningError: there is no such DAG, it is paused, or its run does not end.
+        RunningError: there is no such DAG, it is paused, its run does not end, or there is no
+            scheduler to run several.
     """
-    return _by_scheduler(dag_id, run_id, conf) if way() == SCHEDULER else _here(dag_id, conf)
+    if way() == SCHEDULER:
+        more = [f"{run_id}-{number}" for number in range(2, at_once + 1)]
+        return _by_scheduler(dag_id, [run_id, *more], conf)
+    if at_once > 1:
+        raise RunningError(
+            f"{at_once} runs of {dag_id} at once need a scheduler. fix: trigger the study's DAG, "
+            "or leave those backends out"
+        )
+    return [_here(dag_id, conf)]
 
 
-def _by_scheduler(dag_id: str, run_id: str, conf: Mapping[str, object]) -> Ended:
+def _by_scheduler(dag_id: str, run_ids: list[str], conf: Mapping[str, object]) -> list[Ended]:
+    _check_dag(dag_id)
+    for run_id in run_ids:
+        trigger(dag_id, run_id, conf)
+    return [_end_of(dag_id, run_id) for run_id in run_ids]
+
+
+def _end_of(dag_id: str, run_id: str) -> Ended:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    _check_dag(dag_id)
-    trigger(dag_id, run_id, conf)
     deadline = time.monotonic() + _LONGEST
     while (state := RuntimeTaskInstance.get_dagrun_state(dag_id, run_id)) not in _OVER:
         if time.monotonic() > deadline:

@@ -16,7 +16,11 @@ POD_BASELINE = "notebook-pod"  # in a pod, with the Python and the libraries of 
 BASELINES = (BASELINE, POD_BASELINE)
 STOCK = "stock"  # Airflow's own pod operator as it is
 TUNED = "stock-tuned"  # the same, where it looks as often as it can
-BACKENDS = (*BASELINES, *(backend.value for backend in Backend), STOCK, TUNED)
+AHEAD = "kubernetes-ahead"  # podline's pods, begun ahead of their stage
+AT_ONCE = {"kubernetes-x2": 2, "kubernetes-x4": 4}  # so many runs at once, of which the longest
+IN_PODS = (Backend.KUBERNETES.value, STOCK, TUNED, AHEAD, *AT_ONCE)
+BACKENDS = (*BASELINES, *(backend.value for backend in Backend), STOCK, TUNED, AHEAD, *AT_ONCE)
+USUAL = (*BASELINES, *(backend.value for backend in Backend), STOCK, TUNED)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Combination(Json):
         backend: one of `BACKENDS`.
         data, model: the values of the size parameters; None: the notebook's default.
         repeat: which of the repeats, from 0.
+        steps: of training; 0: as the notebook has it.
     """
 
     index: int
@@ -36,10 +41,12 @@ class Combination(Json):
     data: int | None
     model: int | None
     repeat: int
+    steps: int = 0
 
     def __str__(self) -> str:
         sizes = in_words((self.data, self.model))
-        return f"{self.notebook}, {self.backend}, {sizes}, repeat {self.repeat}"
+        steps = f"{self.steps:,} steps, " if self.steps else ""
+        return f"{self.notebook}, {self.backend}, {sizes}, {steps}repeat {self.repeat}"
 
 
 def in_words(sizes: Iterable[int | None]) -> str:
@@ -49,7 +56,7 @@ def in_words(sizes: Iterable[int | None]) -> str:
 
 @dataclass(frozen=True)
 class Design(Json):
-    """All combinations of notebooks, backends and sizes, each so many times.
+    """All combinations of notebooks, backends, sizes and steps, each so many times.
 
     Attributes:
         notebooks: their names.
@@ -57,6 +64,7 @@ class Design(Json):
         sizes: pairs of a data size and a model size.
         repeats: how often each combination is measured.
         seed: of the order.
+        steps: numbers of training steps; 0: as the notebook has it.
     """
 
     notebooks: tuple[str, ...]
@@ -64,20 +72,23 @@ class Design(Json):
     sizes: tuple[tuple[int | None, ...], ...]
     repeats: int
     seed: int
+    steps: tuple[int, ...] = (0,)
 
     def items(self) -> list[Combination]:
         """Return the combinations in order: each repeat has each of them, shuffled."""
         cells = [
-            (notebook, backend, data, model)
+            (notebook, backend, data, model, steps)
             for notebook in self.notebooks
             for backend in self.backends
             for data, model in self.sizes
+            for steps in self.steps
         ]
         found: list[Combination] = []
         for repeat in range(self.repeats):
             random.Random(f"{self.seed}/{repeat}").shuffle(cells)
             found += [
-                Combination(len(found) + place, *cell, repeat) for place, cell in enumerate(cells)
+                Combination(len(found) + place, *cell[:4], repeat, cell[4])
+                for place, cell in enumerate(cells)
             ]
         return found
 
@@ -108,7 +119,10 @@ PRESETS = {
 
 
 class Params(TypedDict):
-    """What a DAG run is given; `data`, `models` and `repeats`, if any, instead of the preset's."""
+    """What a DAG run is given; `data`, `models` and `repeats`, if any, instead of the preset's.
+
+    No size at all, an empty list, is the notebook's own.
+    """
 
     preset: str
     notebooks: Sequence[str]
@@ -116,6 +130,7 @@ class Params(TypedDict):
     seed: int
     data: NotRequired[Sequence[int] | None]
     models: NotRequired[Sequence[int] | None]
+    steps: NotRequired[Sequence[int] | None]
     repeats: NotRequired[int | None]
 
 
@@ -134,21 +149,27 @@ def from_params(params: Params) -> Design:
         sizes=_sizes(preset, params.get("data"), params.get("models")),
         repeats=positive("repeats", params.get("repeats") or preset.repeats),
         seed=params["seed"],
+        steps=tuple(positive("steps", n) for n in dict.fromkeys(params.get("steps") or ())) or (0,),
     )
-    many = len(design.notebooks) * len(design.backends) * len(design.sizes) * design.repeats
-    refuse_too_many(many, "combinations", "fewer sizes, backends or repeats")
+    many = len(design.notebooks) * len(design.backends) * len(design.sizes) * len(design.steps)
+    refuse_too_many(many * design.repeats, "combinations", "fewer sizes, backends or repeats")
     return design
 
 
 def _sizes(
     preset: Preset, data: Sequence[int] | None, models: Sequence[int] | None
 ) -> tuple[tuple[int | None, ...], ...]:
-    if not data and not models:
+    if data is None and models is None:
         return preset.sizes
-    own_data = dict.fromkeys(pair[0] for pair in preset.sizes)
-    own_models = dict.fromkeys(pair[1] for pair in preset.sizes)
     return tuple(
-        (positive("data", one), positive("models", other))
-        for one in dict.fromkeys(data or own_data)
-        for other in dict.fromkeys(models or own_models)
+        itertools.product(
+            _values("data", data, [pair[0] for pair in preset.sizes]),
+            _values("models", models, [pair[1] for pair in preset.sizes]),
+        )
     )
+
+
+def _values(name: str, given: Sequence[int] | None, own: Sequence[int]) -> list[int | None]:
+    if given is None:
+        given = own
+    return [positive(name, size) for size in dict.fromkeys(given)] or [None]

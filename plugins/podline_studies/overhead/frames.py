@@ -17,20 +17,23 @@ from podline_studies.overhead.measurement import COUNTS, PARTS, PIPELINE, Measur
 from podline_studies.reports.provenance import Circumstances
 from podline_studies.study import Study, circumstances
 
-# What names a run; `sitting` is the session's number.
-_COMBINATION = ["notebook", "backend", "data", "model"]
+# What names a run; `sitting` is the session's number, `machine` the processor's name there; `steps`
+# of training, 0: as the notebook has it.
+_COMBINATION = ["notebook", "backend", "machine", "data", "model", "steps"]
 RUN = [*_COMBINATION, "repeat", "index", "attempt", "sitting", "way", "warmup"]
 SECONDS = ["wall_s", *(f"{part}_s" for part in (*PARTS, PIPELINE))]
 PHASES = [name for name in ALL_PHASES if name not in OUTSIDE]
 BYTES = ["bytes_in", "bytes_out", "peak_memory"]
 # A row a measured run. The parts add up to the wall; `stages` are those on the critical path.
-RUNS = [*RUN, "state", "failure", "started", "busy", *SECONDS, "stages", *COUNTS]
+RUNS = [*RUN, "state", "failure", "started", "busy", "quiet", *SECONDS, "stages", *COUNTS]
 # A row a stage of a run; a column a phase, in seconds.
 STAGES = [*RUN, *["stage", "order", "on_path", "start_s", "gap_s", "duration_s"], *PHASES, *BYTES]
-_OPTIONAL = {"index", "failure", "started", "busy", "start_s", *COUNTS, *PHASES, *BYTES}
-_TEXTS = {"notebook", "backend", "way", "state", "failure", "stage"}
+_OPTIONAL = {"machine", "steps", "index", "failure", "started", "busy", "quiet", "start_s"}
+_OPTIONAL |= {*COUNTS, *PHASES, *BYTES}
+_TEXTS = {"notebook", "backend", "machine", "way", "state", "failure", "stage"}
 _FLAGS = {"warmup", "on_path"}
-_WHOLE = {"repeat", "index", "attempt", "sitting"}
+_OF_A_RUN = ("state", "failure", "started", "busy", "quiet")
+_WHOLE = {"repeat", "index", "attempt", "sitting", "steps"}
 
 
 class JoinMade(TypedDict):
@@ -82,12 +85,16 @@ def _checked(frame: pd.DataFrame, name: str, columns: Sequence[str]) -> pd.DataF
     lacking = [column for column in missing if column not in _OPTIONAL]
     if lacking and len(frame):
         raise ValueError(f"the frame {name} lacks the columns {', '.join(lacking)}")
-    found = frame.assign(**{of: "" if of in _TEXTS else math.nan for of in missing})
+    found = frame.assign(**{of: _unknown(of) for of in missing})
     flags = {column: bool for column in columns if column in _FLAGS}
     numbers = [column for column in columns if column not in _TEXTS | _FLAGS | _WHOLE]
     return found.astype(flags).assign(
         **{column: pd.to_numeric(found[column]).astype(float) for column in numbers}
     )
+
+
+def _unknown(column: str) -> str | float:
+    return "" if column in _TEXTS else 0 if column == "steps" else math.nan
 
 
 def tables(
@@ -112,8 +119,12 @@ def tables(
     rows = [(one, False) for one in measured] + [(one, True) for one in warm_ups]
     rows += [(one, False) for one in discarded if one.state == "failed"]
     runs = pd.DataFrame([_run(*row) for row in rows], columns=pd.Index(RUNS))
-    stages = [stage for row in rows for stage in _stages(*row)]
-    return runs, pd.DataFrame(stages, columns=pd.Index(STAGES)), about
+    stages = pd.DataFrame([s for row in rows for s in _stages(*row)], columns=pd.Index(STAGES))
+    machines = {one["session"]: one.get("machine", "") for one in about["sessions"]}
+    runs, stages = (
+        of.assign(machine=of["sitting"].map(machines).fillna("")) for of in (runs, stages)
+    )
+    return runs, stages, about
 
 
 def _joined(measured: Iterable[Measurement]) -> JoinMade | None:
@@ -139,7 +150,7 @@ def _names(measurement: Measurement, warm_up: bool) -> dict[str, object]:
 def _run(measurement: Measurement, warm_up: bool) -> dict[str, object]:
     return {
         **_names(measurement, warm_up),
-        **{name: getattr(measurement, name) for name in ("state", "failure", "started", "busy")},
+        **{name: getattr(measurement, name) for name in _OF_A_RUN},
         "wall_s": measurement.wall,
         **{f"{part}_s": seconds for part, seconds in measurement.parts.items()},
         "stages": sum(stage.on_path for stage in measurement.stages),

@@ -206,6 +206,11 @@ def measure(
     return _of_pipeline(records, found)
 
 
+def longest(measured: Sequence[Measurement]) -> Measurement:
+    """Return, of runs at once, the one that does not count if any does not, or took longest."""
+    return max(measured, key=lambda one: (bool(one.trouble), one.wall or 0.0))
+
+
 def _as_stages_have_it(record: Record, stage_cells: Collection[int]) -> Record:
     """The baseline's record with the time of its cells of imports in that phase, not in `code`."""
     moved = sum(cell.seconds for cell in record.cells if cell.number not in stage_cells)

@@ -13,16 +13,17 @@ from podline_studies import machine
 from podline_studies.dag_tasks import StudyTasks, way
 from podline_studies.overhead import dag_runs
 from podline_studies.overhead.design import (
-    BACKENDS,
+    AT_ONCE,
     BASELINE,
     BASELINES,
+    USUAL,
     Combination,
     Design,
     Params,
     from_params,
 )
 from podline_studies.overhead.kind import OVERHEAD
-from podline_studies.overhead.measurement import Measurement, measure, read_tasks
+from podline_studies.overhead.measurement import Measurement, longest, measure, read_tasks
 from podline_studies.study import Session, Study
 from podline_studies.validation import DesignError
 
@@ -35,7 +36,7 @@ OverheadStudy = Study[Design, Measurement]
 
 def default_backends() -> list[str]:
     """What a study compares unless its parameters say: all that runs here without more settings."""
-    return list(BACKENDS) if settings.backend() == "kubernetes" else [BASELINE, "process"]
+    return list(USUAL) if settings.backend() == "kubernetes" else [BASELINE, "process"]
 
 
 class OverheadTasks(StudyTasks[Design, Measurement]):
@@ -44,10 +45,10 @@ class OverheadTasks(StudyTasks[Design, Measurement]):
     kind = OVERHEAD
 
     def design(self, params: Mapping[str, Any]) -> Design:
-        """Make the design; each of its notebooks names its sizes."""
+        """Make the design; each of its notebooks names what it varies."""
         design = from_params(cast(Params, params))
         for name in design.notebooks:
-            _check_sizes(_pipeline(name))
+            _check(_pipeline(name), design)
         return design
 
     def warm_up(
@@ -97,13 +98,20 @@ def _run(
     quiet = float(get_current_context()["params"][QUIET_PARAM])
     busy = machine.settle(quiet)
     _log.info("%s: %s with %s", combination, dag_id, conf)
-    ended = dag_runs.run(dag_id, f"{study.name}__{name}__{_token()}", conf)
-    about = (way(), session.number, attempt, busy, dag_id, ended.run_id, ended.state)
-    blank = Measurement(combination, *about, quiet=quiet)
+    at_once = AT_ONCE.get(combination.backend, 1)
+    about = (way(), session.number, attempt, busy, dag_id)
+    measured = []
+    for ended in dag_runs.run(dag_id, f"{study.name}__{name}__{_token()}", conf, at_once):
+        blank = Measurement(combination, *about, ended.run_id, ended.state, quiet=quiet)
+        measured.append(_read(study, pipeline, blank))
+    return longest(measured)
+
+
+def _read(study: OverheadStudy, pipeline: Pipeline, blank: Measurement) -> Measurement:
     stages = [stage.name for stage in pipeline.stages]
-    expected = ["notebook"] if combination.backend in BASELINES else stages
-    wanted = expected if ended.state == "success" else []
-    tasks = read_tasks(study.store, dag_id, ended.run_id, wanted)
+    expected = ["notebook"] if blank.combination.backend in BASELINES else stages
+    wanted = expected if blank.state == "success" else []
+    tasks = read_tasks(study.store, blank.dag_id, blank.run_id, wanted)
     return measure(tasks, blank, {c.number for stage in pipeline.stages for c in stage.cells})
 
 
@@ -118,11 +126,31 @@ def _token() -> str:
     return hashlib.sha256(get_current_context()["run_id"].encode()).hexdigest()[:6]
 
 
-def _check_sizes(pipeline: Pipeline) -> None:
-    if pipeline.settings.sizes is None:
+def _check(pipeline: Pipeline, design: Design) -> None:
+    """Refuse a design that varies what the notebook does not name, or runs too many at once."""
+    sizes, most = pipeline.settings.sizes, pipeline.settings.max_active_runs
+    if sizes is None:
         raise DesignError(
             f"the notebook {pipeline.name!r} does not name its sizes. fix: give its metadata "
             'podline.sizes, such as {"data": "rows", "model": "width"}'
+        )
+    varied: dict[str, list[int]] = {
+        "data": [data for data, _ in design.sizes if data],
+        "model": [model for _, model in design.sizes if model],
+        "steps": [steps for steps in design.steps if steps],
+    }
+    for size, values in varied.items():
+        if values and not getattr(sizes, size):
+            raise DesignError(
+                f"the notebook {pipeline.name!r} has no parameter for its {size}, of which "
+                f"{sorted({*values})} are asked for. fix: name one in its metadata as "
+                f"podline.sizes.{size}, or give none ([])"
+            )
+    at_once = max(AT_ONCE.get(backend, 1) for backend in design.backends)
+    if at_once > most:
+        raise DesignError(
+            f"the notebook {pipeline.name!r} has max_active_runs {most}, and {at_once} runs at "
+            f"once are asked for. fix: give its metadata podline.max_active_runs {at_once}"
         )
 
 

@@ -2,7 +2,8 @@
 
 It has the report's parts in order: headings (``## ``), paragraphs, points, pictures
 (``![text](name.svg)``), and tables. Columns under ``---`` hold words, all others numbers, and a
-table's last line may name its data: ``[name](name.csv)``. A part without blocks is left out.
+table's last line may name its data: ``[name](name.csv)``. Lines ``[what it has](name.csv)`` alone
+are files to take along. A part without blocks is left out.
 A line may go on in the next one; what stands in a value makes no block and no cell.
 """
 
@@ -14,11 +15,11 @@ from collections.abc import Iterator
 
 from podline_studies.reports import formatting, provenance
 from podline_studies.reports.page import environment
-from podline_studies.reports.sections import Block, Grid, Paragraph, Picture, Points, Section
+from podline_studies.reports.sections import Block, Files, Grid, Paragraph, Picture, Points, Section
 
 _BAR = "\ue000"  # stands for a bar within a value
 _PICTURE = re.compile(r"!\[(.*)\]\(([\w-]+)\.svg\)")
-_CSV = re.compile(r"\[.*\]\(([\w-]+)\.csv\)")
+_CSV = re.compile(r"\[(.*)\]\(([\w-]+)\.csv\)")
 _FORMS = {
     form.__name__: form
     for form in (
@@ -62,6 +63,10 @@ def _blocks(text: str) -> Iterator[Block]:
             yield Points(tuple(map(_line, block[2:].split("\n- "))))
         elif block.startswith("|"):
             yield _grid(re.split(r"\n(?=[|\[])", block))
+        elif block.startswith("["):
+            lines = map(_line, re.split(r"\n(?=\[)", block))
+            files = [found for line in lines if (found := _CSV.fullmatch(line))]
+            yield Files(tuple((found[2], found[1]) for found in files))
         elif picture := _PICTURE.fullmatch(_line(block)):
             yield Picture(picture[2], picture[1])
         elif block:
@@ -74,7 +79,7 @@ def _grid(lines: list[str]) -> Grid:
         tuple(map(_line, line.strip(" \n").strip("|").split("|")))
         for line in (lines[:-1] if csv else lines)
     )
-    return Grid(head, tuple(rows), kinds.count("---"), csv[1] if csv else "")
+    return Grid(head, tuple(rows), kinds.count("---"), csv[2] if csv else "")
 
 
 def _line(text: str) -> str:

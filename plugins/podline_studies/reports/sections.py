@@ -56,7 +56,15 @@ class Picture:
     kind: str = "picture"
 
 
-Block = Paragraph | Points | Grid | Picture
+@dataclass(frozen=True)
+class Files:
+    """Tables to take along: the name of each, and what it has."""
+
+    about: tuple[tuple[str, str], ...]
+    kind: str = "files"
+
+
+Block = Paragraph | Points | Grid | Picture | Files
 
 
 @dataclass(frozen=True)

@@ -119,3 +119,27 @@ def test_a_run_leaves_the_rest_to_the_next(tmp_path: Path, folder: Path, kept_st
     assert set(found["sitting"]) == {1}
     assert about["interruptions"] == []
     assert len(found[found["warmup"]]) == 2
+
+
+@pytest.mark.cluster
+def test_of_runs_at_once_the_longest_is_measured(
+    tmp_path: Path, kept_store: Store, in_pods: dict[str, str]
+) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    write_notebook(folder, max_active_runs=2)
+    conf = SMALL | {"data": [10], "repeats": 1, "backends": ["kubernetes-x2"], "name": "at-once"}
+    study = Study(kept_store, OVERHEAD, "at-once")
+    with sweeping(tmp_path / "airflow", folder, kept_store, in_pods) as airflow:
+        run_id = airflow.trigger("overhead_sweep", conf)
+        assert airflow.wait("overhead_sweep", run_id, 300) == "success"
+        runs = airflow.call("GET", "/api/v2/dags/sized/dagRuns")["dag_runs"]
+    (one,) = study.measurements()
+    pair = [run for run in runs if "__0000__" in run["dag_run_id"]]
+    assert len(pair) == 2
+    assert max(run["start_date"] for run in pair) < min(run["end_date"] for run in pair)
+    last = max(pair, key=lambda run: run["end_date"])
+    assert one.state == "success"
+    assert one.wall == pytest.approx(one.ended - one.started)
+    assert one.run_id in {run["dag_run_id"] for run in pair}
+    assert last["state"] == "success"

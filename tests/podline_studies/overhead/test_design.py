@@ -1,5 +1,6 @@
 """A study's combinations, and their order."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -47,8 +48,26 @@ def test_sizes_of_ones_own_are_crossed() -> None:
 def test_the_full_preset_is_crossed_but_for_the_largest_data() -> None:
     design = from_params(PARAMS | {"preset": "full", "backends": list(BACKENDS)})
     assert len(design.sizes) == 10
-    assert len(design.items()) == 10 * 6 * 8
+    assert len(design.items()) == 10 * 9 * 8
     assert [model for data, model in design.sizes if data == 10_000_000] == [10_000]
+
+
+def test_training_steps_are_crossed_with_the_rest() -> None:
+    design = from_params(PARAMS | {"data": [5], "models": [1], "steps": [10, 20]})
+    assert Counter(c.steps for c in design.items()) == {10: 6, 20: 6}
+    assert "20 steps" in str(next(c for c in design.items() if c.steps == 20))
+    assert {c.steps for c in from_params(PARAMS).items()} == {0}
+
+
+def test_no_size_is_the_notebooks_own() -> None:
+    design = from_params(PARAMS | {"data": [], "models": [7]})
+    assert design.sizes == ((None, 7),)
+
+
+def test_a_study_without_steps_is_read_as_one_of_the_notebooks_own() -> None:
+    kept = json.loads(from_params(PARAMS).to_json())
+    assert kept.pop("steps") == [0]
+    assert Design.from_json(json.dumps(kept)) == from_params(PARAMS)
 
 
 def test_a_design_is_kept_as_json() -> None:
@@ -68,6 +87,7 @@ def test_a_design_is_kept_as_json() -> None:
         ({"notebooks": []}, "name at least one notebook"),
         ({"data": [0]}, "data = 0: give a whole number of 1 or more"),
         ({"models": ["big"]}, "models = 'big': give a whole number"),
+        ({"steps": [0]}, "steps = 0: give a whole number of 1 or more"),
         ({"repeats": -1}, "repeats = -1: give a whole number"),
         ({"repeats": 300}, "this makes 1,200 combinations, and Airflow maps a task 1,000 times"),
     ],

@@ -15,6 +15,7 @@ from podline_studies.overhead.measurement import (
     PIPELINE,
     MeasuringError,
     Task,
+    longest,
     measure,
     read_tasks,
 )
@@ -108,6 +109,15 @@ def test_a_run_that_began_on_a_busy_machine_does_not_count() -> None:
     assert found.trouble == "disturbed: 90% of the processors were taken in the second before it"
     assert not measure(chain(), replace(blank(), busy=0.4, quiet=0.5), ()).trouble
     assert not measure(chain(), replace(blank(), busy=0.9), ()).trouble  # nobody looked
+
+
+def test_of_runs_at_once_the_longest_counts_or_one_that_does_not() -> None:
+    first = measure(chain(), blank(), ())
+    assert first.wall is not None
+    longer = replace(first, wall=first.wall + 1)
+    assert longest([first, longer, first]) is longer
+    failed = measure(chain(state="failed", failure="no memory"), blank(state="failed"), ())
+    assert longest([longer, failed]) is failed
 
 
 def test_what_the_notebook_counts() -> None:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from podline_studies.reports.estimates import (
     Array,
@@ -38,10 +39,19 @@ def test_students_t_interval() -> None:
     assert (found.low, found.high) == pytest.approx((0.8976775, 3.7623225), abs=1e-6)
 
 
-def test_seven_values_are_too_few_for_an_interval() -> None:
-    found = arithmetic(range(7))
-    assert (found.mean, found.low, found.high) == (3.0, None, None)
-    assert found.values == (0, 1, 2, 3, 4, 5, 6)
+def test_five_values_are_too_few_for_an_interval() -> None:
+    found = arithmetic(range(5))
+    assert (found.mean, found.low, found.high) == (2.0, None, None)
+    assert found.values == (0, 1, 2, 3, 4)
+
+
+def test_a_session_of_another_level_makes_no_interval_wider() -> None:
+    apart = arithmetic([1, 2, 3, 1, 2, 3, 12], "aaaaaab")
+    assert (apart.n, apart.mean) == (7, pytest.approx(24 / 7))
+    # Of two sessions one value more is needed.
+    assert arithmetic([1, 2, 3, 1, 2, 13], "aaaaab").low is None
+    reach = stats.t.ppf(0.975, 5) * math.sqrt(4 / 5 / 7)
+    assert apart.low == pytest.approx(24 / 7 - reach)
 
 
 def test_unknown_values_are_left_out_and_none_is_no_number() -> None:

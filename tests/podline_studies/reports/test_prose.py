@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 from podline_studies.reports import prose
 from podline_studies.reports.estimates import arithmetic
 from podline_studies.reports.formatting import SPACE
-from podline_studies.reports.sections import Grid, Paragraph, Picture, Points, Section
+from podline_studies.reports.sections import Files, Grid, Paragraph, Picture, Points, Section
 
 Read = Callable[..., list[Section]]
 EVIL = "a | b\n\n## c\n- d\n| e | f |"
@@ -98,3 +98,9 @@ def test_interruptions_are_told(read: Read) -> None:
     went_on = "session 2 went on at 1970-01-01 00:00 UTC."
     assert section.blocks == (Points((f"Interrupted after 1,200 measurements; {went_on}",)),)
     assert read(text, about={})[0].blocks == (Points(("There was no interruption.",)),)
+
+
+def test_files_alone_are_to_take_along(read: Read) -> None:
+    text = "\n## Tables\n\n[what one\nhas](one.csv)\n[what the other has](the-other.csv)\n"
+    files = Files((("one", "what one has"), ("the-other", "what the other has")))
+    assert read(text) == [Section("Tables", (files,))]

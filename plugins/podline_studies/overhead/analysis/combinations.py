@@ -16,6 +16,7 @@ class Combination:
 
     Attributes:
         cell: which.
+        rows: of data that were read, in the median; the parameter where no run tells.
         wall, baseline: seconds.
         overhead: seconds.
         beside_code: the same less the difference of the code's own time.
@@ -25,6 +26,7 @@ class Combination:
     """
 
     cell: Cell
+    rows: float
     wall: Estimate
     baseline: Estimate
     overhead: Estimate
@@ -43,6 +45,15 @@ class Combination:
         return self.ratio.share
 
 
+def rows_read(runs: pd.DataFrame) -> float:
+    """Return how many rows of data runs of one size read, in the median.
+
+    NaN where neither they nor a parameter tell.
+    """
+    told = runs["rows_read"].median()
+    return float(runs["data"].iloc[0] if pd.isna(told) else told)
+
+
 def combine(pairs: pd.DataFrame) -> list[Combination]:
     """Estimate the cost of each combination.
 
@@ -52,13 +63,14 @@ def combine(pairs: pd.DataFrame) -> list[Combination]:
     return [
         Combination(
             cell,
-            wall=geometric(rows["wall_s"]),
-            baseline=geometric(rows["baseline_s"]),
-            overhead=difference(rows["overhead_s"]),
-            beside_code=difference(rows["beside_code_s"]),
-            ratio=geometric(rows["ratio"]),
+            rows=rows_read(rows),
+            wall=geometric(rows["wall_s"], rows["sitting"]),
+            baseline=geometric(rows["baseline_s"], rows["sitting"]),
+            overhead=difference(rows["overhead_s"], rows["sitting"]),
+            beside_code=difference(rows["beside_code_s"], rows["sitting"]),
+            ratio=geometric(rows["ratio"], rows["sitting"]),
             parts={part: float(rows[f"overhead_{part}_s"].mean()) for part in PARTS},
-            code_ratio=geometric(rows["code_ratio"]),
+            code_ratio=geometric(rows["code_ratio"], rows["sitting"]),
         )
         for cell, rows in by_cell(pairs)
     ]

@@ -1,7 +1,8 @@
 """A model of the overhead: a fixed part a stage, a part a byte read, and a part a weight.
 
 Walls of the pipeline and of the whole notebook are both linear in these (`podline_studies.reports.
-regression`), and the overhead is their difference.
+regression`), and the overhead is their difference. A product of two of them is one term more where
+an F test on the scatter of combinations asks for it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from podline_studies.overhead.analysis.pairs import (
     COMBINATION,
@@ -22,7 +24,7 @@ from podline_studies.overhead.analysis.pairs import (
     by_pipeline,
 )
 from podline_studies.reports.estimates import Array
-from podline_studies.reports.regression import Interval, Prediction, Regression, regress
+from podline_studies.reports.regression import Interval, Labels, Prediction, Regression, regress
 
 # Walls of pipeline and whole notebook, and what of them is not the code's own time.
 _RESPONSES = ("wall_s", "baseline_s", "beside_code_s", "baseline_beside_code_s")
@@ -34,6 +36,13 @@ _SIZES = {"bytes": ("bytes_read", "data", 1e9), "weights": ("weights", "model", 
 # What a term's coefficient is for; and where the parameter stands for it.
 _UNITS = {"stages": "a stage", "bytes": "a GB read", "weights": "a million weights"}
 _PARAMETERS = {"bytes": "10⁹ of the data parameter", "weights": "10⁶ of the model parameter"}
+# Terms that are added where data support one: what each is the product of.
+_PRODUCTS = {
+    "bytes²": ("bytes", "bytes"),
+    "weights²": ("weights", "weights"),
+    "bytes × weights": ("bytes", "weights"),
+}
+_ERROR = 0.05  # probability of adding one for nothing, over all of them (Bonferroni)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ class Costs:
         combinations: of these.
         terms: ``stages``, and ``bytes`` (per GB) and ``weights`` (per million) where they varied.
         by_parameter: the terms whose size no run tells, so that the parameter stands for it.
+        added: the p value of the F test for a term that is a product, which was added; None: none.
         sizes: of each combination: data, model, and its terms.
         regression: of the pipeline's wall and the baseline's, in seconds.
         residuals: a row a run and wall, ``pipeline`` or ``notebook``: the seconds fitted, and how
@@ -67,12 +77,15 @@ class Costs:
     combinations: int
     terms: tuple[str, ...]
     by_parameter: tuple[str, ...]
+    added: float | None
     sizes: pd.DataFrame
     regression: Regression
     residuals: pd.DataFrame
 
     def unit(self, term: str) -> str:
         """What a term's seconds are for, in words."""
+        if term in _PRODUCTS:
+            return " times ".join(self.unit(factor) for factor in _PRODUCTS[term])
         return _PARAMETERS[term] if term in self.by_parameter else _UNITS[term]
 
     def overhead(self, term: str) -> Interval:
@@ -110,14 +123,20 @@ class Costs:
         Raises:
             ValueError: a size lies outside of those measured, or the model does not reach it.
         """
-        row = [float(self.stages)]
-        for term in self.terms[1:]:
-            parameter, value = ("data", data) if term == "bytes" else ("model", model)
-            known = self.sizes.groupby(parameter)[term].mean()
-            if not known.index.min() <= value <= known.index.max():
-                raise ValueError(f"{parameter} = {value:g} lies outside of what was measured")
-            row.append(float(np.interp(value, known.index, known)))
+        found = {"stages": float(self.stages)}
+        for term in self.terms:
+            for factor in _PRODUCTS.get(term, (term,)):
+                if factor not in found:
+                    found[factor] = self._interpolated(factor, data, model)
+        row = [math.prod(found[one] for one in _PRODUCTS.get(term, (term,))) for term in self.terms]
         return self.regression.predict(np.array(row))
+
+    def _interpolated(self, term: str, data: float, model: float) -> float:
+        parameter, value = ("data", data) if term == "bytes" else ("model", model)
+        known = self.sizes.groupby(parameter)[term].mean()
+        if not known.index.min() <= value <= known.index.max():
+            raise ValueError(f"{parameter} = {value:g} lies outside of what was measured")
+        return float(np.interp(value, known.index, known))
 
 
 @dataclass(frozen=True)
@@ -139,17 +158,17 @@ class Forecast:
 
 
 def forecast(model: Costs) -> Iterator[Forecast]:
-    """Predict a model's costs at the sizes it was fitted on, and between each two of the data.
+    """Predict a model's costs at the sizes it was fitted on, and between two of one model size.
 
     What it does not reach is left out.
     """
-    for data in _between(model.sizes["data"]):
-        for weights in sorted(model.sizes["model"].unique()):
+    for weights, measured in model.sizes.groupby("model", dropna=False):
+        for data in _between(measured["data"]):
             try:
-                found = model.predict(data, weights)
+                found = model.predict(data, float(str(weights)))
             except ValueError:
                 continue
-            yield Forecast(Cell(*model.pipeline, data, weights), found)
+            yield Forecast(Cell(*model.pipeline, data, float(str(weights))), found)
 
 
 def _between(sizes: pd.Series) -> list[float]:
@@ -180,20 +199,50 @@ def _fit(pipeline: Pipeline, rows: pd.DataFrame) -> Costs:
     groups = rows.groupby(COMBINATION, dropna=False).ngroup().to_numpy()
     if len(np.unique(groups)) < 2:
         raise ValueError("one combination only was measured")
-    found = regress(
-        sizes[terms].to_numpy(float), _responses(rows), groups, rows["sitting"].to_numpy()
-    )
+    terms, found, added = _supported(sizes, terms, rows, groups)
     return Costs(
         pipeline,
         stages=int(rows["stages"].iloc[0]),
         runs=len(rows),
         combinations=len(np.unique(groups)),
         terms=tuple(terms),
-        by_parameter=tuple(term for term in terms[1:] if not _is_told(rows, term)),
+        by_parameter=tuple(t for t in _SIZES if t in terms and not _is_told(rows, t)),
+        added=added,
         sizes=rows[["data", "model"]].join(sizes).drop_duplicates(ignore_index=True),
         regression=found,
         residuals=_residuals(rows, found),
     )
+
+
+def _supported(
+    sizes: pd.DataFrame, terms: list[str], rows: pd.DataFrame, groups: Labels
+) -> tuple[list[str], Regression, float | None]:
+    """The terms, one product more if data support it, their regression, and the test's p value."""
+    responses, sessions = _responses(rows), rows["sitting"].to_numpy()
+    plain = regress(sizes[terms].to_numpy(float), responses, groups, sessions)
+    best: tuple[list[str], Regression, float | None] = (terms, plain, None)
+    least = _ERROR / len(_PRODUCTS)
+    for product, factors in _PRODUCTS.items():
+        if not set(factors) <= set(terms):
+            continue
+        more = [*terms, product]
+        try:
+            found = regress(sizes[more].to_numpy(float), responses, groups, sessions)
+        except ValueError:
+            continue  # the sizes do not tell it from the others
+        p = _p_of_more(plain, found)
+        if p < least:
+            best, least = (more, found, p), p
+    return best
+
+
+def _p_of_more(plain: Regression, found: Regression) -> float:
+    """The F test's p of a term: by how much less combinations scatter about the ratio's fit."""
+    if plain.pooled or found.pooled:
+        return 1.0
+    before, after = plain.between.of_ratio(), found.between.of_ratio()
+    gain = before * plain.between.df - after * found.between.df
+    return float(stats.f.sf(gain / after, 1, found.between.df)) if after > 0 else 1.0
 
 
 def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +252,7 @@ def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
     for term, (measured, parameter, unit) in _SIZES.items():
         column = measured if _is_told(rows, term) else parameter
         found[term] = (groups[column].transform("median") / unit).fillna(0.0)
-    return found
+    return found.assign(**{name: found[one] * found[two] for name, (one, two) in _PRODUCTS.items()})
 
 
 def _is_told(rows: pd.DataFrame, term: str) -> bool:
@@ -235,8 +284,9 @@ def hold_out(pairs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row a run: its combination, `share` as measured, `predicted`, the ends `low` and `high`
-        of the 95 % interval for a single run, and whether it lies `inside`; where no model could
-        be fitted without it, these are missing and `reason` says why.
+        of the 95 % interval for a single run, whether it lies `inside`, and whether its combination
+        lies `beyond` all others; where no model could be fitted without it, the prediction is
+        missing and `reason` says why.
     """
     found = []
     for pipeline, group in by_pipeline(pairs):
@@ -245,8 +295,38 @@ def hold_out(pairs: pd.DataFrame) -> pd.DataFrame:
             names = ["predicted", "low", "high", "reason"]
             rows[names] = _predicted(pipeline, group.drop(held.index), held)
             rows["inside"] = rows["share"].between(rows["low"], rows["high"])
+            rows["beyond"] = _is_beyond(group.drop(held.index), held)
             found.append(rows)
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _is_beyond(rest: pd.DataFrame, held: pd.DataFrame) -> bool:
+    """Whether a combination's data or model is larger or smaller than all others'."""
+    return any(
+        not rest[size].min() <= held[size].iloc[0] <= rest[size].max()
+        for size in ("data", "model")
+        if held[size].notna().all()
+    )
+
+
+def errors_by_size(held_out: pd.DataFrame) -> pd.DataFrame:
+    """Return how far off each combination is predicted that was held out.
+
+    Args:
+        held_out: of `hold_out`.
+
+    Returns:
+        A row a combination: the mean share `measured`, that `predicted`, the `error` as a share of
+        the former, and whether the combination lies `beyond` those that it was predicted from.
+    """
+    if held_out.empty:
+        return held_out
+    known = held_out.dropna(subset=["predicted"])
+    known = known.assign(measured=np.log1p(known["share"]))
+    groups = known.groupby(COMBINATION, dropna=False, as_index=False)
+    found = groups.agg({"measured": "mean", "predicted": "first", "beyond": "first"})
+    found["measured"] = np.expm1(found["measured"])
+    return found.assign(error=found["predicted"] / found["measured"] - 1)
 
 
 def _predicted(

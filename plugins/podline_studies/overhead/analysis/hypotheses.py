@@ -1,14 +1,14 @@
-"""The thesis' hypotheses, each tested for every pipeline.
+"""The thesis' hypotheses, each tested for every pipeline, and for each of its model sizes.
 
-A repeat of the design is a block, which gives one value of the effect. A hypothesis is shown where
-the 95 % t interval over repeats (`podline_studies.reports.estimates.contrast`) lies wholly on its
-side.
+A repeat of the design within a session is a block, which gives one value of the effect. A
+hypothesis is shown where the 95 % t interval over blocks (`podline_studies.reports.estimates.
+contrast`, with the session as a factor) lies wholly on its side.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,6 +27,7 @@ from podline_studies.reports.estimates import (
 
 TRAINING = "train"  # the stage
 _CELL = ["data", "model"]
+_BLOCK = ["sitting", "repeat"]
 _UNKNOWN = -1.0  # stands for a size that is the notebook's own
 
 
@@ -45,6 +46,7 @@ class Hypothesis:
 
     Attributes:
         name: ``exists``, ``falls`` or ``training``.
+        model: the model size that it is about; None: the mean over all.
         effect: a ratio, which the hypothesis says to be above 1, or, of ``falls``, below.
             ``exists``: the pipeline's wall over the baseline's; ``falls``: that ratio at ten times
             the data, over itself; ``training``: the code's time of the stage that trains over that
@@ -58,6 +60,7 @@ class Hypothesis:
 
     name: str
     pipeline: Pipeline
+    model: float | None
     effect: Estimate
     verdict: Verdict
     reason: str
@@ -66,74 +69,101 @@ class Hypothesis:
 
 
 def judge(pairs: pd.DataFrame, stages: pd.DataFrame) -> list[Hypothesis]:
-    """Test the hypotheses.
+    """Test the hypotheses: of each pipeline, over all sizes and then of each model size.
 
     Args:
         pairs: of `podline_studies.overhead.analysis.pairs.pair`.
         stages: of `podline_studies.overhead.analysis.pairs.stages_of`.
     """
-    found = []
+    found: list[Hypothesis] = []
     for pipeline, rows in by_pipeline(pairs):
-        found += [_above("exists", pipeline, rows), _falls(pipeline, rows)]
+        for test in (_exists, _falls):
+            found += _by_model(test, pipeline, rows)
     for pipeline, rows in by_pipeline(stages):
         if rows["stage"].nunique() > 1:
-            found.append(_training(pipeline, rows))
+            found += _by_model(_training, pipeline, rows)
     return found
 
 
-def _above(name: str, pipeline: Pipeline, rows: pd.DataFrame) -> Hypothesis:
+_Test = Callable[[Pipeline, "float | None", pd.DataFrame], Hypothesis]
+
+
+def _by_model(test: _Test, pipeline: Pipeline, rows: pd.DataFrame) -> Iterator[Hypothesis]:
+    yield test(pipeline, None, rows)
+    if rows["model"].nunique() > 1:
+        for model, some in rows.groupby("model"):
+            yield test(pipeline, float(str(model)), some)
+
+
+def _exists(pipeline: Pipeline, model: float | None, rows: pd.DataFrame) -> Hypothesis:
+    """Whether the pipeline takes longer than the notebook."""
+    return _above("exists", pipeline, model, rows)
+
+
+def _above(name: str, pipeline: Pipeline, model: float | None, rows: pd.DataFrame) -> Hypothesis:
     """Whether the rows' ratio is above 1 in the mean over combinations."""
     cells = _cells(rows)
     mean = np.full(cells.shape[1], 1 / cells.shape[1])
-    each = [geometric(ratios) for _, ratios in rows.groupby(_CELL, dropna=False)["ratio"]]
-    return _judged(name, pipeline, contrast(cells.to_numpy(), mean).map(math.exp), each)
+    effect = contrast(cells.to_numpy(), mean, _sessions(cells)).map(math.exp)
+    each = [geometric(of["ratio"], of["sitting"]) for _, of in rows.groupby(_CELL, dropna=False)]
+    return _judged(name, pipeline, model, effect, each)
 
 
-def _falls(pipeline: Pipeline, rows: pd.DataFrame) -> Hypothesis:
+def _falls(pipeline: Pipeline, model: float | None, rows: pd.DataFrame) -> Hypothesis:
     """Whether the ratio falls: its logarithm's slope over the decimal logarithm of the data."""
     cells = _cells(rows)
     models = cells.columns.get_level_values("model")
     try:
         effect = _slope(cells)
-        each = [_slope(cells.loc[:, models == model]) for model in models.unique()]
+        each = [_slope(cells.loc[:, models == one]) for one in models.unique()]
     except ValueError:
-        return _untested("falls", pipeline, "a model size was measured at one data size only")
-    return _judged("falls", pipeline, effect, each)
+        reason = "a model size was measured at one data size only"
+        return _untested("falls", pipeline, model, reason)
+    return _judged("falls", pipeline, model, effect, each)
 
 
 def _slope(cells: pd.DataFrame) -> Estimate:
     data, models = (cells.columns.get_level_values(name).to_numpy(float) for name in _CELL)
     weights = slope_weights(np.log10(np.maximum(data, 1.0)), models)
-    return contrast(cells.to_numpy(), weights).map(math.exp)
+    return contrast(cells.to_numpy(), weights, _sessions(cells)).map(math.exp)
 
 
-def _training(pipeline: Pipeline, rows: pd.DataFrame) -> Hypothesis:
+def _training(pipeline: Pipeline, model: float | None, rows: pd.DataFrame) -> Hypothesis:
     """Whether the stage that trains computes for longer than all others together."""
     trains = rows["stage"] == TRAINING
-    code = rows[["repeat", *_CELL]].assign(
+    code = rows[[*_BLOCK, *_CELL]].assign(
         train=rows["own_s"].where(trains, 0.0), rest=rows["own_s"].where(~trains, 0.0)
     )
-    runs = code.groupby(["repeat", *_CELL], dropna=False, as_index=False).sum()
+    runs = code.groupby([*_BLOCK, *_CELL], dropna=False, as_index=False).sum()
     runs = runs[(runs["train"] > 0) & (runs["rest"] > 0)]
     if runs.empty:
-        return _untested("training", pipeline, f"no stage named {TRAINING} has code of its own")
-    return _above("training", pipeline, runs.assign(ratio=runs["train"] / runs["rest"]))
+        reason = f"no stage named {TRAINING} has code of its own"
+        return _untested("training", pipeline, model, reason)
+    return _above("training", pipeline, model, runs.assign(ratio=runs["train"] / runs["rest"]))
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
-    """The ratio's logarithm: a row a repeat, a column a combination of sizes."""
-    keyed = rows[["repeat", *_CELL]].fillna(_UNKNOWN).assign(value=np.log(rows["ratio"]))
-    return keyed.pivot(index="repeat", columns=_CELL, values="value")
+    """The ratio's logarithm: a row a block, a column a combination of sizes."""
+    keyed = rows[[*_BLOCK, *_CELL]].fillna(_UNKNOWN).assign(value=np.log(rows["ratio"]))
+    return keyed.pivot(index=_BLOCK, columns=_CELL, values="value")
+
+
+def _sessions(cells: pd.DataFrame) -> list[object]:
+    return list(cells.index.get_level_values("sitting"))
 
 
 def _judged(
-    name: str, pipeline: Pipeline, effect: Estimate, each: Sequence[Estimate]
+    name: str,
+    pipeline: Pipeline,
+    model: float | None,
+    effect: Estimate,
+    each: Sequence[Estimate],
 ) -> Hypothesis:
     verdict, reason = _verdict(name, effect), ""
     if verdict is Verdict.UNTESTED:
-        reason = f"an interval needs {LEAST} repeats, and there are {effect.n}"
+        reason = f"an interval needs {LEAST} repeats in a session, and there are {effect.n}"
     holding = sum(_verdict(name, one) is Verdict.SHOWN for one in each)
-    return Hypothesis(name, pipeline, effect, verdict, reason, holding, len(each))
+    return Hypothesis(name, pipeline, model, effect, verdict, reason, holding, len(each))
 
 
 def _verdict(name: str, effect: Estimate) -> Verdict:
@@ -144,5 +174,5 @@ def _verdict(name: str, effect: Estimate) -> Verdict:
     return Verdict.SHOWN if (effect.low > 1) == (name != "falls") else Verdict.REFUTED
 
 
-def _untested(name: str, pipeline: Pipeline, reason: str) -> Hypothesis:
-    return Hypothesis(name, pipeline, arithmetic(()), Verdict.UNTESTED, reason, 0, 0)
+def _untested(name: str, pipeline: Pipeline, model: float | None, reason: str) -> Hypothesis:
+    return Hypothesis(name, pipeline, model, arithmetic(()), Verdict.UNTESTED, reason, 0, 0)

@@ -99,7 +99,7 @@ def advise(stages: pd.DataFrame) -> list[Join]:
         own = rows.groupby("stage")["own_s"].median()
         names, runs = _in_order(rows), _by_stage(rows)
         for pair in itertools.pairwise(names):
-            saving = difference(_saved(runs, names, pair).tolist())
+            saving = difference(_saved(runs, names, pair).tolist(), _sessions(rows))
             found.append(Join(cell, pair, saving, float(own[[*pair]].min())))
     return found
 
@@ -130,6 +130,11 @@ def worth_joining(joins: Sequence[Join]) -> list[Advice]:
         for which, of in tried.items()
         if (savings := [join.saving.mean for join in of if join.advised])
     ]
+
+
+def _sessions(rows: pd.DataFrame) -> list[object]:
+    """Of the runs, in the order of `_by_stage`."""
+    return list(rows.groupby(_RUN).first().index.get_level_values("sitting"))
 
 
 def _in_order(rows: pd.DataFrame) -> list[str]:
@@ -190,14 +195,19 @@ def compare(runs: pd.DataFrame, stages: pd.DataFrame, joined: JoinMade | None) -
     apart, together = (good[good["notebook"] == of] for of in (joined["of"], joined["notebook"]))
     key = [name for name in (*POINT, "backend") if name != "notebook"]
     both = apart.merge(together, on=key, suffixes=("", "_joined"))
+    then = both["pace"] / both["pace_joined"]
+    both = both.assign(
+        saved_s=both["wall_s"] - both["wall_s_joined"] * then,
+        saved_beside_s=both["beside_s"] - both["beside_s_joined"] * then,
+    )
     return [
         Joined(
             cell,
             joined["notebook"],
             tuple(joined["stages"]),
             predicted=_predicted(stages, cell, joined["stages"]),
-            measured=arithmetic(rows["wall_s"] - rows["wall_s_joined"]),
-            beside_code=arithmetic(rows["beside_s"] - rows["beside_s_joined"]),
+            measured=arithmetic(rows["saved_s"], rows["sitting"]),
+            beside_code=arithmetic(rows["saved_beside_s"], rows["sitting"]),
         )
         for cell, rows in by_cell(both)
     ]
@@ -206,5 +216,6 @@ def compare(runs: pd.DataFrame, stages: pd.DataFrame, joined: JoinMade | None) -
 def _predicted(stages: pd.DataFrame, cell: Cell, joined: Sequence[str]) -> Estimate | None:
     for other, rows in by_cell(stages):
         if str(other) == str(cell) and set(joined) <= set(rows["stage"]):  # NaN is not NaN
-            return difference(_saved(_by_stage(rows), _in_order(rows), joined).tolist())
+            saved = _saved(_by_stage(rows), _in_order(rows), joined)
+            return difference(saved.tolist(), _sessions(rows))
     return None

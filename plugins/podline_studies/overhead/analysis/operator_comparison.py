@@ -1,8 +1,9 @@
-"""podline's pods beside the same stages in Airflow's own, and beside local processes."""
+"""podline's pods beside the same stages run otherwise: by Airflow's own operator, begun ahead,
+several runs at once, in local processes.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,14 @@ import pandas as pd
 
 from podline.settings import Backend
 from podline_studies.overhead.analysis.pairs import (
-    POINT,
     Cell,
     Pipeline,
+    beside,
     by_cell,
     by_pipeline,
     successful,
 )
-from podline_studies.overhead.design import STOCK, TUNED
+from podline_studies.overhead.design import AHEAD, AT_ONCE, STOCK, TUNED
 from podline_studies.reports.equivalence import Equivalence, equivalence
 from podline_studies.reports.estimates import Estimate, difference, geometric
 
@@ -26,11 +27,11 @@ OURS = Backend.KUBERNETES.value
 
 @dataclass(frozen=True)
 class Saved:
-    """What podline's operator saves of one combination.
+    """What podline's pods, one run at a time, save of one combination.
 
     Attributes:
         cell: which; its backend is podline's.
-        than: the other one: `STOCK` or `TUNED`.
+        than: the other one: Airflow's operator, or podline's otherwise.
         ours: seconds of the wall.
         stock: likewise, of the other one.
         saved: seconds, pairwise.
@@ -61,7 +62,7 @@ class Alike:
 
 
 def against_stock(runs: pd.DataFrame) -> list[Saved]:
-    """Compare the two operators run by run, in the same repeat and session.
+    """Compare the operators, and podline's ways, run by run, in the same repeat and session.
 
     Args:
         runs: a row a run.
@@ -70,12 +71,12 @@ def against_stock(runs: pd.DataFrame) -> list[Saved]:
         Saved(
             cell,
             than,
-            ours=geometric(rows["wall_s"]),
-            stock=geometric(rows["wall_s_other"]),
-            saved=difference(rows["wall_s_other"] - rows["wall_s"]),
-            ratio=geometric(rows["wall_s_other"] / rows["wall_s"]),
+            ours=geometric(rows["wall_s"], rows["sitting"]),
+            stock=geometric(rows["wall_s_other"], rows["sitting"]),
+            saved=difference(rows["wall_s_other"] - rows["wall_s"], rows["sitting"]),
+            ratio=geometric(rows["wall_s_other"] / rows["wall_s"], rows["sitting"]),
         )
-        for than in (STOCK, TUNED)
+        for than in (STOCK, TUNED, AHEAD, *AT_ONCE)
         for cell, rows in by_cell(_beside(runs, than))
     ]
 
@@ -95,11 +96,15 @@ def against_processes(runs: pd.DataFrame) -> list[Alike]:
         sizes = [rows[name].fillna(-1.0) for name in ("data", "model")]
         # A repeat that lacks a size is not taken for faster or slower by that.
         beside_size = ratio - ratio.groupby(sizes).transform("mean") + ratio.mean()
-        repeats = beside_size.groupby([rows["sitting"], rows["repeat"]]).mean()
-        values = [math.exp(value) for value in repeats]
+        block = [rows["sitting"], rows["repeat"]]
+        number = ratio.groupby(sizes).ngroups
+        # One that lacks more than half is too noisy to count as one.
+        blocks = beside_size.groupby(block)
+        repeats = blocks.mean()[blocks.size() >= number / 2]
+        values = np.exp(repeats).tolist()
         sessions = [sitting for sitting, _ in repeats.index]
         alike = equivalence(values, [1.0] * len(values), sessions)
-        found.append(Alike(pipeline, ratio.groupby(sizes).ngroups, alike))
+        found.append(Alike(pipeline, number, alike))
     return found
 
 
@@ -107,4 +112,4 @@ def _beside(runs: pd.DataFrame, other: str) -> pd.DataFrame:
     """Podline's pods, each with the other's wall as `wall_s_other`."""
     good = successful(runs)
     ours, others = (good[good["backend"] == backend] for backend in (OURS, other))
-    return ours.merge(others[[*POINT, "wall_s"]], on=POINT, suffixes=("", "_other"))
+    return beside(ours, others, ["wall_s"])

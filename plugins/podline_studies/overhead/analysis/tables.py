@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import nan
 
+import numpy as np
 import pandas as pd
 
 from podline_studies.overhead.analysis.combinations import Combination
 from podline_studies.overhead.analysis.cost_model import Costs, Forecast
+from podline_studies.overhead.analysis.drift import HOUR
 from podline_studies.overhead.analysis.hypotheses import Hypothesis
 from podline_studies.overhead.analysis.join_advice import Join, Joined
 from podline_studies.overhead.analysis.operator_comparison import OURS, Alike, Saved
-from podline_studies.overhead.analysis.pairs import COMBINATION, PIPELINE, Cell, Pipeline
+from podline_studies.overhead.analysis.pairs import (
+    COMBINATION,
+    PIPELINE,
+    Cell,
+    Pipeline,
+    by_cell,
+)
 from podline_studies.overhead.analysis.summary import Failure, Summary
 from podline_studies.overhead.design import STOCK
 from podline_studies.overhead.frames import BYTES
 from podline_studies.overhead.measurement import PARTS
-from podline_studies.reports.estimates import Estimate
+from podline_studies.reports.estimates import Estimate, geometric
 
 Row = dict[str, object]
 
@@ -34,6 +43,8 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     tables = {
         "pairs": found.pairs,
         "combinations": costs_of,
+        "seconds": seconds(found.seconds),
+        "clock": clock(found.seconds),
         "share": _with_intervals(found.pairs, "share", costs_of),
         "parts": parts(found.combinations),
         "stages": stages(found.stages),
@@ -43,6 +54,7 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "costs": costs(found.costs),
         "residuals": _together([model.residuals for model in found.costs]),
         "held-out": found.held_out,
+        "errors": found.errors,
         "predictions": pd.DataFrame(map(_prediction, found.forecasts)),
         "claims": pd.DataFrame(map(_hypothesis, found.hypotheses)),
         "joins": pd.DataFrame(map(_join, found.joins)),
@@ -76,6 +88,7 @@ def combinations(found: Iterable[Combination]) -> pd.DataFrame:
     return pd.DataFrame(
         _row(
             one.cell,
+            rows=one.rows,
             n=one.n,
             wall_s=one.wall,
             baseline_s=one.baseline,
@@ -92,7 +105,7 @@ def combinations(found: Iterable[Combination]) -> pd.DataFrame:
 def parts(combinations: Iterable[Combination]) -> pd.DataFrame:
     """Return a row a part of a combination's overhead: its mean in seconds."""
     return pd.DataFrame(
-        _row(one.cell, n=one.n, part=part, mean_s=seconds)
+        _row(one.cell, rows=one.rows, n=one.n, part=part, mean_s=seconds)
         for one in combinations
         for part, seconds in one.parts.items()
     )
@@ -115,6 +128,42 @@ def stages(found: pd.DataFrame) -> pd.DataFrame:
     return groups.mean().sort_values([*PIPELINE, "order"], kind="stable", ignore_index=True)
 
 
+def seconds(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a run: its wall over the rows read, and its combination's mean and interval.
+
+    Args:
+        runs: of `podline_studies.overhead.analysis.summary.Summary.seconds`.
+    """
+    found = []
+    for _, of in by_cell(runs):
+        wall = geometric(of["wall_s"], of["sitting"])
+        ends = {"mean": wall.mean, "low": wall.low, "high": wall.high}
+        rows = of[[*COMBINATION, "repeat", "rows", "wall_s"]]
+        found.append(rows.assign(n=wall.n, **{e: float(v) if v else nan for e, v in ends.items()}))
+    return _together(found)
+
+
+def clock(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a run: when in its session it began, and how far its wall is off the usual.
+
+    Args:
+        runs: likewise. `hours` are since the session's first run; `beside` is the wall over the
+            mean of its combination in the session, less one; `pace` what the drift says of that.
+    """
+    if runs.empty or runs["started"].isna().all():
+        return pd.DataFrame()
+    of = runs.groupby("sitting")["started"]
+    same = runs.groupby(["sitting", *COMBINATION], dropna=False)
+    logs = np.log(runs["wall_s"])
+    mean = logs.groupby(same.ngroup()).transform("mean")
+    found = runs[[*COMBINATION, "repeat", "sitting"]].assign(
+        hours=(runs["started"] - of.transform("min")) / HOUR,
+        beside=np.expm1(logs - mean),
+        pace=runs["pace"] - 1,
+    )
+    return found[same["started"].transform("size") > 1]
+
+
 def _by_both_operators(pairs: pd.DataFrame) -> pd.DataFrame:
     """The runs of notebooks that ran by podline's operator and by Airflow's."""
     both = pairs[pairs["backend"].isin((OURS, STOCK))]
@@ -127,8 +176,14 @@ def _with_intervals(pairs: pd.DataFrame, value: str, costs_of: pd.DataFrame) -> 
         return pairs
     ends = {f"{value}_{end}": end for end in ("mean", "low", "high")}
     found = costs_of[[*COMBINATION, "n", *ends]].astype(dict.fromkeys(ends, float))
-    rows = pairs[[*COMBINATION, "repeat", value]]
+    rows = pairs[[*COMBINATION, "repeat", value]].assign(rows=_rows_of(pairs, costs_of))
     return rows.merge(found.rename(columns=ends), on=COMBINATION, how="left")
+
+
+def _rows_of(pairs: pd.DataFrame, costs_of: pd.DataFrame) -> pd.Series[float]:
+    """The rows that each run's size reads."""
+    found = pairs[COMBINATION].merge(costs_of[[*COMBINATION, "rows"]], on=COMBINATION, how="left")
+    return found["rows"].set_axis(pairs.index)
 
 
 def _operator(one: Saved) -> Row:
@@ -165,7 +220,8 @@ def _prediction(one: Forecast) -> Row:
 
 
 def _hypothesis(one: Hypothesis) -> Row:
-    found = {"claim": one.name, "verdict": one.verdict.value, "n": one.effect.n}
+    found = {"model": one.model, "claim": one.name, "verdict": one.verdict.value}
+    found["n"] = one.effect.n
     shown_in = {"holding": one.holding, "combinations": one.combinations}
     return _row(one.pipeline, **found, effect=one.effect, **shown_in, reason=one.reason)
 

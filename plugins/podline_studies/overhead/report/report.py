@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from podline_studies.machine import QUIET
+from podline_studies.overhead.analysis.combinations import Combination
 from podline_studies.overhead.analysis.join_advice import worth_joining
-from podline_studies.overhead.analysis.pairs import PARTS, by_pipeline
+from podline_studies.overhead.analysis.operator_comparison import OURS, Alike
+from podline_studies.overhead.analysis.pairs import PARTS, Pipeline
 from podline_studies.overhead.analysis.summary import Summary, summarise
-from podline_studies.overhead.analysis.tables import STAGE_COLUMNS, make_tables
+from podline_studies.overhead.analysis.tables import make_tables
+from podline_studies.overhead.design import BACKENDS
 from podline_studies.overhead.frames import OverheadCircumstances
 from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import prose
@@ -31,26 +36,84 @@ def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircums
     """
     found = summarise(runs, stages, about)
     tables = make_tables(found)
-    stages_by_pipeline = [
-        (pipeline, row)
-        for pipeline, rows in by_pipeline(tables.get("stages", found.stages))
-        for _, row in rows.iterrows()
-    ]
     sections = prose.read(
         __package__,
         "overhead.md",
         found=found,
         tables=tables,
         parts=PARTS,
-        stages=stages_by_pipeline,
-        stage_columns=STAGE_COLUMNS,
+        answers=answers(found),
+        errors=_errors(found),
         advice=worth_joining(found.joins),
         least=LEAST,
-        quiet=round(100 * QUIET),
+        usual=round(100 * QUIET),
         margin=round(100 * MARGIN),
     )
     title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
     return make(title, sections, FIGURES, tables, last_line(found))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a pipeline costs on one kind of machine.
+
+    Attributes:
+        pipeline: which.
+        ratio: of its wall to the notebook's, in the mean over sizes.
+        combinations: what it cost by size.
+        parts: mean seconds of each of `pairs.PARTS`, over all runs.
+        alike: pods beside processes; None: not measured, or not about pods.
+    """
+
+    pipeline: Pipeline
+    ratio: Estimate
+    combinations: list[Combination]
+    parts: dict[str, float]
+    alike: Alike | None
+
+    @property
+    def seconds(self) -> list[float]:
+        """The mean overhead of each size."""
+        return [one.overhead.mean for one in self.combinations]
+
+    @property
+    def largest(self) -> list[tuple[str, float]]:
+        """The parts, the largest first."""
+        return sorted(self.parts.items(), key=lambda part: -part[1])
+
+
+def answers(found: Summary) -> list[Answer]:
+    """Return what each pipeline costs: first podline's pods, and the machine of most runs."""
+    given = [
+        Answer(
+            one.pipeline,
+            one.effect,
+            of := [c for c in found.combinations if c.cell.pipeline == one.pipeline],
+            {part: sum(c.parts[part] * c.n for c in of) / sum(c.n for c in of) for part in PARTS},
+            next((alike for alike in found.alike if alike.pipeline == one.pipeline), None),
+        )
+        for one in found.hypotheses
+        if one.name == "exists" and one.model is None
+    ]
+    rank = {**{name: place for place, name in enumerate(BACKENDS)}, OURS: -1}
+
+    def order(one: Answer) -> tuple[object, ...]:
+        of = one.pipeline
+        return of.machine != found.main, of.machine, of.notebook, of.steps, rank[of.backend]
+
+    return sorted(given, key=order)
+
+
+def _errors(found: Summary) -> dict[str, list[float]]:
+    """How far off sizes held out are predicted, on the main kind of machine, by where they lie."""
+    if found.errors.empty:
+        return {}
+    here = found.errors[found.errors["machine"] == found.main]
+    beyond = here["beyond"].astype(bool)
+    return {
+        "between others": here.loc[~beyond, "error"].tolist(),
+        "larger or smaller than all others": here.loc[beyond, "error"].tolist(),
+    }
 
 
 def last_line(found: Summary) -> dict[str, object]:
@@ -64,7 +127,7 @@ def last_line(found: Summary) -> dict[str, object]:
         "overhead": [
             {**one.pipeline._asdict(), "share": _numbers(one.effect.share)}
             for one in found.hypotheses
-            if one.name == "exists"
+            if one.name == "exists" and one.model is None
         ],
         "costs_s": [
             {
@@ -84,6 +147,7 @@ def last_line(found: Summary) -> dict[str, object]:
                 "effect": _numbers(one.effect),
             }
             for one in found.hypotheses
+            if one.model is None
         ],
         "held_out": {"runs": found.checked.predicted, "inside": found.checked.inside},
         "joins_advised": sum(join.advised for join in found.joins),

@@ -30,7 +30,7 @@ def test_parts_add_up_to_the_mean_overhead(sweep: Sweep) -> None:
 
 
 def test_beside_the_code_the_overhead_is_known_better(sweep: Sweep) -> None:
-    found = {one.cell[2:]: one for one in combine(pair(sweep.runs))}
+    found = {(one.cell.backend, *one.cell[-2:]): one for one in combine(pair(sweep.runs))}
     largest = found["kubernetes", 10_000_000, 10_000_000]
     widths = [
         (found.high or 0) - (found.low or 0) for found in (largest.beside_code, largest.overhead)

@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from podline_studies.overhead.analysis.cost_model import Costs, Unfitted, fit, forecast, hold_out
+from podline_studies.overhead.analysis.cost_model import (
+    Costs,
+    Unfitted,
+    errors_by_size,
+    fit,
+    forecast,
+    hold_out,
+)
 from podline_studies.overhead.analysis.pairs import pair
 from podline_studies.overhead.frames import check_runs
 from tests.podline_studies.overhead.conftest import Sweep
@@ -68,6 +75,43 @@ def test_nothing_is_predicted_beyond_what_was_measured() -> None:
         model.predict(20_000_000, 10_000)
     sizes = {one.cell.data for one in forecast(model)}
     assert sizes == {10_000, 32_000, 100_000, 320_000, 1_000_000, 3_200_000, 10_000_000}
+
+
+def test_no_forecast_for_a_model_size_that_no_size_near_it_was_measured_for() -> None:
+    runs, _ = simulate(truth=QUIET)
+    few = (runs["data"] == 10_000_000) & (runs["model"] > 10_000)
+    (model,) = (m for m in fitted(runs[~few]).values() if m.pipeline.backend == "kubernetes")
+    largest = {one.cell.model: 0.0 for one in forecast(model)}
+    for one in forecast(model):
+        largest[one.cell.model] = max(largest[one.cell.model], one.cell.data)
+    assert largest == {10_000: 10_000_000, 1_000_000: 1_000_000, 10_000_000: 1_000_000}
+
+
+def test_a_term_more_where_the_data_ask_for_one_and_not_elsewhere() -> None:
+    runs, _ = simulate(truth=Truth(sd=0.01, jitter=0.005))
+    plain = fitted(runs)["kubernetes"]
+    assert (plain.terms, plain.added) == (("stages", "bytes", "weights"), None)
+    pods = runs["backend"] == "kubernetes"
+    slower = 3.0 * runs["bytes_read"] / 1e9 * runs["weights"] / 1e6
+    runs.loc[pods, "wall_s"] += slower[pods]
+    runs.loc[pods, "transfer_s"] += slower[pods]
+    model = fitted(runs)["kubernetes"]
+    assert model.terms[-1] == "bytes × weights"
+    assert model.added is not None
+    assert model.added < 0.001
+    assert model.unit("bytes × weights") == "a GB read times a million weights"
+    assert model.overhead("bytes × weights").value == pytest.approx(3.0, rel=0.1)
+
+
+def test_how_far_off_each_size_is_predicted_without_it(sweep: Sweep) -> None:
+    errors = errors_by_size(hold_out(pair(sweep.runs)))
+    assert len(errors) == 4 * 12
+    assert errors["error"].abs().median() < 0.1
+    largest = errors[(errors["data"] == 10_000_000) | (errors["model"] == 10_000_000)]
+    assert not largest["beyond"].any()  # others have that data, or that model
+    one = hold_out(pair(check_runs(simulate(models=(10_000,))[0])))
+    beyond = errors_by_size(one).groupby("data")["beyond"].all()
+    assert beyond.to_dict() == {1e4: True, 1e5: False, 1e6: False, 1e7: True}
 
 
 def test_held_out_combinations_lie_in_their_intervals(sweep: Sweep) -> None:

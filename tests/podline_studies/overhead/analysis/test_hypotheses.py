@@ -13,7 +13,7 @@ from tests.support.simulated_sweep import Truth, simulate
 def judged(runs: pd.DataFrame, stages: pd.DataFrame) -> dict[tuple[str, str], Hypothesis]:
     runs, stages = check_runs(runs), check_stages(stages)
     found = judge(pair(runs), stages_of(stages, runs))
-    return {(one.name, one.pipeline.backend): one for one in found}
+    return {(one.name, one.pipeline.backend): one for one in found if one.model is None}
 
 
 def test_the_hypotheses_that_are_true_are_shown(sweep: Sweep) -> None:
@@ -21,7 +21,8 @@ def test_the_hypotheses_that_are_true_are_shown(sweep: Sweep) -> None:
     found = judged(sweep.runs[apart], sweep.stages)
     assert {one.verdict for one in found.values()} == {Verdict.SHOWN}
     exists = found["exists", "kubernetes"]
-    assert (exists.effect.n, exists.holding, exists.combinations) == (8, 12, 12)
+    assert (exists.effect.n, exists.combinations) == (8, 12)
+    assert exists.holding >= 11
     falls = found["falls", "kubernetes"]
     assert falls.combinations == 3
     assert falls.effect.high is not None
@@ -57,6 +58,17 @@ def test_training_dominates_only_where_the_model_is_large() -> None:
     assert (large.verdict, large.holding) == (Verdict.SHOWN, 4)
 
 
+def test_each_model_size_is_judged_for_itself() -> None:
+    """Together they would say neither."""
+    runs, stages = simulate(models=(10_000, 10_000_000), backends=("notebook", "kubernetes"))
+    runs, stages = check_runs(runs), check_stages(stages)
+    found = judge(pair(runs), stages_of(stages, runs))
+    training = {one.model: one.verdict for one in found if one.name == "training"}
+    assert training[10_000] is Verdict.REFUTED
+    assert training[10_000_000] is Verdict.SHOWN
+    assert {one.model for one in found if one.name == "exists"} == {None, 10_000, 10_000_000}
+
+
 def test_a_share_that_is_measured_at_one_size_does_not_fall() -> None:
     falls = judged(*simulate(data=(10_000,)))["falls", "process"]
     assert falls.verdict is Verdict.UNTESTED
@@ -66,7 +78,9 @@ def test_a_share_that_is_measured_at_one_size_does_not_fall() -> None:
 def test_two_repeats_decide_nothing(small: Sweep) -> None:
     found = judged(small.runs, small.stages)
     assert {one.verdict for one in found.values()} == {Verdict.UNTESTED}
-    assert found["exists", "process"].reason == "an interval needs 8 repeats, and there are 2"
+    assert found["exists", "process"].reason == (
+        "an interval needs 6 repeats in a session, and there are 2"
+    )
     assert found["exists", "process"].effect.n == 2
 
 

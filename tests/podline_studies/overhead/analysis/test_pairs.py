@@ -1,5 +1,7 @@
 """Each run beside its baseline."""
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -23,9 +25,10 @@ def test_the_overhead_is_the_wall_less_that_of_the_baseline_in_the_same_repeat(
     row = pairs.iloc[0]
     same = (small.runs[["data", "model", "repeat"]] == row[["data", "model", "repeat"]]).all(axis=1)
     (baseline,) = small.runs.loc[same & (small.runs["backend"] == "notebook"), "wall_s"]
-    assert row["baseline_s"] == baseline
-    assert row["overhead_s"] == pytest.approx(row["wall_s"] - baseline)
-    assert row["share"] == pytest.approx(row["overhead_s"] / baseline)
+    # But for the session's drift from one to the other.
+    assert row["baseline_s"] == pytest.approx(baseline, rel=0.05)
+    assert row["overhead_s"] == pytest.approx(row["wall_s"] - row["baseline_s"])
+    assert row["share"] == pytest.approx(row["overhead_s"] / row["baseline_s"])
 
 
 def test_its_parts_add_up_exactly(small: Sweep) -> None:
@@ -48,11 +51,12 @@ def test_the_residual_is_the_difference_of_the_code_less_the_baselines_own_start
 
 
 def test_pods_are_compared_with_the_notebook_in_a_pod_where_the_study_has_it(small: Sweep) -> None:
-    in_pod = small.runs[small.runs["backend"] == "notebook"].assign(backend="notebook-pod")
+    still = small.runs.assign(started=math.nan)  # or more runs would tell of the drift
+    in_pod = still[still["backend"] == "notebook"].assign(backend="notebook-pod")
     in_pod["wall_s"] *= 1.2
     in_pod["pipeline_s"] += in_pod["wall_s"] / 6
-    runs = pd.concat([small.runs, in_pod], ignore_index=True)
-    before, after = pair(small.runs).set_index("index"), pair(runs).set_index("index")
+    runs = pd.concat([still, in_pod], ignore_index=True)
+    before, after = pair(still).set_index("index"), pair(runs).set_index("index")
     times = (after["baseline_s"] / before["baseline_s"]).groupby(after["backend"]).median()
     assert times.to_dict() == {"kubernetes": pytest.approx(1.2), "process": pytest.approx(1.0)}
     assert count(runs).baselines == 2 * count(small.runs).baselines
@@ -60,11 +64,16 @@ def test_pods_are_compared_with_the_notebook_in_a_pod_where_the_study_has_it(sma
     assert set(stages_of(small.stages, runs)["backend"]) == {"kubernetes", "process"}
 
 
-@pytest.mark.parametrize("column", ["sitting", "way", "repeat"])
-def test_nothing_is_compared_across_sessions_ways_or_repeats(small: Sweep, column: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "other"),
+    [("sitting", 7), ("way", "test"), ("repeat", 7), ("machine", "another"), ("steps", 200)],
+)
+def test_nothing_is_compared_across_sessions_ways_repeats_machines_or_steps(
+    small: Sweep, column: str, other: object
+) -> None:
     runs = small.runs.copy()
     baseline = runs["backend"] == "notebook"
-    runs.loc[baseline, column] = "test" if column == "way" else 7
+    runs.loc[baseline, column] = other
     counts = count(runs)
     assert (counts.paired, counts.unpaired) == (0, 16)
     assert pair(runs).empty
@@ -100,3 +109,4 @@ def test_stages_are_those_of_runs_that_count(small: Sweep) -> None:
 def test_a_way_that_is_not_a_schedulers_is_named() -> None:
     assert str(Pipeline("n", "scheduler", "process")) == "n on process"
     assert str(Pipeline("n", "test", "process")) == "n on process, by dags test"
+    assert str(Pipeline("n", "scheduler", "process", "m", 2000)) == "n on process, 2,000 steps"

@@ -72,7 +72,7 @@ def test_a_drawing_leaves_no_setting_behind(tables: dict[str, pd.DataFrame]) -> 
 def test_there_is_a_panel_for_each_pipeline_below_each_other_on_a_phone(
     tables: dict[str, pd.DataFrame],
 ) -> None:
-    wide, narrow = (drawn("share", tables["share"], narrow) for narrow in (False, True))
+    wide, narrow = (drawn("parts", tables["parts"], narrow) for narrow in (False, True))
     pipelines = ["kubernetes", "household_power"], ["kubernetes", "household_power_joined"]
     pipelines += ["process", "household_power"], ["stock", "household_power"]
     titles = list(map(", ".join, pipelines))
@@ -80,6 +80,22 @@ def test_there_is_a_panel_for_each_pipeline_below_each_other_on_a_phone(
         assert [axes.get_title(loc="left") for axes in figure.axes] == titles
     assert len({axes.get_position().x0 for axes in wide.axes[:3]}) == 3
     assert len({round(axes.get_position().x0, 3) for axes in narrow.axes}) == 1
+
+
+@pytest.mark.parametrize("name", ["seconds", "parts", "held-out"])
+def test_panels_that_are_compared_have_one_scale(
+    tables: dict[str, pd.DataFrame], name: str
+) -> None:
+    figure = drawn(name, tables[name], False)
+    for ends in ("get_xlim", "get_ylim"):
+        assert len({getattr(axes, ends)() for axes in figure.axes}) == 1
+
+
+def test_what_is_drawn_is_of_one_kind_of_machine(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["seconds"]
+    other = table[table["repeat"] == 0].assign(machine="another", wall_s=999.0)
+    both = pd.concat([other, table], ignore_index=True)
+    assert draw(figures.seconds, both) == draw(figures.seconds, table)
 
 
 def test_bars_of_parts_are_as_long_as_their_seconds(tables: dict[str, pd.DataFrame]) -> None:
@@ -93,12 +109,12 @@ def test_bars_of_parts_are_as_long_as_their_seconds(tables: dict[str, pd.DataFra
 
 
 def test_points_are_drawn_where_there_are_too_few_for_a_band(few: dict[str, pd.DataFrame]) -> None:
-    table = few["share"]
-    figure = drawn("share", table, False)
+    table = few["seconds"]
+    figure = drawn("seconds", table, False)
     dots = [line for line in figure.axes[0].lines if line.get_marker() == "."]
-    shares = sorted(float(ratio) - 1 for line in dots for ratio in line.get_ydata())
-    known = table.loc[table["backend"] == "kubernetes", "share"]
-    assert shares == pytest.approx(sorted(known))
+    walls = sorted(float(wall) for line in dots for wall in line.get_ydata())
+    known = table.loc[table["model"] == 10_000, "wall_s"]
+    assert walls == pytest.approx(sorted(known))
 
 
 @pytest.mark.parametrize(
