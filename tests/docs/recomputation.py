@@ -169,7 +169,10 @@ def sizes(path: Path, column: str) -> pd.DataFrame:
     means = pd.Series(points).rename_axis(POINT).groupby(["size", "rtt", "client"]).mean()
     enough = means.groupby("size").filter(lambda of: len(of) >= ENOUGH)
     return pd.DataFrame(
-        {size: (len(of), *interval(np.exp(of))) for size, of in enough.groupby("size")},
+        {
+            size: (len(of), *interval(of, pd.Series(0, of.index)))  # in one session, so to say
+            for size, of in enough.groupby("size")
+        },
         index=["n", "ratio", "low", "high"],
     ).T
 
