@@ -29,15 +29,15 @@ def raw(path: Path) -> Iterator[tuple[list[str], dict[str, Any]]]:
 # --- the overhead study
 
 
-def interval(logs: pd.Series, sessions: pd.Series) -> tuple[float, float, float]:
+def interval(logs: pd.Series, sessions: pd.Series, least: int = 5) -> tuple[float, float, float]:
     """The geometric mean, and Student's t interval on logarithms with a mean a session.
 
-    Without ends where there are fewer than six values of one session, and one more for each other.
+    Without ends where less than `least` values are free: those beyond one for each session.
     """
     rest = logs - logs.groupby(sessions.to_numpy()).transform("mean")
     free = len(logs) - sessions.nunique()
     mean = float(np.exp(logs.mean()))
-    if free < 5:
+    if free < least:
         return mean, np.nan, np.nan
     error = np.sqrt((rest**2).sum() / free / len(logs))
     low, high = stats.t.interval(0.95, free, logs.mean(), error)
@@ -170,7 +170,7 @@ def sizes(path: Path, column: str) -> pd.DataFrame:
     enough = means.groupby("size").filter(lambda of: len(of) >= ENOUGH)
     return pd.DataFrame(
         {
-            size: (len(of), *interval(of, pd.Series(0, of.index)))  # in one session, so to say
+            size: (len(of), *interval(of, pd.Series(0, of.index), ENOUGH - 1))
             for size, of in enough.groupby("size")
         },
         index=["n", "ratio", "low", "high"],
