@@ -47,7 +47,11 @@ def test_what_airflows_side_imports_at_once_is_inside() -> None:
     for folder in ("operators", "operators/kubernetes", "latency", "web", "fleet", "compiler"):
         for path in (ROOT / "plugins" / "podline" / folder).glob("*.py"):
             imported |= modules(path)
-    names = {"IPython": "ipython", "airflow": "apache-airflow"}
+    names = {
+        "IPython": "ipython",
+        "airflow": "apache-airflow",
+        "opentelemetry": "opentelemetry-api",
+    }
     needed = {names.get(name, name) for name in imported - sys.stdlib_module_names}
     assert (
         needed - {"podline"} <= {name.replace("-", "_") for name in pins(PINS)} | pins(PINS).keys()
