@@ -54,7 +54,7 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Say it as JSON.")] = False,
 ) -> None:
-    """Copy a notebook and what belongs to it to the folder whose notebooks become DAGs.
+    """Copy a notebook, and what belongs to it, into the DAGs' folder.
 
     What belongs to it are the modules and files beside it that its code names.
     """

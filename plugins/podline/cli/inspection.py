@@ -13,7 +13,7 @@ from podline.compiler.outline import outline
 
 
 def command() -> None:
-    """Answer an editor: a notebook a line on standard input, what it becomes on standard output.
+    """Tell an editor what notebooks become, one a line of input.
 
     A line asks with a JSON object: `path`, the notebook's file, and `notebook`, its content as it
     is in the editor, without outputs. The answer is what `podline show --json` says, as far as the
