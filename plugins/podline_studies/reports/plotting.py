@@ -92,14 +92,16 @@ def panels(
         columns: of panels, at most.
     """
     groups = [rows for _, rows in frame.groupby(list(by), dropna=False)]
-    columns = 1 if narrow else min(columns, len(groups))
-    lines = math.ceil(len(groups) / columns)
+    columns = 1 if narrow else max(min(columns, len(groups)), 1)
+    lines = max(math.ceil(len(groups) / columns), 1)
     width = _NARROW if narrow else _WIDE
     figure = Figure(figsize=(width, height * lines + 0.4), layout="constrained")
     share = same_rows and not narrow
     grid = figure.subplots(lines, columns, squeeze=False, sharey=share).ravel()
     for axes in grid[len(groups) :]:
         axes.remove()
+    if not groups:
+        figure.text(0.5, 0.6, "nothing was measured that could be shown", ha="center")
     named = [name for name in by if frame[name].nunique() > 1] or [by[0]]
     for axes, rows in zip(grid, groups, strict=False):
         title = ", ".join(str(rows[name].iloc[0]) for name in named)
