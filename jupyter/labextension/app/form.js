@@ -12,6 +12,9 @@ const FIELDS = [
   ["request", "Requests", "cpu:500m memory:1Gi", true, "what the pod asks for"],
   ["secret", "Secrets", "database:password:DB_PASSWORD", true, "Secret:key:VARIABLE"],
   ["ahead", "Begun ahead", "auto", false, "off, auto or a number of stages"],
+  ["pool", "Pool", "gpu", false, "one of Airflow's"],
+  ["priority_weight", "Priority", "10", false, "Airflow's priority_weight: the higher goes first"],
+  ["max_active_tis_per_dag", "At once", "1", false, "tries of it, over all runs"],
 ];
 
 let made = 0;

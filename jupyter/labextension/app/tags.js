@@ -14,7 +14,7 @@ const KIND_WORDS = [...NAMING, ...Object.keys(KINDS), "pipeline-parameters"];
 // Those that only a cell which begins a stage may have.
 export const STAGE_WORDS = [
   "prev", "image", "cache", "limit", "request", "label", "annotation", "secret", "retry", "timeout",
-  "ahead",
+  "ahead", "pool", "priority_weight", "max_active_tis_per_dag",
 ];
 export const MAY_RAISE = "raises-exception";
 const NAME = /^[_a-z][_a-z0-9]{0,249}$/;

@@ -316,7 +316,7 @@ def test_somebody_else_moves_the_alias(
     """Theirs stays."""
     line(2), line(3)
     with nodes.asked():
-        first = Watched(store, order(nodes, 2, observe=2.0))
+        first = Watched(store, order(nodes, 2, observe=6.0))
         until(lambda: is_at(store, "observation"))
         model.promote(3, "edge")
         first.join()
