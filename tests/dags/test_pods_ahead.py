@@ -20,7 +20,7 @@ from .test_pods_under_the_scheduler import parent, worker
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.cluster,
-    pytest.mark.xdist_group("airflow"),
+    pytest.mark.xdist_group("ahead"),
     pytest.mark.timeout(400),
 ]
 

@@ -18,7 +18,7 @@ from .test_pods_under_the_scheduler import worker
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("airflow"),
+    pytest.mark.xdist_group("ahead"),
     pytest.mark.timeout(400),
 ]
 
