@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podline.cli.console import local_time, make_console, make_table, print_table
+from podline.cli.values import AirflowUrl, AirflowUser
 from podline.phases import OUTSIDE
 
 if TYPE_CHECKING:
@@ -28,15 +29,8 @@ def command(
     runs: Annotated[
         int, typer.Option("-n", "--runs", min=1, max=200, help="How many runs are compared.")
     ] = 20,
-    url: Annotated[
-        str,
-        typer.Option(
-            envvar="PODLINE_API_URL", help="Airflow's address; by default that of `make up`."
-        ),
-    ] = "",
-    user: Annotated[
-        str, typer.Option(envvar="PODLINE_API_USER", help="Who asks; PODLINE_API_PASSWORD is read.")
-    ] = "admin",
+    url: AirflowUrl = "",
+    user: AirflowUser = "admin",
 ) -> None:
     """Say where the time of a DAG's runs went, phase by phase.
 

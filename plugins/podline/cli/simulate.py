@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podline.cli.values import ValueFormError, read_duration
+from podline.cli.values import AirflowUrl, AirflowUser, read_conf, read_duration
 
 if TYPE_CHECKING:
     from podline.iot.journal import Event, Observation
@@ -57,15 +57,8 @@ def command(
             min=0, help="Seconds for which the device's time stands still for a new version."
         ),
     ] = 0.0,
-    airflow: Annotated[
-        str,
-        typer.Option(
-            envvar="PODLINE_API_URL", help="Airflow's address; by default that of `make up`."
-        ),
-    ] = "",
-    user: Annotated[
-        str, typer.Option(envvar="PODLINE_API_USER", help="Who asks; PODLINE_API_PASSWORD is read.")
-    ] = "admin",
+    airflow: AirflowUrl = "",
+    user: AirflowUser = "admin",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="File of JSON lines; by default objects of the store."),
@@ -101,7 +94,7 @@ def command(
         threshold=threshold,
         dag=dag,
         asset=asset,
-        conf=_object(conf),
+        conf=read_conf(conf),
         cool_down=read_duration(cool_down).total_seconds(),
         hold=hold,
         airflow=airflow,
@@ -157,15 +150,3 @@ def _print_json(record: Observation | Event) -> None:
     from dataclasses import asdict
 
     typer.echo(json.dumps(asdict(record)))
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ValueFormError(
-            f'--conf {text!r} is no JSON object: give one such as {{"rows": 1000}}'
-        )
-    return found

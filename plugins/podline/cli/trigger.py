@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from podline.cli import run_events
-from podline.cli.values import ValueFormError
+from podline.cli.values import AirflowUrl, AirflowUser, read_conf
 from podline.exceptions import PodlineError, StageError
 
 if TYPE_CHECKING:
@@ -36,15 +35,8 @@ def command(
         bool,
         typer.Option("--events", help="Follow it, and print what happens as a JSON object a line."),
     ] = False,
-    url: Annotated[
-        str,
-        typer.Option(
-            envvar="PODLINE_API_URL", help="Airflow's address; by default that of `make up`."
-        ),
-    ] = "",
-    user: Annotated[
-        str, typer.Option(envvar="PODLINE_API_USER", help="Who asks; PODLINE_API_PASSWORD is read.")
-    ] = "admin",
+    url: AirflowUrl = "",
+    user: AirflowUser = "admin",
 ) -> None:
     """Start a run of a DAG in Airflow, and say its id.
 
@@ -52,7 +44,7 @@ def command(
     """
     from podline.airflow_api import Api
 
-    values = _object(conf)
+    values = read_conf(conf)
     api = Api.open(url, user)
     if not run:
         _await_dag(api, dag, patience)
@@ -63,16 +55,6 @@ def command(
         _Follower(api, dag, run).follow()
     else:
         typer.echo(run)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise ValueFormError(f"--conf {text!r} is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueFormError(f"--conf {text!r} is no object. fix: write '{{\"NAME\": VALUE}}'")
-    return found
 
 
 def _await_dag(api: Api, dag: str, patience: float) -> None:

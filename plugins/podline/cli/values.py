@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterable
 from datetime import timedelta
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from podline.compiler.pipeline import Pipeline
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
+AirflowUrl = Annotated[
+    str,
+    typer.Option(envvar="PODLINE_API_URL", help="Airflow's address; by default that of `make up`."),
+]
+AirflowUser = Annotated[
+    str, typer.Option(envvar="PODLINE_API_USER", help="Who asks; PODLINE_API_PASSWORD is read.")
+]
 
 _EXAMPLES = {
     bool: "true or false",
@@ -31,6 +39,23 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 class ValueFormError(PodlineError):
     """A value that the user wrote cannot be read."""
+
+
+def read_conf(text: str) -> dict[str, Any]:
+    """Read a run's parameters, as ``--conf`` gives them.
+
+    Raises:
+        ValueFormError: it is no JSON object.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueFormError(
+            f'--conf {text!r} is no JSON object: give one such as {{"rows": 1000}}'
+        )
+    return found
 
 
 def read_parameters(
