@@ -61,7 +61,7 @@ Point = tuple[tuple[int, int], str]  # sizes and arm
 def measure_all(n: int, folder: Path, there: Cluster) -> None:
     """Measure each arm at each size `n` times, and print what was found."""
     pipeline = compile_notebook(notebooks_folder() / f"{NAME}.ipynb")
-    there.store.put_if_absent(datasets.store_key(NAME), datasets.fetch(NAME))
+    datasets.put(there.store, NAME)
     samples: dict[Point, list[Sample]] = {one: [] for one in itertools.product(SIZES, ARMS)}
     with running(folder / "airflow", there.variables, f"{NAME}_baseline") as airflow:
         for point in RECORDS * [point for point in samples if point[1] != NOTEBOOK]:

@@ -29,7 +29,7 @@ _LONGEST = 600  # seconds
 def measure_all(n: int, folder: Path, there: Cluster) -> None:
     """Measure each arm `n` times, and print what was found."""
     pipeline = compile_notebook(notebooks_folder() / f"{NAME}.ipynb")
-    there.store.put_if_absent(datasets.store_key(NAME), datasets.fetch(NAME))
+    datasets.put(there.store, NAME)
     given = {arm: run_of(pipeline, (SIZES[0], arm))[1] for arm in (OFF, AUTO)}
     # Five runs have more tasks at once than a machine of two cores is set up for.
     variables = {**there.variables, "AIRFLOW__CORE__PARALLELISM": "16"}

@@ -86,7 +86,7 @@ def _sweep(conf: dict[str, Any], most: float, join: Iterable[str] | None) -> Stu
     notebooks = list(conf.get("notebooks") or ["household_power"])
     with tempfile.TemporaryDirectory() as home, cluster.opened() as there:
         for data in datasets.DATASETS:
-            there.store.put_if_absent(datasets.store_key(data), datasets.fetch(data))
+            datasets.put(there.store, data)
         folder = Path(home) / "notebooks"
         at_once = max((AT_ONCE.get(one, 1) for one in conf.get("backends") or ()), default=1)
         notebooks += _copied(folder, notebooks, join, at_once)

@@ -19,13 +19,16 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from podline import settings
 from podline.exceptions import PodlineError
 from podline.files import digest_of, replacing, searched_first
 from podline.models import lineage
+
+if TYPE_CHECKING:
+    from podline.store import Store
 
 _MIB = 1024 * 1024
 _SILENCE = 60  # seconds without a byte from a server
@@ -254,6 +257,24 @@ def store_key(name: str) -> str:
         DatasetError: there is no such data set.
     """
     return f"data/{name}/{_named(name).file}"
+
+
+def put(store: "Store", name: str, source: str = "") -> str:
+    """Put a data set into a store, where it is not there yet; returns its key.
+
+    Args:
+        store: where to.
+        name: the data set's.
+        source: of `fetch`.
+
+    Raises:
+        DatasetError: it cannot be had.
+        StoreError: the store does not take it.
+    """
+    key = store_key(name)
+    if not store.exists(key):
+        store.put_if_absent(key, fetch(name, source))
+    return key
 
 
 def _download(name: str, source: str, path: Path) -> None:

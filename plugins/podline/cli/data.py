@@ -35,7 +35,5 @@ def put(name: Name, source: Source = "") -> None:
     The address is for a notebook's parameter `source`. What is in the store already stays.
     """
     with opened() as store:
-        key = datasets.store_key(name)
-        if not store.exists(key):
-            store.put_if_absent(key, datasets.fetch(name, source))
+        key = datasets.put(store, name, source)
         typer.echo(f"s3://{store.connection.bucket}/{key}")

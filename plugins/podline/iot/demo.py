@@ -87,8 +87,7 @@ def main(folder: Path, place: Place) -> None:
         tell("the store runs; Airflow is starting")
         api = stack.enter_context(airflow(folder))
         tell(f"Airflow runs at {api.url}")
-        data = datasets.fetch(MODEL)
-        store.put_if_absent(datasets.store_key(MODEL), data)
+        datasets.put(store, MODEL)
 
         tell(f"the pipeline learns from two months before {SUMMER['until']}")
         train(api, SUMMER)
