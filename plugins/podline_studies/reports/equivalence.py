@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from podline_studies.reports.estimates import within
+
 MARGIN = 0.10  # the ratio may lie between 1 / (1 + MARGIN) and 1 + MARGIN
 ERROR = 0.05  # probability of calling equivalent what is at the margin
 LEAST = 4  # pairs
@@ -80,12 +82,10 @@ def equivalence(
     if any(time <= 0 for time in (*first, *second)):
         raise ValueError("a time is not positive")
     logs = np.log(np.asarray(first, float)) - np.log(np.asarray(second, float))
-    blocks = np.unique(np.asarray(sessions, dtype=str), return_inverse=True)[1]
-    free = len(logs) - (int(blocks.max()) + 1 if len(logs) else 0)
+    spread, free = within(logs, np.asarray(sessions, dtype=str))
     mean = float(logs.mean()) if len(logs) else math.nan
     if len(logs) < LEAST or free < 1:
         return Equivalence(len(logs), math.exp(mean))
-    spread = _spread(logs, blocks, free)
     error, reach = spread / math.sqrt(len(logs)), math.log1p(margin)
     outer, inner = (float(stats.t.ppf(level, free)) * error for level in (0.975, 1 - ERROR))
     return Equivalence(
@@ -99,13 +99,6 @@ def equivalence(
         p=_p(mean, error, free, reach),
         power=_power(error, free, reach),
     )
-
-
-def _spread(logs: np.ndarray, blocks: np.ndarray, free: int) -> float:
-    """Within sessions: each has a mean of its own."""
-    means = np.bincount(blocks, logs) / np.bincount(blocks)
-    rest = logs - means[blocks]
-    return math.sqrt(float(rest @ rest) / free)
 
 
 def _p(mean: float, error: float, free: int, reach: float) -> float:
