@@ -35,13 +35,15 @@ def can_change(client: "CoreV1Api", namespace: str) -> bool:
     """
     from kubernetes.client import AuthorizationV1Api
 
-    if not any(one.name == _RESIZE for one in client.get_api_resources().resources):
+    there = json.loads(client.get_api_resources(**pods.REQUEST).data)["resources"]
+    if not any(one["name"] == _RESIZE for one in there):
         return False
     resource, _, part = _RESIZE.partition("/")
     asked = {"namespace": namespace, "verb": "patch", "resource": resource, "subresource": part}
     review = {"spec": {"resourceAttributes": asked}}
-    answer = AuthorizationV1Api(client.api_client).create_self_subject_access_review(review)
-    return bool(answer.status.allowed)
+    authorization = AuthorizationV1Api(client.api_client)
+    answer = authorization.create_self_subject_access_review(review, **pods.REQUEST)
+    return bool(json.loads(answer.data)["status"]["allowed"])
 
 
 def lessened(body: Pod) -> Pod:
