@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from podline.store import Store, keys
-from tests.support.airflow_server import LOST_SOON, Airflow, running
-from tests.support.dags_test import ROOT
+from tests.support.airflow_server import Airflow, running
+from tests.support.dags_test import add_dag_file
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
+from tests.support.stages_ahead import environment, fork, wait
 from tests.support.waiting import until
 
 from .test_pods_under_the_scheduler import parent, worker
@@ -24,24 +25,18 @@ pytestmark = [
     pytest.mark.timeout(400),
 ]
 
-WAIT = "import time\nprint('up', flush=True)\ntime.sleep({})"
 CHAIN = {
     "imports": "import colorsys",
-    "step:make": f"{WAIT.format(3)}\nx = 20",
+    "step:make": f"{wait(3)}\nx = 20",
     "step:change": "x += 1",
     "step:look": "result = x + (colorsys.ONE_SIXTH > 1)\nprint(result)",
 }
 NOTEBOOKS = {
     "chain": CHAIN,
-    "slow": {"step:sleep": f"{WAIT.format(12)}\nx = 1", "step:next": "print(x + 1)"},
-    "endless": {"step:sleep": f"{WAIT.format(600)}\nx = 1", "step:next": "print(x)"},
-    "failing": {"step:fail": f"{WAIT.format(3)}\nx = 1 / 0", "step:next": "print(x)"},
+    "slow": {"step:sleep": f"{wait(12)}\nx = 1", "step:next": "print(x + 1)"},
+    "endless": {"step:sleep": f"{wait(600)}\nx = 1", "step:next": "print(x)"},
+    "failing": {"step:fail": f"{wait(3)}\nx = 1 / 0", "step:next": "print(x)"},
 }
-FORK = (
-    ("step:left", f"{WAIT.format(3)}\na = 1"),
-    ("step:right prev:", f"{WAIT.format(3)}\nb = 2"),
-    ("step:both prev:left prev:right", "print('sum', a + b)"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "deferred").mkdir(parents=True)
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=int(name == "slow"))
-    write_cells(folder / "fork.ipynb", *FORK)
+    write_cells(folder / "fork.ipynb", *fork(3))
     for name in ("chain", "endless"):
         write_notebook(dags / "deferred", f"deferred_{name}", NOTEBOOKS[name])
-    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    add_dag_file(dags)
     (dags / "deferred.py").write_text(DEFERRED_DAG)
     return folder
 
@@ -66,14 +61,7 @@ def airflow(
     in_pods: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
-    variables = {
-        **in_pods,
-        **kept_store.connection.to_env(),
-        **LOST_SOON,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
-        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
-        "AIRFLOW__PODLINE__AHEAD": "auto",
-    }
+    variables = in_pods | environment(folder, kept_store)
     home = tmp_path_factory.mktemp("airflow")
     with running(
         home, variables, *NOTEBOOKS, "fork", "deferred_chain", "deferred_endless"

@@ -14,7 +14,7 @@ import pytest
 from podline.store import Store
 from tests.support.airflow_server import LOST_SOON, Airflow, running, task_path
 from tests.support.browser import PHONE, WIDE, log_in, picture
-from tests.support.dags_test import ROOT
+from tests.support.dags_test import add_dag_file
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import DEFERRED_DAG, write_notebook
 from tests.support.waiting import until
@@ -87,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dags = folder / "dags"
     for name in ("deferred", "adopting"):
         (dags / name).mkdir(parents=True)
-    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    add_dag_file(dags)
     (dags / "deferred.py").write_text(DEFERRED_DAG)
     (dags / "adopting.py").write_text(ADOPTING)
     (dags / "stock.py").write_text(STOCK)

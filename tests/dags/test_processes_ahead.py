@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from podline.store import Store
-from tests.support.airflow_server import LOST_SOON, Airflow, running
-from tests.support.dags_test import ROOT
+from tests.support.airflow_server import Airflow, running
+from tests.support.dags_test import add_dag_file
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import write_cells, write_notebook
+from tests.support.stages_ahead import environment, fork, wait
 from tests.support.waiting import until
 
 from .test_pods_under_the_scheduler import worker
@@ -22,28 +23,22 @@ pytestmark = [
     pytest.mark.timeout(400),
 ]
 
-WAIT = "import time\nprint('up', flush=True)\ntime.sleep({})"
 # The runner itself is imported when the task has come.
 AHEAD = "[*sys.modules].index('colorsys') < [*sys.modules].index('podline.runner.runner')"
 NOTEBOOKS = {
     "chain": {
         "imports": "import colorsys, os, sys",
-        "step:make": f"{WAIT.format(2)}\nx = 20",
+        "step:make": f"{wait(2)}\nx = 20",
         "step:change": f"x += 1\nprint('ahead', {AHEAD})",
         "step:look": "print('result', x)",
     },
-    "slow": {"step:sleep": f"{WAIT.format(8)}\nx = 1", "step:next": "print('result', x + 1)"},
-    "endless": {"step:sleep": f"{WAIT.format(600)}\nx = 1", "step:next": "print(x)"},
-    "failing": {"step:fail": f"{WAIT.format(2)}\nx = 1 / 0", "step:next": "print(x)"},
+    "slow": {"step:sleep": f"{wait(8)}\nx = 1", "step:next": "print('result', x + 1)"},
+    "endless": {"step:sleep": f"{wait(600)}\nx = 1", "step:next": "print(x)"},
+    "failing": {"step:fail": f"{wait(2)}\nx = 1 / 0", "step:next": "print(x)"},
 }
 # Fails until its file is there, and has then made it.
 AGAIN = (
     "from pathlib import Path\nmark = Path({!r})\nthere = mark.exists()\nmark.touch()\nassert there"
-)
-FORK = (
-    ("step:left", f"{WAIT.format(2)}\na = 1"),
-    ("step:right prev:", f"{WAIT.format(2)}\nb = 2"),
-    ("step:both prev:left prev:right", "print('sum', a + b)"),
 )
 
 
@@ -52,12 +47,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     dags = folder / "dags"
     dags.mkdir()
-    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    add_dag_file(dags)
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=int(name == "slow"))
-    again = {"step:one": WAIT.format(2), "step:two": AGAIN.format(str(folder / "mark"))}
+    again = {"step:one": wait(2), "step:two": AGAIN.format(str(folder / "mark"))}
     write_notebook(folder, "again", again, retries=1)
-    write_cells(folder / "fork.ipynb", *FORK)
+    write_cells(folder / "fork.ipynb", *fork(2))
     return folder
 
 
@@ -65,13 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def airflow(
     folder: Path, kept_store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
-    variables = {
-        **kept_store.connection.to_env(),
-        **LOST_SOON,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
-        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
-        "AIRFLOW__PODLINE__AHEAD": "auto",
-    }
+    variables = environment(folder, kept_store)
     home = tmp_path_factory.mktemp("airflow")
     with running(home, variables, *NOTEBOOKS, "again", "fork") as airflow:
         yield airflow

@@ -12,7 +12,7 @@ import pytest
 
 from podline.store import Store, seaweedfs
 from tests.support.airflow_parts import AirflowParts, parts
-from tests.support.dags_test import ROOT
+from tests.support.dags_test import add_dag_file
 from tests.support.faults import CELLS, FIFTY_CELLS, Scene
 from tests.support.namespaces import Relay, own_namespace
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
@@ -47,7 +47,7 @@ def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faulted")
     dags = folder / "dags"
     (dags / "deferred").mkdir(parents=True)
-    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
+    add_dag_file(dags)
     (dags / "deferred.py").write_text(DEFERRED_DAG)
     cells = {tag: source.replace("{seconds}", "15") for tag, source in CELLS.items()}
     write_notebook(folder, "three", cells, retries=3)

@@ -82,3 +82,8 @@ def load_dags(home: Path, notebooks: Path | None = None) -> dict[str, Any]:
     assert run.returncode == 0, run.stderr[-3000:]
     found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return found
+
+
+def add_dag_file(dags: Path) -> None:
+    """Put the DAG file of notebooks into a folder of its own, where nothing else is parsed."""
+    (dags / "notebooks.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
