@@ -15,7 +15,7 @@ from tests.support.notebooks import write_cells, write_notebook
 from tests.support.stages_ahead import environment, fork, wait
 from tests.support.waiting import until
 
-from .test_pods_under_the_scheduler import worker
+from .test_pods_under_the_scheduler import parent, worker
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,7 +80,16 @@ def processes(folder: Path, module: str) -> list[int]:
 
 
 def waiting(folder: Path) -> list[int]:
-    return processes(folder, "podline.runner.process_keeper")
+    """The keepers; a child that has not become the stage's process yet looks like its own."""
+    found = processes(folder, "podline.runner.process_keeper")
+    return [pid for pid in found if _parent(pid) not in found]
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return parent(pid)
+    except OSError:  # it is gone
+        return None
 
 
 def until_nothing_is_left(folder: Path, seconds: float = 30) -> None:
