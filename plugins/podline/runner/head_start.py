@@ -23,12 +23,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from podline.contract import Carried, HeadNote, Heap, Json, StagePlan, StageTask
+from podline.runner import garbage
 from podline.runner.clock import process_age
 from podline.runner.heap_needs import needs_of
-from podline.runner.kernel import Kernel
+
+if TYPE_CHECKING:
+    from podline.runner.kernel import Kernel  # it imports IPython
 
 _ANEW_VARIABLE = "PODLINE_ANEW"  # in which a process that began anew finds a `Begun`
 # State that libraries may read when they are imported.
@@ -51,7 +54,7 @@ class HeadStart:
         begun, ready: when the process began, and had done all that (epoch).
     """
 
-    kernel: Kernel
+    kernel: "Kernel"
     environment: dict[str, str]
     folder: str = field(default_factory=os.getcwd)
     imports: tuple[Import, ...] = ()
@@ -80,7 +83,7 @@ class HeadStart:
         asked = (c for c in plan.carried if c in preamble or _imports_any(c, roots))
         for module, names in leading_imports(asked):
             try:
-                self.kernel.inside(_import, module, names)
+                self.kernel.inside(import_names, module, names)
             except Exception:  # of any kind: the notebook's own import will say so
                 self.failed = module
                 break
@@ -150,12 +153,23 @@ class Begun(Json):
         return time.monotonic() - self.at
 
 
-def _import(module: str, names: Sequence[str]) -> None:
+@garbage.resting()
+def import_names(module: str, names: Sequence[str] = ()) -> None:
+    """Import a module, and those of its names that are modules."""
     found = importlib.import_module(module)
     for name in names:
         if hasattr(found, "__path__") and not hasattr(found, name):
             with suppress(ModuleNotFoundError):
                 importlib.import_module(f"{module}.{name}")
+
+
+def is_import(statement: Carried) -> bool:
+    """Whether a statement imports installed libraries, and does nothing else."""
+    try:
+        nodes = ast.parse(statement.source).body
+    except SyntaxError:  # a magic
+        return False
+    return all(_installed_imports(node) for node in nodes)
 
 
 def _imports_any(statement: Carried, roots: Set[str]) -> bool:
@@ -172,10 +186,18 @@ def leading_imports(preamble: Iterable[Carried]) -> Iterator[Import]:
         except SyntaxError:  # a magic
             return
         for node in nodes:
-            found = _imports_of(node)
-            if found is None or not all(_is_installed(module) for module, _ in found):
+            found = _installed_imports(node)
+            if found is None:
                 return
             yield from found
+
+
+def _installed_imports(node: ast.stmt) -> list[Import] | None:
+    """As `_imports_of`; None: of a module that is not installed, too."""
+    found = _imports_of(node)
+    if found is None or not all(_is_installed(module) for module, _ in found):
+        return None
+    return found
 
 
 def _imports_of(node: ast.stmt) -> list[Import] | None:

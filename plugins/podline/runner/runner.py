@@ -18,7 +18,6 @@ hash of its own result is in its last line of output, for whoever goes on from i
 """
 
 import contextlib
-import importlib
 import os
 import resource
 import sys
@@ -29,12 +28,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from podline.contract import (
     PHASE_MARK,
     RESULT_MARK,
     Artifact,
+    Carried,
     Failure,
     HeadNote,
     Heap,
@@ -48,6 +48,7 @@ from podline.models import lineage
 from podline.phases import StagePhase
 from podline.runner import (
     child_processes,
+    garbage,
     interpreter_state,
     race_check,
     termination_message,
@@ -56,6 +57,7 @@ from podline.runner import (
 from podline.runner.asked_files import AskedFiles
 from podline.runner.clock import Clock
 from podline.runner.executed_notebook import executed_notebook
+from podline.runner.head_start import HeadStart, import_names, is_import
 from podline.runner.heap import Memory
 from podline.runner.heap_dump import Pending, dump
 from podline.runner.heap_merge import BY_THE_WAY
@@ -67,9 +69,6 @@ from podline.secrecy import redacted
 from podline.store import AlreadyExists, Store, StoreUnavailable, keys
 from podline.store.keys import EXECUTED, RESULT
 from podline.store.patience import Patience
-
-if TYPE_CHECKING:
-    from podline.runner.head_start import HeadStart
 
 _SAVE_AFTER = 5.0  # seconds that a cell takes, after which the notebook so far is stored
 _MOMENT = 0.05  # seconds
@@ -92,7 +91,7 @@ class Runner:
         store: Store,
         clock: Clock,
         patience: Patience,
-        head: "HeadStart | None" = None,
+        head: HeadStart | None = None,
         note: HeadNote | None = None,
     ) -> None:
         """Make the stage's folders, and begin to fetch what the stages before left.
@@ -228,7 +227,7 @@ class Runner:
             heap.files[path] = self._plain(("deleted", 0, ""), "deleted")
         return Heap(self.heap.names | dumped.bindings, heap.objects, heap.files, heap.state)
 
-    def _go_on(self, head: "HeadStart", needs: Needs) -> None:
+    def _go_on(self, head: HeadStart, needs: Needs) -> None:
         """Go on from what was done ahead, or begin anew."""
         if why := head.why_void(needs.preamble, filter(self._uses, self.heap.state), self.work):
             self.say(f"libraries are imported anew, not ahead: {why}")
@@ -245,12 +244,16 @@ class Runner:
         self._restore(paths, [name for name in self.heap.state if name in interpreter_state.FIRST])
 
     def _import(self, needs: Needs, preamble: Preamble) -> None:
-        preamble.run(needs.preamble, lambda c: self.kernel.run_quietly(c.cell, c.line, c.source))
+        preamble.run(needs.preamble, self._run_statement)
         libraries = {library for o in needs.objects for library in self.heap.objects[o].libraries}
         libraries |= set(map(interpreter_state.module_of, filter(self._uses, self.heap.state)))
         self.libraries = sorted(libraries)
         for library in self.libraries:
-            importlib.import_module(library)
+            import_names(library)
+
+    def _run_statement(self, statement: Carried) -> None:
+        with garbage.resting() if is_import(statement) else contextlib.nullcontext():
+            self.kernel.run_quietly(statement.cell, statement.line, statement.source)
 
     def _uses(self, name: str) -> bool:
         return interpreter_state.is_used(name, [cell.source for cell in self.plan.cells])

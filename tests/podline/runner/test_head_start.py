@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from podline.contract import Carried
-from podline.runner.head_start import HeadStart, leading_imports
+from podline.runner.head_start import HeadStart, is_import, leading_imports
 
 from .conftest import carry
 
@@ -42,6 +42,21 @@ def test_a_module_beside_the_notebook_is_not_installed(
     (tmp_path / "beside.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     assert [*leading_imports(preamble("import beside"))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ("import json, csv", True),
+        ("from pathlib import Path", True),
+        ("import json; SEED = json.loads('4')", False),
+        ("SEED = 4", False),
+        ("import my_own_helpers", False),
+        ("%matplotlib inline", False),
+    ],
+)
+def test_a_statement_is_an_import_of_libraries_and_no_more(source: str, answer: bool) -> None:
+    assert is_import(carry(source, "")) is answer
 
 
 def a_start(*modules: str, failed: str = "") -> HeadStart:
