@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -20,11 +20,11 @@ from podline.fleet.lease import Holder, Lease
 from podline.fleet.member import Member
 from podline.fleet.observation import Observation
 from podline.fleet.order import Order, find, waves
-from podline.fleet.records import RecordError, read_rollout
+from podline.fleet.records import RecordError, read_rollout, remove_oldest
 from podline.fleet.rollout import Rollout, State, Step
 from podline.models.manifest import Manifest
 from podline.models.registry import Model
-from podline.store import Store, keys
+from podline.store import Store, StoreError, keys
 
 _SETTLE = 5.0  # seconds in which the rest may answer a first request, for the record
 _HASTE = 10.0  # seconds that an interrupted rollout takes to go back at most
@@ -132,6 +132,8 @@ class _Run:
         record = self.record()
         await asyncio.to_thread(journal.write, record)
         await asyncio.to_thread(lease.release)
+        with suppress(StoreError):  # the next one tries again
+            await asyncio.to_thread(remove_oldest, self.store, order.model)
         return record
 
     async def _decide(self, holder: Holder | None) -> None:

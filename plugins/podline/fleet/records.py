@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _READERS = 16  # requests at once
+_KEPT = 500  # rollouts of a model, some 50 kB each with 100 nodes
 _T = TypeVar("_T", Node, Rollout)
 
 
@@ -62,6 +63,22 @@ def read_rollout(store: Store, model: str, rollout_id: str) -> Rollout:
         return _parse(key, bytes(store.get(key)), Rollout)
     except ObjectMissing:
         raise RecordError(f"{model} has no rollout {rollout_id!r}") from None
+
+
+def remove_oldest(store: Store, model: str, kept: int = _KEPT) -> None:
+    """Remove a model's oldest records, so that a pipeline that publishes daily fills no store.
+
+    Args:
+        store: where they are.
+        model: of which.
+        kept: how many stay, the newest.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    found = sorted((item.key for item in store.list(keys.rollouts_prefix(model))), key=_id)
+    if old := found[:-kept]:
+        store.delete(old)
 
 
 def _id(key: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from podline.fleet.records import RecordError, read_fleet, read_rollout, read_rollouts
+from podline.fleet.records import RecordError, read_fleet, read_rollout, read_rollouts, remove_oldest
 from podline.fleet.rollout import Rollout
 from podline.store import Store, keys
 from tests.support.fleet_records import NODE, ROLLOUT
@@ -37,6 +37,19 @@ def test_a_rollout_comes_back_the_newest_first(store: Store) -> None:
     assert read_rollout(store, "power", ROLLOUT.id) == ROLLOUT
     assert ROLLOUT.count("serving", "unreachable") == 2
     assert [node.seconds for node in ROLLOUT.nodes] == [0.5, None]
+
+
+def test_the_oldest_records_of_a_model_are_removed(store: Store) -> None:
+    ids = [f"20261128T15000{second}.000Z-00000000" for second in range(4)]
+    records = [replace(ROLLOUT, id=one) for one in ids]
+    other = replace(ROLLOUT, id=ids[0], model="watch")
+    for record in (*records, other):
+        put(store, record)
+    remove_oldest(store, "power", kept=2)
+    assert read_rollouts(store, "power") == [records[3], records[2]]
+    assert read_rollouts(store, "watch") == [other]
+    remove_oldest(store, "power", kept=2)
+    assert len(read_rollouts(store, "power")) == 2
 
 
 def test_what_a_later_podline_adds_is_no_trouble(store: Store) -> None:
