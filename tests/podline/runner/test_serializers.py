@@ -455,3 +455,24 @@ def test_what_is_no_part_of_a_frame() -> None:
     array = frame["a"].to_numpy()
     other = frame.drop(columns="t")  # whichever of the two is written to first takes a copy
     assert array_views.part_of(array, frame) is array_views.part_of(array, other) is None
+
+
+def test_a_keras_model_comes_back_with_its_vocabulary_and_its_optimizer(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    words = keras.layers.TextVectorization(output_sequence_length=2)
+    words.adapt(["warm cold", "cold"])
+    layers = [keras.Input((1,), dtype="string"), words, keras.layers.Embedding(4, 3)]
+    model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    for number, variable in enumerate(model.optimizer.variables):
+        variable.assign(np.full(variable.shape, number))
+
+    kind, path = serializers.store_typed(model, tmp_path, "model") or ("", tmp_path)
+    assert kind == "keras"
+    loaded = serializers.load_typed(kind, path, {})
+    assert loaded.layers[0].get_vocabulary() == ["", "[UNK]", "cold", "warm"]
+    assert describe(loaded.get_weights()) == describe(model.get_weights())
+    for mine, other in zip(loaded.optimizer.variables, model.optimizer.variables, strict=True):
+        assert np.array_equal(mine, other)
+    assert [item.name for item in tmp_path.iterdir()] == ["model.keras"]
