@@ -1,7 +1,9 @@
 """Nodes and rollouts as the store has them: read as what anybody may have written there."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from podline.exceptions import PodlineError
@@ -31,20 +33,27 @@ def read_fleet(store: Store) -> list[Node]:
     return sorted(_read_all(store, found, Node), key=lambda node: node.name)
 
 
-def read_rollouts(store: Store, model: str | None = None, limit: int = 50) -> list[Rollout]:
+def read_rollouts(
+    store: Store,
+    model: str | None = None,
+    limit: int = 50,
+    sees: Callable[[str], bool] = lambda model: True,
+) -> list[Rollout]:
     """The last rollouts, the newest first. What is no record of one is passed over.
 
     Args:
         store: where they are.
         model: of which; None: of all.
         limit: how many are given.
+        sees: whether who asks may know of a model.
 
     Raises:
         StoreError: the store cannot be used.
     """
     folder = keys.ROLLOUTS if model is None else keys.rollouts_prefix(model)
     found = sorted((item.key for item in store.list(folder)), key=_id, reverse=True)
-    return _read_all(store, found[:limit], Rollout)
+    seen = (key for key in found if sees(_model(key)))
+    return _read_all(store, [*islice(seen, limit)], Rollout)
 
 
 def read_rollout(store: Store, model: str, rollout_id: str) -> Rollout:
@@ -83,6 +92,10 @@ def remove_oldest(store: Store, model: str, kept: int = _KEPT) -> None:
 
 def _id(key: str) -> str:
     return keys.split(key)[-1]
+
+
+def _model(key: str) -> str:
+    return keys.split(key)[-2]
 
 
 def _read_all(store: Store, found: list[str], kind: type[_T]) -> list[_T]:

@@ -74,6 +74,23 @@ def check_name(what: str, name: str) -> str:
     return name
 
 
+def check_team(team: str, name: str) -> None:
+    """Refuse a model that is not the team's own.
+
+    Args:
+        team: who publishes; empty: no team does.
+        name: the model's.
+
+    Raises:
+        RegistryError: its name does not begin as the team's do.
+    """
+    if not name.startswith(prefix := keys.team_prefix(team)):
+        raise RegistryError(
+            f"the team {team!r} cannot publish the model {name!r}: the names of its models begin "
+            f"with {prefix!r}. fix: publish it as '{prefix}{name}'"
+        )
+
+
 class Model:
     """A model in the registry: its versions and its aliases.
 
@@ -97,6 +114,11 @@ class Model:
         with ThreadPoolExecutor(_READERS) as pool:
             found = pool.map(self._read, numbers)
         return [entry for entry in found if isinstance(entry, Manifest)]
+
+    def newest(self) -> Iterator[Manifest]:
+        """The versions that are complete, the newest first, each read when it is asked for."""
+        found = map(self._read, sorted(self._numbers(), reverse=True))
+        return (entry for entry in found if isinstance(entry, Manifest))
 
     def version(self, which: int | str) -> Manifest:
         """A version by its number or by an alias.

@@ -7,7 +7,8 @@ both, for those to read logs and code; a run's parameters for that to read runs.
 An unknown DAG is not found, if its reader may read any of that name: what Airflow answers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -72,8 +73,9 @@ OF_DAG = [Depends(_no_wildcard), Depends(requires_access_dag("GET", _TIMES))]
 OF_KNOWN_DAG = [Depends(_known)]
 OF_LOGS = [Depends(requires_access_dag("GET", _LOGS))]
 OF_NOTEBOOK = [*OF_LOGS, Depends(requires_access_dag("GET", _CODE))]
-# A model is an asset of Airflow's: who may read those may read what is published, and who may make
-# events of those may say what is used. Airflow's event log has who did.
+# A model is an asset of Airflow's: who may read those may read what is published, if they may read
+# the DAG that published it, and who may make events of those may say what is used. Airflow's event
+# log has who did.
 OF_MODELS = [Depends(requires_access_asset("GET"))]
 OF_ALIASES = [
     Depends(requires_access_asset("POST")),
@@ -96,6 +98,15 @@ def may_read(user: Any, dag_id: str, entity: DagAccessEntity | None = _TIMES) ->
         details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
         user=user,
     )
+
+
+def may_read_dags(user: Any) -> Callable[[str], bool]:
+    """Tells of each DAG whether a user may read its task instances, and asks once.
+
+    Args:
+        user: Airflow's.
+    """
+    return cache(partial(may_read, user))
 
 
 def may_open_notebook(user: Any, dag_id: str) -> bool:

@@ -1,14 +1,19 @@
-"""What the edges of the fleet say of themselves, and the rollouts to them, as answers."""
+"""What the edges of the fleet say of themselves, and the rollouts to them, as answers.
+
+Of a model that the user may not see, nothing is said.
+"""
 
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 
 from podline.fleet.node import Node
-from podline.fleet.records import read_fleet, read_rollout, read_rollouts
+from podline.fleet.records import RecordError, read_fleet, read_rollout, read_rollouts
 from podline.fleet.rollout import NodeState, Rollout, RolloutSummary
 from podline.store import open_store
+from podline.web.models import May, is_seen
 
 
 @dataclass(frozen=True)
@@ -57,49 +62,62 @@ class RolloutList:
     limit: int
 
 
-def fleet(search: str, limit: int, offset: int) -> Fleet:
+def fleet(search: str, limit: int, offset: int, may: May) -> Fleet:
     """The nodes of the fleet.
 
     Args:
         search: a part of the names of nodes, or of the models that they serve.
         limit: how many are given.
         offset: how many are passed over.
+        may: whether the user may read a DAG.
 
     Raises:
         StoreError: the store does not answer.
     """
-    now = time.time()
-    found = [node for node in read_fleet(open_store()) if _is_wanted(node, search.lower())]
+    now, store = time.time(), open_store()
+    sees = cache(partial(is_seen, store, may=may))
+    nodes = [
+        replace(node, models=tuple(model for model in node.models if sees(model.name)))
+        for node in read_fleet(store)
+    ]
+    found = [node for node in nodes if _is_wanted(node, search.lower())]
     page = [_node(node, now) for node in found[offset : offset + limit]]
     return Fleet(page, len(found), limit, offset, now)
 
 
-def rollouts(model: str | None, limit: int) -> RolloutList:
+def rollouts(model: str | None, limit: int, may: May) -> RolloutList:
     """The last rollouts.
 
     Args:
         model: of which; None: of all.
         limit: how many are given.
+        may: whether the user may read a DAG.
 
     Raises:
         StoreError: the store does not answer.
     """
-    found = read_rollouts(open_store(), model, limit)
+    store = open_store()
+    sees = cache(partial(is_seen, store, may=may))
+    found = read_rollouts(store, model, limit, sees)
     return RolloutList([_line(rollout) for rollout in found], limit)
 
 
-def rollout(model: str, rollout_id: str) -> Rollout:
+def rollout(model: str, rollout_id: str, may: May) -> Rollout:
     """A rollout.
 
     Args:
         model: of which.
         rollout_id: of the rollout.
+        may: whether the user may read a DAG.
 
     Raises:
         RecordError: there is none.
         StoreError: the store does not answer.
     """
-    return read_rollout(open_store(), model, rollout_id)
+    store = open_store()
+    if not is_seen(store, model, may):
+        raise RecordError(f"{model} has no rollout {rollout_id!r}")
+    return read_rollout(store, model, rollout_id)
 
 
 def _is_wanted(node: Node, search: str) -> bool:

@@ -14,7 +14,7 @@ from podline.web.access import (
     OF_MODELS,
     may_move_aliases,
     may_open_notebook,
-    may_read,
+    may_read_dags,
 )
 from podline.web.parameters import Id, Offset, Search
 from podline.web.responses import SAFE, to_file, to_json
@@ -27,6 +27,7 @@ Number = Annotated[int, Path(ge=1, le=1_000_000_000)]
 
 @router.get("", response_model=models.ModelList)
 def all_models(
+    user: GetUserDep,
     search: Search = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
     offset: Offset = 0,
@@ -34,11 +35,12 @@ def all_models(
     """The models, and what their aliases mean.
 
     Args:
+        user: Airflow's; what a DAG published that they may not read, is not there.
         search: a part of their names.
         limit: how many are given.
         offset: how many are passed over.
     """
-    return to_json(models.listed(search, limit, offset))
+    return to_json(models.listed(search, limit, offset, may_read_dags(user)))
 
 
 @router.get("/{name}", response_model=models.ModelAnswer)
@@ -47,9 +49,9 @@ def model(name: Id, user: GetUserDep) -> Response:
 
     Args:
         name: the model's.
-        user: Airflow's; of a run of a DAG that they may not read, nothing is said.
+        user: Airflow's; what a DAG published that they may not read, is not there.
     """
-    dags = partial(may_read, user), partial(may_open_notebook, user)
+    dags = may_read_dags(user), partial(may_open_notebook, user)
     return to_json(models.one(name, models.Rights(*dags, may_move_aliases(user))))
 
 
@@ -63,7 +65,7 @@ def compare(
 
     Args:
         name: the model's.
-        user: Airflow's; of a run of a DAG that they may not read, nothing is said.
+        user: Airflow's.
         versions: their numbers, with commas between.
 
     Raises:
@@ -72,11 +74,11 @@ def compare(
     numbers = [int(number) for number in versions.split(",")]
     if len(numbers) > _MOST:
         raise HTTPException(422, f"{len(numbers)} versions: compare {_MOST} at most")
-    return to_json(models.compared(name, numbers, partial(may_read, user)))
+    return to_json(models.compared(name, numbers, may_read_dags(user)))
 
 
 @router.get("/{name}/versions/{version}/files/{path:path}", response_class=StreamingResponse)
-def file(name: Id, version: Number, path: Id) -> Response:
+def file(name: Id, version: Number, path: Id, user: GetUserDep) -> Response:
     """A file of a version, to be saved.
 
     Its end comes only if its hash is the one that was published: else the connection breaks.
@@ -85,8 +87,9 @@ def file(name: Id, version: Number, path: Id) -> Response:
         name: the model's.
         version: its number.
         path: the file's, in the version.
+        user: Airflow's.
     """
-    found, pieces = models.file(name, version, path)
+    found, pieces = models.file(name, version, path, may_read_dags(user))
     answer = StreamingResponse(
         pieces,
         media_type="application/octet-stream",
@@ -110,12 +113,14 @@ class Move(BaseModel):
 
 
 @router.post("/{name}/aliases/{alias}", response_model=models.AliasAnswer, dependencies=OF_ALIASES)
-def move_alias(name: Id, alias: Id, move: Annotated[Move, Body()]) -> Response:
+def move_alias(name: Id, alias: Id, move: Annotated[Move, Body()], user: GetUserDep) -> Response:
     """Have an alias mean another version: a newer one, or one that it meant before.
 
     Args:
         name: the model's.
         alias: the alias.
         move: where to, and where from.
+        user: Airflow's.
     """
-    return to_json(models.moved(name, alias, move.version, move.expected))
+    may = may_read_dags(user)
+    return to_json(models.moved(name, alias, move.version, move.expected, may))

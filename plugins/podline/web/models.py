@@ -1,23 +1,31 @@
-"""What the registry has, as answers."""
+"""What the registry has, as answers.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+A version is seen by who may read the DAG that published it, and one that was published by hand by
+all who may read models: of others nothing is said, as if they were not there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any, NamedTuple
 
 from podline.models.aliases import Alias
 from podline.models.manifest import Lineage, Manifest, ModelFile, ServedForm
 from podline.models.registry import Model, RegistryError, models
 from podline.models.signature import Signature
-from podline.store import StoreError, open_store
+from podline.store import Store, StoreError, open_store
 
 May = Callable[[str], bool]  # whether the user may read a DAG
+_READERS = 16  # requests at once
 
 
 class Rights(NamedTuple):
     """What a user may do.
 
     Attributes:
-        read: whether they may read a DAG; of a run of one that they may not, nothing is said.
+        read: whether they may read a DAG.
         open_notebook: whether they may read its executed notebooks.
         move_aliases: whether they may have an alias mean another version.
     """
@@ -62,14 +70,6 @@ class ModelList:
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """Where a version comes from, of which the user may read nothing."""
-
-    data: dict[str, str]
-    hidden: bool = True
-
-
-@dataclass(frozen=True)
 class VersionAnswer:
     """A version: its manifest, the size of all its files, and the aliases that mean it.
 
@@ -85,7 +85,7 @@ class VersionAnswer:
     files: tuple[ModelFile, ...]
     metrics: dict[str, float]
     parameters: dict[str, Any]
-    origin: Lineage | Hidden
+    origin: Lineage
     libraries: dict[str, str]
     seconds: dict[str, float]
     references: tuple[str, ...]
@@ -140,20 +140,25 @@ class VersionComparison:
     sizes: list[Row]
 
 
-def listed(search: str, limit: int, offset: int) -> ModelList:
+def listed(search: str, limit: int, offset: int, may: May) -> ModelList:
     """The models, each with what its aliases mean; none: the store is away, or has none.
 
     Args:
         search: a part of their names.
         limit: how many are given.
         offset: how many are passed over.
+        may: whether the user may read a DAG.
     """
     try:
         store = open_store()
         names = [name for name in models(store) if search.lower() in name.lower()]
-        found = [Model(store, name) for name in names[offset : offset + limit]]
-        lines = [ModelLine(model.name, _numbers(model.aliases.all())) for model in found]
-        return ModelList(lines, len(names), limit, offset)
+        with ThreadPoolExecutor(_READERS) as pool:
+            are_seen = pool.map(lambda name: any(_seen(Model(store, name).newest(), may)), names)
+            found = [name for name, is_seen in zip(names, are_seen, strict=True) if is_seen]
+            lines = [
+                *pool.map(lambda name: _line(store, name, may), found[offset : offset + limit])
+            ]
+        return ModelList(lines, len(found), limit, offset)
     except StoreError:
         return ModelList([], 0, limit, offset)
 
@@ -169,17 +174,18 @@ def one(name: str, rights: Rights) -> ModelAnswer:
         RegistryError: there is no such model.
     """
     model = Model(open_store(), name)
-    aliases = model.aliases.all()
-    versions = model.versions()
+    versions = [*_seen(model.versions(), rights.read)]
     if not versions:
         raise RegistryError(f"there is no model {name!r}")
-    numbers = _numbers(aliases)
+    seen = {version.version for version in versions}
+    aliases = {name: means for name, means in model.aliases.all().items() if means.version in seen}
+    numbers = {name: means.version for name, means in aliases.items()}
     return ModelAnswer(
         model=name,
         aliases=numbers,
         may_move_aliases=rights.move_aliases,
         moves=[_alias(alias, means) for alias, means in aliases.items()],
-        versions=[_version(version, numbers, rights) for version in versions],
+        versions=[_answer(version, numbers, rights) for version in versions],
     )
 
 
@@ -195,11 +201,14 @@ def compared(name: str, numbers: Sequence[int], may: May) -> VersionComparison:
         RegistryError: there is no such version.
     """
     model = Model(open_store(), name)
-    found = [model.version(number) for number in numbers]
-    origins = [_origin(version, may) for version in found]
+    found = [_version(model, number, may) for number in numbers]
     about = [
-        {"type": version.type, "created": version.created, "notebook": _notebook(origin)}
-        for version, origin in zip(found, origins, strict=True)
+        {
+            "type": version.type,
+            "created": version.created,
+            "notebook": version.origin.notebook_sha256,
+        }
+        for version in found
     ]
     sizes = [
         {**{file.path: file.bytes for file in version.files}, "all": version.bytes}
@@ -211,27 +220,30 @@ def compared(name: str, numbers: Sequence[int], may: May) -> VersionComparison:
         about=_rows(about),
         metrics=_rows([version.metrics for version in found]),
         parameters=_rows([version.parameters for version in found]),
-        data=_rows([origin.data for origin in origins]),
+        data=_rows([version.origin.data for version in found]),
         libraries=_rows([version.libraries for version in found]),
         sizes=_rows(sizes),
     )
 
 
-def file(name: str, number: int, path: str) -> tuple[ModelFile, Iterator[bytes]]:
+def file(name: str, number: int, path: str, may: May) -> tuple[ModelFile, Iterator[bytes]]:
     """A file of a version, and its bytes; see `Model.open_file`.
 
     Args:
         name: the model's.
         number: the version's.
         path: the file's.
+        may: whether the user may read a DAG.
 
     Raises:
         RegistryError: there is no such file.
     """
-    return Model(open_store(), name).open_file(number, path)
+    model = Model(open_store(), name)
+    _version(model, number, may)
+    return model.open_file(number, path)
 
 
-def moved(name: str, alias: str, version: int, expected: int | None) -> AliasAnswer:
+def moved(name: str, alias: str, version: int, expected: int | None, may: May) -> AliasAnswer:
     """Have an alias mean a version, if it means by now what is expected.
 
     Args:
@@ -239,38 +251,69 @@ def moved(name: str, alias: str, version: int, expected: int | None) -> AliasAns
         alias: the alias.
         version: the number.
         expected: of the version that it means; None: none.
+        may: whether the user may read a DAG.
 
     Raises:
         AliasMoved: it means another.
         RegistryError: there is no such version.
     """
-    return _alias(alias, Model(open_store(), name).replace(alias, version, expected))
+    model = Model(open_store(), name)
+    _version(model, version, may)
+    return _alias(alias, model.replace(alias, version, expected))
 
 
-def _numbers(aliases: Mapping[str, Alias]) -> dict[str, int]:
-    return {name: alias.version for name, alias in aliases.items()}
+def is_seen(store: Store, name: str, may: May) -> bool:
+    """Whether a user may know of a model: of one without versions, everybody may.
+
+    Args:
+        store: where it is.
+        name: the model's.
+        may: whether the user may read a DAG.
+    """
+    versions = Model(store, name).newest()
+    first = next(versions, None)
+    return first is None or any(_seen(chain([first], versions), may))
+
+
+def _seen(versions: Iterable[Manifest], may: May) -> Iterator[Manifest]:
+    """Those of a model's versions that a user may see."""
+    return (one for one in versions if not one.origin.dag_id or may(one.origin.dag_id))
+
+
+def _version(model: Model, number: int, may: May) -> Manifest:
+    """A version, if the user may see it.
+
+    Raises:
+        RegistryError: there is none, or they may not.
+    """
+    with suppress(RegistryError):  # which names other models
+        found = model.version(number)
+        if any(_seen([found], may)):
+            return found
+    raise RegistryError(f"{model.name} has no version {number}")
+
+
+def _line(store: Store, name: str, may: May) -> ModelLine:
+    """A model and those of its aliases that mean a version which the user may see."""
+    model = Model(store, name)
+    aliases = {alias: means.version for alias, means in model.aliases.all().items()}
+    seen = set()
+    for number in set(aliases.values()):
+        with suppress(RegistryError):
+            seen.add(_version(model, number, may).version)
+    return ModelLine(name, {alias: number for alias, number in aliases.items() if number in seen})
 
 
 def _alias(name: str, alias: Alias) -> AliasAnswer:
     return AliasAnswer(name, alias.version, alias.before, alias.moved)
 
 
-def _version(manifest: Manifest, aliases: Mapping[str, int], rights: Rights) -> VersionAnswer:
+def _answer(manifest: Manifest, aliases: Mapping[str, int], rights: Rights) -> VersionAnswer:
     known: dict[str, Any] = {f.name: getattr(manifest, f.name) for f in fields(manifest)}
-    known["origin"] = origin = _origin(manifest, rights.read)
     means = [name for name, number in aliases.items() if number == manifest.version]
-    dag_id = "" if isinstance(origin, Hidden) else origin.dag_id
+    dag_id = manifest.origin.dag_id
     may_open = bool(dag_id) and rights.open_notebook(dag_id)
     return VersionAnswer(**known, bytes=manifest.bytes, aliases=means, may_open_notebook=may_open)
-
-
-def _origin(manifest: Manifest, may: May) -> Lineage | Hidden:
-    origin = manifest.origin
-    return Hidden({}) if origin.dag_id and not may(origin.dag_id) else origin
-
-
-def _notebook(origin: Lineage | Hidden) -> str | None:
-    return origin.notebook_sha256 if isinstance(origin, Lineage) else None
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> list[Row]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from podline.models.registry import Model
 from podline.store import Store, StoreConnection, keys
 from tests.support.fleet_records import NODE, ROLLOUT, kept
 from tests.support.records import Server
@@ -80,3 +81,28 @@ def test_nobody_unknown_sees_the_edge(server: Server, path: str) -> None:
 def test_who_may_read_assets_may_read_the_edge(server: Server) -> None:
     assert server.ask(f"{PATH}/nodes", "carl").status == 200
     assert server.ask(f"{PATH}/rollouts", "carl").status == 200
+
+
+@pytest.mark.usefixtures("power")
+def test_of_a_model_that_one_may_not_see_nothing_is_said(server: Server, store: Store) -> None:
+    """carl may read no DAG: of `power` he sees what was published by hand, of `ours` nothing."""
+    manifest = Model(store, "power").version(2)
+    ours = replace(manifest, name="ours", version=1)
+    store.put(keys.manifest_key("ours", 1), ours.to_json().encode())
+    models = (NODE.models[0], replace(NODE.models[0], name="ours"))
+    rollout = replace(ROLLOUT, id="20261129T150000.000Z-1a2b3c4d", model="ours")
+    try:
+        with kept(store, [replace(NODE, models=models), ROLLOUT, rollout]):
+            for user, names in {"admin": ["power", "ours"], "carl": ["power"]}.items():
+                (node,) = server.ask(f"{PATH}/nodes", user).json["nodes"]
+                assert [model["name"] for model in node["models"]] == names
+                found = server.ask(f"{PATH}/rollouts", user).json["rollouts"]
+                assert {one["model"] for one in found} == {*names}
+                one = server.ask(f"{PATH}/rollouts/ours/{rollout.id}", user).status
+                assert one == (200 if "ours" in names else 404)
+            assert server.ask(f"{PATH}/nodes?search=ours", "carl").json["nodes"] == []
+            assert server.ask(f"{PATH}/rollouts?model=ours", "carl").json["rollouts"] == []
+            last = server.ask(f"{PATH}/rollouts?limit=1", "carl").json["rollouts"]
+            assert [one["model"] for one in last] == ["power"]
+    finally:
+        store.delete([keys.manifest_key("ours", 1)])

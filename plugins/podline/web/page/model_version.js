@@ -9,7 +9,6 @@ import { Moment } from "./times.js";
 import { bytes, literal, number, seconds } from "./words.js";
 
 export function RunLink({ origin }) {
-  if (origin.hidden) return "of a DAG that you may not see";
   if (!origin.dag_id) return "by hand";
   return h(PageLink, { to: links(false).run(origin.dag_id, origin.run_id) }, origin.run_id);
 }
