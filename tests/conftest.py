@@ -142,6 +142,15 @@ def kept_store(store_server: StoreConnection) -> Store:
     return store
 
 
+@pytest.fixture
+def teams_store(store_server: StoreConnection) -> Iterator[Store]:
+    """An empty store whose bucket stays: the server takes one that goes from teams' keys, too."""
+    store = Store(replace(store_server, bucket="teams"))
+    store.ensure_bucket()
+    yield store
+    store.delete([item.key for item in store.list()])
+
+
 @pytest.fixture(scope="module")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of an Airflow for `dags test`, with its database."""

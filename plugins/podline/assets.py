@@ -39,17 +39,25 @@ def event(manifest: Manifest) -> dict[str, "JsonValue"]:
     }
 
 
-def announce(published: Sequence[PublishedVersion], store: "Store", context: "Context") -> None:
+def announce(
+    published: Sequence[PublishedVersion], store: "Store", context: "Context", team: str = ""
+) -> None:
     """Sign each version that a stage published, emit an asset event, and log it to MLflow.
 
     Args:
         published: what the stage says.
         store: where the versions are.
         context: Airflow's.
+        team: whose stage it is: it may name no other's models, which its key cannot have published.
+
+    Raises:
+        RegistryError: it does.
     """
     from podline.models import mlflow_tracking, signing
-    from podline.models.registry import Model
+    from podline.models.registry import Model, check_team
 
+    for version in published:
+        check_team(team, version.name)
     events = context["outlet_events"][PUBLISHED]
     for version in published:
         manifest = Model(store, version.name).version(version.number)

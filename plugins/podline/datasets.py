@@ -256,7 +256,9 @@ def store_key(name: str) -> str:
     Raises:
         DatasetError: there is no such data set.
     """
-    return f"data/{name}/{_named(name).file}"
+    from podline.store import keys
+
+    return keys.join(keys.DATA, name, _named(name).file)
 
 
 def put(store: "Store", name: str, source: str = "") -> str:

@@ -116,3 +116,29 @@ def test_pods_of_another_namespace_get_it_too(
     assert found == replace(connection, endpoint_url=f"http://object-store.{namespace}:8333")
     missing = subprocess.run([*command, "--namespace", "default"], capture_output=True, text=True)
     assert "run `make cluster-store`" in missing.stderr
+
+
+def test_pods_of_a_team_have_its_own_key(
+    connection: StoreConnection, namespace: str, core: Any, run: Any
+) -> None:
+    """By the command that the documentation names; here the team's pods share the namespace."""
+    Store(connection).put("runs/forecasts.power/r/result.json", b"theirs")
+    command = [sys.executable, "-m", "podline.cli", "store", "secrets", "--team", "vision"]
+    done = subprocess.run(
+        [*command, "--namespace", namespace], capture_output=True, text=True, check=True
+    )
+    (secret,) = json.loads(done.stdout)["items"]
+    assert secret["metadata"] == {"name": "object-store-connection", "namespace": "vision"}
+    secret["metadata"] = {"name": "vision", "namespace": namespace}
+    core.create_namespaced_secret(namespace, secret)
+    code = (
+        "from podline.store import AccessDenied, open_store; store = open_store();"
+        "store.put('runs/vision.power/r/result.json', b'ours')\n"
+        "try: store.get('runs/forecasts.power/r/result.json')\n"
+        "except AccessDenied: print('denied')"
+    )
+    said = run(
+        BASE, "python", "-c", code, container={"envFrom": [{"secretRef": {"name": "vision"}}]}
+    )
+    assert said.strip() == "denied"
+    assert bytes(Store(connection).get("runs/vision.power/r/result.json")) == b"ours"

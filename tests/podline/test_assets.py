@@ -10,6 +10,7 @@ from podline.assets import PUBLISHED, announce
 from podline.contract import PublishedVersion
 from podline.models import lineage
 from podline.models.publishing import publish
+from podline.models.registry import RegistryError
 from podline.models.signing import check, new_keys
 from podline.store import Store, keys
 
@@ -45,3 +46,18 @@ def test_a_stages_version_is_signed_by_its_task(
     assert (event["asset"], event["model"], event["version"]) == ("model-power", "power", 1)
     manifest = bytes(store.get(keys.manifest_key("power", 1)))
     check("it", manifest, bytes(store.get(keys.signature_key("power", 1))), [public])
+
+
+def test_a_stage_that_names_a_model_of_another_team(store: Store, tmp_path: Path) -> None:
+    """A team's key cannot publish it; what a stage says is written by who wrote its notebook."""
+    (tmp_path / "model.skops").write_bytes(b"weights")
+    for name in ("vision.power", "forecasts.power"):
+        publish(tmp_path / "model.skops", name)
+    events = Events()
+    context: Any = {"outlet_events": {PUBLISHED: events}}
+    said = [PublishedVersion("vision.power", 1), PublishedVersion("forecasts.power", 1)]
+    with pytest.raises(RegistryError, match="the team 'vision' cannot publish the model 'foreca"):
+        announce(said, store, context, "vision")
+    assert events.added == []
+    announce(said[:1], store, context, "vision")
+    assert [event["model"] for event in events.added] == ["vision.power"]

@@ -88,7 +88,11 @@ class StoreProxy:
                 if self.cut_after and self.passed > self.cut_after:
                     self.cut_after = 0
                     break
-                client.sendall(data)
+                client.sendall(self._from_store(data))
         for end in (client, store):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _from_store(self, data: bytes) -> bytes:
+        """What becomes of bytes from the store on their way."""
+        return data

@@ -90,7 +90,7 @@ def command(
         if as_json:
             run_report.print_json(run, failure)
         if settings.html():  # pages too, now that nothing is timed any more
-            folder = keys.run_prefix(run.pipeline.name, run.run_id)
+            folder = keys.run_prefix(run.dag_id, run.run_id)
             make_pages_apart(folder, environment(store.connection))
         explained = _explained(console, run, failure) if failure else None
         if events:
@@ -102,7 +102,7 @@ def command(
 def _print_head(console: Console, run: LocalRun) -> None:
     """Say which run this is, with which values, and which tags do nothing here."""
     values = "".join(f", {name}={value!r}" for name, value in run.parameters.items())
-    _remark(console, f"run   {run.run_id} of {run.pipeline.name}{values}")
+    _remark(console, f"run   {run.run_id} of {run.dag_id}{values}")
     ignored = [
         f"{setting} of {stage.name}"
         for stage in outline(run.pipeline).stages
@@ -179,7 +179,7 @@ def _print_end(console: Console, run: LocalRun, cells: bool) -> None:
     rows = [row_of(result, run.seconds.get(name), name) for name, result in run.results.items()]
     run_report.print_breakdown(console, rows, cells)
     run_report.print_metrics(console, run_history.metrics_of(run.results.values()))
-    for found in run_history.runs(run.store, run.pipeline.name, run.run_id):
+    for found in run_history.runs(run.store, run.dag_id, run.run_id):
         stages = dict.fromkeys([*run.results, *(attempt.stage for attempt in found.last_tries)])
         run_report.print_executed(console, found, stages)
 

@@ -56,7 +56,7 @@ class LocalEvents:
         """Tell which run it is."""
         stages = [stage.name for stage in self.run.pipeline.in_order()]
         stages = ["notebook"] if baseline else stages
-        begin(self.run.pipeline.name, self.run.run_id, stages, self.run.parameters)
+        begin(self.run.dag_id, self.run.run_id, stages, self.run.parameters)
 
     def start(self, plan: "StagePlan") -> "StagePlan":
         """Tell that a stage begins; its plan stays as it is."""

@@ -93,7 +93,7 @@ def print_json(run: "LocalRun", failure: Exception | None) -> None:
         for name, result in run.results.items()
     ]
     about = {
-        "dag_id": run.pipeline.name,
+        "dag_id": run.dag_id,
         "run_id": run.run_id,
         "state": "failed" if failure else "success",
         "failure": str(failure) if failure else None,

@@ -17,13 +17,24 @@ from podline.cli.console import local_time, make_console, make_table, print_tabl
 from podline.cli.values import DryRun, counted, read_duration
 from podline.models.registry import Model, models
 from podline.signals import handled, unwind
-from podline.store import Store, environment, in_cluster, open_store, seaweedfs
+from podline.store import (
+    Store,
+    environment,
+    in_cluster,
+    keys,
+    open_store,
+    seaweedfs,
+    team_keys,
+)
 from podline.store.retention import break_off
 from podline.store.retention import clean as clean_runs
 
 app = typer.Typer(name="store", help="Run the embedded object store.", no_args_is_help=True)
 
 Namespace = Annotated[str, typer.Option(help="The store's namespace in the cluster.")]
+Endpoint = Annotated[
+    str, typer.Option(help="The address of the cluster's store as seen from here.")
+]
 
 
 def embedded_folder() -> Path:
@@ -90,9 +101,7 @@ def env(
         bool, typer.Option("--cluster", help="The store in the cluster of KUBECONFIG instead.")
     ] = False,
     namespace: Namespace = "podline",
-    endpoint: Annotated[
-        str, typer.Option(help="The address of the cluster's store as seen from here.")
-    ] = "",
+    endpoint: Endpoint = "",
 ) -> None:
     """Print the connection for a shell, its secret key included.
 
@@ -114,17 +123,47 @@ def secrets(
     copy_to: Annotated[
         str, typer.Option(help="A namespace: print a Secret for it, of the store that is there.")
     ] = "",
+    team: Annotated[
+        str,
+        typer.Option(
+            help="A team: make its own key to the store that is there, in place of older."
+        ),
+    ] = "",
+    endpoint: Endpoint = "",
 ) -> None:
     """Print Secrets with new keys for a store in a cluster.
 
     Use it as: podline store secrets | kubectl create -f -
-    and, for Airflow's own pods: podline store secrets --copy-to airflow | kubectl apply -f -
+    for Airflow's own pods: podline store secrets --copy-to airflow | kubectl apply -f -
+    and, for a team's, in the namespace of its name unless --copy-to names another:
+    podline store secrets --team vision | kubectl apply -f -
     """
-    if copy_to:
+    if team:
+        items = [in_cluster.team_secret(namespace, _team(team), copy_to or team, endpoint)]
+    elif copy_to:
         items = [in_cluster.copied_secret(namespace, copy_to)]
     else:
         items = in_cluster.new_secrets(namespace)
     typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+
+
+@app.command("policy")
+def policy(
+    team: Annotated[str, typer.Argument(help="The team's name.")],
+) -> None:
+    """Print what a team may do in the store, as a policy of IAM for any S3 that takes one.
+
+    The bucket is that of the setting store_bucket.
+    """
+    typer.echo(json.dumps(team_keys.policy(settings.store_bucket(), _team(team)), indent=2))
+
+
+def _team(name: str) -> str:
+    """A team's name, if it can be one."""
+    try:
+        return keys.team_prefix(name)[:-1]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command(

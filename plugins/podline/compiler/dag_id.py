@@ -29,9 +29,15 @@ _LONGEST = 250 - len(BASELINE)
 _LEGAL = re.compile(r"[\w.-]*\w[\w.-]*", re.ASCII)
 
 
-def dag_id(path: Path) -> str:
-    """Return the id of the DAG of the notebook in a file."""
-    return path.stem if _is_free(path) else _made(path)
+def dag_id(path: Path, prefix: str = "") -> str:
+    """Return the id of the DAG of the notebook in a file.
+
+    Args:
+        path: the file.
+        prefix: what the ids of its team begin with, 31 characters at most.
+    """
+    free = _is_free(path) and len(prefix) + len(path.stem) <= _LONGEST
+    return prefix + (path.stem if free else _made(path))
 
 
 def name_problems(path: Path) -> list[Problem]:

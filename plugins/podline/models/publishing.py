@@ -19,7 +19,7 @@ from podline.models import lineage
 from podline.models.aliases import CHAMPION, LATEST, Alias, now
 from podline.models.conversion import SMALLER, Evaluate, serve
 from podline.models.manifest import SERIALISE, UPLOAD, Manifest
-from podline.models.registry import Model, VersionGone, check_name
+from podline.models.registry import Model, VersionGone, check_name, check_team
 from podline.store import keys, open_store
 from podline.store.upload import Progress
 
@@ -86,6 +86,7 @@ def publish(
     Raises:
         PublishError: the model is worse than the champion, a value is not plain, or an argument
             cannot be used.
+        RegistryError: the model cannot be called so, or not by the team whose key this is.
         FormatError: the model has no such format, or none that is safe.
         ConversionError: a form for an edge answers otherwise than the model.
         StoreError: the store cannot be used.
@@ -93,7 +94,9 @@ def publish(
     check_name("a model", name)
     bar = _Bar(monitor, mode, dict(metrics or {})) if monitor or promote else None
     smaller = _smaller(edge, evaluate)
-    entry = Model(open_store(), name)
+    store = open_store()
+    check_team(store.connection.team, name)
+    entry = Model(store, name)
     if bar and worse == "refuse":
         bar.check(entry)
     with tempfile.TemporaryDirectory(prefix="podline-publish-") as folder:

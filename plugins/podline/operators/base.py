@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     from airflow.sdk import Context
 
-    from podline.store import Store
+    from podline.store import Store, StoreConnection
 
 
 _P = ParamSpec("_P")
@@ -87,6 +88,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         pipeline: the compiled notebook.
         stage: one of its stages; None: all of it.
         deferrable: whether the task leaves its worker while its pod runs; None: the setting says.
+        team: whose the notebook is: its stages have that team's key to the store; empty: Airflow's.
     """
 
     template_fields = ()
@@ -97,7 +99,9 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     _plan_of: Callable[[Stage], StagePlan]  # of this run, of any of its stages
 
     # The only __init__ of our operators: Airflow copies all parameters once for each.
-    def __init__(self, *, pipeline: Pipeline, stage: Stage | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, pipeline: Pipeline, stage: Stage | None = None, team: str = "", **kwargs: Any
+    ) -> None:
         if stage is not None:
             kwargs = {**_airflow_settings(stage.settings), **kwargs}
         # What is left to do when the try's end is recorded is no part of its time.
@@ -109,6 +113,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         super().__init__(**ours | kwargs)
         self.pipeline = pipeline
         self.stage = stage
+        self.team = team
         self.backend: StageBackend | None = None
         self.prefix = ""
         self.observed = Observed()
@@ -186,6 +191,11 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         wait_for_stores(self.patience)
         return open_store()
 
+    @property
+    def _connection(self) -> "StoreConnection":
+        """The store as a stage is told of it."""
+        return replace(self.store.connection, team=self.team)
+
     # --- a try
 
     @tried_once
@@ -202,8 +212,8 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         self.observed = seen = Observed(Moments(execute=time.time()))
         name = _backend_name(context)
         self.backend = backend = self._open_backend(name, context)
-        self.store = store = self._open_store()
-        backend.prepare(store.connection)
+        self.store = self._open_store()
+        backend.prepare(self._connection)
         task = self._make_task(context)
         if self.was_edited:  # what a pod is goes by the notebook, too
             self.backend = backend = self._open_backend(name, context)
@@ -218,7 +228,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         self.prefix = task.prefix
         if backend.can_leave and self._is_deferrable():
             self._leave(backend, task, context)
-        return self._end(context, partial(backend.run, task, store.connection))
+        return self._end(context, partial(backend.run, task, self._connection))
 
     @tried_once
     def resume(self, context: "Context", event: Any, noted: str, prefix: str) -> Reference:
@@ -272,7 +282,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
         """Leave the worker until the stage has ended."""
         start, timeout = context["ti"].start_date, self.execution_timeout
         until = (start + timeout).timestamp() if start is not None and timeout is not None else None
-        trigger, limit = backend.leave(task, self.store.connection, until)
+        trigger, limit = backend.leave(task, self._connection, until)
         self.observed.deferred = True
         given = {"noted": self.observed.to_json(), "prefix": task.prefix}
         self.defer(trigger=trigger, method_name="resume", kwargs=given, timeout=limit)
@@ -302,7 +312,7 @@ class BackendOperator(QuickInit, LostTriggerMixin, KubernetesPodOperator):
     ) -> Reference:
         self.log.info("%s", task_spec.summary(result))
         if result.published:
-            announce(result.published, self.store, context)
+            announce(result.published, self.store, context, self.team)
         adopted = where.try_number != context["ti"].try_number
         return {
             **task_spec.input_of(result, f"{self.prefix}/{RESULT}", digest),

@@ -46,7 +46,7 @@ def notebook_dags(folder: Path, only: str | None = None, team: Team = ALL) -> li
         dags = [
             dag
             for path in sorted(folder.glob("*.ipynb"))
-            if only in (None, (name := dag_id(path)), name + BASELINE)
+            if only in (None, (name := dag_id(path, team.prefix)), name + BASELINE)
             for dag in _dags_of(path, team)
         ]
     found = [dag for dag in dags if only in (None, dag.dag_id)]
@@ -64,7 +64,7 @@ def _dags_of(path: Path, team: Team) -> list[DAG]:
             return _make(compile_notebook(path), team)
         except Exception as error:  # whatever it is, it is this notebook's alone
             if not _is_being_written(path):
-                return [_invalid_dag(path, error)]
+                return [_invalid_dag(path, error, team)]
             time.sleep(_WRITING / 5)
 
 
@@ -91,7 +91,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 def _make(pipeline: Pipeline, team: Team) -> list[DAG]:
     dags = [_pipeline_dag(pipeline, team), _baseline_dag(pipeline, team)]
-    params = {**notebook_params(pipeline), BACKEND_PARAM: _backend()}
+    params = {**notebook_params(pipeline), BACKEND_PARAM: _backend(team)}
     params.setdefault(AHEAD_PARAM, _ahead())
     for dag in dags:
         set_params(dag, params)
@@ -101,7 +101,7 @@ def _make(pipeline: Pipeline, team: Team) -> list[DAG]:
 def _pipeline_dag(pipeline: Pipeline, team: Team) -> DAG:
     about = pipeline.settings
     with DAG(
-        pipeline.name,
+        dag_id(pipeline.document.path, team.prefix),
         schedule=about.schedule,
         start_date=datetime.fromisoformat(about.start_date) if about.start_date else None,
         catchup=about.catchup,
@@ -123,14 +123,15 @@ def add_stages(pipeline: Pipeline, make: Callable[[Stage], BaseOperator]) -> Non
 def _stage_task(pipeline: Pipeline, team: Team, stage: Stage) -> StageOperator:
     doc = _stage_doc(stage.parents)
     return StageOperator(
-        task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=doc, **team.of_pods()
+        task_id=stage.name, pipeline=pipeline, stage=stage, doc_md=doc, **team.of_stages()
     )
 
 
 def _baseline_dag(pipeline: Pipeline, team: Team) -> DAG:
     tags = {"podline", "baseline", *team.tags}
-    with DAG(pipeline.name + BASELINE, schedule=None, tags=tags, **_common(pipeline, team)) as dag:
-        NotebookOperator(task_id="notebook", pipeline=pipeline, **team.of_pods())
+    name = dag_id(pipeline.document.path, team.prefix) + BASELINE
+    with DAG(name, schedule=None, tags=tags, **_common(pipeline, team)) as dag:
+        NotebookOperator(task_id="notebook", pipeline=pipeline, **team.of_stages())
     return dag
 
 
@@ -181,11 +182,13 @@ def _bounds_of(parameter: Parameter) -> dict[str, Any]:
     return {word: end for word, end in ends.items() if end is not None}
 
 
-def _backend() -> Param:
+def _backend(team: Team) -> Param:
+    # Who runs a team's DAG must not choose a backend that has Airflow's own key to the store.
+    choice = [settings.backend()] if team.name else sorted(b.value for b in settings.Backend)
     return Param(
         settings.backend(),
         type="string",
-        enum=sorted(backend.value for backend in settings.Backend),
+        enum=choice,
         description="Where the stages run; the default is the setting [podline] backend.",
         section="podline",
     )
@@ -210,10 +213,10 @@ def _stage_doc(parents: dict[str, str]) -> str:
     return "Waits for:\n" + "\n".join(lines)
 
 
-def _invalid_dag(path: Path, error: Exception) -> DAG:
+def _invalid_dag(path: Path, error: Exception, team: Team) -> DAG:
     text = str(error) if isinstance(error, NotebookError) else f"{type(error).__name__}: {error}"
     with DAG(
-        dag_id(path),
+        dag_id(path, team.prefix),
         schedule=None,
         tags={"podline", INVALID_TAG},
         doc_md=_readable(f"**{path.name} does not compile:**\n\n```\n{text}\n```"),
@@ -226,13 +229,14 @@ def _invalid_dag(path: Path, error: Exception) -> DAG:
 
 def _kept_dag(folder: Path, dag_id: str, task_id: str, team: Team) -> DAG:
     """A DAG for the process of a task that its notebook does not have, as the notebook is now."""
-    name = dag_id.removesuffix(BASELINE)
+    whole = dag_id.endswith(BASELINE)
+    name = dag_id.removesuffix(BASELINE).removeprefix(team.prefix)
     path = folder / f"{name}.ipynb"
     with DAG(dag_id, schedule=None) as dag:
         if why := _why_unreadable(path):
-            kind = KeptStageOperator if name == dag_id else KeptNotebookOperator
+            kind = KeptNotebookOperator if whole else KeptStageOperator
             later: Any = None  # what its run has kept
-            task = kind(task_id=task_id, pipeline=later, **team.of_pods())
+            task = kind(task_id=task_id, pipeline=later, **team.of_stages())
             task.notebook, task.why = name, why
         else:
             _Refuse(

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 
 from podline import settings
+from podline.compiler.dag_id import dag_id
 from podline.compiler.pipeline import Pipeline
 from podline.compiler.tags import StageSettings
 from podline.contract import ResultRef, StagePlan, StageResult, StageTask
@@ -53,6 +54,12 @@ class LocalRun:
     _ahead: dict[str, ProcessBackend] = field(default_factory=dict, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
+    @property
+    def dag_id(self) -> str:
+        """What its runs in the store are called: as the DAG of who the store's key is for."""
+        prefix = keys.team_prefix(self.store.connection.team)
+        return dag_id(self.pipeline.document.path, prefix)
+
     def run(self, log: Log, change: Callable[[StagePlan], StagePlan] = lambda plan: plan) -> None:
         """Run all stages, as many at once as there are processors.
 
@@ -88,7 +95,7 @@ class LocalRun:
         self._try(plan, [], log, 1, None)
 
     def _ship(self) -> Shipment:
-        run = keys.run_prefix(self.pipeline.name, self.run_id)
+        run = keys.run_prefix(self.dag_id, self.run_id)
         return task_spec.ship(self.pipeline, self.store, run, self.parameters.values())
 
     def _begin_ahead(self, begun: set[str], shipment: Shipment) -> None:
@@ -179,7 +186,7 @@ class LocalRun:
         number: int,
     ) -> None:
         name, start = plan.stage, time.monotonic()
-        where = TryKey(self.pipeline.name, self.run_id, name, -1, number, keys.new_nonce())
+        where = TryKey(self.dag_id, self.run_id, name, -1, number, keys.new_nonce())
         task = StageTask(plan, tuple(inputs), where.prefix, where.nonce)
         with ending(backend):
             digest = backend.run(task, self.store.connection, lambda line: log(name, line))

@@ -2,7 +2,7 @@
 
 A team's DAG file says it, once for a folder of notebooks::
 
-    VISION = Team(namespace="vision", service_account="stages", pool="vision", tags=("vision",))
+    VISION = Team("vision", service_account="stages", pool="vision", tags=("vision",))
     for dag in notebook_dags(Path(__file__).with_name("notebooks"), team=VISION):
         globals()[dag.dag_id] = dag
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podline import settings
+from podline.store import keys
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,10 @@ class Team:
     """Where a team's stages run, and what they get.
 
     Attributes:
-        namespace: of their pods; empty: the setting's.
+        name: begins, with a dot behind it, the ids of its DAGs and the names of its models; its
+            pods have the team's own key to the store, which reaches no others. Empty: its stages
+            share the store with all.
+        namespace: of their pods; empty: that of the team's name, or the setting's.
         service_account: of their pods; empty: the setting's.
         requests, limits: what a pod asks for and may use, as quantities of Kubernetes by resource,
             over the settings' and below its tags'.
@@ -28,6 +32,7 @@ class Team:
         tags: of their DAGs.
     """
 
+    name: str = ""
     namespace: str = ""
     service_account: str = ""
     requests: Mapping[str, str] = field(default_factory=dict)
@@ -36,10 +41,19 @@ class Team:
     pool: str = ""
     tags: tuple[str, ...] = ()
 
-    def of_pods(self) -> dict[str, Any]:
-        """The parameters of KubernetesPodOperator that it gives its stages."""
+    def __post_init__(self) -> None:
+        keys.team_prefix(self.name)  # or its DAG file says at once what is wrong
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of its DAGs begin with."""
+        return keys.team_prefix(self.name)
+
+    def of_stages(self) -> dict[str, Any]:
+        """The operator's parameters that it gives its stages."""
         given: dict[str, Any] = {
-            "namespace": self.namespace,
+            "team": self.name,
+            "namespace": self.namespace or self.name,
             "service_account_name": self.service_account,
             "node_selector": dict(self.node_selector),
         }

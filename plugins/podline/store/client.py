@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,20 +22,18 @@ from obstore import exceptions
 from obstore.store import S3Store
 
 from podline.files import replacing
-from podline.store import content, errors
+from podline.store import content
 from podline.store.connection import StoreConnection
 from podline.store.content import Content
 from podline.store.errors import (
-    DENIALS,
     AccessDenied,
     AlreadyExists,
     BucketMissing,
     Conflict,
     ObjectMissing,
-    StoreConnectionError,
     StoreError,
-    StoreUnavailable,
 )
+from podline.store.explanation import explanation
 from podline.store.patience import Patience
 
 if TYPE_CHECKING:  # obstore has these names for type checkers only
@@ -62,8 +59,6 @@ _RETRY: RetryConfig = {  # of who has no patience
     },
 }
 
-# Statuses that pass: of a store that fails, or has too much to do; 501 is that it never does.
-_PASSING = {408, 429, *range(500, 600)} - {501}
 _SOON = timedelta(seconds=2)  # of who has
 
 _patience: Patience | None = None  # of all who open a store in this process
@@ -242,7 +237,7 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        return self._ask(lambda: memoryview(obstore.get(self._client, key).bytes()), key)
+        return self._read(lambda: memoryview(obstore.get(self._client, key).bytes()), key)
 
     def get_version(self, key: str) -> tuple[memoryview, str]:
         """The object's bytes and ETag.
@@ -255,7 +250,7 @@ class Store:
             result = obstore.get(self._client, key)
             return memoryview(result.bytes()), result.meta["e_tag"] or ""
 
-        return self._ask(read, key)
+        return self._read(read, key)
 
     def get_changed(self, key: str, etag: str) -> tuple[memoryview, str] | None:
         """The object's bytes and ETag; None: it still is the version of that ETag.
@@ -275,7 +270,7 @@ class Store:
             except exceptions.NotModifiedError:
                 return None
 
-        return self._ask(read, key) if etag else self.get_version(key)
+        return self._read(read, key) if etag else self.get_version(key)
 
     def download(self, key: str, path: Path) -> str:
         """Write the object to the file `path`, whole or not at all; returns its sha256 (hex).
@@ -327,7 +322,7 @@ class Store:
                 begin += len(chunk)
                 take(chunk)
 
-        self._ask(read, key)
+        self._read(read, key)
 
     def pieces(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes, a few megabytes at a time.
@@ -335,7 +330,7 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        found = self._ask(lambda: obstore.get(self._client, key), key)
+        found = self._read(lambda: obstore.get(self._client, key), key)
         with self._explained(key):
             for chunk in found.stream(min_chunk_size=4 * _MIB):
                 yield bytes(chunk)
@@ -346,7 +341,7 @@ class Store:
         Raises:
             ObjectMissing: there is no such object.
         """
-        return self._ask(lambda: _info(obstore.head(self._client, key)), key)
+        return self._read(lambda: _info(obstore.head(self._client, key)), key)
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -417,6 +412,26 @@ class Store:
             credential_provider=provider,
         )
 
+    def _read(self, request: Callable[[], _T], key: str) -> _T:
+        """Send a request for an object.
+
+        Amazon S3 says of one that is not there that it is forbidden, to who may not list the whole
+        bucket: a team looks into the object's folder then.
+        """
+        try:
+            return self._ask(request, key)
+        except AccessDenied:
+            if self.connection.team and self._is_missing(key):
+                raise ObjectMissing(key) from None
+            raise
+
+    def _is_missing(self, key: str) -> bool:
+        """Whether we may list the folder of an object, and it is not there."""
+        try:
+            return all(item.key != key for item in self.list(key.rpartition("/")[0]))
+        except AccessDenied:
+            return False
+
     def _ask(self, request: Callable[[], _T], key: str = "") -> _T:
         """Send a request, as often as our patience has it; its errors are ours."""
 
@@ -433,28 +448,7 @@ class Store:
         try:
             yield
         except (FileNotFoundError, exceptions.BaseError) as error:
-            raise self._explanation(key, error) from None
-
-    def _explanation(self, key: str, error: Exception) -> StoreError:
-        text, store = str(error), str(self.connection)
-        if isinstance(error, exceptions.AlreadyExistsError):
-            return AlreadyExists(key)
-        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
-            return AccessDenied.by(store, errors.reason(error))
-        if "NoSuchBucket" in text:
-            return self._no_bucket()
-        if isinstance(error, FileNotFoundError):
-            return ObjectMissing(key)
-        if any(code in text for code in DENIALS):
-            return AccessDenied.by(store, errors.reason(error))
-        status = re.search(r"non-2xx status code: (\d+)", text)
-        if status and int(status[1]) in _PASSING:
-            return StoreUnavailable.failing(store, errors.reason(error))
-        if tls := re.search("InvalidCertificate|InvalidContentType", text):
-            return StoreConnectionError.by_tls(store, tls[0])
-        if "HTTP error" in text:
-            return StoreUnavailable.silent(store, errors.cause(error))
-        return StoreError(f"The store at {store} failed: {errors.reason(error)}")
+            raise explanation(self.connection, key, error) from None
 
     def _no_bucket(self) -> BucketMissing:
         return BucketMissing.of(self.connection.bucket, str(self.connection))

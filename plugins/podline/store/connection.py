@@ -37,6 +37,9 @@ class StoreConnection:
 
     Without keys the client's default chain finds them (environment, web identity, instance);
     without an endpoint the store is Amazon's.
+
+    Attributes:
+        team: whose key it is, which reaches that team's objects alone; empty: it is nobody's own.
     """
 
     conn_id: str
@@ -46,6 +49,7 @@ class StoreConnection:
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     region: str = _DEFAULT_REGION
+    team: str = ""
 
     def __post_init__(self) -> None:
         secrecy.hide(self.secret_key, self.session_token)
@@ -147,6 +151,7 @@ class StoreConnection:
             secret_key=password or None,
             session_token=extra.get("aws_session_token"),
             region=extra.get("region_name") or _DEFAULT_REGION,
+            team=extra.get("team") or "",
         )
 
     def to_env(self) -> dict[str, str]:
@@ -159,6 +164,7 @@ class StoreConnection:
             "region_name": self.region,
             "aws_session_token": self.session_token,
             "service_config": {"s3": {"bucket_name": self.bucket}},
+            "team": self.team,
         }
         value = {
             "conn_type": "aws",
@@ -180,7 +186,8 @@ class StoreConnection:
 
     def __str__(self) -> str:
         where = self.endpoint_url or f"Amazon S3 ({self.region})"
-        return f"{where}, bucket {self.bucket!r}, connection {self.conn_id!r}"
+        team = f" of the team {self.team!r}" if self.team else ""
+        return f"{where}, bucket {self.bucket!r}, connection {self.conn_id!r}{team}"
 
 
 _taken: dict[str, StoreConnection] = {}  # by the connections' ids

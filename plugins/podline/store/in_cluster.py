@@ -2,7 +2,8 @@
 
 Two Secrets, made once: ``object-store`` is the server's own; ``object-store-connection`` gives
 pods of the same namespace the connection, by the service's name. Pods of another namespace, such as
-Airflow's own, get it by a third, ``airflow-store``.
+Airflow's own, get it by a third, ``airflow-store``; a team's, with a key of the team's own, by one
+that is called ``object-store-connection`` there too.
 """
 
 import base64
@@ -14,6 +15,7 @@ from typing import TypedDict
 from urllib.parse import urlsplit
 
 from podline import settings
+from podline.store import team_keys
 from podline.store.connection import StoreConnection
 from podline.store.errors import StoreConnectionError
 from podline.store.weed_security import jwt_variables
@@ -28,7 +30,7 @@ _OPTIONS = """
 -ip=127.0.0.1 -ip.bind=127.0.0.1 -disableHttp
 -filer -filer.maxMB=1
 -s3 -s3.ip.bind=0.0.0.0 -s3.port=8333 -s3.port.iceberg=0 -s3.port.lance=0
--s3.autoCreateBucket=false
+-s3.autoCreateBucket=false -s3.iam.readOnly=false
 -master.telemetry=false -master.electionTimeout=1s -master.volumeSizeLimitMB=1024
 -volume.max=100 -volume.preStopSeconds=1
 """
@@ -75,8 +77,29 @@ def copied_secret(namespace: str, other: str) -> Secret:
         StoreConnectionError: there is no such store, or the cluster cannot be reached.
     """
     found, _ = _read(namespace)
-    there = replace(found, endpoint_url=f"http://{_SERVICE}.{namespace}:{_PORT}")
-    return _secret(AIRFLOW_SECRET, other, there.to_env())
+    return _secret(AIRFLOW_SECRET, other, _seen_from_elsewhere(found, namespace).to_env())
+
+
+def team_secret(namespace: str, team: str, other: str, endpoint: str = "") -> Secret:
+    """Make a team's key to the store, and the Secret that gives it to the pods of the team.
+
+    Args:
+        namespace: where the store runs.
+        team: the team's name.
+        other: the namespace of the team's pods.
+        endpoint: the store's address as seen from here; by default its service's cluster address.
+
+    Raises:
+        StoreError: there is no such store, it makes no keys, or it cannot be reached.
+        ValueError: a team cannot be called so.
+    """
+    made = team_keys.new_key(connection(namespace, endpoint), team)
+    return _secret(CONNECTION_SECRET, other, _seen_from_elsewhere(made, namespace).to_env())
+
+
+def _seen_from_elsewhere(found: StoreConnection, namespace: str) -> StoreConnection:
+    """The connection for pods of another namespace than the store's."""
+    return replace(found, endpoint_url=f"http://{_SERVICE}.{namespace}:{_PORT}")
 
 
 def _secret(name: str, namespace: str, content: dict[str, str]) -> Secret:

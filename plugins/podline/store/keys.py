@@ -8,6 +8,7 @@
 ``runs/{dag}/{run}/files/{token}.go``                                   the task of a pod made ahead
 ``runs/{dag}/{run}/files/{token}.taken``                                … and who has taken it
 ``profiles/{dag}/{stage}.json``                                         what tries tell of a stage
+``data/{data set}/{file}``                                              a data set, for all to read
 ``models/{model}/versions/{n}/{name}``                                  a published version
 ``models/{model}/aliases/{alias}``                                      which version an alias means
 ``edge/nodes/{node}.json``                                              an edge that has registered
@@ -15,6 +16,9 @@
 ``edge/leases/{model}.json``                                            who rolls out at present
 ``observations/{model}/{replay}/{part}.jsonl``                          what a device saw
 ======================================================================  =======================
+
+A team's DAGs and models have names that begin with its own and a dot, and so have their keys: the
+team's key to the store reaches no others (`podline.store.team_keys`).
 
 A key can be read, and parsed back: letters, digits and the marks that ids use stay as they are,
 anything else becomes a percent escape.
@@ -25,6 +29,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
+DATA = "data"
 RUNS = "runs"
 PROFILES = "profiles"
 MODELS = "models"
@@ -39,6 +44,7 @@ RESULT = "result.json"  # what a stage writes last
 EXECUTED = "executed.ipynb"  # its cells with their outputs
 LATENCY = "latency.json"  # where its seconds went
 
+_TEAM = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")  # no dot: none begins another's names
 _LONGEST = 1024  # bytes that S3 allows in a key
 _ESCAPED = re.compile(r"[^\w.~:+=@,-]")
 _DOTS = re.compile(r"\.{1,2}")
@@ -55,6 +61,19 @@ def quoted(segment: str) -> str:
     if _DOTS.fullmatch(segment):  # a client would take these for folders
         return segment.replace(".", "%2E")
     return _ESCAPED.sub(lambda match: quote(match[0], safe=""), segment)
+
+
+def team_prefix(team: str) -> str:
+    """What the names of a team's DAGs and models begin with; of no team: nothing.
+
+    Raises:
+        ValueError: a team cannot be called so.
+    """
+    if team and not _TEAM.fullmatch(team):
+        raise ValueError(
+            f"{team!r} is no name of a team: give small letters, digits and dashes, 30 at most"
+        )
+    return f"{team}." if team else ""
 
 
 def join(*segments: str | int) -> str:

@@ -49,7 +49,8 @@ _STOP_SECONDS = 8  # it takes 2.2; some hang in the end, with their data written
 
 # What it would resume is in the data too. Starts: 0.5-0.9 s; resuming, 6 of 20 took 5-20 s.
 _OPTIONS = """
--s3.autoCreateBucket=false -s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -admin.ui=false
+-s3.autoCreateBucket=false -s3.iam.readOnly=false
+-s3.port.iceberg=0 -s3.port.lance=0 -webdav=false -admin.ui=false
 -master.telemetry=false -master.resumeState=false
 -disableHttp -s3.localSocket=s3.sock -filer.localSocket=filer.sock
 """

@@ -100,3 +100,13 @@ def test_secrets_of_a_cluster_are_a_manifest(podline: Podline) -> None:
     manifest = json.loads(result.stdout)
     assert [item["kind"] for item in manifest["items"]] == ["Secret", "Secret"]
     assert manifest["items"][0]["metadata"]["namespace"] == "space"
+
+
+def test_what_a_team_may_do_is_printed(
+    podline: Podline, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__STORE_BUCKET", "ours")
+    said = json.loads(podline("store", "policy", "vision").stdout)
+    assert said["Statement"][0]["Resource"][0] == "arn:aws:s3:::ours/runs/vision.*"
+    for words in (["policy", "a.b"], ["secrets", "--team", "a.b"]):
+        assert "is no name of a team" in podline("store", *words).stderr

@@ -57,3 +57,10 @@ def test_it_is_said(tmp_path: Path) -> None:
         f"Airflow cannot have a DAG of the name 'my notes (1)': its id is {pipeline.name!r}"
     )
     assert problem.fix == "call the file my_notes_1.ipynb, or leave it"
+
+
+@pytest.mark.parametrize("name", ["power", "a b", "a" * 230, "a" * 245])
+def test_of_a_team_it_begins_with_the_teams_name(name: str) -> None:
+    found = dag_id(Path(f"{name}.ipynb"), "a-team-with-a-name-of-thirty-b.")
+    assert found.startswith("a-team-with-a-name-of-thirty-b.a" if name != "power" else "a-team-")
+    assert TAKEN.fullmatch(found)

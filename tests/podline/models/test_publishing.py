@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,16 @@ def test_a_publisher_that_is_killed_leaves_nothing_torn(store: Store, tmp_path: 
     # The next publisher is not held up by what the killed ones left.
     number = publish(folder, "power").number
     assert model.version("latest").version == number
+
+
+def test_a_team_publishes_under_its_own_name(
+    store: Store, skops: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = replace(store.connection, team="vision")
+    for name, value in team.to_env().items():
+        monkeypatch.setenv(name, value)
+    for name in ("power", "forecasts.power", "vision", "visionaries.power"):
+        with pytest.raises(RegistryError, match=re.escape(f"publish it as 'vision.{name}'")):
+            publish(skops, name)
+    assert list(store.list()) == []
+    assert publish(skops, "vision.power").number == 1

@@ -7,9 +7,10 @@ import pytest
 
 from podline.compiler.compiler import compile_notebook
 from podline.exceptions import StageError
+from podline.models.registry import Model
 from podline.operators.local_run import LocalRun
 from podline.operators.task_spec import Shipment
-from podline.store import Store
+from podline.store import Store, team_keys
 from tests.support.notebooks import write_cells
 
 
@@ -299,3 +300,36 @@ def test_a_process_that_ended_while_it_waited_is_started_afresh(
     monkeypatch.setattr(run, "_begin_ahead", begin_and_kill)
     run.run(lambda stage, line: lines.append(line))
     assert lines == ["1"]
+
+
+def test_a_run_with_a_teams_key(tmp_path: Path, teams_store: Store) -> None:
+    """A whole run, with all that a notebook may ask of the store, and nothing of others."""
+    store = teams_store
+    others = "runs/forecasts.power/r/load/-1/1-ab12/result.json"
+    store.put(others, b"theirs")
+    store.put("data/shared.csv", b"rows")
+    ask = "from podline.store import AccessDenied, open_store\nstore = open_store()\n"
+    refused = f"try:\n    store.get({others!r})\nexcept AccessDenied:\n    seen = 'nothing'"
+    path = write_cells(
+        tmp_path / "power.ipynb",
+        ("imports", "import podline\nfrom pathlib import Path"),
+        ("step:load", "rows = list(range(300_000))"),
+        ("step:shared prev:load", f"{ask}data = bytes(store.get('data/shared.csv'))\ndel store"),
+        ("step:others prev:load", f"{ask}{refused}\ndel store"),
+        (
+            "step:publish prev:shared prev:others",
+            "Path('model.skops').write_bytes(bytes(9_000_000))\n"
+            "print(len(rows), data, seen, podline.publish('model.skops', 'vision.power').number)",
+        ),
+    )
+    key = team_keys.new_key(store.connection, "vision")
+    run = LocalRun(compile_notebook(path), Store(key), {})
+    lines: list[str] = []
+    run.run(lambda stage, line: lines.append(line))
+    assert lines[-1] == "300000 b'rows' nothing 1"
+    assert run.dag_id == "vision.power"
+    assert {item.key.split("/")[1] for item in store.list("runs")} == {
+        "vision.power",
+        "forecasts.power",
+    }
+    assert Model(store, "vision.power").verify(1) == []

@@ -1,10 +1,12 @@
 """A team's notebooks: where their stages run, and what they get."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 
 from podline.operators.dag_factory import notebook_dags
 from podline.operators.team import Team
@@ -12,7 +14,7 @@ from tests.support.notebooks import write_notebook
 
 CELLS = {"step:one": "x = 1", "step:two": "x + 1"}
 VISION = Team(
-    namespace="vision",
+    "vision",
     service_account="stages",
     requests={"cpu": "2"},
     node_selector={"disk": "ssd"},
@@ -44,9 +46,9 @@ def test_all_tasks_have_what_the_team_has(tmp_path: Path) -> None:
 def test_a_task_whose_notebook_cannot_be_read_has_it_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "example")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "vision.example")
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", "two")
-    (dag,) = notebook_dags(tmp_path, "example", VISION)
+    (dag,) = notebook_dags(tmp_path, "vision.example", VISION)
     assert dag.get_task("two").namespace == "vision"
 
 
@@ -77,3 +79,41 @@ def test_a_stages_tags_go_over_the_metadata(tmp_path: Path) -> None:
     one, two = pipeline.get_task("one"), pipeline.get_task("two")
     assert (one.pool, one.priority_weight, one.max_active_tis_per_dag) == ("gpu", 9, 1)
     assert (two.pool, two.priority_weight, two.max_active_tis_per_dag) == ("vision", 3, None)
+
+
+def test_its_name_begins_the_ids_of_its_dags(tmp_path: Path) -> None:
+    (tmp_path / "broken.ipynb").write_text("{")
+    os.utime(tmp_path / "broken.ipynb", (0, 0))
+    found = {dag.dag_id for dag in dags_of(tmp_path)}
+    assert found == {"vision.example", "vision.example_baseline", "vision.broken"}
+    (only,) = notebook_dags(tmp_path, "vision.example_baseline", VISION)
+    assert only.dag_id == "vision.example_baseline"
+    assert notebook_dags(tmp_path, "example", VISION) == []
+
+
+def test_its_stages_are_its_own(tmp_path: Path) -> None:
+    tasks = [task for dag in dags_of(tmp_path) for task in dag.tasks]
+    assert {task.team for task in tasks} == {"vision"}
+    elsewhere = Team("vision", namespace="gpus")
+    assert {t.namespace for dag in dags_of(tmp_path, elsewhere) for t in dag.tasks} == {"gpus"}
+
+
+@pytest.mark.parametrize("name", ["Vision", "a.b", "a_b", "-a", "a-", "a" * 31])
+def test_what_a_team_cannot_be_called(name: str) -> None:
+    with pytest.raises(ValueError, match="is no name of a team"):
+        Team(name)
+
+
+@pytest.mark.parametrize("backend", ["kubernetes", "process"])
+def test_who_runs_its_dag_chooses_no_backend(
+    tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__PODLINE__BACKEND", backend)
+    other = "process" if backend == "kubernetes" else "kubernetes"
+    for dag in dags_of(tmp_path):
+        param = dag.params.get_param("backend")
+        assert param.resolve() == backend
+        with pytest.raises(ParamValidationError):
+            param.resolve(other)
+    for dag in dags_of(tmp_path, Team(namespace="vision")):  # who shares the store
+        assert dag.params.get_param("backend").resolve(other) == other

@@ -111,3 +111,11 @@ def test_open_store_uses_the_setting(store: Store, monkeypatch: pytest.MonkeyPat
     assert other.connection.conn_id == "other"
     other.put("a", b"1")
     assert store.exists("a")
+
+
+def test_a_teams_connection_says_so() -> None:
+    made = StoreConnection("podline_store", "b", "http://s", "k", "s", team="vision")
+    (value,) = made.to_env().values()
+    assert json.loads(value)["extra"]["team"] == "vision"
+    assert StoreConnection.from_env("podline_store", made.to_env()) == made
+    assert str(made).endswith("of the team 'vision'")

@@ -65,3 +65,12 @@ def test_the_store_takes_every_key(store: Store, text: str) -> None:
     assert bytes(store.get(key)) == b"1"
     assert [item.key for item in store.list("runs")] == [key]
     assert [keys.split(folder)[1] for folder in store.list_folders("runs")] == [text]
+
+
+def test_the_names_of_no_team_begin_anothers() -> None:
+    assert keys.team_prefix("vision") == "vision."
+    assert not keys.team_prefix("vision-2").startswith(keys.team_prefix("vision"))
+    assert keys.team_prefix("") == ""
+    for name in ("a.b", "a/b", "A", "*", "a" * 31):
+        with pytest.raises(ValueError, match="is no name of a team"):
+            keys.team_prefix(name)

@@ -12,6 +12,7 @@ from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
 from podline.operators.kubernetes.startup import Reconnection
+from podline.store.in_cluster import CONNECTION_SECRET
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
@@ -88,10 +89,12 @@ class PodRequests:
     def secret(self, connection: "StoreConnection") -> str:
         """Have the store's connection in a Secret, named by what it holds; returns its name.
 
+        A team's is there already, with the team's own key: Airflow's is never written beside it.
+
         Raises:
             StageError: it cannot be made.
         """
-        if name := settings.store_secret():
+        if name := settings.store_secret() or (CONNECTION_SECRET if connection.team else ""):
             return name
         if settings.store_endpoint():
             connection = replace(connection, endpoint_url=settings.store_endpoint())
