@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from podline.local_airflow import PATIENCE
 from podline.store import Store, seaweedfs
 from tests.support import faults
 from tests.support.airflow_parts import AirflowParts, parts
@@ -29,12 +30,6 @@ _MISSED_SOON = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "30",
-}
-# Airflow's tasks wait for its API server for a minute and more, as `podline up` has it.
-_PATIENT = {
-    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
-    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
 }
 
 
@@ -94,7 +89,7 @@ def scene(
         variables = {
             **connection.to_env(),
             **_MISSED_SOON,
-            **_PATIENT,
+            **PATIENCE,
             "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
             "AIRFLOW__CORE__DAGS_FOLDER": str(fault_folder / "dags"),
             "AIRFLOW__PODLINE__BACKEND": "kubernetes",
