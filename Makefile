@@ -306,6 +306,10 @@ bench-ahead-at-once: install-dev ## Measure five runs at once, with stages begun
 bench-scheduler: install-dev ## Measure a chain of stages as pods, scheduling included (KUBECONFIG)
 	$(BIN)/python -m benchmarks.scheduler
 
+.PHONY: bench-executors
+bench-executors: install-dev ## Measure a stage under KubernetesExecutor and LocalExecutor (KUBECONFIG)
+	$(BIN)/python -m benchmarks.executors $(BENCH_ARGS)
+
 .PHONY: bench-fanout
 bench-fanout: install-dev ## Measure fifty stages at once as pods (KUBECONFIG)
 	$(BIN)/python -m benchmarks.fanout

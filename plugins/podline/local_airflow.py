@@ -36,7 +36,7 @@ _WARMED = ("execution/health", "podline/api/v1/dags")
 # All parts start at once, and a schedule's task may be the first of all: by Airflow's defaults it
 # gives up after some seconds of an API server that is not up yet, and asks again what a busy one is
 # still at. So it has a minute and more.
-_PATIENCE = {
+PATIENCE = {
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "2",
@@ -104,7 +104,7 @@ def serve(
 def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     beside = Path(sys.executable).parent
     environment = {
-        **_PATIENCE,
+        **PATIENCE,
         **_HERE,
         **_patient_database(home),
         **os.environ,

@@ -2,18 +2,22 @@
 
 import os
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from podline.local_airflow import PATIENCE
 from podline.store import Store, seaweedfs
+from tests.support import faults
 from tests.support.airflow_parts import AirflowParts, parts
 from tests.support.dags_test import add_dag_file
-from tests.support.faults import CELLS, FIFTY_CELLS, Scene
+from tests.support.faults import CELLS, CLOCK_LIBRARY, FIFTY_CELLS, SHIFTED_DAG, Scene
 from tests.support.namespaces import Relay, own_namespace
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
 
@@ -27,12 +31,6 @@ _MISSED_SOON = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "30",
 }
-# Airflow's tasks wait for its API server for a minute and more, as `podline up` has it.
-_PATIENT = {
-    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "20",
-    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
-}
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +41,7 @@ def _controlled() -> None:
 
 @pytest.fixture(scope="session")
 def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DAG files and notebooks: the same pipeline, followed by its tasks, and deferred."""
+    """The DAG files and notebooks: the same pipeline, in each of the ways that faults want."""
     folder = tmp_path_factory.mktemp("faulted")
     dags = folder / "dags"
     (dags / "deferred").mkdir(parents=True)
@@ -52,6 +50,10 @@ def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = {tag: source.replace("{seconds}", "15") for tag, source in CELLS.items()}
     write_notebook(folder, "three", cells, retries=3)
     write_notebook(dags / "deferred", "three_deferred", cells, retries=3)
+    (dags / "shifted").mkdir()
+    (dags / "shifted.py").write_text(SHIFTED_DAG)
+    write_notebook(dags / "shifted", "three_shifted", cells, retries=3)
+    write_notebook(folder, "three_upgraded", cells, retries=3)
     write_cells(dags / "deferred" / "fifty.ipynb", *FIFTY_CELLS)
     return folder
 
@@ -83,10 +85,11 @@ def scene(
     relay = Relay(core, connection.endpoint_url or "")
     with own_namespace(core, "podline-faults") as namespace:
         name = _name_in_cluster(core, namespace, relay)
+        _have_clock(core, namespace, fault_folder)
         variables = {
             **connection.to_env(),
             **_MISSED_SOON,
-            **_PATIENT,
+            **PATIENCE,
             "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
             "AIRFLOW__CORE__DAGS_FOLDER": str(fault_folder / "dags"),
             "AIRFLOW__PODLINE__BACKEND": "kubernetes",
@@ -118,14 +121,26 @@ def _name_in_cluster(core: Any, namespace: str, relay: Relay) -> str:
     return f"http://{_STORE}.{namespace}.svc.cluster.local:{where.port}"
 
 
+def _have_clock(core: Any, namespace: str, folder: Path) -> None:
+    """Give pods the library that moves what they read of the clock."""
+    library, source = folder / CLOCK_LIBRARY, Path(faults.__file__).with_name("clock.c")
+    if which("gcc"):
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O", "-o", library, source], check=True)
+        data = {library.name: b64encode(library.read_bytes()).decode()}
+        body = {"metadata": {"name": "clock"}, "binaryData": data}
+        core.create_namespaced_config_map(namespace, body)
+
+
 def _scene(airflow: AirflowParts, *found: Any) -> Scene:
     scene = Scene(airflow, *found, dag_id="three")
-    for dag_id in ("three", "three_deferred", "fifty"):
+    for dag_id in ("three", "three_deferred", "three_shifted", "three_upgraded", "fifty"):
         scene.airflow.wait_for_dag(dag_id)
     return scene
 
 
 @pytest.fixture
-def fresh(scene: Scene) -> Scene:
+def fresh(scene: Scene) -> Iterator[Scene]:
     """The scene, without a run."""
-    return replace(scene, run_id="")
+    mine = replace(scene, run_id="")
+    yield mine
+    mine.give_up()

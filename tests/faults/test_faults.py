@@ -4,24 +4,24 @@
 docs/reliability.csv.
 """
 
-import re
 import time
 from dataclasses import replace
+from glob import glob
 from typing import Any
 
 import pytest
 
-from docs import reliability
 from tests.support.fault_list import (
     FAULTS,
     FIFTY,
     IN_THE_CLUSTER,
-    PUBLISHED,
     SPOILT,
+    STEADY,
     TWO_RUNS,
     Published,
     spoil_results,
 )
+from tests.support.fault_table import publish
 from tests.support.faults import (
     FIFTY_RESULT,
     RESULT,
@@ -29,9 +29,9 @@ from tests.support.faults import (
     Fault,
     Scene,
     Seen,
-    Sentence,
     run_through,
 )
+from tests.support.latency import lengths
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -39,7 +39,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 def alone(fault: Fault) -> Any:
     """A fault of the cluster is for a test that nobody shares it with."""
-    marks = [pytest.mark.cluster_faults] if fault in IN_THE_CLUSTER else []
+    marks: list[Any] = [pytest.mark.cluster_faults] if fault in IN_THE_CLUSTER else []
+    if fault.needs and not glob(fault.needs):
+        marks.append(pytest.mark.skip(reason=f"needs {fault.needs}"))
     return pytest.param(fault, marks=marks, id=fault.name)
 
 
@@ -53,7 +55,10 @@ def test_a_run_survives(fresh: Scene, fault: Fault, request: pytest.FixtureReque
     assert_consistent(fresh)
     assert_nothing_left(fresh, secrets)
     assert_told(fresh, fault, seen)
-    publish(Published(fault.name, fault.guarantee), fresh, seen.first, seen.injected, request)
+    if fault.guarantee == STEADY:
+        lengths(fresh.record("change"))
+    what = Published(fault.name, fault.guarantee)
+    publish(what, fresh.namespace, seen.first, seen.injected, request)
 
 
 def test_two_runs_at_once_keep_apart(fresh: Scene, request: pytest.FixtureRequest) -> None:
@@ -68,7 +73,7 @@ def test_two_runs_at_once_keep_apart(fresh: Scene, request: pytest.FixtureReques
     mine, others = (scene.returned("make")["key"] for scene in (fresh, other))
     assert mine != others
     until(lambda: not fresh.pods(), 60)
-    publish(TWO_RUNS, fresh, None, began, request)
+    publish(TWO_RUNS, fresh.namespace, None, began, request)
 
 
 def test_what_is_overwritten_is_read_by_no_stage(
@@ -83,7 +88,7 @@ def test_what_is_overwritten_is_read_by_no_stage(
     fresh.airflow.clear(fresh.dag_id, fresh.run_id, "make", downstream=True)
     until(lambda: fresh.end() == "success", 120)
     assert fresh.returned("look")["metrics"] == RESULT
-    publish(SPOILT, fresh, first, injected, request)
+    publish(SPOILT, fresh.namespace, first, injected, request)
 
 
 @pytest.mark.cluster_faults
@@ -100,7 +105,7 @@ def test_fifty_stages_side_by_side(fresh: Scene, request: pytest.FixtureRequest)
     assert fresh.end(600) == "success"
     assert fresh.returned("last")["metrics"] == FIFTY_RESULT
     until(lambda: not fresh.pods(), 60)
-    publish(FIFTY, fresh, None, injected, request)
+    publish(FIFTY, fresh.namespace, None, injected, request)
 
 
 # --- what holds
@@ -131,40 +136,3 @@ def assert_told(scene: Scene, fault: Fault, seen: Seen) -> None:
     told = [one for one in seen.sentences if fault.sentence in one.text]
     assert told, (seen.sentences, [scene.lines(task_id)[-20:] for task_id in STAGES])
     assert told[0].at - seen.injected <= fault.within, seen.sentences
-
-
-# --- the table
-
-
-def publish(
-    what: Published,
-    scene: Scene,
-    first: Sentence | None,
-    injected: float,
-    request: pytest.FixtureRequest,
-) -> None:
-    """Write what the published table says of a fault.
-
-    Args:
-        what: its name, and what holds.
-        scene: where it happened.
-        first: what the user reads of it first.
-        injected: when it happened (epoch).
-        request: pytest's, of the test.
-    """
-    row = reliability.Row(
-        fault=what.fault,
-        sentence=plain(first.text, scene.namespace) if first else "",
-        seconds=f"{first.at - injected:.1f}" if first else "",
-        guarantee=what.guarantee,
-        test=re.sub(r"\[.*", "", request.node.nodeid),
-    )
-    reliability.keep(row, [one.fault for one in PUBLISHED])
-
-
-def plain(text: str, namespace: str) -> str:
-    """A sentence without what is another each time: addresses, and names of this run."""
-    text = re.sub(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?", "ADDRESS", " ".join(text.split()))
-    text = text.replace(namespace, "NAMESPACE")
-    text = re.sub(r"\b(three|fifty)-[\w-]+", "POD", text)
-    return text[:300]

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from podline import __version__
+from podline.local_airflow import PATIENCE
 from tests.support.image_pods import VALUES, manifests
 
 CHART_VALUES = yaml.safe_load((VALUES / "airflow.yaml").read_text())
@@ -85,6 +86,11 @@ def test_plain_manifests_have_the_same_settings() -> None:
         name: value for name, value in chart.items() if name not in _OF_THE_IMAGE
     }
     assert plain["AIRFLOW__CORE__EXECUTOR"] == CHART_VALUES["executor"]
+
+
+def test_a_task_waits_for_an_api_server_that_is_away_as_long_as_on_a_machine_of_ones_own() -> None:
+    (plain,) = (m["data"] for m in manifests("airflow-plain.yaml") if "settings" in name_of(m))
+    assert plain.items() >= PATIENCE.items()
 
 
 def name_of(manifest: dict[str, Any]) -> str:

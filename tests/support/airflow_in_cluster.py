@@ -35,14 +35,24 @@ class Cluster(NamedTuple):
 def up(core: Any) -> Iterator[Cluster]:
     """Have `make up-kubernetes` make it, in namespaces of the test's own."""
     with own_namespace(core, "airflow-test") as own, own_namespace(core) as stages:
-        # Nothing is installed: this test runs from what is.
-        command = ["make", "--old-file=.venv/.installed", "up-kubernetes"]
-        command += [f"AIRFLOW_NAMESPACE={own}", f"NAMESPACE={stages}"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        make_up(own, stages)
         keys = core.read_namespaced_secret("airflow-keys", own).data
         password = json.loads(b64decode(keys["passwords"]))["admin"]
         address = core.read_namespaced_service("airflow-api-server", own).spec.cluster_ip
         airflow = Airflow(f"http://{address}:8080", password, {})
         airflow.wait_for_dag(DAG)
         yield Cluster(airflow, own, stages)
+
+
+def make_up(own: str, stages: str, *settings: str) -> None:
+    """Run `make up-kubernetes`.
+
+    Args:
+        own, stages: the namespaces of Airflow's parts and of the stages.
+        settings: make's, besides, such as an `IMAGE_PREFIX=`.
+    """
+    # Nothing is installed: this test runs from what is.
+    command = ["make", "--old-file=.venv/.installed", "up-kubernetes"]
+    command += [f"AIRFLOW_NAMESPACE={own}", f"NAMESPACE={stages}", *settings]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -64,6 +64,10 @@ class AirflowParts:
                 start_new_session=True,
             )
 
+    def set(self, variables: Mapping[str, str]) -> None:
+        """Give parts other variables, from their next start on."""
+        self._environment |= variables
+
     def kill(self, part: str) -> None:
         """Kill a part by SIGKILL, and all that it started, as the end of its container does."""
         process = self._running.pop(part)

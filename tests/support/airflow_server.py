@@ -84,7 +84,7 @@ class Airflow:
         Raises:
             TimeoutError: it has not.
         """
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}"
+        path = run_path(dag_id, run_id)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(TimeoutError):  # a server with much to do may not answer
@@ -99,9 +99,9 @@ class Airflow:
         path = f"{task_path(dag_id, run_id)}?limit=100"
         return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
 
-    def log(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
-        """The lines of a task's first try, each with its timestamp and event."""
-        path = f"{task_path(dag_id, run_id, task_id)}/logs/1"
+    def log(self, dag_id: str, run_id: str, task_id: str, number: int = 1) -> list[dict[str, Any]]:
+        """The lines of a try of a task, each with its timestamp and event."""
+        path = f"{task_path(dag_id, run_id, task_id)}/logs/{number}"
         lines: list[dict[str, Any]] = self.call("GET", path)["content"]
         return lines
 
@@ -136,9 +136,14 @@ class Airflow:
         return dag
 
 
+def run_path(dag_id: str, run_id: str) -> str:
+    """The path of a run in Airflow's API."""
+    return f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}"
+
+
 def task_path(dag_id: str, run_id: str, task_id: str = "") -> str:
     """The path of a task instance in Airflow's API; of all of the run's without `task_id`."""
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
+    path = f"{run_path(dag_id, run_id)}/taskInstances"
     return f"{path}/{task_id}" if task_id else path
 
 

@@ -5,17 +5,19 @@ import subprocess
 import time
 from contextlib import closing, suppress
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
 from podline.store import keys
-from tests.support.faults import Fault, Scene, Step, kill
+from tests.support.faults import CLOCK, Fault, Scene, Step, kill
 from tests.support.waiting import until
 
 ADOPTED = "adopted from try 1: its worker was lost"
 ONCE = "the pod goes on, and its stage is run once"
 ANEW = "the stage is run anew, by the task's retry"
 AWAITED = "what was computed is kept until the store answers"
+STEADY = "the stage is run once; what the record says of its time is by a clock that nobody sets"
 _FILL = "fill"  # the file that fills the store's disk
 
 
@@ -52,10 +54,26 @@ def kill_stage(scene: Scene) -> None:
         kill(pid)
 
 
+def drain(scene: Scene) -> None:
+    """Ask the cluster to evict the pod, as who empties a node does."""
+    (pod,) = scene.pods("change")
+    body = {"metadata": {"name": pod.metadata.name, "namespace": scene.namespace}}
+    scene.core.create_namespaced_pod_eviction(pod.metadata.name, scene.namespace, body)
+
+
+def set_clock(scene: Scene, seconds: int) -> None:
+    """Set the clock that the stage's processes read."""
+    pid = until(lambda: scene.stage_pids("change"), 20)[0]
+    Path(f"/proc/{pid}/root{CLOCK}").write_text(f"{seconds:+}")
+
+
 PODS = [
     Fault("the pod is deleted", ANEW, delete_pod, sentence="was deleted"),
+    Fault("the pod is evicted, as when its node is drained", ANEW, drain, sentence="takes the pod away"),
     Fault("the stage's process is killed", ANEW, kill_stage, sentence="was killed by the signal"),
-]
+    Fault("the clock of the pod's node is set five minutes ahead", STEADY, partial(set_clock, seconds=300), dag_id="three_shifted", needs="/usr/bin/gcc"),
+    Fault("the clock of the pod's node is set five minutes back", STEADY, partial(set_clock, seconds=-300), dag_id="three_shifted", needs="/usr/bin/gcc"),
+]  # fmt: skip
 IN_THE_CLUSTER = [
     Fault("the kubelet is gone for 15 s", ONCE, **away("kubelet"), seconds=15, sentence="is not answering"),
     Fault("the cluster's API server is gone for 5 s", ONCE, **away("kube-apiserver"), seconds=5, sentence="the API server does not answer"),
@@ -63,7 +81,7 @@ IN_THE_CLUSTER = [
     Fault("containerd is gone for 10 s", ONCE, **away("containerd")),
     Fault("the cluster's scheduler is gone when the next pod is due", "that pod waits for it", **away("kube-scheduler"), at=14, seconds=25, sentence="scheduler has not looked at the pod", within=20),
     Fault("the controller manager is gone for 20 s", ONCE, **away("kube-controller-manager"), seconds=20),
-    Fault("the cluster's DNS is gone for 20 s", AWAITED, **away("dns"), at=12, seconds=20, sentence="It is waited for", within=15),
+    Fault("the cluster's DNS is gone for 20 s", AWAITED, **away("dns"), at=14, seconds=20, sentence="It is waited for", within=15),
 ]  # fmt: skip
 
 
@@ -152,6 +170,14 @@ IN_THE_STORE = [
 FAULTS = [*PODS, *IN_THE_CLUSTER, *IN_AIRFLOW, *IN_THE_STORE]
 
 # What has a test of its own, and what holds.
+ROTATED = Published(
+    "the store's keys are changed",
+    "the stage fails at once; cleared when Airflow has the new ones, it alone is run anew",
+)
+UPGRADED = Published(
+    "podline is upgraded: Airflow's parts, the stages' image, the notebook",
+    "the run goes by the notebook that it began with; its stage is run once",
+)
 TWO_RUNS = Published("two runs at once", "each has its own folders and pods, and its own result")
 SPOILT = Published(
     "what a stage stored is overwritten",
@@ -159,4 +185,15 @@ SPOILT = Published(
 )
 FIFTY = Published("fifty stages side by side, and the cluster's API server is gone for 5 s", ONCE)
 
-PUBLISHED = [*(Published(fault.name, fault.guarantee) for fault in FAULTS), TWO_RUNS, SPOILT, FIFTY]
+# Of an Airflow in the cluster, by `make up-kubernetes`.
+DATABASE_GONE = Published(
+    "Airflow's PostgreSQL is gone for a minute", "the run goes on afterwards; no stage is run twice"
+)
+TASK_POD = Published("the task's pod is deleted (KubernetesExecutor)", ONCE)
+SCHEDULER_POD = Published("the pod of Airflow's scheduler is deleted (KubernetesExecutor)", ONCE)
+NEW_IMAGES = Published(
+    "`make up-kubernetes` with other images, in the middle of a run",
+    "tasks and stages that run are left alone; those that follow take the new images",
+)
+
+PUBLISHED = [*(Published(fault.name, fault.guarantee) for fault in FAULTS), ROTATED, UPGRADED, TWO_RUNS, SPOILT, FIFTY, DATABASE_GONE, TASK_POD, SCHEDULER_POD, NEW_IMAGES]  # fmt: skip

@@ -6,13 +6,13 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from kubernetes.client import ApiException
 
@@ -20,8 +20,9 @@ from podline.contract import StageResult
 from podline.operators.kubernetes.pods import PREFIX
 from podline.store import Store, keys, seaweedfs
 from tests.support.airflow_parts import AirflowParts
-from tests.support.airflow_server import Airflow, task_path
+from tests.support.airflow_server import Airflow, run_path, task_path
 from tests.support.image_pods import read_log
+from tests.support.latency import one_try
 from tests.support.namespaces import Relay
 from tests.support.waiting import until
 
@@ -51,6 +52,24 @@ FIFTY_CELLS = [
     ("pipeline-metrics", "print(total)"),
 ]
 FIFTY_RESULT = {"total": 50.0 + sum(range(50))}
+# What the clock of a stage's pod is off by, where its processes read it: clock.c.
+CLOCK, CLOCK_LIBRARY = "/home/podline/clock", "clock.so"
+SHIFTED_DAG = f"""
+# Airflow reads only files that name it.
+from pathlib import Path
+
+from kubernetes.client import models as k8s
+
+from podline.operators.dag_factory import notebook_dags
+
+LIBRARY = k8s.V1ConfigMapVolumeSource(name="clock")
+for dag in notebook_dags(Path(__file__).with_name("shifted")):
+    for task in dag.tasks:
+        task.volumes = [k8s.V1Volume(name="clock", config_map=LIBRARY)]
+        task.volume_mounts = [k8s.V1VolumeMount(name="clock", mount_path="/clock")]
+        task.env_vars = [k8s.V1EnvVar(name="LD_PRELOAD", value="/clock/{CLOCK_LIBRARY}")]
+    globals()[dag.dag_id] = dag
+"""
 _TOLD = ("warning", "error", "critical")
 _NOT_OURS = ("py.warnings",)
 # What is no warning of the task's: it goes on, or its stage says it.
@@ -110,20 +129,22 @@ class Scene:
 
     def end(self, seconds: float = 400) -> str:
         """Wait until the run has ended; returns its state."""
-
-        def state() -> str | None:
-            try:
-                run = self.airflow.call("GET", self._run_path)
-            except (OSError, RuntimeError):  # Airflow's own API server may be what is away
-                return None
-            return str(run["state"]) if run["state"] in ("success", "failed") else None
-
-        found: str = until(state, seconds)
+        found: str = until(self._ended, seconds)
         return found
 
-    @property
-    def _run_path(self) -> str:
-        return f"/api/v2/dags/{self.dag_id}/dagRuns/{quote(self.run_id)}"
+    def _ended(self) -> str:
+        """How the run has ended; "": it has not, or Airflow's own API server is away."""
+        with suppress(OSError, RuntimeError):
+            state = str(self.airflow.call("GET", run_path(self.dag_id, self.run_id))["state"])
+            return state if state in ("success", "failed") else ""
+        return ""
+
+    def give_up(self) -> None:
+        """End a run that has not ended, so that nothing of it meets the next fault."""
+        if self.run_id and not self._ended():
+            with suppress(OSError, RuntimeError):
+                path = run_path(self.dag_id, self.run_id)
+                self.airflow.call("PATCH", path, {"state": "failed"})
 
     # --- what the user sees
 
@@ -142,10 +163,9 @@ class Scene:
     def sentences(self, since: float) -> list[Sentence]:
         """What the tasks' logs say of trouble since a time (epoch), the first one first."""
         found = [
-            Sentence(_text_of(entry), at, task_id)
+            sentence
             for task_id in STAGES
-            for entry in self.entries(task_id)
-            if _is_told(entry) and (at := _time_of(entry)) >= since
+            for sentence in told(self.entries(task_id), task_id, since)
         ]
         return sorted(found, key=lambda sentence: sentence.at)
 
@@ -172,12 +192,17 @@ class Scene:
         found = self.core.list_namespaced_pod(self.namespace).items
         if not task_id:
             return list(found)
-        mine = f"/{task_id}/"
+        mine = (f"/{self.dag_id}/", f"/{task_id}/")
         return [
             pod
             for pod in found
-            if mine in pod.metadata.annotations[PREFIX] and not pod.metadata.deletion_timestamp
+            if all(part in pod.metadata.annotations[PREFIX] for part in mine)
+            and not pod.metadata.deletion_timestamp
         ]
+
+    def record(self, task_id: str) -> dict[str, Any]:
+        """What podline's API says of a stage's first try."""
+        return one_try(self.airflow, self.dag_id, self.run_id, task_id)
 
     # --- what can happen
 
@@ -229,6 +254,7 @@ class Fault:
             be read, since nothing waits for what is away.
         within: seconds after which that must have been said.
         dag_id: which pipeline it happens to.
+        needs: a file of this machine, by a pattern, without which it cannot be had.
     """
 
     name: str
@@ -240,6 +266,7 @@ class Fault:
     sentence: str = ""
     within: float = 10.0
     dag_id: str = "three"
+    needs: str = ""
 
 
 @dataclass
@@ -277,18 +304,25 @@ def run_through(scene: Scene, fault: Fault) -> Seen:
     return Seen(state, injected, scene.sentences(injected))
 
 
-def _is_told(entry: dict[str, Any]) -> bool:
+def told(entries: Iterable[Mapping[str, Any]], task_id: str, since: float) -> Iterator[Sentence]:
+    """What the lines of a task's log say of trouble since a time (epoch)."""
+    for entry in entries:
+        if _is_told(entry) and (at := _time_of(entry)) >= since:
+            yield Sentence(_text_of(entry), at, task_id)
+
+
+def _is_told(entry: Mapping[str, Any]) -> bool:
     told = entry.get("level") in _TOLD and entry.get("logger") not in _NOT_OURS
     return told or any(words in str(entry["event"]) for words in _SAID)
 
 
-def _text_of(entry: dict[str, Any]) -> str:
+def _text_of(entry: Mapping[str, Any]) -> str:
     """The line, with the error that it is of."""
     errors = [str(detail["exc_value"]) for detail in entry.get("error_detail") or ()]
     return ": ".join([str(entry["event"]), *errors[:1]])
 
 
-def _time_of(entry: dict[str, Any]) -> float:
+def _time_of(entry: Mapping[str, Any]) -> float:
     return datetime.fromisoformat(str(entry["timestamp"])).timestamp()
 
 

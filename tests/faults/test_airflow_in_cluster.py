@@ -1,0 +1,144 @@
+"""Faults of an Airflow in the cluster itself, with KubernetesExecutor and PostgreSQL."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests.support.airflow_in_cluster import DAG, SMALL, STAGES, Cluster, make_up, up
+from tests.support.airflow_server import run_path
+from tests.support.fault_list import (
+    DATABASE_GONE,
+    NEW_IMAGES,
+    SCHEDULER_POD,
+    TASK_POD,
+    Published,
+)
+from tests.support.fault_table import publish
+from tests.support.faults import Sentence, told
+from tests.support.latency import one_try
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
+
+# Half a minute of training, on two cores: that is when something happens.
+LONG = {**SMALL, "steps": 3000}
+_REGISTRY = "127.0.0.1:5050/docker.io/library/"  # of the cluster: it has the images by other names
+
+
+@pytest.fixture(scope="module")
+def there(core: Any) -> Iterator[Cluster]:
+    """What `make up-kubernetes` makes."""
+    with up(core) as made:
+        yield made
+
+
+@pytest.fixture
+def training(there: Cluster, core: Any) -> str:
+    """A run whose stage `train` runs."""
+    run_id = there.airflow.trigger(DAG, LONG)
+    until(lambda: running(core, there.stages, "household-power-train-"), 300)
+    return run_id
+
+
+def running(core: Any, namespace: str, name: str) -> list[str]:
+    """The pods that run and whose names begin so."""
+    return [
+        pod.metadata.name
+        for pod in core.list_namespaced_pod(namespace).items
+        if pod.metadata.name.startswith(name) and pod.status.phase == "Running"
+    ]
+
+
+def sentences(there: Cluster, run_id: str, since: float) -> list[Sentence]:
+    """What the tasks' logs say of trouble since a time (epoch), the first one first."""
+    found: list[Sentence] = []
+    for task_id, task in there.airflow.tasks(DAG, run_id).items():
+        for number in range(1, task["try_number"] + 1):
+            lines = there.airflow.log(DAG, run_id, task_id, number)
+            found += told((line for line in lines if "timestamp" in line), task_id, since)
+    return sorted(found, key=lambda sentence: sentence.at)
+
+
+def state(there: Cluster, run_id: str) -> str:
+    """How a run has ended; "": it has not, or Airflow's API server or its database is away."""
+    with suppress(OSError, RuntimeError):
+        found = str(there.airflow.call("GET", run_path(DAG, run_id))["state"])
+        return found if found in ("success", "failed") else ""
+    return ""
+
+
+def assert_whole(there: Cluster, core: Any, run_id: str) -> None:
+    """The run succeeded, each stage ran in one pod alone, and nothing is left."""
+    assert until(lambda: state(there, run_id), 600) == "success", there.told(run_id)
+    for task_id, task in there.airflow.tasks(DAG, run_id).items():
+        number = task["try_number"]
+        adopted = one_try(there.airflow, DAG, run_id, task_id, number)["adopted_from"]
+        assert number == 1 or adopted is not None, (task_id, number)
+    until(lambda: not running(core, there.stages, "household-power-"), 60)
+
+
+def end(
+    there: Cluster, core: Any, run_id: str, what: Published, injected: float, request: Any
+) -> list[Sentence]:
+    """Wait for the end, check it, and publish what was seen; returns what the user reads."""
+    assert_whole(there, core, run_id)
+    found = sentences(there, run_id, injected)
+    publish(what, there.stages, found[0] if found else None, injected, request)
+    return found
+
+
+def test_a_database_that_is_gone_for_a_minute(
+    there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
+) -> None:
+    from kubernetes.client import AppsV1Api
+
+    apps = AppsV1Api(core.api_client)
+
+    def scale(replicas: int) -> None:
+        apps.patch_namespaced_stateful_set_scale(
+            "postgres", there.own, {"spec": {"replicas": replicas}}
+        )
+
+    injected = time.time()
+    scale(0)
+    try:
+        until(lambda: not running(core, there.own, "postgres-0"), 60)
+        time.sleep(60)
+    finally:
+        scale(1)
+    end(there, core, training, DATABASE_GONE, injected, request)
+
+
+def test_a_pod_of_a_task_that_is_deleted(
+    there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
+) -> None:
+    injected = time.time()
+    (mine,) = running(core, there.own, "household-power-train-")
+    core.delete_namespaced_pod(mine, there.own, grace_period_seconds=0)
+    end(there, core, training, TASK_POD, injected, request)
+
+
+def test_a_scheduler_that_is_deleted(
+    there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
+) -> None:
+    injected = time.time()
+    (mine,) = running(core, there.own, "airflow-scheduler-")
+    core.delete_namespaced_pod(mine, there.own, grace_period_seconds=0)
+    end(there, core, training, SCHEDULER_POD, injected, request)
+
+
+def test_other_images_in_the_middle_of_a_run(
+    there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
+) -> None:
+    injected = time.time()
+    make_up(there.own, there.stages, f"IMAGE_PREFIX={_REGISTRY}")
+    end(there, core, training, NEW_IMAGES, injected, request)
+    images = {
+        stage: one_try(there.airflow, DAG, training, stage)["image"].startswith(_REGISTRY)
+        for stage in STAGES
+    }
+    assert images["publish"]
+    assert not images["train"]
