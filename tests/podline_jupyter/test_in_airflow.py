@@ -2,8 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import nbformat
@@ -52,9 +51,7 @@ def airflow(
 
 
 @pytest.fixture(scope="module")
-def jupyter_server(
-    tmp_path_factory: pytest.TempPathFactory, airflow: Airflow
-) -> Iterator[Jupyter]:
+def jupyter_server(tmp_path_factory: pytest.TempPathFactory, airflow: Airflow) -> Iterator[Jupyter]:
     """The newest JupyterLab, which is told of that Airflow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PODLINE_API_PASSWORD", airflow.password)

@@ -168,7 +168,7 @@ class _Follower:
         return {}
 
     def _notebooks(self, tries: Tries) -> Iterator[str]:
-        """The executed notebooks of the tasks' last tries, where there are such that may be seen."""
+        """The executed notebooks of the tasks' last tries, as far as they may be seen."""
         from podline.airflow_api import ApiError
 
         for task in dict.fromkeys(tries.task_id):
