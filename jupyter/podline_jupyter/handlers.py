@@ -75,7 +75,7 @@ class _Handler(APIHandler):
 
 
 class AboutHandler(_Handler):
-    """Which podline it is, and where notebooks go."""
+    """Which podline it is."""
 
     @web.authenticated
     @authorized
@@ -88,7 +88,7 @@ class AboutHandler(_Handler):
         if code:
             self.refuse(400, f"podline --version ends with {code}: {beside}")
             return
-        self.finish({"version": version.strip(), "airflow": self.app.airflow_url})
+        self.finish({"version": version.strip()})
 
 
 class InspectHandler(_Handler):

@@ -26,6 +26,10 @@ _PATIENCE = "120"  # seconds in which Airflow may find a notebook that was put t
 _OVER = b'{"event": "over"'  # how the last line of a run begins
 
 Where = Literal["local", "airflow"]
+_STOPPED: dict[Where, str] = {
+    "local": "it was stopped",
+    "airflow": "it is not followed any more, and goes on in Airflow",
+}
 
 
 @dataclass(frozen=True)
@@ -128,13 +132,13 @@ class Runs:
         return run
 
     def _words(self, wish: Wish, run: Run) -> list[str]:
+        told = ["--events", "-o", str(self.executed(run))]
         if wish.where == "airflow":
             how = ["--run", wish.follow] if wish.follow else ["--patience", _PATIENCE]
-            return ["trigger", wish.dag, "--conf", json.dumps(wish.parameters), *how, "--events"]
+            return ["trigger", wish.dag, "--conf", json.dumps(wish.parameters), *how, *told]
         values = self._folder / run.id / "parameters.json"
         values.write_text(json.dumps(wish.parameters))
-        to = str(self.executed(run))
-        return ["run", str(wish.file), "--events", "-f", str(values), "-o", to]
+        return ["run", str(wish.file), "-f", str(values), *told]
 
     async def _close(self, run: Run, process: asyncio.subprocess.Process) -> None:
         """See that the last event of a run says how it ended."""
@@ -144,7 +148,8 @@ class Runs:
         if not whole.rpartition(b"\n")[2].startswith(_OVER):
             os.truncate(events, len(whole + newline))  # a line that was broken off
             text = (self._folder / run.id / "beside").read_text(errors="replace")
-            reason = "it was stopped" if code in (130, -2, -9, -15) else said(text)
+            stopped = _STOPPED[run.where] if code in (130, -2, -9, -15) else ""
+            reason = stopped or said(text)
             with events.open("a") as file:
                 file.write(_over(reason or f"podline ended with {code}"))
         del self._processes[run.id]  # whoever reads knows by that that all is written

@@ -82,6 +82,10 @@ class Api:
         where = "/".join(quote(part, safe="") for part in path)
         return self._ask("GET", f"/podline/api/v1/{where}", params=query).text
 
+    def page_of_run(self, dag_id: str, run_id: str) -> str:
+        """The address of a run's page."""
+        return f"{self.url}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+
     def is_paused(self, dag_id: str) -> bool | None:
         """Whether a DAG is paused, so that its runs wait; None: Airflow knows no such DAG.
 

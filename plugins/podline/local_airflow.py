@@ -56,8 +56,9 @@ class StandaloneError(PodlineError):
 
 
 def default_home() -> Path:
-    """AIRFLOW_HOME, or a folder beside the store's data."""
-    return Path(os.environ.get("AIRFLOW_HOME") or settings.home() / "airflow")
+    """AIRFLOW_HOME; else that of `make up` in a checkout, or a folder beside the store's data."""
+    known = os.environ.get("AIRFLOW_HOME") or settings.beside_plugins(".airflow")
+    return Path(known or settings.home() / "airflow")
 
 
 def password_file(home: Path) -> Path:

@@ -22,7 +22,7 @@ import pytest
 from podline import local_airflow
 from podline.local_airflow import StandaloneError
 from tests.support.airflow_server import airflow_command, free_port
-from tests.support.dags_test import environment, migrate
+from tests.support.dags_test import ROOT, environment, migrate
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -54,6 +54,14 @@ def log_ports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(free_port())
         monkeypatch.setenv(f"AIRFLOW__LOGGING__{part}_LOG_SERVER_PORT", str(found[-1]))
     return found
+
+
+def test_the_airflow_of_make_up_is_found_without_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AIRFLOW_HOME")
+    assert "AIRFLOW_HOME := $(CURDIR)/.airflow\n" in (ROOT / "Makefile").read_text()
+    assert local_airflow.default_home() == ROOT / ".airflow"
 
 
 @pytest.mark.slow

@@ -36,7 +36,6 @@ class Podline {
     const inAirflow = (watched, more) =>
       watched.start({ where: "airflow", dag: watched.outline?.notebook, ...more });
     return {
-      airflow: "",
       run: told((watched) => watched.start({ where: "local", parameters: values(watched) })),
       runInAirflow: told((watched) => inAirflow(watched, { parameters: values(watched) })),
       lastInAirflow: told((watched) => inAirflow(watched, { follow: "latest" })),
@@ -128,10 +127,7 @@ class Podline {
       this.app.commands.notifyCommandChanged();
     });
     this.panel.show(this.current);
-    this.client.get("about").then(
-      ({ airflow }) => (this.panel.actions.airflow = airflow),
-      (error) => this.panel.say(error.message, true),
-    );
+    this.client.get("about").catch((error) => this.panel.say(error.message, true));
   }
 
   addCommands() {

@@ -2,7 +2,7 @@
 
 /** A run of which nothing is known but its id. */
 export function begun(about) {
-  return { ...about, state: "running", stages: {}, failure: null };
+  return { ...about, state: "running", stages: {}, failure: null, url: "", waits: "" };
 }
 
 const fresh = () => ({ state: "waiting", started: null, seconds: null, phase: "", phases: {},
@@ -13,8 +13,11 @@ const LINES = 500; // of a stage's output that are kept
 export function take(run, event) {
   const stage = event.stage && (run.stages[event.stage] ??= fresh());
   switch (event.event) {
+    case "wait":
+      run.waits = event.text;
+      break;
     case "run":
-      Object.assign(run, { dag: event.dag_id, runId: event.run_id });
+      Object.assign(run, { url: event.url ?? "", waits: "" });
       for (const name of event.stages) run.stages[name] ??= fresh();
       break;
     case "start":
@@ -32,7 +35,7 @@ export function take(run, event) {
         seconds: event.seconds, phases: event.phases, cells: event.cells, failure: event.failure });
       break;
     case "over":
-      Object.assign(run, { state: event.state, failure: event.failure });
+      Object.assign(run, { state: event.state, failure: event.failure, waits: "" });
       for (const one of Object.values(run.stages)) {
         if (one.state === "running") one.state = "stopped";
       }

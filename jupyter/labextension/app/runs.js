@@ -9,7 +9,7 @@ const STATES = { running: "runs", success: "succeeded", failed: "failed", waitin
   stopped: "was stopped", unknown: "is not known" };
 
 export class RunView {
-  /** `actions`: `stop` and `executed`, which take what is watched; `airflow`, Airflow's address. */
+  /** `actions`: `stop` and `executed`, which take what is watched. */
   constructor(actions) {
     this.actions = actions;
     this.state = element("p", { class: "podline-state", role: "status" });
@@ -51,7 +51,7 @@ export class RunView {
     const when = run && new Date(run.began * 1000).toLocaleTimeString();
     const where = run?.where === "airflow" ? "in Airflow" : "here";
     const said = run ? `The run of ${when} ${where} ${STATES[run.state]}.` : "No run yet.";
-    const text = run?.failure ? `${said} ${run.failure}` : said;
+    const text = [said, run?.failure || run?.waits].filter(Boolean).join(" ");
     if (this.state.textContent === text) return; // a reader would say it again
     this.state.textContent = text;
     this.state.classList.toggle("podline-problem-text", Boolean(run?.failure));
@@ -105,27 +105,26 @@ export class RunView {
   #afterwards() {
     const { run, watched, actions } = this;
     const failed = Object.values(run.stages).find((stage) => stage.failure?.cell);
-    const key = JSON.stringify([run.id, run.state, run.runId, failed?.failure.cell]);
+    const key = JSON.stringify([run.id, run.state, run.url, failed?.failure.cell]);
     if (key === this.key) return;
     this.key = key;
     const button = (text, does) => element("button", { type: "button", onclick: does }, text);
     const number = failed?.failure.cell;
+    const stop = run.where === "airflow" ? "Stop following" : "Stop";
     this.after.replaceChildren(
       ...[
-        run.state === "running" ? button("Stop", () => actions.stop(watched)) : null,
-        run.state !== "running" && run.where === "local"
+        run.state === "running" ? button(stop, () => actions.stop(watched)) : null,
+        run.state !== "running"
           ? button("Open the executed notebook", () => actions.executed(watched))
           : null,
         number ? button(`Go to cell ${number}, which failed`, () => watched.jump(number)) : null,
-        run.where === "airflow" && run.runId && actions.airflow ? this.#link() : null,
+        run.url ? this.#link() : null,
       ].filter(Boolean),
     );
   }
 
   #link() {
-    const { dag, runId } = this.run;
-    const path = `/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(runId)}`;
-    const href = this.actions.airflow.replace(/\/$/, "") + path;
-    return element("a", { href, target: "_blank", rel: "noopener noreferrer" }, "Open it in Airflow");
+    const about = { href: this.run.url, target: "_blank", rel: "noopener noreferrer" };
+    return element("a", about, "Open it in Airflow");
   }
 }

@@ -1,7 +1,7 @@
 """Executed notebooks as files: a whole run's in one, and where they are written to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,33 @@ def _outputs(kind: str, executed: Mapping[str, Any]) -> dict[str, Any]:
         "execution_count": executed.get("execution_count"),
         "outputs": executed.get("outputs", []),
     }
+
+
+def merged(notebooks: Iterable[str]) -> bytes:
+    """Return the executed notebooks of stages as one: cells in the order of their numbers.
+
+    Args:
+        notebooks: as the stages wrote them, as JSON. What a cell showed is taken from the first
+            that ran it; a stage's failure stays, at the end.
+    """
+    metadata: dict[str, Any] = {}
+    cells: dict[int, dict[str, Any]] = {}
+    failures: list[dict[str, Any]] = []
+    for notebook in map(json.loads, notebooks):
+        metadata = metadata or {k: v for k, v in notebook["metadata"].items() if k != "podline"}
+        for cell in notebook["cells"]:
+            number = cell["metadata"].get("podline", {}).get("cell")
+            if number is None:
+                failures.append(cell | {"id": f"{cell['id']}-{len(failures)}"})
+            elif number not in cells or cells[number]["execution_count"] is None:
+                cells[number] = cell
+    whole = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": metadata,
+        "cells": [cells[number] for number in sorted(cells)] + failures,
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False).encode(errors="replace")
 
 
 def write(path: Path, data: bytes) -> None:

@@ -2,7 +2,9 @@
 
 Each has an `event` and, but for `line`, a `time` in seconds since the epoch::
 
-    run    dag_id, run_id, stages (names in an order in which they can run), parameters
+    wait   text                                         what the run's beginning waits for
+    run    dag_id, run_id, stages (names in an order in which they can run), parameters,
+           url (of its page in Airflow; empty: it is not there)
     start  stage
     line   stage, text                                  a line of the stage's output
     phase  stage, phase, since                          what the stage is at, under Airflow
@@ -35,10 +37,16 @@ def tell(event: str, **about: Any) -> None:
         sys.stdout.flush()
 
 
-def begin(dag_id: str, run_id: str, stages: Sequence[str], parameters: Mapping[str, Any]) -> None:
-    """Tell which run it is."""
+def begin(
+    dag_id: str,
+    run_id: str,
+    stages: Sequence[str],
+    parameters: Mapping[str, Any],
+    url: str = "",
+) -> None:
+    """Tell which run it is; `url` is that of its page in Airflow."""
     about = {"dag_id": dag_id, "run_id": run_id, "stages": [*stages], "parameters": parameters}
-    tell("run", time=time.time(), **about)
+    tell("run", time=time.time(), **about, url=url)
 
 
 def over(failure: str | None) -> None:

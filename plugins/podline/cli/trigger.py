@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podline.cli import run_events
+from podline.cli import executed, run_events
 from podline.cli.values import AirflowUrl, AirflowUser, read_conf
 from podline.exceptions import PodlineError, StageError
 
@@ -35,6 +38,12 @@ def command(
         bool,
         typer.Option("--events", help="Follow it, and print what happens as a JSON object a line."),
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="With --events: file to write the executed notebook to."
+        ),
+    ] = None,
     url: AirflowUrl = "",
     user: AirflowUser = "admin",
 ) -> None:
@@ -47,20 +56,23 @@ def command(
     values = read_conf(conf)
     api = Api.open(url, user)
     if not run:
-        _await_dag(api, dag, patience)
+        _await_dag(api, dag, patience, events)
         run = api.start_run(dag, values, _NOTE)
     elif run == "latest":
         run = api.latest_run(dag)
     if events:
-        _Follower(api, dag, run).follow()
+        _Follower(api, dag, run, output).follow()
     else:
         typer.echo(run)
 
 
-def _await_dag(api: Api, dag: str, patience: float) -> None:
+def _await_dag(api: Api, dag: str, patience: float, events: bool) -> None:
     """Wait until Airflow knows a DAG, which it reads some time after its file is there."""
-    end = time.monotonic() + patience
+    end, told = time.monotonic() + patience, not events
     while (paused := api.is_paused(dag)) is None and time.monotonic() < end:
+        if not told:
+            run_events.tell("wait", time=time.time(), text="Airflow has yet to read the notebook.")
+            told = True
         time.sleep(_EVERY)
     if paused is None:
         raise PodlineError(
@@ -76,8 +88,9 @@ def _await_dag(api: Api, dag: str, patience: float) -> None:
 class _Follower:
     """Tells what happens in a run, by looking at it again and again."""
 
-    def __init__(self, api: Api, dag: str, run: str) -> None:
-        self.api, self.dag, self.run = api, dag, run
+    def __init__(self, api: Api, dag: str, run: str, output: Path | None) -> None:
+        self.api, self.dag, self.run, self.output = api, dag, run, output
+        self.path = ("dags", dag, "runs", run)  # below podline's API
         self.begun: set[tuple[str, int]] = set()
         self.ended: set[tuple[str, int]] = set()
         self.phases: dict[str, str] = {}
@@ -90,13 +103,13 @@ class _Follower:
         """
         from podline.latency.answers import RunAnswer
 
-        path = ("dags", self.dag, "runs", self.run)
         first = True
         while True:
-            found = self.api.answer(RunAnswer, path, {"runs": 1, "limit": 5000})
+            found = self.api.answer(RunAnswer, self.path, {"runs": 1, "limit": 5000})
             if first:
                 names = [*dict.fromkeys(found.tries.task_id)]
-                run_events.begin(self.dag, self.run, names, found.conf or {})
+                url = self.api.page_of_run(self.dag, self.run)
+                run_events.begin(self.dag, self.run, names, found.conf or {}, url)
                 first = False
             for row in range(len(found.tries.task_id)):
                 self._tell(found.tries, row)
@@ -137,11 +150,35 @@ class _Follower:
             seconds=end - start if start is not None and end is not None else 0.0,
             succeeded=tries.state[row] == "success",
             phases=phases,
-            cells={},
+            cells=self._cells(tries, row),
             failure={"message": failure, "cell": None, "traceback": ""} if failure else None,
         )
 
+    def _cells(self, tries: Tries, row: int) -> dict[int, float]:
+        """The seconds of a try's cells, by number; none where they are not told."""
+        from podline.airflow_api import ApiError
+        from podline.latency.answers import TryAnswer
+
+        query: dict[str, str | int] = {"map_index": tries.map_index[row], "runs": 1}
+        if tries.try_number[row]:
+            query["try_number"] = tries.try_number[row] or 1
+        with suppress(ApiError):
+            found = self.api.answer(TryAnswer, (*self.path, "tasks", tries.task_id[row]), query)
+            return {cell.number: cell.seconds for cell in found.cells}
+        return {}
+
+    def _notebooks(self, tries: Tries) -> Iterator[str]:
+        """The executed notebooks of the tasks' last tries, as far as they may be seen."""
+        from podline.airflow_api import ApiError
+
+        for task in dict.fromkeys(tries.task_id):
+            with suppress(ApiError):
+                path = (*self.path, "tasks", task, "notebook")
+                yield self.api.text(path, {"form": "ipynb"})
+
     def _over(self, found: RunAnswer) -> None:
+        if self.output is not None and (notebooks := [*self._notebooks(found.tries)]):
+            executed.write(self.output, executed.merged(notebooks))
         names = zip(found.tries.task_id, found.tries.failure, strict=True)
         failures = [f"{name}: {failure}" for name, failure in names if failure]
         failed = found.state == "failed"

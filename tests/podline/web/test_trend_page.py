@@ -118,6 +118,8 @@ def test_the_instances_of_a_mapped_task(visit: Callable[..., Any], server: Serve
         page.get_by_role("heading", name="each", level=1).wait_for()
         for figure in ("shortest", "median", "longest"):
             assert page.get_by_text(figure, exact=True).is_visible()
+        assert page.get_by_text("1,000 tries of its instances").is_visible()
+        page.get_by_role("button", name="boot", exact=True).wait_for()  # what the colours mean
         picture(page, "instances-1440-light")
         page.get_by_role("link", name="its instances in Airflow").click()
         page.wait_for_url(re.compile("/tasks/each/mapped$"))

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -19,8 +21,9 @@ def trigger(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def test_a_run_is_told_from_its_start_to_its_end(server: Server) -> None:
-    done = trigger(server, "small", "--run", "latest", "--events")
+def test_a_run_is_told_from_its_start_to_its_end(server: Server, tmp_path: Path) -> None:
+    notebook = tmp_path / "executed.ipynb"
+    done = trigger(server, "small", "--run", "latest", "--events", "-o", str(notebook))
     assert done.returncode == 0, done.stderr
     first, *events, last = map(json.loads, done.stdout.splitlines())
     assert first["event"] == "run"
@@ -30,6 +33,18 @@ def test_a_run_is_told_from_its_start_to_its_end(server: Server) -> None:
     assert ends.keys() == {*first["stages"]}
     assert ends["first"]["phases"]["code"] == pytest.approx(0.2, abs=0.05)
     assert ends["first"]["succeeded"]
+    assert ends["first"]["cells"]["2"] == pytest.approx(0.2, abs=0.05)
+    assert first["url"] == server.url + "/dags/small/runs/" + quote(server.runs["small"], safe="")
+    cells = json.loads(notebook.read_text())["cells"]
+    assert [cell["metadata"]["podline"]["cell"] for cell in cells] == [2, 3]
+    assert cells[1]["outputs"][0]["text"] == "<b>y</b> is 2\n"
+
+
+def test_a_run_without_notebooks_leaves_none(server: Server, tmp_path: Path) -> None:
+    notebook = tmp_path / "executed.ipynb"
+    done = trigger(server, "plain", "--run", "latest", "--events", "-o", str(notebook))
+    assert done.returncode == 0, done.stderr
+    assert not notebook.exists()
 
 
 def test_a_dag_that_airflow_does_not_know(server: Server) -> None:

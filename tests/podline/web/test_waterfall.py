@@ -230,6 +230,8 @@ def test_what_goes_on_says_at_what_it_is(
         told = page.get_by_role("tooltip").inner_text()
         assert re.search(r"prepare\s+2\.00 s\s+imports\s+18\.0 s\s+code, now\s+\d+\.\d s", told)
         picture(page, "run-live")
+        assert re.search(r"first.*code .*s\s+\d+\.\d s\s+log", table.inner_text(), re.S)  # own code
+        assert page.get_by_role("heading", name="Totals of what has ended").is_visible()
         now = bars(page).locator("text").all_inner_texts()
         page.wait_for_function(
             "was => document.querySelector('[data-podline] svg text').textContent !== was",
@@ -265,3 +267,45 @@ def test_a_run_without_such_pods_has_no_legend_for_them(
         waterfall(page).wait_for()
         assert page.get_by_text("made ahead: it gets").count() == 0
         assert bars(page).locator("[data-part=ahead]").count() == 0
+
+
+def test_what_waits_since_nobody_knows_when_does_not_stretch_the_axis(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    start = datetime.fromtimestamp(time.time() - 60, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    first = {"state": "running", "start_date": start, "end_date": None}
+    waits = {"state": "queued", "start_date": None, "end_date": None, "queued_dttm": None}
+    with (
+        copied_run(
+            server,
+            "small",
+            "waits",
+            1,
+            run={"state": "running", "start_date": start, "end_date": None},
+            tasks={"first": first, "second": waits | {"scheduled_dttm": None}},
+            notes={"first": {}, "second": {}},
+        ),
+        no_errors(visit(run_tab(server, "small", "waits"))) as page,
+    ):
+        bars(page).wait_for()
+        assert " h" not in bars(page).get_attribute("aria-label").partition(";")[0]
+
+
+def test_of_what_has_not_begun_nothing_is_compared(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    waits = {"state": None, "start_date": None, "end_date": None, "try_number": 0}
+    with (
+        copied_run(
+            server,
+            "small",
+            "queued",
+            1,
+            run={"state": "queued", "start_date": None, "end_date": None},
+            tasks={"first": waits, "second": waits},
+            notes={"first": {}, "second": {}},
+        ),
+        no_errors(visit(run_tab(server, "small", "queued"))) as page,
+    ):
+        page.get_by_text("None of the tries has begun yet").wait_for()
+        assert page.get_by_text("no earlier runs").count() == 0

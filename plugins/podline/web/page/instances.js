@@ -6,12 +6,13 @@ import { part, useAnswer } from "./api.js";
 import { Fragment, Text, h } from "./host.js";
 import { airflow } from "./links.js";
 import { isLive, useNow } from "./live.js";
+import { Legend, PHASE_ORDER } from "./looks.js";
 import { Figures, Pending, Section, Title, Trouble } from "./parts.js";
-import { NO_FILTER, arranged, rowsOf } from "./rows.js";
+import { NO_FILTER, arranged, phaseLength, rowsOf } from "./rows.js";
 import { Filters } from "./toolbar.js";
 import { Tries } from "./tries.js";
 import { Waterfall } from "./waterfall.js";
-import { seconds } from "./words.js";
+import { count, seconds } from "./words.js";
 
 function middle(lengths) {
   const sorted = lengths.toSorted((a, b) => a - b);
@@ -27,13 +28,14 @@ export function Instances({ dagId, runId, taskId, links, error }) {
   const { tries } = asked.answer;
   const all = rowsOf(tries, now).filter((row) => row.task === taskId);
   if (!all.length) return h(Trouble, { error });
+  const phases = PHASE_ORDER.filter((name) => all.some((row) => phaseLength(tries, row, name) !== null));
   const rows = arranged(all, tries, fields);
   const ended = all.filter((row) => row.length !== null && !row.running).map((row) => row.length);
   const linkOf = (index) => links.task(dagId, runId, taskId, tries.map_index[index], tries.try_number[index]);
   return h(
     Fragment,
     null,
-    h(Title, { name: taskId }, h(Text, { fontSize: "sm" }, `${all.length} tries of its instances`)),
+    h(Title, { name: taskId }, h(Text, { fontSize: "sm" }, `${count(all.length, "try", "tries")} of its instances`)),
     h(
       AboutRun,
       { run: asked.answer, links },
@@ -56,6 +58,7 @@ export function Instances({ dagId, runId, taskId, links, error }) {
     h(
       Section,
       { title: "Instances by phase" },
+      h(Legend, { phases, isolated: fields.phase, isolate: (phase) => change({ phase, page: "1" }) }),
       h(Filters, { all, rows, fields, change }),
       h(Waterfall, { tries, all, rows, phase: fields.phase, linkOf }),
     ),

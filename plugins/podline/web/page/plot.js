@@ -180,10 +180,10 @@ export function Plot({ label, columns, usual, form }) {
                 "text",
                 {
                   key: column.key,
-                  x: LEFT + (place + 1) * each,
+                  x: LEFT + (place + (each < DATE ? 1 : 0.5)) * each,
                   y: TALL - 6,
                   style: { fontSize: 11 },
-                  textAnchor: "end",
+                  textAnchor: each < DATE ? "end" : "middle",
                   fill: "var(--chakra-colors-fg-muted)",
                 },
                 moment(column.at).slice(5, 16),

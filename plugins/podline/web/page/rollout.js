@@ -62,7 +62,7 @@ function About({ rollout }) {
         ["alias", rollout.alias],
         ["started", h(Moment, { at: rollout.started })],
         ["ended", rollout.ended === null ? null : h(Moment, { at: rollout.ended })],
-        ["by", rollout.started_by],
+        ["ordered", rollout.started_by],
       ],
     }),
     h(Actions, {

@@ -53,7 +53,7 @@ function Listed({ rollouts }) {
       ["nodes", (one) => nodesOf(one), NUMBER],
       ["took", (one) => (one.ended === null ? "goes on" : seconds(one.ended - one.started)), NUMBER],
       ["why", (one) => whyOf(one), PROSE],
-      ["started by", (one) => one.started_by, NAME],
+      ["ordered", (one) => one.started_by, NAME],
     ],
   });
 }

@@ -11,7 +11,7 @@ export const isFailure = (row) => FAILURES.includes(row.look);
 function rowOf(tries, index, now, again) {
   const start = tries.start[index];
   const phase = tries.phase_now[index];
-  const since = phase === null ? null : tries.phase_now_since[index];
+  const since = phase === null ? null : (tries.phase_now_since[index] ?? start);
   const until = tries.end[index] ?? Math.max(now, start ?? 0, since ?? 0);
   return {
     index,
@@ -26,7 +26,7 @@ function rowOf(tries, index, now, again) {
     look: lookOf(tries.state[index], again),
     ahead: tries.ahead[index],
     critical: tries.critical[index],
-    live: phase && tries.end[index] === null ? { phase, since, length: until - since } : null,
+    live: since !== null && tries.end[index] === null ? { phase, since, length: until - since } : null,
   };
 }
 
@@ -51,7 +51,7 @@ export function phaseLength(tries, row, phase) {
 // How long its own code took; null: that is not known.
 export function ownLength(tries, row) {
   if (row.start === null || isBare(tries, row)) return null;
-  return Object.keys(tries.phases)
+  return [...new Set([...Object.keys(tries.phases), row.live?.phase])]
     .filter(isOwn)
     .reduce((sum, phase) => sum + (phaseLength(tries, row, phase) ?? 0), 0);
 }

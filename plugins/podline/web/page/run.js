@@ -16,7 +16,7 @@ import { NUMBER, Rows } from "./table.js";
 import { Filters } from "./toolbar.js";
 import { Failures, Tries } from "./tries.js";
 import { Waterfall } from "./waterfall.js";
-import { instance, number, range, seconds, share } from "./words.js";
+import { instance, number, portion, range, seconds, share } from "./words.js";
 
 export function Run({ dagId, runId, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}`;
@@ -128,7 +128,7 @@ function Totals({ run }) {
   if (!whole) return null;
   return h(
     Section,
-    { title: "Totals" },
+    { title: isLive(run) ? "Totals of what has ended" : "Totals" },
     h(Bar, { parts: inside, label: "Totals by phase; the table has the numbers" }),
     h(Rows, {
       label: "Totals by phase",
@@ -138,7 +138,7 @@ function Totals({ run }) {
         ["phase", ([name]) => name],
         ["where", ([name]) => placeOf(name)],
         ["took", ([, length]) => seconds(length), NUMBER],
-        ["share", ([name, length]) => (isInside(name) ? share(length / whole) : "–"), NUMBER],
+        ["share", ([name, length]) => (isInside(name) ? portion(length / whole) : "–"), NUMBER],
         ["what it is", ([name]) => meaningOf(name)],
       ],
     }),

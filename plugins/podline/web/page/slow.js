@@ -12,6 +12,7 @@ const FEW = 3; // runs, below which nothing is usual
 const NOTED = 0.1; // of a run's time
 
 export function Slow({ run, links }) {
+  if (run.start === null) return null; // there is nothing to compare yet
   const title = "Slower than usual";
   if (!run.compared_with) {
     return h(Section, { title }, h(Text, null, "There are no earlier runs to compare with."));
