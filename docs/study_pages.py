@@ -45,10 +45,11 @@ _OF_THE_STUDIES = """\
 """
 _OTHER_WAYS = "## Would another way cost less?\n\n"
 _OF_OTHERS = """\
-Argo Workflows, on which Kubeflow Pipelines and so Kale run, takes 9.0 s for a step of one second as it
-is installed, and 5.3 s with its requeue time at 100 ms, where a bare pod takes 1.8 s: version 4.0.5 on a
-cluster of this kind, n = 8, in turns. [Its issue 6262](https://github.com/argoproj/argo-workflows/issues/6262)
-tells of 10.6 s. That is no part of the study: the notebook was not run there.
+Argo Workflows, on which Kubeflow Pipelines and so Kale run, takes 9.0 s for a step of one second
+as it is installed, and 5.3 s with its requeue time at 100 ms, where a bare pod takes 1.8 s:
+version 4.0.5 on a cluster of this kind, n = 8, in turns. Its
+[issue 6262](https://github.com/argoproj/argo-workflows/issues/6262) tells of 10.6 s. That is no
+part of the study: the notebook was not run there.
 
 """
 _LARGE = ("pairs", "uploads", "updates")  # tables that say no more than the raw data
