@@ -5,7 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from podline.fleet.records import RecordError, read_fleet, read_rollout, read_rollouts, remove_oldest
+from podline.fleet.records import (
+    RecordError,
+    read_fleet,
+    read_rollout,
+    read_rollouts,
+    remove_oldest,
+)
 from podline.fleet.rollout import Rollout
 from podline.store import Store, keys
 from tests.support.fleet_records import NODE, ROLLOUT
