@@ -24,7 +24,9 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 # Half a minute of training, on two cores: that is when something happens.
-LONG = {**SMALL, "steps": 3000}
+STEPS = 3000
+# As long as `make up-kubernetes` takes, twice.
+MANY_STEPS = 15_000
 _REGISTRY = "127.0.0.1:5050/docker.io/library/"  # of the cluster: it has the images by other names
 
 
@@ -36,9 +38,9 @@ def there(core: Any) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def training(there: Cluster, core: Any) -> str:
-    """A run whose stage `train` runs."""
-    run_id = there.airflow.trigger(DAG, LONG)
+def training(there: Cluster, core: Any, request: pytest.FixtureRequest) -> str:
+    """A run whose stage `train` runs, for half a minute or as many steps as a test asks for."""
+    run_id = there.airflow.trigger(DAG, {**SMALL, "steps": getattr(request, "param", STEPS)})
     until(lambda: running(core, there.stages, "household-power-train-"), 300)
     return run_id
 
@@ -136,15 +138,17 @@ def test_a_scheduler_that_is_deleted(
     end(there, core, training, SCHEDULER_POD, injected, request)
 
 
+@pytest.mark.parametrize("training", [MANY_STEPS], indirect=True)
 def test_other_images_in_the_middle_of_a_run(
     there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
 ) -> None:
     injected = time.time()
     make_up(there.own, there.stages, f"IMAGE_PREFIX={_REGISTRY}")
-    end(there, core, training, NEW_IMAGES, injected, request)
+    assert_whole(there, core, training)
     images = {
         stage: one_try(there.airflow, DAG, training, stage)["image"].startswith(_REGISTRY)
         for stage in STAGES
     }
     assert images["publish"]
     assert not images["train"]
+    end(there, core, training, NEW_IMAGES, injected, request)
