@@ -222,7 +222,7 @@ test-all: install-dev ## Run all tests: the slow ones take half an hour more
 	$(BIN)/python -m pytest -n auto -m "not faults and not jupyter and not deployment" $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: install-dev ## Have each fault of docs/reliability.md happen in the cluster of KUBECONFIG (root, half an hour)
+faults: install-dev ## Have each fault of docs/reliability.md happen in the cluster of KUBECONFIG (root, 45 min)
 	$(BIN)/python -m pytest -n 0 -m faults $(PYTEST_ARGS)
 
 .PHONY: test-product

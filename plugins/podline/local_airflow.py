@@ -42,6 +42,10 @@ PATIENCE = {
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN": "2",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "8",
 }
+# A scheduler that was killed is missed after 30 s; what it ran is looked for this often (seconds),
+# by default every 300. Airflow's limits for a scheduler or a task that is silent stay: shorter ones
+# take tasks from workers that are busy, or whose API server is away.
+ORPHANS_SOON = {"AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10"}
 # Nobody else's machine reaches it, and its parts find one another.
 _HERE = {
     "AIRFLOW__API__HOST": "127.0.0.1",
@@ -106,6 +110,7 @@ def _start(home: Path, variables: Mapping[str, str], log: Path) -> subprocess.Po
     beside = Path(sys.executable).parent
     environment = {
         **PATIENCE,
+        **ORPHANS_SOON,
         **_HERE,
         **_patient_database(home),
         **os.environ,

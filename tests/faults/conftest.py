@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podline.local_airflow import PATIENCE
+from podline.local_airflow import ORPHANS_SOON, PATIENCE
 from podline.store import Store, seaweedfs
 from tests.support import faults
 from tests.support.airflow_parts import AirflowParts, parts
@@ -22,15 +22,7 @@ from tests.support.namespaces import Relay, own_namespace
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
 
 _STORE = "store"  # its service
-# What was killed is missed within half a minute: sooner, a busy machine's own parts would be.
-_MISSED_SOON = {
-    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "30",
-}
+_TRIED_SOON = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"}
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +80,9 @@ def scene(
         _have_clock(core, namespace, fault_folder)
         variables = {
             **connection.to_env(),
-            **_MISSED_SOON,
+            **_TRIED_SOON,
             **PATIENCE,
+            **ORPHANS_SOON,
             "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
             "AIRFLOW__CORE__DAGS_FOLDER": str(fault_folder / "dags"),
             "AIRFLOW__PODLINE__BACKEND": "kubernetes",

@@ -185,7 +185,7 @@ print(Client(base_url="http://127.0.0.1:{}/", token="").get("late").status_code)
 def test_a_task_waits_for_an_api_server_that_is_late(port: int) -> None:
     """All parts start at once; by Airflow's own settings a task may give up after 10 s."""
     command = [sys.executable, "-W", "ignore", "-c", CALL.format(port)]
-    environment = local_airflow._PATIENCE | os.environ
+    environment = local_airflow.PATIENCE | os.environ
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as task:
         with pytest.raises(subprocess.TimeoutExpired):
             task.wait(25)

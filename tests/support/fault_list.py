@@ -134,6 +134,7 @@ def spoil_results(scene: Scene, task_id: str) -> None:
     """Put another content in the place of all that a stage has stored."""
     for item in scene.store.list(keys.join("runs", scene.dag_id, scene.run_id, task_id)):
         if not item.key.endswith((".ipynb", "latency.json")):
+            scene.store.delete([item.key])
             scene.store.put(item.key, b"x" * item.size)
 
 
@@ -189,7 +190,10 @@ FIFTY = Published("fifty stages side by side, and the cluster's API server is go
 DATABASE_GONE = Published(
     "Airflow's PostgreSQL is gone for a minute", "the run goes on afterwards; no stage is run twice"
 )
-TASK_POD = Published("the task's pod is deleted (KubernetesExecutor)", ONCE)
+TASK_POD = Published(
+    "the task's pod is deleted (KubernetesExecutor)",
+    "the stage is ended with its task, and run anew by the task's retry, after its delay",
+)
 SCHEDULER_POD = Published("the pod of Airflow's scheduler is deleted (KubernetesExecutor)", ONCE)
 NEW_IMAGES = Published(
     "`make up-kubernetes` with other images, in the middle of a run",

@@ -39,5 +39,7 @@ def plain(text: str, namespace: str) -> str:
     """A sentence without what is another each time: addresses, and names of this run."""
     text = re.sub(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?", "ADDRESS", " ".join(text.split()))
     text = text.replace(namespace, "NAMESPACE")
-    text = re.sub(r"\b(three|fifty)-[\w-]+", "POD", text)
+    text = re.sub(r"\b(three|fifty|household-power)-[\w-]+", "POD", text)
+    text = re.sub(r"(\.svc\.cluster\.local):\d+", r"\1:PORT", text)
+    text = re.sub(r"\bmanual__[^/\s]+", "RUN", text)
     return text[:300]

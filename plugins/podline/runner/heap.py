@@ -34,7 +34,7 @@ from podline.runner import (
 )
 from podline.runner.heap_needs import Needs, reachable, reached
 from podline.runner.object_ids import is_made, made_id, name_of
-from podline.runner.pickling import Bundle, Namespace, Objects, Walk, has_identity
+from podline.runner.pickling import Bundle, Namespace, Objects, Walk, has_identity, is_constant
 from podline.runner.preamble import Preamble
 
 
@@ -277,7 +277,7 @@ class Memory:
             context: what is known of the notebook, if not all that this stage knows.
             own: see `print`.
         """
-        if not has_identity(value) and not isinstance(value, tuple | frozenset):
+        if is_constant(value):
             return Walk()
         try:
             return object_walk.walk(value, context or self.context, own, tolerant=True)

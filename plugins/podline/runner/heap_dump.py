@@ -20,7 +20,7 @@ from podline.frameworks import is_keras_model
 from podline.runner import array_views, figures, lifetimes, pickling, serializers, sharing
 from podline.runner.heap import Memory
 from podline.runner.object_graph import Graph
-from podline.runner.pickling import Walk, has_identity
+from podline.runner.pickling import Walk, has_identity, is_constant
 
 
 @dataclass
@@ -143,7 +143,8 @@ def _is_changed(graph: Graph, object_id: str) -> bool:
     new = walk.requires - walk.labels.keys() - {*before.requires}
     refers = any(o not in objects or objects[o].key != before.key for o in new)
     unlabelled = not before.shares and before.part.items() - walk.labels.items()
-    other = memory.prints.get(object_id) not in ("", walk.print)
+    unhashed = "" if is_constant(graph.values[object_id]) else None  # nobody below reads it
+    other = memory.prints.get(object_id, unhashed) not in ("", walk.print)
     return bool(moved or refers or unlabelled or other)
 
 

@@ -66,6 +66,11 @@ def has_identity(value: Any) -> bool:
     return not (imported and value.__module__ != "__main__") and not caches.is_imported(value)
 
 
+def is_constant(value: Any) -> bool:
+    """Whether an object cannot change: it has no identity, and nothing inside that may."""
+    return not has_identity(value) and not isinstance(value, tuple | frozenset)
+
+
 @functools.cache
 def _is_value(kind: type) -> bool:
     """Whether objects of a type have no identity."""

@@ -66,6 +66,12 @@ def test_a_stage_sees_what_its_functions_name(chain: Chain) -> None:
     assert change.memory.seen() == {"s1:t", "s1:h", "0.8:T", "0.7:LOG", "0.5:g"}
 
 
+def test_a_second_name_of_a_number_changes_nothing(chain: Chain) -> None:
+    chain.stage("x = 1", hands_on="x")
+    other: Any = {"beside": ("other",)}
+    assert chain.stage("y = x", reads="x", hands_on="y", **other).memory.altered == set()
+
+
 def test_draws_that_do_not_matter() -> None:
     left, right = notes("left", random=2), notes("right", random=3)
     race_check.check(left, right, seeded=False)  # by chance anyway
