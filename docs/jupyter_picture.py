@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from docs.pictures import shrink
 from tests.support.browser import launched
 from tests.support.jupyter import Jupyter, running
 from tests.support.panel import badge, panel, select
@@ -35,7 +36,7 @@ def main() -> None:
     ):
         jupyter.write("regression.ipynb", *_CELLS)
         _take(browser, jupyter)
-    print(f"{PICTURE}: {PICTURE.stat().st_size} bytes")
+    shrink(PICTURE)
 
 
 def _take(browser: Any, jupyter: Jupyter) -> None:

@@ -6,14 +6,17 @@ Needs Chromium. The runs before the one that is shown are what it is compared wi
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from podline.edge.registration import Registration
 from podline.fleet.engine import roll_out
 from podline.fleet.order import Order
-from podline.fleet.records import read_rollouts
+from podline.fleet.records import read_fleet, read_rollouts
 from podline.fleet.rollout import Strategy
 from podline.models.registry import Model
 from podline.store import Store, StoreConnection, seaweedfs
@@ -32,7 +35,8 @@ _MAPPED = "meter_readings"
 _RUNS: tuple[dict[str, int], ...] = ({"rows": 300_000}, {}, {}, {})
 _SECONDS = 900.0  # that a run may take
 _WIDE, _TALL = 1180, 2400  # of the window, of which a part is kept
-_MARGIN = 12
+_MARGIN = 6
+_COLOURS = 64  # of a picture, which is a third as large by that
 _STRATEGY = Strategy(observe=2.0, limit=60.0, patience=10.0, latency=20.0)
 _MAPPED_FILE = """
 import time
@@ -139,12 +143,18 @@ def _rolled_out(connection: StoreConnection, home: Path) -> Iterator[Store]:
     store = Store(connection)
     store.ensure_bucket()
     Model(store, "power").promote(publish_line(home, 1), "edge")
-    with fleet(store, home / "nodes", "attic", "barn", "cellar") as nodes:
+    with ExitStack() as stack:
+        nodes = stack.enter_context(fleet(store, home / "nodes", "attic", "barn", "cellar"))
         until(lambda: nodes.versions() == [1, 1, 1])
         for version in (publish_touchy(home), publish_line(home, 1.01)):
             order = Order("power", version, "edge", nodes.targets(), "by hand: ada", _STRATEGY)
             with nodes.asked(1, 1, 1):
                 roll_out(store, order, print)
+        for node in nodes.targets():
+            registration = Registration(store, node.address, nodes.servers[node.name].status)
+            registration.start()
+            stack.callback(registration.stop)
+        until(lambda: len(read_fleet(store)) == len(nodes.servers))
         yield store
 
 
@@ -174,6 +184,14 @@ def _addresses(runs: list[str], mapped: str, store: Store) -> dict[str, str]:
     }
 
 
+def shrink(file: Path) -> None:
+    """Write a picture anew with few colours, and say how large it is."""
+    with Image.open(file) as picture:
+        few = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
+    print(f"{file}: {file.stat().st_size} bytes")
+
+
 def _take(browser: Any, airflow: Airflow, addresses: dict[str, str]) -> None:
     """Keep each page, from its title to the end of its region."""
     size = {"width": _WIDE, "height": _TALL}
@@ -188,7 +206,7 @@ def _take(browser: Any, airflow: Airflow, addresses: dict[str, str]) -> None:
         clip = {**whole, "height": end["y"] + end["height"] + _MARGIN - whole["y"]}
         picture.file.parent.mkdir(exist_ok=True)
         page.screenshot(path=picture.file, clip=clip)
-        print(f"{picture.file}: {picture.file.stat().st_size} bytes")
+        shrink(picture.file)
     context.close()
 
 
