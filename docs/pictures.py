@@ -36,7 +36,7 @@ _RUNS: tuple[dict[str, int], ...] = ({"rows": 300_000}, {}, {}, {})
 _SECONDS = 900.0  # that a run may take
 _WIDE, _TALL = 1180, 2400  # of the window, of which a part is kept
 _MARGIN = 6
-_COLOURS = 64  # of a picture, which is a third as large by that
+_COLOURS = 128  # of a picture, which is a third as large by that
 _STRATEGY = Strategy(observe=2.0, limit=60.0, patience=10.0, latency=20.0)
 _MAPPED_FILE = """
 import time
@@ -187,7 +187,9 @@ def _addresses(runs: list[str], mapped: str, store: Store) -> dict[str, str]:
 def shrink(file: Path) -> None:
     """Write a picture anew with few colours, and say how large it is."""
     with Image.open(file) as picture:
-        few = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        few = picture.convert("RGB").quantize(
+            _COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     few.save(file, optimize=True)
     print(f"{file}: {file.stat().st_size} bytes")
 
