@@ -4,11 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from docs.pictures import shrink
 from tests.support.browser import launched
 from tests.support.jupyter import Jupyter, running
 from tests.support.panel import badge, panel, select
 
-_PICTURE = Path(__file__).with_name("jupyter.png")
+PICTURE = Path(__file__).with_name("jupyter.png")
 _CELLS = (
     ("parameters", "rows = 20_000  # 1..: how many measurements\nseed = 7"),
     ("imports", "import numpy as np"),
@@ -35,7 +36,7 @@ def main() -> None:
     ):
         jupyter.write("regression.ipynb", *_CELLS)
         _take(browser, jupyter)
-    print(f"{_PICTURE}: {_PICTURE.stat().st_size} bytes")
+    shrink(PICTURE)
 
 
 def _take(browser: Any, jupyter: Jupyter) -> None:
@@ -51,7 +52,7 @@ def _take(browser: Any, jupyter: Jupyter) -> None:
     panel(page).locator("[data-part=cell] summary").click()
     page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=_PICTURE)
+    page.screenshot(path=PICTURE)
     context.close()
 
 

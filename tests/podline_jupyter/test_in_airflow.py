@@ -32,6 +32,7 @@ KINDS = {
     7: ("begins a stage", "evaluate"),
     8: ("metrics", ""),
 }
+STAGES = [name for _, name in KINDS.values() if name]
 _MILLISECONDS = 240_000  # of a run
 
 
@@ -106,11 +107,12 @@ def test_from_a_plain_notebook_to_a_run_in_airflow(
     panel(page).get_by_role("button", name="Put into Airflow").click()
     panel(page).get_by_text("Airflow reads it as the DAG wine.").wait_for()
     panel(page).get_by_role("button", name="Run in Airflow", exact=True).click()
-    panel(page).get_by_text("Airflow has yet to read the notebook.").wait_for()
+    rows = panel(page).locator("[data-part=run] tr")
+    panel(page).locator("[data-part=run] [role=status]").get_by_text("in Airflow").wait_for()
+    rows.nth(len(STAGES) - 1).wait_for(timeout=_MILLISECONDS)
     picture(page, "tutorial-4-airflow-waits")
-    panel(page).locator("[data-part=run] tr").filter(has_text="ingest").get_by_text(
-        re.compile(r"\d s")
-    ).wait_for(timeout=_MILLISECONDS)
+    assert rows.locator("th").all_inner_texts() == STAGES
+    rows.filter(has_text="ingest").get_by_text(re.compile(r"\d s")).wait_for(timeout=_MILLISECONDS)
     picture(page, "tutorial-5-airflow-runs")
     run_has_succeeded(page, "in Airflow")
     badge(page, 6).get_by_text(re.compile(r"\d m?s")).first.wait_for()
@@ -124,3 +126,13 @@ def test_from_a_plain_notebook_to_a_run_in_airflow(
     assert found.cells[2].outputs[0].text == "178 wines\n"
     page.locator(".jp-Notebook").get_by_text("178 wines").first.wait_for()
     picture(page, "tutorial-7-executed")
+
+
+def test_what_airflow_does_not_know_yet_is_waited_for(page: Any, jupyter_server: Jupyter) -> None:
+    jupyter_server.write("elsewhere.ipynb", ("step:only", "x = 1"))
+    page.goto(jupyter_server.page("elsewhere.ipynb"))
+    badge(page, 1).get_by_text("only").wait_for()
+    panel(page).get_by_role("button", name="Run in Airflow", exact=True).click()
+    panel(page).get_by_text("Airflow has yet to read the notebook.").wait_for()
+    panel(page).get_by_role("button", name="Stop following").click()
+    panel(page).get_by_text("it is not followed any more").wait_for()

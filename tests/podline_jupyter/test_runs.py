@@ -38,7 +38,7 @@ def test_a_run_is_followed_and_still_there_after_a_reload(jupyter: Jupyter, visi
     page.locator(".jp-CodeCell").first.wait_for()
     panel(page).get_by_text("sum │ the sum is 10").wait_for()
     bar = panel(page).locator("[data-part=run] tr").filter(has_text="sum").get_by_role("img")
-    assert "code" in bar.get_attribute("aria-label")
+    assert "boot" in bar.get_attribute("aria-label")
     panel(page).get_by_role("button", name="Open the executed notebook").click()
     (executed,) = until(lambda: [*(jupyter.root / "podline-runs").glob("sum-*.ipynb")])
     found = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]

@@ -39,11 +39,18 @@ export class RunView {
       this.after.replaceChildren();
       return;
     }
-    for (const name of Object.keys(run.stages)) this.#row(name);
+    for (const [name] of this.#stages()) this.#row(name);
     this.#tick();
     this.#print();
     this.#afterwards();
     if (run.state === "running") this.clock = setInterval(() => this.#tick(), EVERY);
+  }
+
+  /** The stages in the notebook's order: Airflow names those that wait by the alphabet. */
+  #stages() {
+    const order = (this.watched.outline?.stages ?? []).map((stage) => stage.name);
+    const place = ([name]) => (order.includes(name) ? order.indexOf(name) : order.length);
+    return Object.entries(this.run.stages).sort((one, other) => place(one) - place(other));
   }
 
   #say() {
@@ -71,15 +78,17 @@ export class RunView {
 
   /** Brings seconds and bars up to date; a bar is as long as its part of the longest stage. */
   #tick() {
-    const stages = Object.entries(this.run.stages);
+    const stages = this.#stages();
     const longest = Math.max(0.01, ...stages.map(([, stage]) => took(stage) ?? 0));
     for (const [name, stage] of stages) {
       const row = this.rows.get(name);
       if (!row) continue;
       const time = took(stage);
-      const doing = stage.phase ? ` ${stage.phase}` : "";
-      const text = time === null ? STATES[stage.state] : `${seconds(time)}${doing}`;
+      const text = time === null ? STATES[stage.state] : seconds(time);
       if (row.time.textContent !== text) row.time.textContent = text;
+      if (stage.state === "running" && row.bar.textContent !== stage.phase) {
+        row.bar.textContent = stage.phase; // where its bar will be
+      }
       const key = JSON.stringify([stage.state, stage.phases, longest]);
       if (key === row.shown || stage.state === "running") continue;
       row.shown = key;
@@ -90,10 +99,10 @@ export class RunView {
   }
 
   #print() {
-    const lines = Object.entries(this.run.stages).flatMap(([name, stage]) =>
+    const lines = this.#stages().flatMap(([name, stage]) =>
       stage.lines.map((line) => `${name} │ ${line}`),
     );
-    const traces = Object.values(this.run.stages).map((stage) => stage.failure?.traceback ?? "");
+    const traces = this.#stages().map(([, stage]) => stage.failure?.traceback ?? "");
     const text = [...lines, ...traces.filter(Boolean)].join("\n");
     if (this.output.textContent === text) return;
     const end = this.output.scrollTop + this.output.clientHeight >= this.output.scrollHeight - 4;

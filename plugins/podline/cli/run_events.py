@@ -3,8 +3,8 @@
 Each has an `event` and, but for `line`, a `time` in seconds since the epoch::
 
     wait   text                                         what the run's beginning waits for
-    run    dag_id, run_id, stages (names in an order in which they can run), parameters,
-           url (of its page in Airflow; empty: it is not there)
+    run    dag_id, run_id, stages (names; of a run here in an order in which they can run),
+           parameters, url (of its page in Airflow; empty: it is not there)
     start  stage
     line   stage, text                                  a line of the stage's output
     phase  stage, phase, since                          what the stage is at, under Airflow

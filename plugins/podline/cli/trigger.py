@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _EVERY = 1.0  # seconds between two looks at a run
+_LATE = 5  # looks at a run that has ended, whose last records may be on their way
 _NOTE = "started by podline trigger"
 
 
@@ -103,7 +104,7 @@ class _Follower:
         """
         from podline.latency.answers import RunAnswer
 
-        first = True
+        first, late = True, _LATE
         while True:
             found = self.api.answer(RunAnswer, self.path, {"runs": 1, "limit": 5000})
             if first:
@@ -111,14 +112,22 @@ class _Follower:
                 url = self.api.page_of_run(self.dag, self.run)
                 run_events.begin(self.dag, self.run, names, found.conf or {}, url)
                 first = False
+            over = found.state in ("success", "failed")
+            late -= over
             for row in range(len(found.tries.task_id)):
-                self._tell(found.tries, row)
-            if found.state in ("success", "failed"):
+                self._tell(found.tries, row, late <= 0)
+            if over and (late <= 0 or not any(found.tries.partial)):
                 return self._over(found)
             time.sleep(_EVERY)
 
-    def _tell(self, tries: Tries, row: int) -> None:
-        """Tell what is new of a try."""
+    def _tell(self, tries: Tries, row: int, last: bool) -> None:
+        """Tell what is new of a try: its end with its record, which comes a moment later.
+
+        Args:
+            tries: of the run.
+            row: the try's.
+            last: there is no later look.
+        """
         stage, number = tries.task_id[row], tries.try_number[row] or 0
         key = (stage, number)
         if tries.start[row] is not None and key not in self.begun:
@@ -134,7 +143,8 @@ class _Follower:
                 phase=phase,
                 since=tries.phase_now_since[row],
             )
-        if tries.state[row] in _ENDED and tries.phases and key not in self.ended:
+        ended = tries.state[row] in _ENDED and (last or not tries.partial[row])
+        if ended and key not in self.ended:
             self._end(tries, row)
             self.ended.add(key)
 

@@ -11,6 +11,7 @@ import pytest
 from tests.support.browser import PHONE, WIDE, no_errors, picture
 from tests.support.pages import in_waterfall, page_of, run_tab, waterfall
 from tests.support.records import Server
+from tests.support.run_copies import copied_run
 
 pytestmark = [
     pytest.mark.browser,
@@ -60,6 +61,17 @@ def test_a_failed_try(visit: Callable[..., Any], server: Server) -> None:
         picture(page, "task-failed")
         page.get_by_role("link", name="try 2").click()
         page.get_by_text("Why it failed").wait_for(state="detached")
+
+
+def test_what_did_not_run_leads_to_why(visit: Callable[..., Any], server: Server) -> None:
+    untried = {"state": "upstream_failed", "try_number": 0, "start_date": None}
+    with copied_run(server, "small", "broken", 1, tasks={"second": untried}, notes={"second": {}}):
+        page = visit(page_of(dag="small", run="broken", task="second"))
+        page.get_by_text("A task that it waits for failed").wait_for()
+        assert page.get_by_text("this try’s log").count() == 0
+        assert page.get_by_text("not yet").count() == 0
+        page.get_by_role("link", name="the whole run").click()
+        page.get_by_role("heading", name="Where the time of this run went").wait_for()
 
 
 def test_the_navigations_page_down_to_a_task(visit: Callable[..., Any], server: Server) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import no_errors, picture
+from tests.support.browser import PHONE, no_errors, picture
 from tests.support.pages import page_of, run_tab
 from tests.support.records import Server
 from tests.support.run_copies import copied_run
@@ -85,6 +85,14 @@ def test_two_runs_side_by_side(visit: Callable[..., Any], server: Server) -> Non
         page.get_by_label("The second run").select_option("failed")
         page.get_by_role("region", name="The two runs").get_by_text("Failed", exact=True).wait_for()
         assert tasks.get_by_text("→").is_visible()  # from one state to another
+
+
+@pytest.mark.usefixtures("runs")
+def test_both_runs_parameters_are_seen_on_a_phone(visit: Callable[..., Any]) -> None:
+    page = visit(page_of(dag="small", a="like", b="other"), size=PHONE)
+    parameters = page.get_by_role("region", name="Parameters of both runs")
+    second = parameters.get_by_role("columnheader", name="second").bounding_box()
+    assert second["x"] + second["width"] <= PHONE[0]
 
 
 def test_which_stage_was_slower_in_which_phase_and_since_when(

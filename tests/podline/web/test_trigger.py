@@ -2,14 +2,18 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from tests.support.records import Server
+from tests.support.run_copies import copied_run
 
 pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.timeout(300)]
 
@@ -19,6 +23,22 @@ def trigger(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "podline.cli", "trigger", *words]
     environment = os.environ | known
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@contextmanager
+def following(server: Server, *words: str) -> Iterator[Iterator[str]]:
+    """Follow a run, and have the lines that are told of it."""
+    environment = os.environ | {"PODLINE_API_URL": server.url, "PODLINE_API_PASSWORD": "admin"}
+    command = [sys.executable, "-m", "podline.cli", "trigger", *words]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield iter(process.stdout)
+
+
+def event_of(line: str) -> tuple[str, str | None]:
+    """What a line tells, and of which stage."""
+    event = json.loads(line)
+    return event["event"], event.get("stage")
 
 
 def test_a_run_is_told_from_its_start_to_its_end(server: Server, tmp_path: Path) -> None:
@@ -38,6 +58,25 @@ def test_a_run_is_told_from_its_start_to_its_end(server: Server, tmp_path: Path)
     cells = json.loads(notebook.read_text())["cells"]
     assert [cell["metadata"]["podline"]["cell"] for cell in cells] == [2, 3]
     assert cells[1]["outputs"][0]["text"] == "<b>y</b> is 2\n"
+
+
+def test_a_stages_end_is_told_with_its_record_which_comes_later(server: Server) -> None:
+    running = {"state": "running", "end_date": None}
+    with (
+        copied_run(server, "small", "late", 1, run=running),
+        closing(sqlite3.connect(server.database)) as database,
+    ):
+        mine = "WHERE run_id = 'late' AND task_id = 'first'"
+        database.execute(f"UPDATE task_state_store SET key = 'not yet ' || key {mine}")
+        database.commit()
+        with following(server, "small", "--run", "late", "--events") as lines:
+            until_second = [event_of(next(lines)) for _ in range(4)]
+            assert ("end", "first") not in until_second
+            database.execute(f"UPDATE task_state_store SET key = substr(key, 9) {mine}")
+            database.execute("UPDATE dag_run SET state = 'success' WHERE run_id = 'late'")
+            database.commit()
+            (end,) = [line for line in lines if event_of(line) == ("end", "first")]
+    assert json.loads(end)["phases"]["code"] == pytest.approx(0.2, abs=0.05)
 
 
 def test_a_run_without_notebooks_leaves_none(server: Server, tmp_path: Path) -> None:

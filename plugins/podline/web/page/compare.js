@@ -5,7 +5,7 @@ import { Actions } from "./about.js";
 import { Box, Flex, Fragment, PageLink, Text, h, useNavigate } from "./host.js";
 import { Choice, Notice, Pending, Section, Title } from "./parts.js";
 import { State, wordOf } from "./states.js";
-import { NAME, NUMBER, PROSE, Rows } from "./table.js";
+import { NAME, NUMBER, Rows, VALUE } from "./table.js";
 import { Moment, moment } from "./times.js";
 import { difference, instance, literal, seconds, share } from "./words.js";
 
@@ -183,8 +183,8 @@ function Parameters({ answer }) {
     rows: answer.parameters,
     columns: [
       ["parameter", (parameter) => parameter.name, NAME],
-      ["first", (parameter) => literal(parameter.values[0]), PROSE],
-      ["second", (parameter) => literal(parameter.values[1]), PROSE],
+      ["first", (parameter) => literal(parameter.values[0]), VALUE],
+      ["second", (parameter) => literal(parameter.values[1]), VALUE],
       ["changed", (parameter) => (parameter.changed ? "changed" : "")],
     ],
   });

@@ -4,7 +4,7 @@ import { address, part } from "./api.js";
 import { Fragment, Link, PageLink, Text, h } from "./host.js";
 import { links } from "./links.js";
 import { Downloads, Figures, Section } from "./parts.js";
-import { NAME, NUMBER, PROSE, Rows } from "./table.js";
+import { NAME, NUMBER, Rows, VALUE } from "./table.js";
 import { Moment } from "./times.js";
 import { bytes, literal, number, seconds } from "./words.js";
 
@@ -88,7 +88,7 @@ function Facts({ label, facts }) {
     rows: facts,
     columns: [
       ["what", ([name]) => name],
-      ["value", ([, value]) => value, PROSE],
+      ["value", ([, value]) => value, VALUE],
     ],
   });
 }

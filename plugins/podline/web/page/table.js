@@ -11,6 +11,7 @@ export const NAME = {
   whiteSpace: "nowrap",
 };
 export const NUMBER = { whiteSpace: "nowrap", textAlign: "end", fontVariantNumeric: "tabular-nums" };
+export const VALUE = { minWidth: "5em", maxWidth: "44em", overflowWrap: "anywhere" };
 export const PROSE = { minWidth: "16em", maxWidth: "44em", overflowWrap: "anywhere" };
 
 const CELL = {

@@ -14,11 +14,12 @@ import { Moment } from "./times.js";
 import { bytes, difference, instance, range, seconds } from "./words.js";
 
 const ENDED = ["success", "failed", "skipped", "upstream_failed", "removed"];
+const isOver = (found) => ENDED.includes(found.state);
 
 export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
   const path = `dags/${part(dagId)}/runs/${part(runId)}/tasks/${part(taskId)}`;
   const query = { map_index: mapIndex, try_number: tryNumber };
-  const isLive = (found) => found.end === null && !ENDED.includes(found.state);
+  const isLive = (found) => found.end === null && !isOver(found);
   const { answer, error, retry } = useAnswer(path, query, isLive);
   if (error?.status === 404 && mapIndex < 0) return h(Instances, { dagId, runId, taskId, links, error });
   if (!answer) return h(Pending, { error, retry, what: "the try" });
@@ -35,13 +36,21 @@ export function Task({ dagId, runId, taskId, mapIndex, tryNumber, links }) {
     h(Run, { dagId, runId, links }),
     h(Actions, {
       links: [
-        ["this try’s log", airflow.log(dagId, runId, taskId, mapIndex, answer.try_number)],
+        ...(answer.try_number === null
+          ? [] // there is none
+          : [["this try’s log", airflow.log(dagId, runId, taskId, mapIndex, answer.try_number)]]),
         ["the whole run", links.run(dagId, runId)],
         ["trend of this task", links.trend(dagId, taskId, "")],
         ...(mapIndex >= 0 ? [["all its instances", links.instances(dagId, runId, taskId)]] : []),
       ],
       files: [file("csv"), file("json")],
     }),
+    answer.state === "upstream_failed" &&
+      h(
+        Notice,
+        { title: "It did not run" },
+        "A task that it waits for failed: the whole run says which, and why.",
+      ),
     answer.partial && h(Notice, { status: "warning", title: "Not known whole" }, answer.partial),
     answer.failure && h(Notice, { status: "error", title: "Why it failed" }, h(Quoted, null, answer.failure)),
     h(Numbers, { found: answer }),
@@ -117,13 +126,13 @@ function Tries({ found, links }) {
 function Numbers({ found }) {
   const now =
     found.phase_now && `${found.phase_now} for ${seconds(Date.now() / 1000 - found.phase_now_since)}`;
-  const running = found.start !== null && found.end === null && !ENDED.includes(found.state);
+  const running = found.start !== null && found.end === null && !isOver(found);
   return h(Figures, {
     figures: [
       ["now", now],
       ["duration", running ? "running" : found.duration === null ? null : seconds(found.duration)],
       ["overhead", found.overhead === null ? null : seconds(found.overhead)],
-      ["started", found.start === null ? "not yet" : h(Moment, { at: found.start })],
+      ["started", found.start !== null ? h(Moment, { at: found.start }) : isOver(found) ? null : "not yet"],
       ["where", found.backend || found.kind],
       ["peak memory", found.peak_memory && bytes(found.peak_memory)],
       ["adopted from", found.adopted_from === null ? null : `try ${found.adopted_from}`],
