@@ -72,6 +72,7 @@ def opened() -> Iterator[Cluster]:
         variables = connection.to_env() | {
             "AIRFLOW__PODLINE__BACKEND": "kubernetes",
             "AIRFLOW__PODLINE__NAMESPACE": name,
+            "AIRFLOW__PODLINE__AHEAD": "off",  # but where a run says otherwise
         }
         yield Cluster(core, name, Store(connection), variables)
 

@@ -34,7 +34,10 @@ def measure(n: int, folder: Path, pages: bool) -> None:
     with seaweedfs.running(folder / "store") as connection:
         store = Store(connection)
         store.ensure_bucket()
-        variables = connection.to_env() | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
+        variables = connection.to_env() | {
+            "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
+            "AIRFLOW__PODLINE__AHEAD": "off",
+        }
         if not pages:
             variables["AIRFLOW__PODLINE__HTML"] = "never"
         with running(folder / "airflow", variables, f"{_NAME}_baseline") as airflow:

@@ -45,6 +45,8 @@ def pytest_configure() -> None:
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="podline-airflow-")
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
+    # Stages begun ahead take time from the tests beside: those that are about them ask for them.
+    os.environ["AIRFLOW__PODLINE__AHEAD"] = "off"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

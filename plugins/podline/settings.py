@@ -155,7 +155,7 @@ def html() -> bool:
 
 def ahead() -> int:
     """How many stages wait for their turn, libraries imported: ``off``, ``auto`` or a number."""
-    value = _get("ahead", "off")
+    value = _get("ahead", "auto")
     try:
         return read_ahead(value)
     except ValueError as error:
