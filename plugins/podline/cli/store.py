@@ -151,9 +151,9 @@ def secrets(
 def policy(
     team: Annotated[str, typer.Argument(help="The team's name.")],
 ) -> None:
-    """Print what a team may do in the store, as a policy of IAM for any S3 that takes one.
+    """Print what a team may do in the store, as a policy of IAM.
 
-    The bucket is that of the setting store_bucket.
+    For any S3 that takes one. The bucket is that of the setting store_bucket.
     """
     typer.echo(json.dumps(team_keys.policy(settings.store_bucket(), _team(team)), indent=2))
 

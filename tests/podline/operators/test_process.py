@@ -31,6 +31,7 @@ def test_the_environment_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["MINE"] == "1"
     assert {name for name in found if "AIRFLOW" in name} == {
         "AIRFLOW_CONN_PODLINE_STORE",
+        "AIRFLOW__PODLINE__AHEAD",
         "AIRFLOW__PODLINE__FILES_LIMIT_MB",
         "AIRFLOW__PODLINE__STORE_CONN_ID",
         "AIRFLOW__PODLINE__STORE_PATIENCE",
