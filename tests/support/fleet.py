@@ -49,7 +49,8 @@ class Fleet:
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 return
-            await self.servers[name](dict(scope, path=f"/{path}"), receive, send)
+            below: Any = {**scope, "path": f"/{path}"}
+            await self.servers[name](below, receive, send)
         finally:
             self._told -= told
 

@@ -58,11 +58,11 @@ def _run(notebook: Path, about: dict[str, Any], pods: Pods) -> str:
     for stage in pipeline.in_order():
         ran = run.run(stage.name)
         lines += ran.lines
-        if ran.result is None or ran.error:
+        result = ran.result and task_spec.explained(ran.result, pipeline)
+        if result is None or ran.error or result.failure:
             print("\n".join([*lines, *ran.said, *run.noted]))
-            result = ran.result and task_spec.explained(ran.result, pipeline)
             raise StageError(result.failure.message if result and result.failure else ran.error)
-        was_ahead.append(ran.result.ahead is not None)
+        was_ahead.append(result.ahead is not None)
     print(*zip((stage.name for stage in pipeline.in_order()), was_ahead, strict=True))
     assert any(was_ahead) or len(was_ahead) == 1
     return "\n".join(lines)
