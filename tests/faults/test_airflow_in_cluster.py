@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.support.airflow_in_cluster import DAG, SMALL, STAGES, Cluster, make_up, up
-from tests.support.airflow_server import run_path
 from tests.support.fault_list import (
     DATABASE_GONE,
     NEW_IMAGES,
@@ -18,6 +16,7 @@ from tests.support.fault_list import (
 )
 from tests.support.fault_table import publish
 from tests.support.faults import Sentence, told
+from tests.support.image_pods import REGISTRY
 from tests.support.latency import one_try
 from tests.support.waiting import until
 
@@ -27,7 +26,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 STEPS = 3000
 # As long as `make up-kubernetes` takes, twice.
 MANY_STEPS = 15_000
-_REGISTRY = "127.0.0.1:5050/docker.io/library/"  # of the cluster: it has the images by other names
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +52,14 @@ def running(core: Any, namespace: str, name: str) -> list[str]:
     ]
 
 
+def delete(core: Any, namespace: str, name: str) -> float:
+    """Delete the one pod whose name begins so; returns when (epoch)."""
+    injected = time.time()
+    (mine,) = running(core, namespace, name)
+    core.delete_namespaced_pod(mine, namespace, grace_period_seconds=0)
+    return injected
+
+
 def sentences(there: Cluster, run_id: str, since: float) -> list[Sentence]:
     """What the tasks' logs say of trouble since a time (epoch), the first one first."""
     found: list[Sentence] = []
@@ -64,17 +70,9 @@ def sentences(there: Cluster, run_id: str, since: float) -> list[Sentence]:
     return sorted(found, key=lambda sentence: sentence.at)
 
 
-def state(there: Cluster, run_id: str) -> str:
-    """How a run has ended; "": it has not, or Airflow's API server or its database is away."""
-    with suppress(OSError, RuntimeError):
-        found = str(there.airflow.call("GET", run_path(DAG, run_id))["state"])
-        return found if found in ("success", "failed") else ""
-    return ""
-
-
 def assert_whole(there: Cluster, core: Any, run_id: str, anew: str = "") -> None:
     """The run succeeded, each stage but that one ran in one pod alone, and nothing is left."""
-    assert until(lambda: state(there, run_id), 600) == "success", there.told(run_id)
+    assert until(lambda: there.airflow.ended(DAG, run_id), 600) == "success", there.told(run_id)
     for task_id, task in there.airflow.tasks(DAG, run_id).items():
         number = task["try_number"]
         adopted = one_try(there.airflow, DAG, run_id, task_id, number)["adopted_from"]
@@ -123,18 +121,14 @@ def test_a_database_that_is_gone_for_a_minute(
 def test_a_pod_of_a_task_that_is_deleted(
     there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
 ) -> None:
-    injected = time.time()
-    (mine,) = running(core, there.own, "household-power-train-")
-    core.delete_namespaced_pod(mine, there.own, grace_period_seconds=0)
+    injected = delete(core, there.own, "household-power-train-")
     end(there, core, training, TASK_POD, injected, request, anew="train")
 
 
 def test_a_scheduler_that_is_deleted(
     there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
 ) -> None:
-    injected = time.time()
-    (mine,) = running(core, there.own, "airflow-scheduler-")
-    core.delete_namespaced_pod(mine, there.own, grace_period_seconds=0)
+    injected = delete(core, there.own, "airflow-scheduler-")
     end(there, core, training, SCHEDULER_POD, injected, request)
 
 
@@ -143,10 +137,10 @@ def test_other_images_in_the_middle_of_a_run(
     there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
 ) -> None:
     injected = time.time()
-    make_up(there.own, there.stages, f"IMAGE_PREFIX={_REGISTRY}")
+    make_up(there.own, there.stages, f"IMAGE_PREFIX={REGISTRY}")
     assert_whole(there, core, training)
     images = {
-        stage: one_try(there.airflow, DAG, training, stage)["image"].startswith(_REGISTRY)
+        stage: one_try(there.airflow, DAG, training, stage)["image"].startswith(REGISTRY)
         for stage in STAGES
     }
     assert images["publish"]

@@ -16,13 +16,11 @@ from tests.support.airflow_parts import PARTS
 from tests.support.fault_list import ADOPTED, ROTATED, UPGRADED
 from tests.support.fault_table import publish
 from tests.support.faults import CELLS, RESULT, Scene
+from tests.support.image_pods import REGISTRY
 from tests.support.notebooks import write_notebook
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
-
-# The same image under the name that the cluster's registry gives it, as a new version has another.
-_NEW_IMAGE = "127.0.0.1:5050/docker.io/library/{image}"
 
 
 def restart_airflow(scene: Scene, variables: Mapping[str, str]) -> None:
@@ -75,7 +73,7 @@ def test_keys_of_the_store_that_are_changed(fresh: Scene, request: pytest.Fixtur
 
 def test_an_upgrade(fresh: Scene, fault_folder: Path, request: pytest.FixtureRequest) -> None:
     fresh.dag_id = "three_upgraded"
-    image = _NEW_IMAGE.format(image=settings.image("base"))
+    image = REGISTRY + settings.image("base")  # a new version has another name, too
     fresh.begin()
     injected = time.time()
     cells = {tag: source.replace("{seconds}", "1") for tag, source in CELLS.items()}

@@ -99,6 +99,13 @@ class Airflow:
         path = f"{task_path(dag_id, run_id)}?limit=100"
         return {task["task_id"]: task for task in self.call("GET", path)["task_instances"]}
 
+    def ended(self, dag_id: str, run_id: str) -> str:
+        """How a run has ended; "": it has not, or the API server or its database is away."""
+        with contextlib.suppress(OSError, RuntimeError):
+            found = str(self.call("GET", run_path(dag_id, run_id))["state"])
+            return found if found in ("success", "failed") else ""
+        return ""
+
     def log(self, dag_id: str, run_id: str, task_id: str, number: int = 1) -> list[dict[str, Any]]:
         """The lines of a try of a task, each with its timestamp and event."""
         path = f"{task_path(dag_id, run_id, task_id)}/logs/{number}"

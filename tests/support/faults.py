@@ -133,11 +133,7 @@ class Scene:
         return found
 
     def _ended(self) -> str:
-        """How the run has ended; "": it has not, or Airflow's own API server is away."""
-        with suppress(OSError, RuntimeError):
-            state = str(self.airflow.call("GET", run_path(self.dag_id, self.run_id))["state"])
-            return state if state in ("success", "failed") else ""
-        return ""
+        return self.airflow.ended(self.dag_id, self.run_id)
 
     def give_up(self) -> None:
         """End a run that has not ended, so that nothing of it meets the next fault."""

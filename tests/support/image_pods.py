@@ -13,6 +13,7 @@ VALUES = ROOT / "helm-values"
 BASE = f"podline-stage:{__version__}"
 TENSORFLOW = f"podline-stage-tensorflow:{__version__}"
 UPLOADS = f"podline-uploads:{__version__}"
+REGISTRY = "127.0.0.1:5050/docker.io/library/"  # of the tests' cluster: the images by other names
 
 
 def manifests(name: str) -> list[dict[str, Any]]:

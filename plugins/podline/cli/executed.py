@@ -34,8 +34,7 @@ def executed_whole(document: Document, store: Store, results: Mapping[str, Stage
         | _outputs(cell.kind, shown.get(cell.number, {}))
         for cell in document.cells
     ]
-    whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": document.metadata, "cells": cells}
-    return json.dumps(whole, indent=1, ensure_ascii=False).encode(errors="replace")
+    return _notebook(document.metadata, cells)
 
 
 def _outputs(kind: str, executed: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,12 +64,11 @@ def merged(notebooks: Iterable[str]) -> bytes:
                 failures.append(cell | {"id": f"{cell['id']}-{len(failures)}"})
             elif number not in cells or cells[number]["execution_count"] is None:
                 cells[number] = cell
-    whole = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": metadata,
-        "cells": [cells[number] for number in sorted(cells)] + failures,
-    }
+    return _notebook(metadata, [cells[number] for number in sorted(cells)] + failures)
+
+
+def _notebook(metadata: Mapping[str, Any], cells: list[dict[str, Any]]) -> bytes:
+    whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
     return json.dumps(whole, indent=1, ensure_ascii=False).encode(errors="replace")
 
 

@@ -161,9 +161,10 @@ def policy(
 def _team(name: str) -> str:
     """A team's name, if it can be one."""
     try:
-        return keys.team_prefix(name)[:-1]
+        keys.team_prefix(name)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    return name
 
 
 @app.command(

@@ -170,8 +170,8 @@ class _Follower:
         from podline.latency.answers import TryAnswer
 
         query: dict[str, str | int] = {"map_index": tries.map_index[row], "runs": 1}
-        if tries.try_number[row]:
-            query["try_number"] = tries.try_number[row] or 1
+        if number := tries.try_number[row]:
+            query["try_number"] = number
         with suppress(ApiError):
             found = self.api.answer(TryAnswer, (*self.path, "tasks", tries.task_id[row]), query)
             return {cell.number: cell.seconds for cell in found.cells}

@@ -51,8 +51,7 @@ def read_rollouts(
         StoreError: the store cannot be used.
     """
     folder = keys.ROLLOUTS if model is None else keys.rollouts_prefix(model)
-    found = sorted((item.key for item in store.list(folder)), key=_id, reverse=True)
-    seen = (key for key in found if sees(_model(key)))
+    seen = (key for key in _newest(store, folder) if sees(_model(key)))
     return _read_all(store, [*islice(seen, limit)], Rollout)
 
 
@@ -85,9 +84,13 @@ def remove_oldest(store: Store, model: str, kept: int = _KEPT) -> None:
     Raises:
         StoreError: the store cannot be used.
     """
-    found = sorted((item.key for item in store.list(keys.rollouts_prefix(model))), key=_id)
-    if old := found[:-kept]:
+    if old := _newest(store, keys.rollouts_prefix(model))[kept:]:
         store.delete(old)
+
+
+def _newest(store: Store, folder: str) -> list[str]:
+    """The keys of the rollouts below a folder, the newest first."""
+    return sorted((item.key for item in store.list(folder)), key=_id, reverse=True)
 
 
 def _id(key: str) -> str:

@@ -115,15 +115,8 @@ def _digest_model(model: Any) -> str:
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables
     for variable in variables:
-        digest.update(_bytes_of(variable.numpy()))
+        digest.update(repr(digest_array(variable.numpy())).encode())
     return digest.hexdigest()
-
-
-def _bytes_of(array: Any) -> Any:
-    """An array's memory as bytes, not copied if it is in one piece."""
-    import numpy as np
-
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def walk(value: Any, context: Context, own: Set[int] | None = None, tolerant: bool = False) -> Walk:

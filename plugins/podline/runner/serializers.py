@@ -366,7 +366,7 @@ def _extract(archive: "ZipFile", info: "ZipInfo", folder: Path) -> None:
 
     Keras checks and copies them three times: half of what loading a large model takes.
     """
-    if info.filename != _WEIGHTS or info.compress_type or not hasattr(os, "sendfile"):
+    if info.filename != _WEIGHTS or info.compress_type or sys.platform != "linux":
         archive.extract(info, folder)
         return
     with open(str(archive.filename), "rb") as source, (folder / _WEIGHTS).open("wb") as target:

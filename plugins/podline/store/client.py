@@ -134,7 +134,7 @@ class Store:
                 # One request, not parts: S3 checks If-None-Match in it, and it is as fast.
                 obstore.put(client, key, view, mode="create", use_multipart=False)
             except FileNotFoundError:  # of a write, only the bucket can be missing
-                raise self._no_bucket() from None
+                raise BucketMissing.of(self.connection.bucket, str(self.connection)) from None
 
         self._ask(send, key)
         if progress:
@@ -449,9 +449,6 @@ class Store:
             yield
         except (FileNotFoundError, exceptions.BaseError) as error:
             raise explanation(self.connection, key, error) from None
-
-    def _no_bucket(self) -> BucketMissing:
-        return BucketMissing.of(self.connection.bucket, str(self.connection))
 
 
 def open_store(

@@ -13,6 +13,7 @@ DENIALS = {
     "RequestTimeTooSkewed": "The clocks of this machine and of the store differ: set them",
     "ExpiredToken": "The connection's aws_session_token is no longer valid: get a new one",
 }
+DENYING = {401, 403}  # statuses
 
 
 class StoreError(PodlineError):

@@ -8,6 +8,7 @@ from podline.store import errors
 from podline.store.connection import StoreConnection
 from podline.store.errors import (
     DENIALS,
+    DENYING,
     AccessDenied,
     AlreadyExists,
     BucketMissing,
@@ -19,7 +20,6 @@ from podline.store.errors import (
 
 # Statuses that pass: of a store that fails, or has too much to do; 501 is that it never does.
 _PASSING = {408, 429, *range(500, 600)} - {501}
-_DENYING = {401, 403}  # where obstore has no error of its own for them, as of a list
 
 
 def explanation(connection: StoreConnection, key: str, error: Exception) -> StoreError:
@@ -41,7 +41,8 @@ def explanation(connection: StoreConnection, key: str, error: Exception) -> Stor
         return ObjectMissing(key)
     found = re.search(r"non-2xx status code: (\d+)", text)
     status = int(found[1]) if found else 0
-    if status in _DENYING or any(code in text for code in DENIALS):
+    # obstore has an error of its own for these statuses, but not of a list.
+    if status in DENYING or any(code in text for code in DENIALS):
         return AccessDenied.by(store, errors.reason(error))
     if status in _PASSING:
         return StoreUnavailable.failing(store, errors.reason(error))

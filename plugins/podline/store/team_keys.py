@@ -18,7 +18,6 @@ from podline.store.errors import StoreError
 _USER = "podline-team-"  # … and the team's name
 _POLICY = "podline"  # the user's
 _FOLDERS = (keys.RUNS, keys.MODELS)
-_SHARED = keys.DATA
 _OWN_OBJECTS = (
     "s3:GetObject",
     "s3:PutObject",
@@ -38,7 +37,7 @@ def policy(bucket: str, team: str) -> dict[str, Any]:
         ValueError: a team cannot be called so.
     """
     own = [f"{folder}/{keys.team_prefix(team)}*" for folder in _FOLDERS]
-    shared = f"{_SHARED}/*"
+    shared = f"{keys.DATA}/*"
     objects = f"arn:aws:s3:::{bucket}/"
     may_list = {"StringLike": {"s3:prefix": [*own, shared]}}
     return {

@@ -24,6 +24,7 @@ from podline.store.connection import StoreConnection
 from podline.store.content import Content
 from podline.store.errors import (
     DENIALS,
+    DENYING,
     AccessDenied,
     AlreadyExists,
     BucketMissing,
@@ -309,7 +310,7 @@ def _refusal(store: StoreConnection, key: str, answer: Answer) -> StoreError:
         return AlreadyExists(key)
     if code == "NoSuchBucket":
         return BucketMissing.of(store.bucket, str(store))
-    if answer.status in (401, 403) or code in DENIALS:
+    if answer.status in DENYING or code in DENIALS:
         return AccessDenied.by(str(store), code or str(answer.status))
     if answer.status == 404 and not code:  # of a HEAD, which has no words
         return ObjectMissing(key)

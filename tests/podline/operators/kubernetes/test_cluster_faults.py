@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from podline import __version__
+from tests.support.image_pods import BASE, REGISTRY
 
 from .conftest import Pods, Ran, template_file
 
@@ -110,7 +110,7 @@ def test_a_kubelet_that_stops_answering(pods: Pods) -> None:
 def test_a_registry_that_is_down(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = {"containers": [{"name": "base", "imagePullPolicy": "Always"}]}
     monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template_file(pods.folder, spec))
-    image = f"127.0.0.1:5050/docker.io/library/podline-stage:{__version__}"
+    image = REGISTRY + BASE
     ran = pods.prepare("print('here')", f"image:{image}")
     control("stop", "registry")
     on_sentence(ran, "cannot be pulled", lambda: control("start", "registry"))
