@@ -23,8 +23,10 @@ _log = logging.getLogger(__name__)
 
 # Arguments of the DAG.
 WEEKLY: dict[str, Any] = {
-    # Without a start date: not at once when it is unpaused.
-    "schedule": CronTriggerTimetable("@weekly", timezone="UTC"),
+    # Not at once when it is unpaused. Airflow's own tolerance, a tenth of the week, is all Sunday.
+    "schedule": CronTriggerTimetable(
+        "@weekly", timezone="UTC", run_immediately=timedelta(minutes=5)
+    ),
     "catchup": False,
     "max_active_runs": 1,
     "is_paused_upon_creation": True,
