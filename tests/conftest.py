@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from podline.store import Store, StoreConnection, seaweedfs
@@ -47,6 +48,16 @@ def pytest_configure() -> None:
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
     # Stages begun ahead take time from the tests beside: those that are about them ask for them.
     os.environ["AIRFLOW__PODLINE__AHEAD"] = "off"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a processor: half of the time a test waits for what it started.
+
+    One where a cluster is given, which may be on this machine, or where memory is short.
+    """
+    each = 1 if os.environ.get("KUBECONFIG") else 2
+    fit = psutil.virtual_memory().total // (3 << 30)
+    return int(max(1, min(each * (os.cpu_count() or 1), fit)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -44,6 +44,7 @@ def results(store: Store, dag_id: str) -> dict[str, list[StageResult]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_household_power_on_a_slice_of_the_real_data(store: Store, airflow_home: Path) -> None:
     output = run_dag("household_power", _env(airflow_home), SLICE)

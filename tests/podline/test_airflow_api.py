@@ -59,6 +59,7 @@ def test_a_proxy_that_cannot_be_used(url: str, monkeypatch: pytest.MonkeyPatch) 
         Api(url, "token").latest_run("d")
 
 
+@pytest.mark.xdist_group("web")
 def test_who_may_not_start_a_run_is_told_what_to_ask_for(server: Server) -> None:
     api = Api(server.url, server.token("carl"))
     with pytest.raises(ApiError, match="you may not do this: .* fix: ask for the right to create"):
@@ -67,6 +68,7 @@ def test_who_may_not_start_a_run_is_told_what_to_ask_for(server: Server) -> None
         api.run_state("plain", server.runs["plain"])
 
 
+@pytest.mark.xdist_group("web")
 def test_an_asset_that_airflow_does_not_have(server: Server) -> None:
     with pytest.raises(ApiError, match="has no asset 'drift': name one that a DAG waits for"):
         Api(server.url, server.token("admin")).create_event("drift", {})

@@ -183,6 +183,7 @@ def test_without_the_index_the_home_is_asked(
         fetch(NAME, cache=tmp_path)
 
 
+@pytest.mark.slow
 def test_an_environment_without_pip_and_uv_makes_its_own_pip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +232,7 @@ def test_others_may_read_the_cache(real: Path) -> None:
 # --- recordings that come as a pickle -----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_recordings_become_a_table(tmp_path: Path) -> None:
     path = fetch(RECORDINGS, cache=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["smartwatch_activity.csv.xz"]

@@ -161,7 +161,8 @@ def policy(
 def _team(name: str) -> str:
     """A team's name, if it can be one."""
     try:
-        keys.team_prefix(name)
+        if not keys.team_prefix(name):
+            raise ValueError("a team needs a name")  # a key without one may all that there is
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return name

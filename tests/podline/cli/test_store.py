@@ -110,3 +110,4 @@ def test_what_a_team_may_do_is_printed(
     assert said["Statement"][0]["Resource"][0] == "arn:aws:s3:::ours/runs/vision.*"
     for words in (["policy", "a.b"], ["secrets", "--team", "a.b"]):
         assert "is no name of a team" in podline("store", *words).stderr
+    assert "a team needs a name" in podline("store", "policy", "").stderr  # it is not all keys'

@@ -173,6 +173,7 @@ def way(store: Store, publish: Publish) -> Iterator[StoreProxy]:
         yield found
 
 
+@pytest.mark.slow
 def test_the_store_is_gone(way: StoreProxy, publish: Publish, tmp_path: Path) -> None:
     with serving(tmp_path / "edge", models=MODELS, variables=way.connection.to_env()) as edge:
         with Load(edge) as load:
@@ -184,6 +185,7 @@ def test_the_store_is_gone(way: StoreProxy, publish: Publish, tmp_path: Path) ->
         assert load.failures == []
 
 
+@pytest.mark.slow
 def test_without_a_store_it_starts_from_its_disk(
     way: StoreProxy, publish: Publish, tmp_path: Path
 ) -> None:
@@ -254,6 +256,7 @@ def big(store: Store, folder: Path) -> None:
     Model(store, "power").promote(number, "edge")
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_swap(publish: Publish, tmp_path: Path) -> None:
     """Whenever that is, the next start answers with a version that it says."""
     publish(1)

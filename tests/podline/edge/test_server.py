@@ -158,16 +158,19 @@ def test_as_many_as_are_allowed(publish: Publish, store: object, tmp_path: Path)
         head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         asked = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
         address = urlsplit(edge.url)
-        with ExitStack() as stack:
-            connections = [
-                stack.enter_context(socket.create_connection((address.hostname, address.port)))
-                for _ in range(12)
-            ]
-            for connection in connections:  # all at once
-                connection.sendall(asked)
-            answers = [b"".join(iter(partial(one.recv, 4096), b"")) for one in connections]
-        statuses = [int(answer.split()[1]) for answer in answers]
-        assert {*statuses} == {200, 503}
+
+        def at_once() -> set[int]:
+            with ExitStack() as stack:
+                connections = [
+                    stack.enter_context(socket.create_connection((address.hostname, address.port)))
+                    for _ in range(12)
+                ]
+                for connection in connections:
+                    connection.sendall(asked)
+                answers = [b"".join(iter(partial(one.recv, 4096), b"")) for one in connections]
+            return {int(answer.split()[1]) for answer in answers}
+
+        until(lambda: at_once() == {200, 503})  # a busy machine may take one after the other
         assert edge.infer().status_code == 200
 
 

@@ -179,6 +179,7 @@ def test_the_first_version_of_all(store: Store, tmp_path: Path, line: Callable[.
 # --- nodes that are away
 
 
+@pytest.mark.slow
 def test_a_node_that_is_down_and_one_that_never_answers(
     store: Store, model: Model, nodes: Fleet, line: Callable[..., int]
 ) -> None:
@@ -353,6 +354,7 @@ def test_a_rollout_that_lost_its_lease_touches_nothing_more(
     assert nodes.pinned() == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_store_is_gone(
     store: Store, model: Model, nodes: Fleet, line: Callable[..., int]
 ) -> None:

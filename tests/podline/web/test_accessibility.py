@@ -9,7 +9,7 @@ import pytest
 
 from podline.store import Store, StoreConnection
 from tests.support.axe import grave_findings
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import each_look
 from tests.support.fleet_records import NODE, ROLLOUT, kept
 from tests.support.pages import page_of, point_at_row, waterfall
 from tests.support.records import Server
@@ -58,8 +58,8 @@ def edge(store_server: StoreConnection) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("power", "edge")
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.slow
+@each_look
 def test_every_page(
     visit: Callable[..., Any], server: Server, size: tuple[int, int], dark: bool
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from podline.fleet.node import Node
 from podline.fleet.rollout import NodeRollout, Phase
 from podline.store import Store, StoreConnection
-from tests.support.browser import PHONE, WIDE, no_errors, picture
+from tests.support.browser import each_look, no_errors, picture
 from tests.support.fleet_records import NODE, ROLLOUT, kept
 from tests.support.records import Server
 
@@ -82,8 +82,7 @@ def rollout(record_id: str) -> str:
     return f"{FLEET}?model=power&rollout={record_id}"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@each_look
 def test_what_is_wrong_comes_first(
     visit: Callable[..., Any], size: tuple[int, int], dark: bool
 ) -> None:
@@ -135,8 +134,7 @@ def test_from_the_fleet_to_a_rollout_and_back(visit: Callable[..., Any]) -> None
         assert page.get_by_label("Only nodes with this version").input_value() == "3"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@each_look
 def test_a_rollout_to_many(visit: Callable[..., Any], size: tuple[int, int], dark: bool) -> None:
     with no_errors(visit(rollout(ROLLOUT.id), size=size, dark=dark)) as page:
         page.get_by_text(f"Promoted: {ROLLOUT.decision}").wait_for()

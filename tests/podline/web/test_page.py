@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.browser import PHONE, WIDE, no_errors, picture
+from tests.support.browser import PHONE, WIDE, each_look, no_errors, picture
 from tests.support.pages import in_waterfall, page_of, run_tab, waterfall
 from tests.support.records import Server
 from tests.support.run_copies import copied_run
@@ -22,8 +22,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@each_look
 def test_a_runs_tab(
     visit: Callable[..., Any], server: Server, size: tuple[int, int], dark: bool
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import PHONE, WIDE, no_errors, picture
+from tests.support.browser import PHONE, each_look, no_errors, picture
 from tests.support.latency import phase
 from tests.support.pages import bars, in_waterfall, page_of, point_at_row, run_tab, waterfall
 from tests.support.records import MANY, Server
@@ -120,6 +120,17 @@ def test_failures_are_jumped_to(visit: Callable[..., Any], server: Server) -> No
         row = in_waterfall(page, "flaky (try 1)")
         assert row.is_visible()
         picture(page, "run-failure")
+
+
+def test_a_jump_passes_over_what_only_a_failure_before_it_stopped(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    failed = {"state": "failed"}
+    untried = {"state": "upstream_failed", "try_number": 0, "start_date": None}
+    tasks = {"first": failed, "second": untried}
+    with copied_run(server, "small", "stopped", 1, tasks=tasks, notes={"second": {}}):
+        page = visit(page_of(dag="small", run="stopped"))
+        page.get_by_role("button", name="next failure (1)").wait_for()
 
 
 def test_states_are_told_by_shape_and_word(visit: Callable[..., Any], server: Server) -> None:
@@ -239,8 +250,7 @@ def test_what_goes_on_says_at_what_it_is(
         )
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@each_look
 def test_a_pod_that_was_made_ahead(
     visit: Callable[..., Any], server: Server, size: tuple[int, int], dark: bool
 ) -> None:

@@ -1,6 +1,6 @@
 """The studies' DAG files: each loads, beside the product's."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,9 +24,10 @@ def test_a_study_that_is_unpaused_waits_for_its_next_sunday(
     """Also on a Sunday: it takes hours, which nobody asked for yet."""
     from airflow.serialization.encoders import coerce_to_core_timetable
     from airflow.timetables.base import TimeRestriction
+
     from podline_studies.dag_tasks import WEEKLY
 
-    sunday = datetime(2026, 11, 29, tzinfo=timezone.utc)
+    sunday = datetime(2026, 11, 29, tzinfo=UTC)
     monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: sunday + after)
     found = coerce_to_core_timetable(WEEKLY["schedule"]).next_dagrun_info(
         last_automated_data_interval=None,

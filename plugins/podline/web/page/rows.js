@@ -5,7 +5,8 @@ import { lookOf } from "./states.js";
 import { instance } from "./words.js";
 
 const FAILURES = ["failed", "up_for_retry", "upstream_failed", "refused", "unreachable", "returned"];
-export const isFailure = (row) => FAILURES.includes(row.look);
+// What only another failure stopped has nothing to tell of its own.
+export const isFailure = ({ look }) => look !== "upstream_failed" && FAILURES.includes(look);
 
 // One try by its place in the answer's columns. What has not started has no length.
 function rowOf(tries, index, now, again) {
@@ -80,7 +81,7 @@ export const ORDERS = {
 
 function order(name, rows, length) {
   const start = byStart(rows);
-  const worst = (row) => (isFailure(row) ? FAILURES.indexOf(row.look) : FAILURES.length);
+  const worst = (row) => (FAILURES.includes(row.look) ? FAILURES.indexOf(row.look) : FAILURES.length);
   return {
     start,
     longest: (a, b) => (length(b) ?? -1) - (length(a) ?? -1) || start(a, b),
