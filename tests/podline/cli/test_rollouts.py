@@ -130,6 +130,7 @@ def test_a_rollout_that_is_told_to_end_goes_back(
     ]
 
 
+@pytest.mark.slow
 def test_a_rollout_that_is_killed_is_taken_over(
     podline: Podline,
     refused: Refused,

@@ -87,6 +87,7 @@ def test_a_version_that_fails(store: Store, model: Model, nodes: Fleet, tmp_path
     assert [node.state for node in record.nodes] == ["returned", "waiting", "waiting"]
 
 
+@pytest.mark.slow
 def test_a_version_that_is_slow(store: Store, model: Model, nodes: Fleet, tmp_path: Path) -> None:
     number = publish_line(tmp_path, 2, filling=64_000_000)
     with nodes.asked(names=NAMES[:2]):

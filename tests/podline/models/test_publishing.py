@@ -211,6 +211,7 @@ def test_a_champion_without_that_metric(store: Store, skops: Path) -> None:
 # --- many at once, and one that is killed
 
 
+@pytest.mark.slow
 def test_publishers_at_once_each_get_a_version_of_their_own(store: Store, skops: Path) -> None:
     """Two at once, a hundred times."""
     model = Model(store, "power")

@@ -17,7 +17,7 @@ from podline_studies.reports import plotting
 from podline_studies.reports.plotting import draw
 
 # In one process, which draws what they share once.
-pytestmark = pytest.mark.xdist_group("study reports")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study reports")]
 
 
 def drawn(name: str, table: pd.DataFrame, narrow: bool) -> Figure:

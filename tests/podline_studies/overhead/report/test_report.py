@@ -15,7 +15,7 @@ from tests.podline_studies.overhead.conftest import Sweep
 from tests.support.simulated_sweep import about, simulate
 
 # In one process, which draws what they share once.
-pytestmark = pytest.mark.xdist_group("study reports")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study reports")]
 
 NOTHING = pd.DataFrame()
 BOTH = ("notebook", "kubernetes")

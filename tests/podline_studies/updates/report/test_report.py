@@ -12,7 +12,7 @@ from podline_studies.updates.report.report import make_report
 from tests.support.simulated_updates import about, updates
 
 # In one process, which draws what they share once.
-pytestmark = pytest.mark.xdist_group("study reports")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study reports")]
 
 
 @pytest.fixture(scope="module")

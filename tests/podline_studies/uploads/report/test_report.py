@@ -14,7 +14,7 @@ from podline_studies.uploads.report.report import make_report
 from tests.support.simulated_uploads import BARE, DESIGN, about, uploads
 
 # In one process, which draws what they share once.
-pytestmark = pytest.mark.xdist_group("study reports")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study reports")]
 
 
 def plain(of: Report) -> str:
