@@ -1,6 +1,7 @@
-"""The operator's modules, imported before tasks are forked: each task is spared half a second."""
+"""What a task needs, imported before tasks are forked: each task is spared half a second."""
 
 import importlib
+from threading import Event
 
 from podline.airflow_compat import forks_tasks
 
@@ -13,11 +14,20 @@ _MODULES = (
     "podline.store.client",
     "podline.latency.record_builder",
     "podline.latency.record_store",
+    "podline.latency.telemetry",
+    "podline.runner.html_export",
 )
+
+
+_begun = Event()
 
 
 def preload() -> None:
     """Import what a task needs, if this process forks tasks; elsewhere it would cost memory."""
-    if forks_tasks():
-        for module in _MODULES:
-            importlib.import_module(module)
+    if not forks_tasks() or _begun.is_set():
+        return
+    _begun.set()  # loading the listeners loads the plugins again, and so comes here
+    for module in _MODULES:
+        importlib.import_module(module)
+    # A task's process would load the plugins anew, to find the listeners in them.
+    importlib.import_module("airflow.sdk.listener").get_listener_manager()

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-REPORT = "import sys; print('kubernetes' in sys.modules, 'podline.operators.kubernetes.backend' in sys.modules)"
+REPORT = """
+import sys
+from airflow.sdk.listener import get_listener_manager
+print("kubernetes" in sys.modules, "podline.operators.kubernetes.backend" in sys.modules)
+print(get_listener_manager.cache_info().currsize == 1)
+"""
 PLUGINS = "from airflow import plugins_manager as p; p.ensure_plugins_loaded();"
 
 
@@ -28,13 +33,13 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def loaded(env: dict[str, str], argv: str, code: str = PLUGINS) -> list[str]:
-    """Whether a process of that command has loaded kubernetes, and the operator's modules."""
+    """Whether a process of that command has loaded kubernetes, the operator and the listeners."""
     head = f"import sys; sys.argv = {argv.split()!r};"
     run = subprocess.run(
-        [sys.executable, "-c", head + code + REPORT], env=env, capture_output=True, text=True
+        [sys.executable, "-c", head + code + "\n" + REPORT], env=env, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    return run.stdout.split()[-2:]
+    return run.stdout.split()[-3:]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def loaded(env: dict[str, str], argv: str, code: str = PLUGINS) -> list[str]:
     ["airflow scheduler", pytest.param("airflow celery worker", marks=pytest.mark.slow)],
 )
 def test_where_tasks_are_forked(env: dict[str, str], command: str) -> None:
-    assert loaded(env, command) == ["True", "True"]
+    assert loaded(env, command) == ["True"] * 3
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ def test_where_tasks_are_forked(env: dict[str, str], command: str) -> None:
     ],
 )
 def test_elsewhere(env: dict[str, str], command: str) -> None:
-    assert loaded(env, command) == ["False", "False"]
+    assert loaded(env, command) == ["False"] * 3
 
 
 @pytest.mark.slow
