@@ -72,24 +72,24 @@ with DAG("stock_chain", schedule=None):
 def make_dags(folder: Path, namespace: str) -> None:
     """Write the DAG files and the notebooks: for each operator one task, and a chain."""
     (folder / "ours.py").write_bytes((ROOT / "dags" / "notebook_pipelines_dag.py").read_bytes())
-    chain = [f"sleep_{number}" for number in range(1, CHAIN + 1)]
+    names = ["first", *(f"sleep_{number}" for number in range(1, CHAIN + 1))]
     values = {
         "image": settings.image("base"),
         "namespace": namespace,
         "command": _COMMAND,
         "pod_security": _POD_SECURITY,
         "security": _SECURITY,
-        "names": ["first", *chain],
+        "names": names,
     }
     (folder / "stock.py").write_text(_STOCK_DAG.format(**values))
     (folder / "deferred.py").write_text(DEFERRED_DAG)
     (folder / "deferred").mkdir()
-    notebooks = {"ours": ["sleep"], "ours_chain": chain, "deferred/deferred": ["sleep"]}
+    notebooks = {"ours": ["sleep"], "ours_chain": names, "deferred/deferred": ["sleep"]}
     source = f"time.sleep({SLEEP:g})\nx = x + 1"
     for name, stages in notebooks.items():
         cells = array_chain(*stages, source=source)
         (folder / f"{name}.ipynb").write_text(notebook_text(cells))
-    cells = array_chain(*chain, source="time.sleep(6)\nx = x + (tf.constant(1).numpy() > 0)")
+    cells = array_chain(*names, source="time.sleep(6)\nx = x + (tf.constant(1).numpy() > 0)")
     cells.insert(1, code_cell("import tensorflow as tf", "imports"))
     (folder / f"{TENSORFLOW}.ipynb").write_text(notebook_text(cells))
 
