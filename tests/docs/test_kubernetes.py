@@ -50,7 +50,11 @@ def test_a_tasks_process_makes_its_own_alone(
     assert f"{dag_id}_baseline" not in found
 
 
-def test_airflow_reads_it_from_git(folder: Path, dag_id: str, tmp_path: Path) -> None:
+def test_airflow_reads_it_from_git(
+    folder: Path, dag_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"  # by default all bundles are in one
+    monkeypatch.setenv(own, str(tmp_path / "bundles"))
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(folder)]
     for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "First"]):
         subprocess.run([*git, *words], check=True)

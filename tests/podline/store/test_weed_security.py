@@ -77,8 +77,8 @@ def server_of(connection: StoreConnection) -> psutil.Process:
     port = int((connection.endpoint_url or "").rpartition(":")[2])
     found: Any = next(
         process
-        for process in psutil.process_iter()
-        if process.name() == "weed"
+        for process in psutil.process_iter(["name"])
+        if process.info["name"] == "weed"
         and process.uids().real == os.getuid()  # nobody else's can be looked at
         and port in {c.laddr.port for c in process.net_connections("tcp") if c.laddr}
     )

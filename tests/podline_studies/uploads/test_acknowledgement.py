@@ -44,7 +44,8 @@ def test_bytes_that_wait_in_the_socket_are_not_acknowledged(
     answered = time.perf_counter()
     when = found.when(answered)
     assert when is not None
-    assert written + 0.2 <= when <= answered
+    # The kernel says how long ago it was, in milliseconds.
+    assert written + 0.198 <= when <= answered
 
 
 def test_what_was_acknowledged_before_does_not_count(

@@ -14,7 +14,7 @@ from podline_studies.updates.batch import PARTS
 from podline_studies.updates.frames import COLUMNS, UpdateCircumstances
 from podline_studies.updates.limit import from_a_start, limit
 
-OURS = "podline"
+OURS, TOLD = "podline", "podline-told"
 SIDES = ("cluster", "machine")
 POINT = ["size", "what", "form", "rtt", "rate"]
 # What an update may take: so many seconds, and so many times the link's limit.

@@ -14,6 +14,7 @@ from podline_studies.updates.analysis.points import (
     GOAL_S,
     GOAL_TIMES,
     OURS,
+    TOLD,
     Compared,
     Summary,
     Taken,
@@ -36,8 +37,8 @@ def make_report(updates: pd.DataFrame, about: UpdateCircumstances) -> Report:
         ValueError: a column is missing.
     """
     found = summarise(updates, about)
-    words = {"found": found, "parts": PARTS, "ours": OURS, "margin": MARGIN}
-    words |= {"goal_s": GOAL_S, "goal_times": GOAL_TIMES}
+    words = {"found": found, "parts": PARTS, "own": [OURS, TOLD]}
+    words |= {"ours": OURS, "margin": MARGIN, "goal_s": GOAL_S, "goal_times": GOAL_TIMES}
     title = f"From publish to the first prediction over a slow link: {about['sweep']}"
     sections = prose.read(__package__, "updates.md", **words)
     return make(title, sections, FIGURES, make_tables(found), last_line(found))
@@ -49,7 +50,10 @@ def last_line(found: Summary) -> dict[str, object]:
         "study": found.about["sweep"],
         "updates": len(found.updates),
         "refused": {way: refused for way, (refused, _) in found.refused.items()},
-        "within": {"met": sum(one.within for one in found.of(OURS)), "of": found.many(OURS)},
+        "within": {
+            way: {"met": sum(one.within for one in found.of(way)), "of": found.many(way)}
+            for way in (OURS, TOLD)
+        },
         "points": [_taken(one) for one in found.taken],
         "compared": [_compared(one) for one in found.compared],
     }

@@ -32,7 +32,9 @@ def test_the_answer_comes_first_with_number_interval_and_conditions(report: Repo
         r"\d+ ms and \d+ Mbit/s; the link alone allows the bytes [\d.]+ s\. Beside it, "
         r"MLServer, when it is told at once, takes 1\.\d+ \(1\.\d+ to 1\.\d+\) times as long; .*\. "
         r"No longer than 1 s and 1\.15 times what the link allows took, of all updates by podline's "
-        r"edge, \d+ of 128 from the cluster's store and \d+ of 128 from the machine's store\.",
+        r"edge \d+ of 128 from the cluster's store and \d+ of 128 from the machine's store, and by "
+        r"podline's edge that is told at once \d+ of 128 from the cluster's store and \d+ of 128 from "
+        r"the machine's store\.",
         first.replace("\\", ""),
     ), first
 
@@ -99,7 +101,8 @@ def test_failed_batches_are_told() -> None:
 
 def test_the_last_line_has_the_numbers(report: Report) -> None:
     line = json.loads(json.dumps(report.last_line, allow_nan=False))
-    assert line["within"]["of"] == 256
+    assert line["within"]["podline"]["of"] == 256
+    assert line["within"]["podline-told"]["of"] == 256
     assert set(line["refused"].values()) == {0}
     assert len(line["points"]) == 128
     assert line["compared"][0]["n"] == 8
