@@ -146,6 +146,7 @@ def test_an_unknown_name_says_the_known_ones() -> None:
         fetch("houshold_power")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_index")
 def test_the_home_gives_the_same_table(home: str, tmp_path: Path) -> None:
     path = fetch(NAME, f"{home}/power.zip", tmp_path)

@@ -83,6 +83,7 @@ def test_a_broken_one_is_no_command() -> None:
     assert podline("--version").stderr == ""  # which needs no extension
 
 
+@pytest.mark.slow
 def test_pages_are_added() -> None:
     code = (
         "from podline.web.routes import make_app\n"

@@ -145,6 +145,7 @@ def run_task(receiver: OtlpReceiver, **settings: str) -> None:
     subprocess.run(command, env=env, check=True, capture_output=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_opentelemetry_has_a_histogram_and_a_span_a_phase(receiver: OtlpReceiver) -> None:
     run_task(receiver)
     points = receiver.points("airflow.podline.phase.duration")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from .test_kernel import Report
@@ -76,6 +77,7 @@ def _plain(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+|<ipython-input-[^>]*>|/tmp/ipykernel_\S+?\.py", "…", text)
 
 
+@pytest.mark.slow
 def test_cells_show_what_they_show_in_jupyter(tmp_path: Path) -> None:
     report = Report(*({"source": source, "may_raise": True} for source in CELLS))
     found = [[_shown(output) for output in cell["outputs"]] for cell in report.cells]

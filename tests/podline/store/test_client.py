@@ -115,7 +115,10 @@ def test_an_answer_that_was_lost(store: Store, losing_proxy: str) -> None:
     assert Store(connection).put_same("lost/same", b"1") == hashlib.sha256(b"1").hexdigest()
 
 
-@pytest.mark.parametrize("size", [10, 20 * MIB], ids=["10 bytes", "20 MiB"])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(10, id="10 bytes"), pytest.param(20 * MIB, id="20 MiB", marks=pytest.mark.slow)],
+)
 def test_of_racing_writers_one_wins(store: Store, size: int) -> None:
     writers = 4
     with ThreadPoolExecutor(writers) as pool:

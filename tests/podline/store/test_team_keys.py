@@ -321,6 +321,7 @@ def test_what_is_missing_is_missing_where_the_store_says_forbidden(
             store.get(OTHERS[0])
 
 
+@pytest.mark.slow
 def test_a_key_outlives_the_server_and_reaches_no_more_then(tmp_path: Path) -> None:
     with seaweedfs.running(tmp_path) as connection:
         key = team_keys.new_key(connection, "vision")

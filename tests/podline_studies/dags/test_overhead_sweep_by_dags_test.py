@@ -50,6 +50,7 @@ def test_under_dags_test_a_combination_that_fails_is_reported(
     assert list(measured["sitting"]) == [1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -130,6 +130,7 @@ def test_when_the_last_byte_was_acknowledged(store: Store) -> None:
     assert times.started < times.sent <= times.acknowledged <= times.answered
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(store: Store, tmp_path: Path) -> None:
     """However large the file is, only the kernel holds it."""
     with (tmp_path / "model").open("wb") as file:
