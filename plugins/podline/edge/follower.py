@@ -29,6 +29,7 @@ from podline.models.manifest import Manifest
 from podline.store import ObjectMissing, Store, keys
 
 _LONGEST_PAUSE = 60.0  # seconds until what went wrong is tried again
+_REST = 0.05  # seconds after a swap in which requests have the machine to themselves
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Follower:
         self._wanted: dict[str, int] = {}  # the version that each alias means
         self._again: dict[str, float] = {}  # when what went wrong is tried again
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._swapped: list[ServedModel] = []  # after which is to be tidied up
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def start(self) -> None:
@@ -105,11 +107,24 @@ class Follower:
         while True:
             for model in self.models.values():
                 self._look(model)
+            self._tidy()
             with suppress(queue.Empty):
                 order = self._orders.get(timeout=self.interval)
                 if order is None:
                     return
                 self._obey(order)
+
+    def _tidy(self) -> None:
+        """Do after swaps what no request should wait for."""
+        if self._swapped:
+            time.sleep(_REST)
+            _give_back()
+        while self._swapped:
+            model = self._swapped.pop()
+            if model.current:
+                cache, number = self.caches[model.name], model.current.number
+                cache.sync(number)
+                cache.prune(number, [one.before for one in model.swaps if one.before])
 
     def _obey(self, order: _Order) -> None:
         model = self.models[order.model]
@@ -202,11 +217,14 @@ class Follower:
             self._vouched_for(model.name, number, raw, signature)
             manifest = parse(model.name, number, raw)
             versions.signature_of(manifest)
-            if not cache.has(number) or cache.read(number) != (raw, signature):
+            kept = cache.has(number) and cache.read(number) == (raw, signature)
+            if not kept:
                 cache.fetch(self.store, manifest, raw, signature)
         swap.published = datetime.fromisoformat(manifest.created).timestamp()
+        if kept:  # what comes is verified while it arrives
+            self._verify(manifest, swap)
         self._take_up(model, manifest, swap)
-        cache.prune(number, [one.before for one in model.swaps if one.before])
+        self._swapped.append(model)
 
     def _manifest(self, cache: Cache, name: str, number: int) -> tuple[bytes, bytes]:
         """A version's manifest as it is stored, and what stands beside it."""
@@ -229,11 +247,13 @@ class Follower:
         if self.trusted:
             signing.check(f"{name} version {number}", raw, signature, self.trusted)
 
+    def _verify(self, manifest: Manifest, swap: Swap) -> None:
+        with _timed(swap, "verify"):
+            self.caches[manifest.name].verify(manifest)
+
     def _take_up(self, model: ServedModel, manifest: Manifest, swap: Swap) -> None:
         """Load a version that is on the disk, try it, and have it answer."""
         cache = self.caches[model.name]
-        with _timed(swap, "verify"):
-            cache.verify(manifest)
         with cache.trying(manifest.version):
             loaded = self._loaded(cache, manifest, swap)
         model.take_up(loaded, swap)
@@ -241,7 +261,6 @@ class Follower:
         self.metrics.swapped(model.name)
         steps = {step: round(getattr(swap, step), 4) for step in _STEPS}
         log("swapped", model=model.name, version=swap.version, before=swap.before, **steps)
-        _give_back()
 
     def _loaded(self, cache: Cache, manifest: Manifest, swap: Swap) -> LoadedVersion:
         folder = cache.at(manifest.version)
@@ -266,6 +285,7 @@ class Follower:
                 manifest = parse(model.name, number, raw)
                 swap = Swap(number, 0, "start", 0.0, time.time())
                 model.pinned = number if pinned and number == last else 0
+                self._verify(manifest, swap)
                 self._take_up(model, manifest, swap)
                 return
             except PodlineError as error:
