@@ -76,7 +76,7 @@ def _tell(preset: str, study: "Study") -> None:  # type: ignore[type-arg]
     n = min(point.repeats for point in study.design().points)
     goals = {
         f"{way}_within_1_s_and_1_15_times_the_limit": goal_at_least(
-            sum(one.within for one in found.of(way)) / found.many(way), 0.95
+            found.within(way) / found.many(way), 0.95
         )
         for way in (OURS, TOLD)
         if found.many(way)

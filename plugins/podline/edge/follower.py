@@ -122,9 +122,15 @@ class Follower:
         while self._swapped:
             model = self._swapped.pop()
             if model.current:
-                cache, number = self.caches[model.name], model.current.number
-                cache.sync(number)
-                cache.prune(number, [one.before for one in model.swaps if one.before])
+                self._settle_on_disk(model, model.current.number)
+
+    def _settle_on_disk(self, model: ServedModel, number: int) -> None:
+        cache = self.caches[model.name]
+        try:
+            cache.sync(number)
+            cache.prune(number, [one.before for one in model.swaps if one.before])
+        except OSError as error:  # the version serves, and the thread goes on
+            log("not tidied up", model=model.name, version=number, reason=str(error))
 
     def _obey(self, order: _Order) -> None:
         model = self.models[order.model]
@@ -287,6 +293,7 @@ class Follower:
                 model.pinned = number if pinned and number == last else 0
                 self._verify(manifest, swap)
                 self._take_up(model, manifest, swap)
+                _give_back()
                 return
             except PodlineError as error:
                 log("not served from the disk", model=model.name, version=number, reason=str(error))

@@ -17,8 +17,6 @@ _MODULES = (
     "podline.latency.telemetry",
     "podline.runner.html_export",
 )
-
-
 _begun = Event()
 
 
@@ -30,4 +28,6 @@ def preload() -> None:
     for module in _MODULES:
         importlib.import_module(module)
     # A task's process would load the plugins anew, to find the listeners in them.
-    importlib.import_module("airflow.sdk.listener").get_listener_manager()
+    from airflow.sdk.listener import get_listener_manager
+
+    get_listener_manager()

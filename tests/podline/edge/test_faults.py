@@ -103,6 +103,19 @@ def test_a_version_that_is_bad(edge: Edge, publish: Publish, tmp_path: Path, wha
     assert 'podline_edge_swaps_total{model="power",outcome="failed"}' in metrics
 
 
+def test_what_cannot_be_tidied_up_ends_nothing(
+    edge: Edge, publish: Publish, tmp_path: Path
+) -> None:
+    (tmp_path / "edge" / "power" / "1" / "somebody").mkdir()
+    edge.wait_for(version=publish(2))
+    assert edge.load(1).status_code == 200
+    newest = publish(3)
+    assert edge.load().status_code == 200
+    assert edge.wait_for(version=newest)["trouble"] is None
+    lines = edge.events("not tidied up")  # two, where it was there before the first swap's end
+    assert {(line["version"], "somebody" in line["reason"]) for line in lines} == {(1, True)}
+
+
 def test_what_was_asked_for_is_refused_with_the_reason(edge: Edge, publish: Publish) -> None:
     bad = publish(2, content=b"no model", promote=False)
     refused = edge.load(bad)

@@ -39,13 +39,12 @@ def test_bytes_that_wait_in_the_socket_are_not_acknowledged(
     client.sendall(bytes(SIZE))
     written = time.perf_counter()
     found.wait()
-    time.sleep(0.2)  # nobody reads
+    time.sleep(0.21)  # nobody reads; the kernel counts in milliseconds
     read(server, SIZE)
     answered = time.perf_counter()
     when = found.when(answered)
     assert when is not None
-    # The kernel says how long ago it was, in milliseconds.
-    assert written + 0.198 <= when <= answered
+    assert written + 0.2 <= when <= answered
 
 
 def test_what_was_acknowledged_before_does_not_count(

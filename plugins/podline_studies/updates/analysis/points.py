@@ -118,6 +118,10 @@ class Summary:
         """How many updates a way made."""
         return sum(one.seconds.n for one in self.of(way))
 
+    def within(self, way: str) -> int:
+        """How many of them took no more than the goal allows."""
+        return sum(one.within for one in self.of(way))
+
     @cached_property
     def usual(self) -> Taken:
         """Our way at the point in the middle, by what the link allows, from the cluster's store."""

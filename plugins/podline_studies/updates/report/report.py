@@ -50,10 +50,7 @@ def last_line(found: Summary) -> dict[str, object]:
         "study": found.about["sweep"],
         "updates": len(found.updates),
         "refused": {way: refused for way, (refused, _) in found.refused.items()},
-        "within": {
-            way: {"met": sum(one.within for one in found.of(way)), "of": found.many(way)}
-            for way in (OURS, TOLD)
-        },
+        "within": {way: {"met": found.within(way), "of": found.many(way)} for way in (OURS, TOLD)},
         "points": [_taken(one) for one in found.taken],
         "compared": [_compared(one) for one in found.compared],
     }

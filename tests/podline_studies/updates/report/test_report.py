@@ -39,7 +39,6 @@ def test_the_answer_comes_first_with_number_interval_and_conditions(report: Repo
     ), first
 
 
-@pytest.mark.slow
 def test_a_busy_machine_is_said_before_all_else(report: Report) -> None:
     assert "busy with other work" not in report.markdown
     busy = plain(make_report(updates(busy=0.7), about())).split("\n\n")[1]
@@ -70,7 +69,6 @@ def test_polling_is_not_said_to_be_what_it_is_not(report: Report) -> None:
     assert "not TensorFlow Serving itself" in report.markdown
 
 
-@pytest.mark.slow
 def test_one_store_is_compared_with_none() -> None:
     one = {"stores": ("podline_store",)}
     text = make_report(updates(**one), about(**one)).markdown
@@ -80,7 +78,6 @@ def test_one_store_is_compared_with_none() -> None:
     assert "## Beside other ways" in text
 
 
-@pytest.mark.slow
 def test_few_repeats_have_no_interval() -> None:
     few = plain(make_report(updates(repeats=4), about()))
     assert "there is no interval of the times" not in few
@@ -113,7 +110,6 @@ def test_the_page_asks_for_nothing(report: Report) -> None:
     assert all(address.startswith("data:") for address in addresses)
 
 
-@pytest.mark.slow
 def test_the_same_frame_makes_the_same_report(report: Report) -> None:
     again = make_report(updates(), about())
     assert (again.html, again.figures) == (report.html, report.figures)

@@ -54,7 +54,6 @@ def test_an_older_study_is_told_what_it_lacks() -> None:
     assert "What the queue dropped includes what probes of the link lost." in text
 
 
-@pytest.mark.slow
 def test_a_machine_with_kvm_and_a_bare_server_and_other_links() -> None:
     arms = (Arm("reno", 1e8, 0.0, 0.0, congestion="reno"), Arm("queue of 2", 1e8, 0.0, 0.0, 2.0))
     stores = (*DESIGN.stores, BARE)
@@ -93,7 +92,6 @@ def test_the_page_asks_for_nothing(report: Report) -> None:
     assert all(address.startswith("data:") for address in addresses)
 
 
-@pytest.mark.slow
 def test_a_slow_machine_leaves_nothing_to_say() -> None:
     text = plain(make_report(uploads(machine_rate=1e6), about()))
     assert (
@@ -102,7 +100,6 @@ def test_a_slow_machine_leaves_nothing_to_say() -> None:
     assert "Single points, cluster ÷ machine, the whole upload: 16 limited" in text
 
 
-@pytest.mark.slow
 def test_what_noise_hides_is_not_taken_for_a_difference(report: Report) -> None:
     assert "with a probability below" not in report.markdown
     text = plain(make_report(uploads(spread=0.15), about()))
