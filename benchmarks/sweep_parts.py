@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from podline.settings import Backend
 from podline_studies.overhead.design import (
     AHEAD,
     AT_ONCE,
     BASELINE,
+    BASELINES,
     POD_BASELINE,
     STOCK,
     TUNED,
-    USUAL,
     Combination,
     Design,
     from_params,
 )
 
-MEASURED = Path(__file__).parents[1] / "docs/overhead/combinations.csv"
+MEASURED = Path(__file__).parents[1] / "docs/overhead"
 BETWEEN = 4.0  # seconds from a run's end to the next one's start, as in the study that is kept
 _FIXED_STEPS = 50  # of household_power's metadata
 # Of what was not measured: a backend that takes no less, and how many times it.
@@ -63,7 +64,17 @@ class Part:
 
 # What docs/overhead.md shows, and what it says is missing.
 FULL = (
-    Part("sizes", "study.jsonl.gz", {"backends": list(USUAL)}),
+    Part("sizes", "study.jsonl.gz", {"backends": [*BASELINES, *Backend]}),
+    # What it takes more than podline's hardly depends on sizes: one is enough.
+    Part(
+        "stock",
+        "stock.jsonl.gz",
+        {
+            "backends": [POD_BASELINE, "kubernetes", STOCK, TUNED],
+            "data": [1_500_000],
+            "models": [300_000],
+        },
+    ),
     Part(
         "join",
         "join.jsonl.gz",
@@ -130,11 +141,21 @@ def _apart(one: tuple[int, ...], other: tuple[int | None, ...]) -> float:
 
 def _walls() -> dict[tuple[str, int, int], float]:
     """The mean wall of each backend and size, on the kind of machine with the most runs."""
-    with MEASURED.open() as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: int(row["n"]))
     found: dict[tuple[str, int, int], float] = {}
-    for row in rows:
+    for row in _rows("combinations"):
         size = int(float(row["data"])), int(float(row["model"]))
         for backend, wall in ((row["backend"], "wall"), (BASELINE, "baseline")):
             found[backend, *size] = float(row[f"{wall}_s_mean"])
+    for row in _rows("stock-operators"):
+        size = int(float(row["data"])), int(float(row["model"]))
+        found[row["than"], *size] = float(row["stock_s_mean"])
     return found
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    """A table of the page's, those of the most runs last; nothing, if there is none."""
+    path = MEASURED / f"{table}.csv"
+    if not path.is_file():
+        return []
+    with path.open() as file:
+        return sorted(csv.DictReader(file), key=lambda row: int(row["n"]))

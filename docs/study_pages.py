@@ -8,6 +8,7 @@ models.jsonl.gz, of models that were published; docs/edge-study/study.jsonl.gz.
 
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import sweep_parts
@@ -20,6 +21,7 @@ STUDY, JOIN, MODELS = "study.jsonl.gz", "join.jsonl.gz", "models.jsonl.gz"
 OVERHEAD, UPLOADS, UPDATES = "overhead", "uploads", "edge-study"
 # Further studies of the overhead, of which the page has the answers.
 MORE = {
+    "stock.jsonl.gz": "Airflow's own operator",
     "steps.jsonl.gz": "More training steps",
     "load.jsonl.gz": "Ahead of time, and several runs at once",
     "activity.jsonl.gz": "Another notebook",
@@ -40,10 +42,11 @@ _OF_THE_STUDIES = """\
   the results, and ran on the other kind: it is in no interval of the first.
 - The name full-2 suggests a full-1, and join-1 another join: no data of such studies are kept, and
   no number here comes from them.
-- `make sweep-full` measures all of this anew, with the arms that are missing here, in five studies:
+- `make sweep-full` measures all of this anew, with the arms that are missing here, in six studies:
   {hours} hours at most, by the seconds measured here.
 """
-_OTHER_WAYS = "## Would another way cost less?\n\n"
+_OTHERS = "Would another way cost less?"
+_OTHER_WAYS = f"## {_OTHERS}\n\n"
 _OF_OTHERS = """\
 Argo Workflows, on which Kubeflow Pipelines and so Kale run, takes 9.0 s for a step of one second
 as it is installed, and 5.3 s with its requeue time at 100 ms, where a bare pod takes 1.8 s:
@@ -52,6 +55,7 @@ version 4.0.5 on a cluster of this kind, n = 8, in turns. Its
 part of the study: the notebook was not run there.
 
 """
+_TABLES = "## The tables\n\n"
 _LARGE = ("pairs", "uploads", "updates")  # tables that say no more than the raw data
 _OF_MODELS = "Before the upload"
 
@@ -68,17 +72,22 @@ def overhead(store: Store) -> dict[str, bytes]:
     study, join = (_report(store, OVERHEAD, name) for name in (STUDY, JOIN))
     made = _sections(join)["Which stages are worth joining?"]
     more = made[made.index("\n", made.rindex("\n- ") + 1) :].strip("\n") + "\n\n"
-    for name, title in MORE.items():
-        if (DOCS / OVERHEAD / name).is_file():
-            more += f"## {title}\n{_sections(_report(store, OVERHEAD, name))['']}\n"
+    there = [name for name in MORE if (DOCS / OVERHEAD / name).is_file()]
+    others = {name.partition(".")[0]: _report(store, OVERHEAD, name) for name in there}
+    for name, report in zip(there, others.values(), strict=True):
+        parts = _sections(report)
+        more += f"## {MORE[name]}\n{parts['']}\n{_beside(parts[_OTHERS])}"
     hours = f"{sum(map(sweep_parts.hours, sweep_parts.FULL)):.1f}"
     text = _linked(study.markdown, OVERHEAD)
     text = text.replace(_LIMITS, _LIMITS + _OF_THE_MACHINE)
     text = text.replace(_MEASURED, f"{more}{_MEASURED}\n{_OF_THE_STUDIES.format(hours=hours)}", 1)
     text = text.replace(_OTHER_WAYS, _OTHER_WAYS + _OF_OTHERS)
-    text += f"- [joined.csv]({OVERHEAD}/joined.csv): the join that was made\n"
-    files = _files(study, OVERHEAD, text)
-    return files | {f"{OVERHEAD}/joined.csv": join.csv("joined").encode()}
+    files = _files(study, OVERHEAD, "") | {f"{OVERHEAD}/joined.csv": join.csv("joined").encode()}
+    for name, report in others.items():
+        if "operators" in report.tables:
+            files[f"{OVERHEAD}/{name}-operators.csv"] = report.csv("operators").encode()
+    page = text.partition(_TABLES)[0] + _TABLES + _all_tables(files)
+    return files | {f"{OVERHEAD}.md": page.encode()}
 
 
 def uploads(store: Store) -> dict[str, bytes]:
@@ -90,8 +99,7 @@ def uploads(store: Store) -> dict[str, bytes]:
         f"{UPLOADS}/models.csv": models.csv("ratios").encode(),
         f"{UPLOADS}/models-sizes.csv": models.csv("sizes").encode(),
     }
-    tables = ", ".join(f"[{Path(name).stem}]({name})" for name in sorted(files) if "csv" in name)
-    page = f"{_linked(study.markdown, UPLOADS)}\n{text}\nAll tables: {tables}.\n"
+    page = f"{_linked(study.markdown, UPLOADS)}\n{text}\nAll tables: {_all_tables(files)}"
     return files | {f"{UPLOADS}.md": page.encode()}
 
 
@@ -123,6 +131,12 @@ def _files(study: Report, folder: str, text: str) -> dict[str, bytes]:
     return files
 
 
+def _all_tables(files: Iterable[str]) -> str:
+    """Links to tables, in one line."""
+    links = [f"[{Path(name).stem}]({name})" for name in sorted(files) if name.endswith(".csv")]
+    return f"{', '.join(links)}.\n"
+
+
 def _sections(report: Report) -> dict[str, str]:
     """A page's parts by title, without pictures; what comes first has no title."""
     text = re.sub(r"^!\[.*\n\n?", "", report.markdown, flags=re.MULTILINE)
@@ -130,6 +144,11 @@ def _sections(report: Report) -> dict[str, str]:
         part.partition("\n")[::2] for part in re.split(r"^##? ", text, flags=re.MULTILINE)[1:]
     ]
     return {"": first, **dict(others)}
+
+
+def _beside(text: str) -> str:
+    """How other operators compare, of what a page says of other ways."""
+    return "".join(f"{part}\n\n" for part in text.split("\n\n") if " a run " in part)
 
 
 def _unsaid(text: str, before: str) -> str:

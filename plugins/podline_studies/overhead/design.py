@@ -110,7 +110,7 @@ class Preset:
     repeats: int
 
 
-_CROSSED = itertools.product((10_000, 100_000, 1_500_000), (10_000, 300_000, 10_000_000))
+_CROSSED = itertools.product((10_000, 1_500_000), (10_000, 300_000, 10_000_000))
 PRESETS = {
     "quick": Preset(((10_000, 10_000), (1_000_000, 10_000)), 3),
     # Where data is largest, training, which takes a fixed number of steps, is the same again.
