@@ -114,7 +114,7 @@ _CROSSED = itertools.product((10_000, 1_500_000), (10_000, 300_000, 10_000_000))
 PRESETS = {
     "quick": Preset(((10_000, 10_000), (1_000_000, 10_000)), 3),
     # Where data is largest, training, which takes a fixed number of steps, is the same again.
-    "full": Preset((*_CROSSED, (10_000_000, 10_000)), 8),
+    "full": Preset((*_CROSSED, (10_000_000, 10_000)), 6),
 }
 
 

@@ -48,7 +48,7 @@ def test_sizes_of_ones_own_are_crossed() -> None:
 def test_the_full_preset_is_crossed_but_for_the_largest_data() -> None:
     design = from_params(PARAMS | {"preset": "full", "backends": list(BACKENDS)})
     assert len(design.sizes) == 7
-    assert len(design.items()) == 7 * 9 * 8
+    assert len(design.items()) == 7 * 9 * 6
     assert [model for data, model in design.sizes if data == 10_000_000] == [10_000]
 
 
