@@ -1,11 +1,14 @@
 """Faults of an Airflow in the cluster itself, with KubernetesExecutor and PostgreSQL."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kubernetes.client import ApiException
 
+from podline.contract import PHASE_MARK
 from tests.support.airflow_in_cluster import DAG, SMALL, STAGES, Cluster, make_up, up
 from tests.support.fault_list import (
     DATABASE_GONE,
@@ -16,7 +19,7 @@ from tests.support.fault_list import (
 )
 from tests.support.fault_table import publish
 from tests.support.faults import Sentence, told
-from tests.support.image_pods import REGISTRY
+from tests.support.image_pods import REGISTRY, read_log
 from tests.support.latency import one_try
 from tests.support.waiting import until
 
@@ -26,6 +29,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 STEPS = 3000
 # As long as `make up-kubernetes` takes, twice.
 MANY_STEPS = 15_000
+# What a stage's log has where the last phase before its cells ends.
+_BEFORE_CODE = re.compile(rf"{PHASE_MARK} \S+ load ")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +44,19 @@ def there(core: Any) -> Iterator[Cluster]:
 def training(there: Cluster, core: Any, request: pytest.FixtureRequest) -> str:
     """A run whose stage `train` runs, for half a minute or as many steps as a test asks for."""
     run_id = there.airflow.trigger(DAG, {**SMALL, "steps": getattr(request, "param", STEPS)})
-    until(lambda: running(core, there.stages, "household-power-train-"), 300)
+    until(lambda: computes(core, there.stages, "household-power-train-"), 300)
     return run_id
+
+
+def computes(core: Any, namespace: str, name: str) -> bool:
+    """Whether a stage is at its cells: its pod, which is made ahead, runs long before."""
+    try:
+        return any(
+            _BEFORE_CODE.search(read_log(core, namespace, pod))
+            for pod in running(core, namespace, name)
+        )
+    except ApiException:  # it has no log yet
+        return False
 
 
 def running(core: Any, namespace: str, name: str) -> list[str]:
