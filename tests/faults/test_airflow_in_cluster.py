@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 # Ten seconds of training and more, on two cores: that is when something happens.
 STEPS = 3000
 # As long as `make up-kubernetes` takes, twice.
-MANY_STEPS = 15_000
+MANY_STEPS = 40_000
 # What a stage's log has where the last phase before its cells ends.
 _BEFORE_CODE = re.compile(rf"{PHASE_MARK} \S+ load ")
 
