@@ -5,11 +5,12 @@ import subprocess
 import time
 from contextlib import closing, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
-from podline.store import keys
+from podline.store import StoreError, keys
 from tests.support.faults import CLOCK, Fault, Scene, Step, kill
 from tests.support.waiting import until
 
@@ -146,10 +147,13 @@ def network(scene: Scene, change: str) -> None:
 
 
 def fill_disk(scene: Scene) -> None:
-    """Leave no byte on the disk that the store has to itself."""
+    """Leave no byte on the disk that the store has to itself: it has no room for a small object."""
     with suppress(OSError), (scene.store_folder / _FILL).open("wb") as file:
         while True:
             file.write(bytes(1 << 20))
+    with suppress(StoreError):  # until then it appends to pages that it has
+        for number in count():
+            scene.store.put(f"{_FILL}/{number}", b"x")
 
 
 def empty_disk(scene: Scene) -> None:
@@ -163,7 +167,7 @@ def slow_down(scene: Scene, seconds: float) -> None:
 IN_THE_STORE = [
     Fault("the store is gone for 25 s", AWAITED, kill_store, Scene.start_store, at=12, seconds=25, sentence="does not answer"),
     Fault("the store is killed, and started at once", AWAITED, restart_store),
-    Fault("the store's disk is full for 20 s", AWAITED, fill_disk, empty_disk, at=10, seconds=20),
+    Fault("the store's disk is full for 20 s", AWAITED, fill_disk, empty_disk, at=13, seconds=20, sentence="fails", within=20),
     Fault("the store answers two seconds late", AWAITED, partial(slow_down, seconds=2.0), partial(slow_down, seconds=0.0), seconds=25),
     Fault("the network between pods and store is cut for 25 s", AWAITED, partial(network, change="-I"), partial(network, change="-D"), at=12, seconds=25, sentence="does not answer"),
 ]  # fmt: skip
