@@ -156,8 +156,10 @@ def fill_disk(scene: Scene) -> None:
             scene.store.put(f"{_FILL}/{number}", b"x")
 
 
-def empty_disk(scene: Scene) -> None:
+def make_room(scene: Scene) -> None:
+    """SeaweedFS writes no more to a volume that found no room, until it is started again."""
     (scene.store_folder / _FILL).unlink()
+    restart_store(scene)
 
 
 def slow_down(scene: Scene, seconds: float) -> None:
@@ -167,7 +169,7 @@ def slow_down(scene: Scene, seconds: float) -> None:
 IN_THE_STORE = [
     Fault("the store is gone for 25 s", AWAITED, kill_store, Scene.start_store, at=12, seconds=25, sentence="does not answer"),
     Fault("the store is killed, and started at once", AWAITED, restart_store),
-    Fault("the store's disk is full for 20 s", AWAITED, fill_disk, empty_disk, at=13, seconds=20, sentence="fails", within=20),
+    Fault("the store's disk is full for 20 s, and the store restarted with room again", AWAITED, fill_disk, make_room, at=13, seconds=20, sentence="fails", within=15),
     Fault("the store answers two seconds late", AWAITED, partial(slow_down, seconds=2.0), partial(slow_down, seconds=0.0), seconds=25),
     Fault("the network between pods and store is cut for 25 s", AWAITED, partial(network, change="-I"), partial(network, change="-D"), at=12, seconds=25, sentence="does not answer"),
 ]  # fmt: skip
