@@ -1,11 +1,14 @@
 """Faults of an Airflow in the cluster itself, with KubernetesExecutor and PostgreSQL."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kubernetes.client import ApiException
 
+from podline.contract import PHASE_MARK
 from tests.support.airflow_in_cluster import DAG, SMALL, STAGES, Cluster, make_up, up
 from tests.support.fault_list import (
     DATABASE_GONE,
@@ -16,16 +19,18 @@ from tests.support.fault_list import (
 )
 from tests.support.fault_table import publish
 from tests.support.faults import Sentence, told
-from tests.support.image_pods import REGISTRY
+from tests.support.image_pods import REGISTRY, read_log
 from tests.support.latency import one_try
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
-# Half a minute of training, on two cores: that is when something happens.
+# Ten seconds of training and more, on two cores: that is when something happens.
 STEPS = 3000
 # As long as `make up-kubernetes` takes, twice.
-MANY_STEPS = 15_000
+MANY_STEPS = 40_000
+# What a stage's log has where the last phase before its cells ends.
+_BEFORE_CODE = re.compile(rf"{PHASE_MARK} \S+ load ")
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +42,21 @@ def there(core: Any) -> Iterator[Cluster]:
 
 @pytest.fixture
 def training(there: Cluster, core: Any, request: pytest.FixtureRequest) -> str:
-    """A run whose stage `train` runs, for half a minute or as many steps as a test asks for."""
+    """A run whose stage `train` runs, for some seconds or as many steps as a test asks for."""
     run_id = there.airflow.trigger(DAG, {**SMALL, "steps": getattr(request, "param", STEPS)})
-    until(lambda: running(core, there.stages, "household-power-train-"), 300)
+    until(lambda: computes(core, there.stages, "household-power-train-"), 300)
     return run_id
+
+
+def computes(core: Any, namespace: str, name: str) -> bool:
+    """Whether a stage is at its cells: its pod, which is made ahead, runs long before."""
+    try:
+        return any(
+            _BEFORE_CODE.search(read_log(core, namespace, pod))
+            for pod in running(core, namespace, name)
+        )
+    except ApiException:  # it has no log yet
+        return False
 
 
 def running(core: Any, namespace: str, name: str) -> list[str]:
@@ -52,11 +68,14 @@ def running(core: Any, namespace: str, name: str) -> list[str]:
     ]
 
 
-def delete(core: Any, namespace: str, name: str) -> float:
-    """Delete the one pod whose name begins so; returns when (epoch)."""
+def delete(core: Any, namespace: str, name: str, grace: int | None = 0) -> float:
+    """Delete the one pod whose name begins so, within `grace` seconds; returns when (epoch).
+
+    Without a `grace` it has the pod's own, as `kubectl delete` gives it.
+    """
     injected = time.time()
     (mine,) = running(core, namespace, name)
-    core.delete_namespaced_pod(mine, namespace, grace_period_seconds=0)
+    core.delete_namespaced_pod(mine, namespace, grace_period_seconds=grace)
     return injected
 
 
@@ -108,9 +127,9 @@ def test_a_database_that_is_gone_for_a_minute(
             "postgres", there.own, {"spec": {"replicas": replicas}}
         )
 
-    injected = time.time()
     scale(0)
     try:
+        injected = delete(core, there.own, "postgres-")  # by itself it waits for clients to go
         until(lambda: not running(core, there.own, "postgres-0"), 60)
         time.sleep(60)
     finally:
@@ -121,7 +140,8 @@ def test_a_database_that_is_gone_for_a_minute(
 def test_a_pod_of_a_task_that_is_deleted(
     there: Cluster, training: str, core: Any, request: pytest.FixtureRequest
 ) -> None:
-    injected = delete(core, there.own, "household-power-train-")
+    # In its own time it stores its log, of which nothing is left otherwise.
+    injected = delete(core, there.own, "household-power-train-", grace=None)
     end(there, core, training, TASK_POD, injected, request, anew="train")
 
 

@@ -1,6 +1,7 @@
 """What the published table says of a fault that has happened."""
 
 import re
+from textwrap import shorten
 
 import pytest
 
@@ -42,4 +43,5 @@ def plain(text: str, namespace: str) -> str:
     text = re.sub(r"\b(three|fifty|household-power)-[\w-]+", "POD", text)
     text = re.sub(r"(\.svc\.cluster\.local):\d+", r"\1:PORT", text)
     text = re.sub(r"\bmanual__[^/\s]+", "RUN", text)
-    return text[:300]
+    text = re.sub(r"\b\d+-[0-9a-f]{16}\b", "TRY", text)
+    return shorten(text, 300, placeholder=" …")

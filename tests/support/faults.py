@@ -73,7 +73,7 @@ for dag in notebook_dags(Path(__file__).with_name("shifted")):
 _TOLD = ("warning", "error", "critical")
 _NOT_OURS = ("py.warnings",)
 # What is no warning of the task's: it goes on, or its stage says it.
-_SAID = ("adopted from try", "It is waited for")
+_SAID = ("adopted from try", "It is waited for", "the notebook as far as it came is not stored")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from podline.operators.kubernetes import pod_status
 from podline.operators.kubernetes.pod_status import Finding, Pod
 
 SILENCE = 600.0  # seconds for which the API server may be away
-UNBEGUN = 7.0  # seconds after which it is said that nobody has begun with a pod
+UNBEGUN = 5.0  # seconds after which it is said that nobody has begun with a pod
 _AGAIN = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds until a stream is opened again
 
 

@@ -109,13 +109,13 @@ def test_it_is_said_once_that_nobody_has_begun_with_a_pod() -> None:
     unbound["spec"]["nodeName"] = None
     course.see(unbound, 1.0)
     course.see(unbound, 5.0)
-    assert course.quiet_until == 8
+    assert course.quiet_until == 6
     course.say_unbegun()
-    assert said == ["the cluster's scheduler has not looked at the pod p for 7 s; it is waited for"]
+    assert said == ["the cluster's scheduler has not looked at the pod p for 5 s; it is waited for"]
     course.see(unbound, 20.0)
     assert course.quiet_until == float("inf")
     course.see(pod(phase="Pending"), 21.0)
-    assert course.quiet_until == 28
+    assert course.quiet_until == 26
     assert "the node n1 has not begun with the pod p" in str(course.late())
     course.see(pod({"waiting": {"reason": "ContainerCreating"}}), 22.0)
     assert course.quiet_until == float("inf")
