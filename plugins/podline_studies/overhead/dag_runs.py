@@ -18,6 +18,7 @@ from podline_studies.dag_tasks import SCHEDULER, RunningError, trigger, way
 from podline_studies.overhead.design import (
     AHEAD,
     BASELINE,
+    BASELINES,
     IN_PODS,
     POD_BASELINE,
     STOCK,
@@ -71,7 +72,7 @@ def conf_of(combination: Combination, sizes: "Sizes") -> dict[str, object]:
     conf |= {name: value for name, value in given.items() if name and value is not None}
     if combination.backend not in (STOCK, TUNED):
         conf[BACKEND_PARAM] = _runs_on(combination.backend)
-    if combination.backend in IN_PODS and BACKEND_PARAM in conf:
+    if combination.backend not in BASELINES and BACKEND_PARAM in conf:
         conf[AHEAD_PARAM] = "auto" if combination.backend == AHEAD else "off"
     return conf
 

@@ -17,7 +17,7 @@ SIZES = Sizes(data="rows", model="width", fixed={"epochs": 1})
     [
         ("notebook", "n_baseline", {"backend": "process"}),
         ("notebook-pod", "n_baseline", {"backend": "kubernetes"}),
-        ("process", "n", {"backend": "process"}),
+        ("process", "n", {"backend": "process", "ahead": "off"}),
         ("kubernetes", "n", {"backend": "kubernetes", "ahead": "off"}),
         ("kubernetes-ahead", "n", {"backend": "kubernetes", "ahead": "auto"}),
         ("kubernetes-x4", "n", {"backend": "kubernetes", "ahead": "off"}),
