@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from tests.support.axe import grave_findings
+from tests.support.browser import picture
 from tests.support.jupyter import Jupyter, running
 from tests.support.panel import badge, command, panel, set_source
 from tests.support.waiting import until
@@ -105,6 +106,7 @@ def test_a_version_in_airflow_that_is_another_is_run_only_if_it_is_meant(
     # Its name is what a screen reader says when it opens.
     dialog = page.get_by_role("dialog", name="differs from the one here in: older.ipynb")
     dialog.wait_for()
+    picture(page, f"another-version-{jupyter.program}")
     assert "To run the one here, put it into Airflow first." in dialog.inner_text()
     assert grave_findings(page, {"include": [[".jp-Dialog-content"]]}) == []
     page.keyboard.press("Enter")  # without a look: nothing is run
