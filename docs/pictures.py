@@ -35,7 +35,6 @@ _MAPPED = "meter_readings"
 _RUNS: tuple[dict[str, int], ...] = ({"rows": 300_000}, {}, {}, {})
 _SECONDS = 900.0  # that a run may take
 _WIDE, _TALL = 1180, 2400  # of the window, of which a part is kept
-_MARGIN = 6
 _COLOURS = 128  # of a picture, which is a third as large by that
 _STRATEGY = Strategy(observe=2.0, limit=60.0, patience=10.0, latency=20.0)
 _MAPPED_FILE = """
@@ -205,7 +204,7 @@ def _take(browser: Any, airflow: Airflow, addresses: dict[str, str]) -> None:
         region.wait_for()
         page.wait_for_load_state("networkidle")
         whole, end = page.locator("[data-podline]").bounding_box(), region.bounding_box()
-        clip = {**whole, "height": end["y"] + end["height"] + _MARGIN - whole["y"]}
+        clip = {**whole, "height": end["y"] + end["height"] - whole["y"]}
         picture.file.parent.mkdir(exist_ok=True)
         page.screenshot(path=picture.file, clip=clip)
         shrink(picture.file)

@@ -109,16 +109,26 @@ class InspectHandler(_Handler):
 
 
 class DeployHandler(_Handler):
-    """Puts a notebook into Airflow's folder."""
+    """Puts a notebook into Airflow's folder; before, what the version there differs in."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        try:
+            words = self.words(self.get_query_argument("path"))
+            _, output, beside = await self.app.podline.call(*words, "--check")
+        except CommandError as error:
+            self.refuse(400, str(error))
+            return
+        unknown = {"since": None, "differs": [], "message": beside}
+        self.finish({"message": "", **json.loads(output)} if output else unknown)
 
     @web.authenticated
     @authorized("execute")
     async def post(self) -> None:
         try:
             asked = self.asked()
-            words = ["deploy", str(self.file_of(asked.get("path"))), "--json"]
-            if self.app.airflow_folder:
-                words += ["--to", self.app.airflow_folder]
+            words = self.words(asked.get("path"))
             if asked.get("replace"):
                 words.append("--replace")
             code, output, beside = await self.app.podline.call(*words)
@@ -129,6 +139,15 @@ class DeployHandler(_Handler):
             self.refuse(400, beside or f"podline deploy ended with {code}")
             return
         self.finish({**json.loads(output), "message": beside if code else ""})
+
+    def words(self, path: object) -> list[str]:
+        """The command for a notebook.
+
+        Raises:
+            CommandError: it is none.
+        """
+        words = ["deploy", str(self.file_of(path)), "--json"]
+        return [*words, "--to", self.app.airflow_folder] if self.app.airflow_folder else words
 
 
 class RunsHandler(_Handler):

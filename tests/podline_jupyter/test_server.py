@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.jupyter, pytest.mark.timeout(300)]
 ROUTES = [
     ("GET", "about"),
     ("POST", "inspect"),
+    ("GET", "deploy?path=a.ipynb"),
     ("POST", "deploy"),
     ("GET", "runs?path=a.ipynb"),
     ("POST", "runs"),

@@ -37,7 +37,10 @@ class Podline {
       watched.start({ where: "airflow", dag: watched.outline?.notebook, ...more });
     return {
       run: told((watched) => watched.start({ where: "local", parameters: values(watched) })),
-      runInAirflow: told((watched) => inAirflow(watched, { parameters: values(watched) })),
+      runInAirflow: told(async (watched) => {
+        const parameters = values(watched);
+        if (await this.#isMeant(watched)) await inAirflow(watched, { parameters });
+      }),
       lastInAirflow: told((watched) => inAirflow(watched, { follow: "latest" })),
       deploy: told((watched) => this.#deploy(watched)),
       stop: told((watched) => this.client.remove(`runs/${watched.run.id}`)),
@@ -46,6 +49,23 @@ class Podline {
         await this.app.commands.execute("docmanager:open", { path });
       }),
     };
+  }
+
+  /** Whether the version in Airflow is to be run: asked where it is another than the one here. */
+  async #isMeant(watched) {
+    await watched.save();
+    const there = await this.client.get(`deploy?path=${encodeURIComponent(watched.path)}`);
+    if (there.message) this.panel.say(`Not compared with the version in Airflow: ${there.message}`);
+    if (there.since === null || !there.differs.length) return true;
+    const { showDialog, Dialog } = this.jupyter;
+    const when = new Date(there.since * 1000).toLocaleString();
+    const body =
+      `The version in Airflow, put there on ${when}, differs from the one here in: ` +
+      `${there.differs.join(", ")} (${there.folder}). This runs the version in Airflow. ` +
+      "To run the one here, put it into Airflow first.";
+    const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: "Run that version" })];
+    const title = "Airflow has another version";
+    return (await showDialog({ title, body, buttons, defaultButton: 0 })).button.accept;
   }
 
   async #deploy(watched) {

@@ -143,9 +143,14 @@ export class Watched {
     }
   }
 
+  /** Has the server's disk have the notebook as it is here. */
+  async save() {
+    if (this.panel.context.model.dirty) await this.panel.context.save();
+  }
+
   /** Starts a run, of the notebook as it is, and follows it. */
   async start(wish) {
-    if (this.panel.context.model.dirty) await this.panel.context.save();
+    await this.save();
     this.follow(await this.client.post("runs", { path: this.path, ...wish }));
   }
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from podline import settings
 from podline.cli.lint import Notebook, compiled
 from podline.cli.values import counted
 from podline.compiler.attachments import attached_files
+from podline.compiler.code_hash import code_hash
+from podline.compiler.compiler import check_notebook
+from podline.compiler.notebook import read_document
 from podline.compiler.pipeline import Pipeline
 from podline.exceptions import PodlineError
 from podline.files import digest_of, replacing
@@ -41,6 +45,23 @@ class Deployment:
     copied: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A notebook beside the version of it that Airflow runs.
+
+    Attributes:
+        dag_id, folder: as of a `Deployment`.
+        since: when the notebook was put there, in seconds since the epoch; None: it is not there.
+        differs: which of its files are not there as they are here: the notebook by its code, the
+            others by their content.
+    """
+
+    dag_id: str
+    folder: str
+    since: float | None
+    differs: list[str]
+
+
 def command(
     notebook: Notebook,
     to: Annotated[
@@ -52,14 +73,21 @@ def command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace files that are there with another content.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Copy nothing: fail if the code there is another.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Say it as JSON.")] = False,
 ) -> None:
     """Copy a notebook, and what belongs to it, into the DAGs' folder.
 
     What belongs to it are the modules and files beside it that its code names.
     """
+    folder = (to or settings.notebooks_folder()).absolute()
+    if check:
+        _tell(comparison(check_notebook(notebook), folder), notebook.name, as_json)
+        return
     pipeline = compiled(notebook)
-    found = deployment(pipeline, (to or settings.notebooks_folder()).absolute())
+    found = deployment(pipeline, folder)
     if not found.differs or replace:
         copy(found, pipeline.document.path.parent)
     if as_json:
@@ -71,6 +99,44 @@ def command(
             f"{found.folder} has {', '.join(found.differs)} with another content. fix: compare "
             "them, and give --replace; or rename the notebook's"
         )
+
+
+def _tell(found: Comparison, name: str, as_json: bool) -> None:
+    """Say how a notebook differs from what is there.
+
+    Raises:
+        DeployError: it does.
+    """
+    if as_json:
+        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+    if found.since is None:
+        raise DeployError(f"{found.folder} has no {name}. fix: put it there, without --check")
+    when = f"{datetime.fromtimestamp(found.since):%Y-%m-%d %H:%M:%S}"
+    if found.differs:
+        raise DeployError(
+            f"{found.folder} has another version of {', '.join(found.differs)}; {name} was put "
+            f"there at {when}. fix: give --replace in place of --check, to run this one"
+        )
+    if not as_json:
+        typer.echo(f"{found.dag_id}: {found.folder} has this version, since {when}")
+
+
+def comparison(pipeline: Pipeline, folder: Path) -> Comparison:
+    """Compare a notebook, which need not compile, with what a folder of Airflow's has of it.
+
+    Raises:
+        DeployError: there is no such folder.
+        NotebookError: what belongs to the notebook is larger than the setting allows.
+    """
+    found = deployment(pipeline, folder)
+    *beside, name = found.files
+    there = folder / name
+    if not there.exists():
+        return Comparison(found.dag_id, found.folder, None, found.files)
+    differs = [n for n in beside if n in found.differs or not (folder / n).exists()]
+    if code_hash(read_document(there)[0]) != code_hash(pipeline.document):
+        differs.append(name)
+    return Comparison(found.dag_id, found.folder, there.stat().st_mtime, differs)
 
 
 def deployment(pipeline: Pipeline, folder: Path) -> Deployment:

@@ -36,7 +36,6 @@ from podline.compiler.notebook import (
     Document,
     Notes,
     Problem,
-    nested,
     read_document,
 )
 from podline.compiler.parameters import BACKEND_PARAM, Parameter, read_parameters
@@ -138,7 +137,7 @@ class _Compiler:
 
     def _defaults(self) -> StageSettings:
         """Read the settings that Kale's extension keeps for all steps of a notebook."""
-        tags = nested(self.document.metadata, "kubeflow_notebook", "steps_defaults")
+        tags = self.document.kale_defaults
         if not isinstance(tags, list):
             return StageSettings()
         settings, problems = parse_defaults(tags)

@@ -101,6 +101,11 @@ class Document:
         """The first Markdown cell's text, or nothing."""
         return next((cell.source for cell in self.cells if cell.kind == "markdown"), "")
 
+    @property
+    def kale_defaults(self) -> Any:
+        """What Kale's extension keeps for all steps of a notebook, as it is in the file."""
+        return nested(self.metadata, "kubeflow_notebook", "steps_defaults")
+
 
 class Notes:
     """The problems found so far in a document."""

@@ -62,6 +62,33 @@ def test_what_is_there_with_another_content_is_not_replaced_unasked(
     assert (folder / "helpers.py").read_text() == "double = 2\n"
 
 
+def test_a_check_tells_another_version_and_copies_nothing(
+    podline: Podline, refused: Refused, write: Write, notebook: Path, folder: Path
+) -> None:
+    check = ("deploy", notebook, "--to", folder, "--check")
+    assert f"{folder} has no power.ipynb. fix: " in refused(*check)
+    assert json.loads(podline(*check, "--json").stdout)["since"] is None
+    assert files(folder) == []
+    podline("deploy", notebook, "--to", folder)
+    assert podline(*check).stdout.startswith(f"power: {folder} has this version, since 2")
+    (notebook.parent / "helpers.py").write_text("double = 3\n")
+    write("power", ("step:load", "import helpers\ntext = open('data/jan.csv').readlines()"))
+    assert f"{folder} has another version of helpers.py, power.ipynb" in refused(*check)
+    found = json.loads(podline(*check, "--json").stdout)
+    assert found["differs"] == ["helpers.py", "power.ipynb"]
+    assert found["since"] == (folder / "power.ipynb").stat().st_mtime
+    assert (folder / "helpers.py").read_text() == "double = 2\n"
+
+
+def test_a_notebook_that_does_not_compile_is_compared(
+    podline: Podline, refused: Refused, write: Write, notebook: Path, folder: Path
+) -> None:
+    podline("deploy", notebook, "--to", folder)
+    write("power", ("step:load", "missing +"))
+    told = refused("deploy", notebook, "--to", folder, "--check")
+    assert f"{folder} has another version of power.ipynb" in told
+
+
 def test_a_folder_that_is_not_there(refused: Refused, notebook: Path, tmp_path: Path) -> None:
     told = refused("deploy", notebook, "--to", tmp_path / "none")
     assert "none is no folder of this machine. fix: create it" in told

@@ -105,12 +105,15 @@ def test_nodes_are_looked_for_and_sorted_in_the_address(visit: Callable[..., Any
             "tbody td:first-child"
         )
         names.first.wait_for()
+        wrong = page.get_by_role("columnheader", name="what is wrong")
+        assert wrong.is_visible()
         page.get_by_label("Order").select_option("by node")
         assert names.first.inner_text() == "edge-000"
         page.get_by_label("Only nodes with this version").select_option("version 2")
         page.get_by_text("40 of 200 rows").wait_for()
         page.get_by_label("Only nodes or models with this in their name").fill("edge-19")
         page.get_by_text("2 of 200 rows").wait_for()
+        assert wrong.count() == 0  # nothing is, of these
         page.reload()
         page.get_by_text("2 of 200 rows").wait_for()
         assert names.all_inner_texts() == ["edge-190", "edge-195"]

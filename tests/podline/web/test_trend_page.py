@@ -54,9 +54,11 @@ def test_the_trend_in_the_dags_tab(visit: Callable[..., Any], server: Server) ->
             f"{server.runs['small']} Success",
         ]
         assert page.get_by_text("the next run will take about").is_visible()
+        assert page.get_by_text("Dashed: the median").is_visible()
         picture(page, "trend-1440-light")
         page.get_by_label("What is plotted").select_option("phases, stacked")
         page.get_by_role("group", name="phases, stacked of").wait_for()
+        assert page.get_by_text("Dashed: the median").count() == 0  # there is no such line
         page.get_by_label("Of which task").select_option("second")
         page.get_by_role("button", name="imports").click()
         imports = page.get_by_role("group", name="imports of the last 5 runs")

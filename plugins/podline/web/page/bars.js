@@ -95,9 +95,9 @@ function Label({ row, top, begin, place, width, texts }) {
   const roomOf = (text) => text.length * LETTER + (marked ? 16 : 0) + 6;
   const text = texts.find((one) => roomOf(one) < width) ?? texts.at(-1);
   const room = roomOf(text);
-  // Beside the bar; before it where there is no room; else on it.
+  // Beside the bar; before it where there is no room; else on its begin, where it waits.
   const onBar = right + room >= width && left - room <= 0;
-  const x = right + room < width ? right + 4 : onBar ? Math.max(width - room, 2) : left - room + 2;
+  const x = right + room < width ? right + 4 : onBar ? Math.max(left, 0) + 4 : left - room + 2;
   return h(
     "g",
     { transform: `translate(${x.toFixed(1)} ${top})` },

@@ -232,7 +232,7 @@ function Nodes({ rows, now }) {
     columns: [
       ["node", ({ node }) => node.name, NAME],
       ["state", ({ state }) => h(State, { state })],
-      ["what is wrong", (row) => reasonOf(row), REASON],
+      ...(rows.some(reasonOf) ? [["what is wrong", reasonOf, REASON]] : []),
       [
         "model",
         ({ model }) => (model ? h(PageLink, { to: modelPage(model.name) }, model.name) : "–"),

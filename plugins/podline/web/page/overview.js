@@ -111,5 +111,6 @@ function Share({ found }) {
 }
 
 function Slowest({ dag }) {
-  return dag.slowest.map((slow) => `${slow.task_id} ${slow.phase} ${seconds(slow.p50)}`).join(", ") || "–";
+  const told = dag.slowest.map((slow) => `${slow.task_id} ${slow.phase} ${seconds(slow.p50)}`);
+  return told.length ? told.join(", ").replace(/ (?=\S+(,|$))/g, "\u00a0") : "–"; // a unit stays by its number
 }

@@ -63,6 +63,10 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
   const show = known ? fields.show : WALL;
   const form = show === SHARE ? share : seconds;
   const download = (format) => [format.toUpperCase(), address(path, { ...query, format, download: 1 })];
+  const usual = usualOf(answer, show);
+  const meant =
+    usual &&
+    "Dashed: the median of the runs that succeeded; grey: from their 10th to their 90th percentile. ";
   return h(
     Fragment,
     null,
@@ -90,16 +94,17 @@ export function TrendPlot({ dagId, tasks, task = null, links }) {
     h(Plot, {
       label: `${SHOWN[show] ?? show} of the last ${answer.run_id.length} runs`,
       form,
-      usual: usualOf(answer, show),
+      usual,
       columns: columnsOf(answer, show, phases, form, links),
     }),
     h(
       Text,
       { fontSize: "xs", color: "fg.muted", marginTop: 1 },
-      "Dashed: the median of the runs that succeeded; grey: from their 10th to their 90th percentile. Failed runs and " +
-        "those that go on are marked and not counted, and cut where they are far higher. Press a column for its run.",
+      meant,
+      "Failed runs and those that go on are marked and not counted, and cut where they are far higher. " +
+        "Press a column for its run.",
     ),
-    h(Legend, { phases, isolated: show, isolate: (name) => change({ show: name || STACK }) }),
+    h(Legend, { phases, isolated: show === STACK ? "" : show, isolate: (name) => change({ show: name || STACK }) }),
   );
 }
 
