@@ -137,12 +137,12 @@ def test_states_are_told_by_shape_and_word(visit: Callable[..., Any], server: Se
     with no_errors(visit(run_tab(server, "plain"))) as page:
         page.get_by_label("Order").select_option("failures first")
         names = waterfall(page)
-        names.get_by_role("img", name="Failed ↻").wait_for()
+        names.get_by_role("img", name="Failed, tried again").wait_for()
         shapes = {
             word: names.get_by_role("img", name=word, exact=True)
             .first.locator("path")
             .get_attribute("d")
-            for word in ("Failed ↻", "Success")
+            for word in ("Failed, tried again", "Success")
         }
         page.get_by_label("Only tries in this state").select_option("Skipped (1)")
         skipped = names.get_by_role("img", name="Skipped", exact=True)

@@ -52,7 +52,7 @@ export const isGood = (state) => like(state) === "success";
 export const lookOf = (state, again) => (again && state === "failed" ? "up_for_retry" : state || "no_status");
 
 export function wordOf(look, again = false) {
-  return again && look === "up_for_retry" ? `${stateWord("failed")} ↻` : stateWord(look);
+  return again && look === "up_for_retry" ? `${stateWord("failed")}, tried again` : stateWord(look);
 }
 
 export function StateMark({ state, size = 12, title }) {
