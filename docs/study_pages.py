@@ -36,10 +36,11 @@ _OF_THE_MACHINE = """\
   fetch, 50 s over 100 Mbit/s, once a node; unpacking comes on top.
 """
 _OF_THE_STUDIES = """\
-- `make sweep-full` remakes all of this in six studies of fixed designs: {hours} hours at most, by the
-  seconds measured here. Each was made once.
-- The studies of Airflow's own operator and of the join are of an older revision, without the notebook
-  in a pod: there pods ran Python 3.13, the notebook 3.11, and code took 0.95 times as long in pods.
+- `make sweep-full` remakes all of this in six studies of fixed designs: {hours} hours at most, by
+  the seconds measured here. Each was made once.
+- The studies of Airflow's own operator and of the join are of an older revision, without the
+  notebook in a pod: there pods ran Python 3.13, the notebook 3.11, and code took 0.95 times as long
+  in pods.
 """
 _OTHERS = "Would another way cost less?"
 _OTHER_WAYS = f"## {_OTHERS}\n\n"
