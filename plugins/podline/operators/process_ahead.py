@@ -164,9 +164,7 @@ def private_folder() -> Path | None:
     return folder if mine and not about.st_mode & 0o077 else None
 
 
-def keep(
-    path: Path, digest: str, prepared: Preparation, variables: Mapping[str, str]
-) -> None:
+def keep(path: Path, digest: str, prepared: Preparation, variables: Mapping[str, str]) -> None:
     """Begin a process, and its keeper, unless one waits at that socket.
 
     Args:

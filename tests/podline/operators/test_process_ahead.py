@@ -242,7 +242,6 @@ def test_the_next_stage_gets_the_process_that_waits(ours: Path, store: Store) ->
     until(lambda: not left(ours), 20)
 
 
-
 def test_it_imports_what_its_inputs_asked_for_in_an_earlier_run(ours: Path, store: Store) -> None:
     """The cells of `two` name no library: its input, of whatever kind, is of one."""
     known = stage_profile.Sample({}, 1.0, 0.5, ("colorsys",), "process")
@@ -252,6 +251,7 @@ def test_it_imports_what_its_inputs_asked_for_in_an_earlier_run(ours: Path, stor
     lines: list[str] = []
     run.run("two", lines.append)
     assert lines == ["True"]
+
 
 def test_one_whose_environment_has_changed_is_of_no_use(
     ours: Path, store: Store, monkeypatch: pytest.MonkeyPatch
