@@ -130,8 +130,9 @@ def libraries_of(store: "Store", dag_id: str, stage: str) -> tuple[str, ...]:
     """The modules that a stage's inputs asked for in its latest try; none, if the store is silent.
 
     Args:
-        store: of `read`.
-        dag_id, stage: likewise.
+        store: where they are kept.
+        dag_id: of its pipeline.
+        stage: its name.
     """
     try:
         return read(store.hasty, dag_id, stage).libraries
