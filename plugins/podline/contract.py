@@ -259,6 +259,19 @@ class Ahead(Json):
         return hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+@dataclass(frozen=True)
+class Preparation(Json):
+    """What a local process gets on its standard input before its task is due.
+
+    Attributes:
+        plan: the stage's.
+        libraries: as of `Ahead`.
+    """
+
+    plan: StagePlan
+    libraries: tuple[str, ...] = ()
+
+
 def pack(text: str) -> str:
     """A text of JSON for an environment variable."""
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from podline.contract import Json
 from podline.latency.observations import Observed
-from podline.store import Conflict, ObjectMissing, keys
+from podline.settings import Backend
+from podline.store import Conflict, ObjectMissing, StoreError, keys
 
 if TYPE_CHECKING:
     from podline.store import Store
@@ -32,15 +33,17 @@ class Sample:
 
     Attributes:
         parameters: the run's, by name.
-        seconds: from when its pod was made or claimed until its result was known.
-        ready: seconds from when its pod was made until its libraries were imported.
+        seconds: from when its pod or process was made or claimed until its result was known.
+        ready: seconds from when that was made until its libraries were imported.
         libraries: the modules that its inputs asked for.
+        backend: where it ran: only pods are made just in time, by other pods' times.
     """
 
     parameters: dict[str, Any]
     seconds: float
     ready: float
     libraries: tuple[str, ...] = ()
+    backend: str = Backend.KUBERNETES.value
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class StageProfile(Json):
 
     def _like(self, parameters: dict[str, Any]) -> list[Sample]:
         """The samples of the nearest sizes; none: there are too few of them."""
-        near = [(_distance(s.parameters, parameters), -n, s) for n, s in enumerate(self.samples)]
+        pods = [s for s in self.samples if s.backend == Backend.KUBERNETES]
+        near = [(_distance(s.parameters, parameters), -n, s) for n, s in enumerate(pods)]
         alike = sorted((item for item in near if item[0] <= _FAR), key=lambda item: item[:2])
         found = [sample for _, _, sample in alike[:_LIKE]]
         return found if len(found) >= _FEW else []
@@ -100,7 +104,8 @@ def sample_of(seen: Observed) -> Sample | None:
         return None
     ready = result.ahead.ready if result.ahead else _imported(result.started, result.phases)
     made = seen.ahead.made if seen.ahead else at.created
-    return Sample(parameters, at.heard - at.created, max(ready - made, 0.0), result.libraries)
+    seconds, ready = at.heard - at.created, max(ready - made, 0.0)
+    return Sample(parameters, seconds, ready, result.libraries, seen.backend)
 
 
 def _imported(started: float, phases: Sequence[Any]) -> float:
@@ -119,6 +124,20 @@ def read(store: "Store", dag_id: str, stage: str) -> StageProfile:
         StoreError: the store does not answer.
     """
     return _read(store, keys.profile_key(dag_id, stage))[0]
+
+
+def libraries_of(store: "Store", dag_id: str, stage: str) -> tuple[str, ...]:
+    """The modules that a stage's inputs asked for in its latest try; none, if the store is silent.
+
+    Args:
+        store: where they are kept.
+        dag_id: of its pipeline.
+        stage: its name.
+    """
+    try:
+        return read(store.hasty, dag_id, stage).libraries
+    except StoreError:  # they are a hint
+        return ()
 
 
 def note(store: "Store", where: "TryKey", sample: Sample) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
@@ -18,14 +18,17 @@ from podline import settings
 from podline.compiler.dag_id import dag_id
 from podline.compiler.pipeline import Pipeline
 from podline.compiler.tags import StageSettings
-from podline.contract import ResultRef, StagePlan, StageResult, StageTask
+from podline.contract import Preparation, ResultRef, StagePlan, StageResult, StageTask
 from podline.exceptions import StageError
+from podline.latency import stage_profile
+from podline.latency.stage_profile import Sample
 from podline.models import mlflow_tracking
 from podline.operators import task_spec
 from podline.operators.backend import ending
 from podline.operators.process import ProcessBackend
 from podline.operators.task_spec import Shipment, Values
-from podline.store import Store, keys
+from podline.settings import Backend
+from podline.store import Store, StoreError, keys
 from podline.store.keys import RESULT, TryKey
 
 Log = Callable[[str, str], object]  # takes a stage's name and a line of its output
@@ -52,6 +55,7 @@ class LocalRun:
     _refs: dict[str, ResultRef] = field(default_factory=dict, init=False)
     _running: dict[str, ProcessBackend] = field(default_factory=dict, init=False)
     _ahead: dict[str, ProcessBackend] = field(default_factory=dict, init=False)
+    _known: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     @property
@@ -109,7 +113,9 @@ class LocalRun:
             if due and len(self._ahead) < (settings.ahead() if tag is None else tag):
                 backend = self._ahead[stage.name] = ProcessBackend()
                 plan = task_spec.plan_stage(self.pipeline, stage, self.parameters, shipment)
-                backend.begin_ahead(plan, self.store.connection)
+                known = stage_profile.libraries_of(self.store, self.dag_id, stage.name)
+                self._known[stage.name] = known
+                backend.begin_ahead(Preparation(plan, known), self.store.connection)
 
     @contextmanager
     def _sorting(self) -> Iterator[None]:
@@ -198,6 +204,15 @@ class LocalRun:
         mlflow_tracking.log_published(result.published, self.store)
         if result.failure:
             raise StageError(result.failure.message)
+        if self._known.get(name, result.libraries) != result.libraries:
+            self._note(where, plan, result)
+
+    def _note(self, where: TryKey, plan: StagePlan, result: StageResult) -> None:
+        """Note what a stage's inputs asked for, for who begins it ahead in the next run."""
+        seconds = self.seconds[plan.stage]
+        sample = Sample(plan.parameters, seconds, 0.0, result.libraries, Backend.PROCESS.value)
+        with suppress(StoreError):  # it is a hint
+            stage_profile.note(self.store.hasty, where, sample)
 
 
 def _waits(tags: StageSettings, default: int) -> Iterator[float]:

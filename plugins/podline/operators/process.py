@@ -18,6 +18,7 @@ from podline.contract import (
     FINAL_EXIT,
     ON_INPUT,
     PARENT_VARIABLE,
+    Preparation,
     StagePlan,
     StageTask,
 )
@@ -64,16 +65,16 @@ class ProcessBackend(StageBackend):
     def expect(self, following: Callable[[], Sequence[NextStage]]) -> None:
         self._following = following
 
-    def begin_ahead(self, plan: StagePlan, connection: StoreConnection) -> None:
+    def begin_ahead(self, prepared: Preparation, connection: StoreConnection) -> None:
         """Start the process of a stage that is not due yet: it imports its libraries, and waits.
 
         Args:
-            plan: the stage's.
+            prepared: what it gets before its task.
             connection: of the store.
         """
         with contextlib.suppress(StageError):  # it was stopped
-            process = self._begin(plan.stage, connection, {AHEAD_VARIABLE: ON_INPUT})
-            _write(process, plan.to_json() + "\n")
+            process = self._begin(prepared.plan.stage, connection, {AHEAD_VARIABLE: ON_INPUT})
+            _write(process, prepared.to_json() + "\n")
 
     def run(self, task: StageTask, connection: StoreConnection, log: Log) -> str:
         """Run a stage in a process, one that was begun ahead if there is one.
@@ -150,6 +151,8 @@ class ProcessBackend(StageBackend):
         operator: Any = self._wanted.operator
         if operator.stage is None or not successors.steps_ahead(operator, self._wanted.context):
             return None
+        if self._wanted.context["ti"].map_index in (None, -1):
+            self.seen.parameters = plan.parameters  # so that its profile is noted
         if not (kept := self._processes(connection).claim(plan)):
             return None
         self.seen.ahead = PodAhead(kept.made, time.time(), {})

@@ -21,11 +21,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from podline.contract import StagePlan
+from podline.contract import Preparation, StagePlan
+from podline.latency import stage_profile
 from podline.operators import run_version
 from podline.operators.successors import LONGEST_WAIT, NextStage
 from podline.runner.process_keeper import Kept
-from podline.store import StoreConnection
+from podline.store import StoreConnection, open_store
 from podline.store.keys import TryKey
 
 _HANDED_OVER = 1.0  # seconds in which a keeper answers; else a process is begun afresh
@@ -96,7 +97,7 @@ class AheadProcesses:
         self, context: Any, connection: StoreConnection, variables: Mapping[str, str]
     ) -> None:
         self._context, self._variables = context, variables
-        self._store = [connection.endpoint_url, connection.bucket]
+        self._connection = connection
         self._folder = private_folder()
         self._following: list[Path] = []
         self._over = False
@@ -115,12 +116,13 @@ class AheadProcesses:
     def begin(self, stages: Sequence[NextStage]) -> None:
         """Begin the processes of stages that follow, where none waits."""
         for stage in stages:
+            prepared = Preparation(stage.plan, self._libraries(stage))
             with self._lock:
                 if self._over or self._folder is None:
                     return
                 path = self._path(stage.wanted.context)
                 self._following.append(path)
-                keep(path, self._digest(stage.plan), stage.plan, self._variables)
+                keep(path, self._digest(stage.plan), prepared, self._variables)
 
     def end(self) -> None:
         """End those that wait for the stages that follow, whoever began them."""
@@ -135,8 +137,13 @@ class AheadProcesses:
         ti = context["ti"]
         index = -1 if ti.map_index is None else ti.map_index
         where = TryKey(ti.dag_id, ti.run_id, ti.task_id, index, 0, "-").prefix
-        text = json.dumps([*self._store, where, run_version.beginning(context)])
+        store = [self._connection.endpoint_url, self._connection.bucket]
+        text = json.dumps([*store, where, run_version.beginning(context)])
         return self._folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _libraries(self, stage: NextStage) -> tuple[str, ...]:
+        store, dag_id = open_store(self._connection), self._context["ti"].dag_id
+        return stage_profile.libraries_of(store, dag_id, stage.plan.stage)
 
     def _digest(self, plan: StagePlan) -> str:
         """Of what a process is and will do, whether it was begun ahead or not."""
@@ -157,13 +164,13 @@ def private_folder() -> Path | None:
     return folder if mine and not about.st_mode & 0o077 else None
 
 
-def keep(path: Path, digest: str, plan: StagePlan, variables: Mapping[str, str]) -> None:
+def keep(path: Path, digest: str, prepared: Preparation, variables: Mapping[str, str]) -> None:
     """Begin a process, and its keeper, unless one waits at that socket.
 
     Args:
         path: the socket.
         digest: of what the process is.
-        plan: its stage's.
+        prepared: what it gets before its task.
         variables: its environment.
     """
     with socket.socket(socket.AF_UNIX) as listener:
@@ -182,7 +189,7 @@ def keep(path: Path, digest: str, plan: StagePlan, variables: Mapping[str, str])
             pass_fds=[number],
             start_new_session=True,  # it outlives the task
         )
-    kept = Kept(str(path), digest, plan.to_json(), time.time(), LONGEST_WAIT)
+    kept = Kept(str(path), digest, prepared.to_json(), time.time(), LONGEST_WAIT)
     assert keeper.stdin
     with suppress(BrokenPipeError):
         keeper.stdin.write(kept.to_json().encode())

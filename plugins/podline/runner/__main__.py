@@ -105,14 +105,15 @@ def _wait(given: str, environment: dict[str, str], store: "Store") -> "tuple[Sta
     Raises:
         ContractError: the task is of another version of podline, or not of who made this pod.
     """
-    from podline.contract import ON_INPUT, StagePlan
+    from podline.contract import ON_INPUT, Preparation
     from podline.runner.standby import Standby
 
     if given != ON_INPUT:
         standby = Standby(given, store)
         head = _head_start(standby.plan(), environment, standby.about.libraries)
         return standby.task(), head
-    head = _head_start(StagePlan.from_json(sys.stdin.readline()), environment)
+    prepared = Preparation.from_json(sys.stdin.readline())
+    head = _head_start(prepared.plan, environment, prepared.libraries)
     return read_task(store), head
 
 

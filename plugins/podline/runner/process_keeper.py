@@ -32,14 +32,14 @@ class Kept(Json):
     Attributes:
         path: of its socket, which it listens to already.
         identity: the hash of what the process is and will do.
-        plan: the stage's, as JSON.
+        preparation: what the process gets before its task, as JSON.
         made: when it was begun (epoch).
         seconds: for which it waits at most.
     """
 
     path: str
     identity: str
-    plan: str
+    preparation: str
     made: float
     seconds: float
 
@@ -47,7 +47,7 @@ class Kept(Json):
 def main() -> None:
     """Keep a process; the argument is the number of the socket."""
     kept = Kept.from_json(sys.stdin.buffer.read())
-    process = _begin(kept.plan)
+    process = _begin(kept.preparation)
     connection = None
     try:
         with socket.socket(fileno=int(sys.argv[1])) as listener:
@@ -60,7 +60,7 @@ def main() -> None:
         _follow(connection, process)
 
 
-def _begin(plan: str) -> "subprocess.Popen[bytes]":
+def _begin(preparation: str) -> "subprocess.Popen[bytes]":
     about = {PARENT_VARIABLE: str(os.getpid()), AHEAD_VARIABLE: ON_INPUT}
     process = subprocess.Popen(
         [sys.executable, "-m", "podline.runner"],
@@ -71,7 +71,7 @@ def _begin(plan: str) -> "subprocess.Popen[bytes]":
         start_new_session=True,
     )
     assert process.stdin
-    process.stdin.write(f"{plan}\n".encode())
+    process.stdin.write(f"{preparation}\n".encode())
     process.stdin.flush()
     return process
 

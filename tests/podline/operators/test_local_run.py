@@ -244,6 +244,20 @@ def test_the_next_stage_s_libraries_are_imported_meanwhile(
     assert run_ahead(path, store, monkeypatch) == {"two": ["True True"]}
 
 
+def test_what_a_stage_s_inputs_ask_for_is_imported_meanwhile_from_the_second_run_on(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That `two` needs pandas no cell of it says: its input does."""
+    path = notebook(
+        tmp_path,
+        ("imports", "import sys\nimport pandas as pd"),
+        ("step:one", "table = pd.DataFrame({'x': [1]})"),
+        ("step:two", f"print(len(table), {IMPORTED_AHEAD.replace('colorsys', 'pandas')})"),
+    )
+    assert run_ahead(path, store, monkeypatch) == {"two": ["1 False"]}
+    assert run_ahead(path, store, monkeypatch) == {"two": ["1 True"]}
+
+
 def test_what_a_library_reads_at_import_may_be_set_by_the_stage_before(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from podline.contract import ResultRef, StageResult, StageTask
+from podline.contract import Preparation, ResultRef, StageResult, StageTask
 from podline.exceptions import StageError
+from podline.latency import stage_profile
 from podline.operators import process_ahead, task_spec
 from podline.operators.backend import ending
 from podline.operators.dag_factory import notebook_dags
@@ -41,7 +42,7 @@ def variables(store: Store, tmp_path: Path) -> dict[str, str]:
 def path(tmp_path: Path, variables: dict[str, str]) -> Iterator[Path]:
     """The socket of a process that was begun ahead; it has ended when the test has."""
     path = tmp_path / "socket"
-    keep(path, DIGEST, PLAN, variables)
+    keep(path, DIGEST, Preparation(PLAN), variables)
     until(lambda: len(left(tmp_path)) == 2, 20)
     yield path
     end(path)
@@ -129,7 +130,7 @@ def test_a_process_that_has_ended_is_not_waited_for(path: Path, tmp_path: Path) 
 
 def test_two_who_begin_one_begin_one(path: Path, tmp_path: Path, variables: dict[str, str]) -> None:
     before = left(tmp_path)
-    keep(path, DIGEST, PLAN, variables)
+    keep(path, DIGEST, Preparation(PLAN), variables)
     assert left(tmp_path) == before
 
 
@@ -138,7 +139,7 @@ def test_it_ends_by_itself(
 ) -> None:
     monkeypatch.setattr(process_ahead, "LONGEST_WAIT", 0.5)
     path = tmp_path / "socket"
-    keep(path, DIGEST, PLAN, variables)
+    keep(path, DIGEST, Preparation(PLAN), variables)
     until(lambda: not left(tmp_path), 20)
     assert not path.exists()
     assert claim(path, DIGEST) is None
@@ -239,6 +240,17 @@ def test_the_next_stage_gets_the_process_that_waits(ours: Path, store: Store) ->
     assert found.ahead is not None
     assert (found.ahead.begun < found.started, found.ahead.void) == (True, "")
     until(lambda: not left(ours), 20)
+
+
+def test_it_imports_what_its_inputs_asked_for_in_an_earlier_run(ours: Path, store: Store) -> None:
+    """The cells of `two` name no library: its input, of whatever kind, is of one."""
+    known = stage_profile.Sample({}, 1.0, 0.5, ("colorsys",), "process")
+    stage_profile.note(store, TryKey("pair", "r", "two", -1, 1, "-"), known)
+    run = Run(ours, store, "print('up')\nx = 1", f"print({AHEAD})")
+    run.run("one", lambda line: until(lambda: waiting(ours)))
+    lines: list[str] = []
+    run.run("two", lines.append)
+    assert lines == ["True"]
 
 
 def test_one_whose_environment_has_changed_is_of_no_use(
