@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from podline.contract import Preparation, StagePlan
-from podline.latency import stage_profile
 from podline.operators import run_version
 from podline.operators.successors import LONGEST_WAIT, NextStage
 from podline.runner.process_keeper import Kept
-from podline.store import StoreConnection, open_store
+from podline.store import StoreConnection
 from podline.store.keys import TryKey
 
 _HANDED_OVER = 1.0  # seconds in which a keeper answers; else a process is begun afresh
@@ -115,10 +114,17 @@ class AheadProcesses:
 
     def begin(self, stages: Sequence[NextStage]) -> None:
         """Begin the processes of stages that follow, where none waits."""
+        from podline.latency import stage_profile
+        from podline.store import open_store
+
+        if self._folder is None:
+            return
+        store, dag_id = open_store(self._connection), self._context["ti"].dag_id
         for stage in stages:
-            prepared = Preparation(stage.plan, self._libraries(stage))
+            known = stage_profile.libraries_of(store, dag_id, stage.plan.stage)
+            prepared = Preparation(stage.plan, known)
             with self._lock:
-                if self._over or self._folder is None:
+                if self._over:
                     return
                 path = self._path(stage.wanted.context)
                 self._following.append(path)
@@ -140,10 +146,6 @@ class AheadProcesses:
         store = [self._connection.endpoint_url, self._connection.bucket]
         text = json.dumps([*store, where, run_version.beginning(context)])
         return self._folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    def _libraries(self, stage: NextStage) -> tuple[str, ...]:
-        store, dag_id = open_store(self._connection), self._context["ti"].dag_id
-        return stage_profile.libraries_of(store, dag_id, stage.plan.stage)
 
     def _digest(self, plan: StagePlan) -> str:
         """Of what a process is and will do, whether it was begun ahead or not."""
