@@ -3,7 +3,6 @@ request."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -25,7 +24,10 @@ TOKEN = "of the test"
 
 
 class Connecting(Load):
-    """Requests each on a connection of its own: they meet a pod that has ended already."""
+    """Requests each on a connection of its own: they meet each pod, and one that has ended already.
+
+    Connections that are kept may all have gone to the same pod of a Service.
+    """
 
     def _ask(self) -> None:
         while not self._ended.is_set():
@@ -142,8 +144,7 @@ def test_a_rolling_update_fails_no_request(
             pod.metadata.uid for pod in pods
         }
 
-    service = SimpleNamespace(url=url)
-    with Load(service) as load, Connecting(service) as connecting:
+    with Load(url) as load, Connecting(url) as connecting:
         until(lambda: len(load.versions) > 100)
         apps.patch_namespaced_deployment("edge", namespace, body)
         until(is_over, 120)
@@ -162,7 +163,7 @@ def test_a_rollout_reaches_the_pods_that_a_label_finds(
     assert len(targets) == 2
     strategy = Strategy(observe=1.0, limit=60.0, requests=5, latency=50.0)
     order = Order("power", number, "champion", targets, "a test", strategy, TOKEN)
-    with Load(SimpleNamespace(url=url)), Load(SimpleNamespace(url=url)):
+    with Connecting(url):
         record = roll_out(store, order)
     assert record.state == "promoted", record.decision
     assert {node.name for node in record.nodes} == {target.name for target in targets}
