@@ -20,7 +20,10 @@ from tests.support import promise
 # What they show, quicker ones show too.
 SLOW = (
     "keras_lambda keras_own_code keras_seeded keras_dropout keras_layer_shared keras_not_built "
-    "keras_history_and_model model_selection options_of_libraries sklearn_pipeline colours_by_name"
+    "keras_history_and_model model_selection options_of_libraries sklearn_pipeline colours_by_name "
+    "imports_in_branches unpickled_class array_of_a_data_frame settings_in_imports_cell figure "
+    "parallel_warnings_alike object_holds_dataframe plot_of_a_data_frame pandas_labels_shared "
+    "pandas_dtypes dataframe_column_object_lists method_mutates_argument common_magics"
 )
 INVALID = sorted((promise.FOLDER / "invalid").glob("*.ipynb"))
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,7 @@ matplotlib colour maps | import matplotlib as mpl, matplotlib.pyplot | mpl.color
 seaborn.objects | import seaborn.objects as so | so.Plot.config.theme['axes.facecolor'] = 'white'; so.Plot.config.display['format'] = 'svg' | [so.Plot.config.theme['axes.facecolor'], so.Plot.config.display['format']]
 sklearn | import sklearn | sklearn.set_config(transform_output='pandas') | sklearn.get_config()['transform_output']
 """
+IMPORTS_MUCH = re.compile("seaborn|sklearn|pyplot")
 
 
 def test_a_start_method_that_a_library_asks_for_is_no_change(tmp_path: Path) -> None:
@@ -104,7 +106,13 @@ def test_a_start_method_that_a_library_asks_for_is_no_change(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "before", "then", "after"), [row.split(" | ") for row in CASES.strip().splitlines()]
+    ("name", "before", "then", "after"),
+    [
+        pytest.param(
+            *row.split(" | "), marks=[pytest.mark.slow] if IMPORTS_MUCH.search(row) else []
+        )
+        for row in CASES.strip().splitlines()
+    ],
 )
 def test_it_goes_on(name: str, before: str, then: str, after: str, tmp_path: Path) -> None:
     one = tmp_path / "one"

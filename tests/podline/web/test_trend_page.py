@@ -14,7 +14,7 @@ from tests.support.run_copies import copied_run
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("web"),
+    pytest.mark.xdist_group("charts"),
     pytest.mark.timeout(300),
     # Playwright's own loop is closed at the end of the session.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
