@@ -1,6 +1,7 @@
 """What every test shares: a clean environment, and a real S3 server."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -48,6 +49,7 @@ def pytest_configure() -> None:
     os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
     # Stages begun ahead take time from the tests beside: those that are about them ask for them.
     os.environ["AIRFLOW__PODLINE__AHEAD"] = "off"
+    gc.disable()  # see pytest_collection_finish
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -65,6 +67,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     name = "notebooks_ahead"
     if name not in config.option.markexpr:
         items[:] = [item for item in items if not item.get_closest_marker(name)]
+
+
+def pytest_collection_finish() -> None:
+    """What was made until here stays: to look through it again and again took each worker seconds."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

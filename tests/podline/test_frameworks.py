@@ -8,20 +8,23 @@ import pytest
 from podline.equality import equal
 from podline.frameworks import undrawn_weights
 
-keras = pytest.importorskip("keras")
-
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def a_model() -> Any:
+@pytest.fixture
+def keras() -> Any:
+    return pytest.importorskip("keras")
+
+
+def a_model(keras: Any) -> Any:
     layers = keras.layers
     return keras.Sequential([layers.Input((4, 2)), layers.LSTM(3), layers.Dense(1)])
 
 
 def test_weights_that_are_read_are_not_drawn_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = a_model()
+    model = a_model(keras)
     model.save(tmp_path / "m.keras")
 
     def draw(*arguments: Any, **more: Any) -> None:
@@ -33,4 +36,5 @@ def test_weights_that_are_read_are_not_drawn_first(
         with undrawn_weights():
             loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert equal(loaded.get_weights(), model.get_weights())
-    assert any(weights.any() for weights in a_model().get_weights())  # drawn again from here on
+    drawn_again = a_model(keras).get_weights()
+    assert any(weights.any() for weights in drawn_again)
