@@ -11,14 +11,14 @@ from urllib.parse import quote
 import pytest
 
 WIDE, PHONE = (1440, 900), (390, 844)
-# For tests that take `size` and `dark`: two looks always, the other two with the slow tests.
+# For tests that take `size` and `dark`: one look always, the others with the slow tests.
 each_look = pytest.mark.parametrize(
     ("size", "dark"),
     [
         pytest.param(WIDE, False, id="wide-light"),
         pytest.param(WIDE, True, id="wide-dark", marks=pytest.mark.slow),
         pytest.param(PHONE, False, id="phone-light", marks=pytest.mark.slow),
-        pytest.param(PHONE, True, id="phone-dark"),
+        pytest.param(PHONE, True, id="phone-dark", marks=pytest.mark.slow),
     ],
 )
 _MILLISECONDS = 60_000  # that a page has to show what is waited for, on a busy machine

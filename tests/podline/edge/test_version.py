@@ -52,6 +52,7 @@ def test_a_classifier(made: Callable[..., Manifest], tmp_path: Path) -> None:
         found.infer({})
 
 
+@pytest.mark.slow
 def test_litert(made: Callable[..., Manifest], tmp_path: Path) -> None:
     """Any number of rows, though a recurrent layer takes one at a time there."""
     keras = pytest.importorskip("keras")

@@ -88,6 +88,7 @@ def test_clusters(tmp_path: Path) -> None:
     assert found.signature.outputs == (TensorSpec("output", "INT64", (ANY,)),)
 
 
+@pytest.mark.slow
 def test_networks_of_keras_in_both_forms(tmp_path: Path) -> None:
     """Recurrent layers, and inputs in the order that the model has them."""
     keras = pytest.importorskip("keras")

@@ -318,7 +318,7 @@ def test_a_process_that_ended_while_it_waited_is_started_afresh(
 
 def test_a_run_with_a_teams_key(tmp_path: Path, teams_store: Store) -> None:
     """A whole run, with all that a notebook may ask of the store, and nothing of others."""
-    store = teams_store
+    store = teams_store  # where folders stay for a moment: the team has a name of its own
     others = "runs/forecasts.power/r/load/-1/1-ab12/result.json"
     store.put(others, b"theirs")
     store.put("data/shared.csv", b"rows")
@@ -333,17 +333,17 @@ def test_a_run_with_a_teams_key(tmp_path: Path, teams_store: Store) -> None:
         (
             "step:publish prev:shared prev:others",
             "Path('model.skops').write_bytes(bytes(9_000_000))\n"
-            "print(len(rows), data, seen, podline.publish('model.skops', 'vision.power').number)",
+            "print(len(rows), data, seen, podline.publish('model.skops', 'sound.power').number)",
         ),
     )
-    key = team_keys.new_key(store.connection, "vision")
+    key = team_keys.new_key(store.connection, "sound")
     run = LocalRun(compile_notebook(path), Store(key), {})
     lines: list[str] = []
     run.run(lambda stage, line: lines.append(line))
     assert lines[-1] == "300000 b'rows' nothing 1"
-    assert run.dag_id == "vision.power"
+    assert run.dag_id == "sound.power"
     assert {item.key.split("/")[1] for item in store.list("runs")} == {
-        "vision.power",
+        "sound.power",
         "forecasts.power",
     }
-    assert Model(store, "vision.power").verify(1) == []
+    assert Model(store, "sound.power").verify(1) == []

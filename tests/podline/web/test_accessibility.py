@@ -74,7 +74,10 @@ def test_every_page(
     assert not found
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "dark",
+    [pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.slow)],
+)
 def test_what_a_tooltip_says(visit: Callable[..., Any], server: Server, dark: bool) -> None:
     page = visit(page_of(dag="plain", run=server.runs["plain"], state="up_for_retry"), dark=dark)
     waterfall(page).wait_for()

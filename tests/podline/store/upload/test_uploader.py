@@ -284,7 +284,10 @@ def test_parts_that_are_cleaned_away(store: Store, uploader: Uploader, handle: H
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("how", [None, PARTS], ids=["whole", "parts"])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param(None, id="whole"), pytest.param(PARTS, id="parts", marks=pytest.mark.slow)],
+)
 def test_a_store_that_is_killed_and_comes_back(server_folder: Path, how: Plan | None) -> None:
     """In the middle of the body, at a pace at which that is in its middle."""
     connection = seaweedfs.start(server_folder)

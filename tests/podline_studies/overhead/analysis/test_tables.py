@@ -10,6 +10,7 @@ from podline_studies.reports.page import csv
 pytestmark = pytest.mark.xdist_group("study tables")  # which are made once
 
 
+@pytest.mark.slow
 def test_a_figures_table_has_each_run_with_its_combinations_interval(
     tables: dict[str, pd.DataFrame],
 ) -> None:
