@@ -17,7 +17,7 @@ from podline.operators.local_run import LocalRun
 from podline.store import Store
 from tests.support import promise
 
-# What they show, quicker ones show too.
+# They import much; what they show, quicker ones show too. Of the others every second one is slow.
 SLOW = (
     "keras_lambda keras_own_code keras_seeded keras_dropout keras_layer_shared keras_not_built "
     "keras_history_and_model model_selection options_of_libraries sklearn_pipeline colours_by_name "
@@ -42,8 +42,10 @@ def _run(notebook: Path, about: dict[str, Any], store: Store) -> str:
 @pytest.mark.parametrize(
     "notebook",
     [
-        pytest.param(path, marks=[pytest.mark.slow] if path.stem in SLOW.split() else [])
-        for path in promise.NOTEBOOKS
+        pytest.param(
+            path, marks=[pytest.mark.slow] if number % 2 or path.stem in SLOW.split() else []
+        )
+        for number, path in enumerate(promise.NOTEBOOKS)
     ],
     ids=lambda path: path.stem,
 )
