@@ -15,11 +15,11 @@ from benchmarks import cluster
 from benchmarks.ahead import AUTO, NAME, OFF, RECORDS, SIZES, run_of
 from benchmarks.cluster import Cluster
 from benchmarks.report import goal, print_last_line, summary
-from benchmarks.runs import trigger
+from benchmarks.runs import copy_notebook, trigger
 from podline import datasets
 from podline.compiler.compiler import compile_notebook
 from podline.settings import notebooks_folder
-from tests.support.airflow_server import Airflow, running
+from tests.support.airflow_server import Airflow, run_path, running
 
 RUNS = 5
 LATER = 1.0  # the goal: with `ahead` they take at most so many times as long
@@ -31,8 +31,15 @@ def measure_all(n: int, folder: Path, there: Cluster) -> None:
     pipeline = compile_notebook(notebooks_folder() / f"{NAME}.ipynb")
     datasets.put(there.store, NAME)
     given = {arm: run_of(pipeline, (SIZES[0], arm))[1] for arm in (OFF, AUTO)}
-    # Five runs have more tasks at once than a machine of two cores is set up for.
-    variables = {**there.variables, "AIRFLOW__CORE__PARALLELISM": "16"}
+    notebooks = folder / "notebooks"
+    notebooks.mkdir()
+    copy_notebook(NAME, notebooks, RUNS)
+    variables = {
+        **there.variables,
+        "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(notebooks),
+        # Five runs have more tasks at once than a machine of two cores is set up for.
+        "AIRFLOW__CORE__PARALLELISM": "16",
+    }
     seconds: dict[str, list[float]] = {arm: [] for arm in given}
     with running(folder / "airflow", variables, NAME) as airflow:
         for _ in range(RECORDS):
@@ -52,6 +59,9 @@ def _at_once(airflow: Airflow, conf: Mapping[str, object]) -> float:
     seconds = time.monotonic() - start
     if set(states.values()) != {"success"}:
         raise SystemExit(f"{NAME}: {states}")
+    runs = [airflow.call("GET", run_path(NAME, run_id)) for run_id in run_ids]
+    if max(run["start_date"] for run in runs) > min(run["end_date"] for run in runs):
+        raise SystemExit(f"{NAME}: a run began when another had ended")
     return seconds
 
 

@@ -1,12 +1,15 @@
 """Runs of a notebook's DAG, as its tasks and the stages' own results tell of them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from benchmarks.report import summary
 from podline.contract import StageResult
 from podline.phases import STAGE_PHASES
+from podline.settings import notebooks_folder
 from podline.store import Store, keys
 from tests.support.airflow_server import Airflow
 from tests.support.notebooks import code_cell
@@ -23,6 +26,13 @@ def array_chain(*names: str, source: str = "x = x + 1") -> list[dict[str, Any]]:
     cells.append(code_cell("x = np.zeros(125_000)", "step:make"))
     cells += [code_cell(source, f"step:{name}") for name in names]
     return [*cells, code_cell("assert x.shape == (125_000,)", "step:check")]
+
+
+def copy_notebook(name: str, folder: Path, at_once: int) -> None:
+    """Copy one of notebooks/ into a folder, where so many of its runs may go on at once."""
+    notebook = json.loads((notebooks_folder() / f"{name}.ipynb").read_text())
+    notebook["metadata"]["podline"]["max_active_runs"] = at_once
+    (folder / f"{name}.ipynb").write_text(json.dumps(notebook))
 
 
 def trigger(

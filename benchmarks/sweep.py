@@ -6,8 +6,6 @@ the same name. Its last line has the report's headline numbers.
 """
 
 import argparse
-import json
-import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -16,8 +14,9 @@ from typing import Any
 
 from benchmarks import cluster, studying
 from benchmarks.report import goal
+from benchmarks.runs import copy_notebook
 from benchmarks.sweep_parts import FULL, hours
-from podline import datasets, settings
+from podline import datasets
 from podline.compiler.join_stages import JOINED, join_stages
 from podline_studies import archive
 from podline_studies.overhead.design import AT_ONCE
@@ -105,10 +104,7 @@ def _copied(
     """Copy notebooks, which may then run so often at once; returns what was joined of the first."""
     folder.mkdir()
     for name in notebooks:
-        path = shutil.copy(settings.notebooks_folder() / f"{name}.ipynb", folder)
-        notebook = json.loads(Path(path).read_text())
-        notebook["metadata"]["podline"]["max_active_runs"] = at_once
-        Path(path).write_text(json.dumps(notebook))
+        copy_notebook(name, folder, at_once)
     if not join:
         return []
     joined = notebooks[0] + JOINED
