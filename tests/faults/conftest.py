@@ -40,7 +40,7 @@ def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add_dag_file(dags)
     (dags / "deferred.py").write_text(DEFERRED_DAG)
     cells = {tag: source.replace("{seconds}", "15") for tag, source in CELLS.items()}
-    write_notebook(folder, "three", cells, retries=3)
+    write_notebook(folder, "three", cells, retries=3, max_active_runs=2)
     write_notebook(dags / "deferred", "three_deferred", cells, retries=3)
     (dags / "shifted").mkdir()
     (dags / "shifted.py").write_text(SHIFTED_DAG)

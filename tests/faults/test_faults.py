@@ -64,8 +64,9 @@ def test_a_run_survives(fresh: Scene, fault: Fault, request: pytest.FixtureReque
 def test_two_runs_at_once_keep_apart(fresh: Scene, request: pytest.FixtureRequest) -> None:
     other = replace(fresh, run_id="")
     began = time.time()
-    fresh.begin()
-    other.begin()
+    for scene in (fresh, other):
+        scene.run_id = scene.airflow.trigger(scene.dag_id)
+    until(lambda: len(fresh.pods("change")) == 2, 300)
     assert (fresh.end(), other.end()) == ("success", "success")
     for scene in (fresh, other):
         assert scene.returned("look")["metrics"] == RESULT

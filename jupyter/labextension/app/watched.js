@@ -55,7 +55,7 @@ export class Watched {
       this.asked = "";
       this.later();
     });
-    this.#schedule(0);
+    this.#check(); // now: a timer would wait until Lab has drawn the cells
     this.#lastRun();
   }
 
