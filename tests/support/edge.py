@@ -110,7 +110,7 @@ class Edge:
 
     def model(self, name: str = "power") -> dict[str, Any]:
         """What it says of a model."""
-        models = httpx.get(f"{self.url}/status").json()["models"]
+        models = httpx.get(f"{self.url}/status", timeout=30).json()["models"]
         return next(model for model in models if model["name"] == name)
 
     def load(self, version: int = 0, model: str = "power") -> httpx.Response:

@@ -100,19 +100,21 @@ def test_a_version_that_is_slow(store: Store, model: Model, nodes: Fleet, tmp_pa
 def test_a_version_that_is_further_off(
     store: Store, model: Model, nodes: Fleet, line: Callable[..., int]
 ) -> None:
-    """Where labels come back."""
+    """Where labels come back; it is watched until it has had its requests, which come after them."""
 
     def tell() -> None:
-        until(lambda: nodes.versions()[0] == 2)
-        time.sleep(0.2)
+        until(lambda: is_at(store, "observation"))
+        seen = nodes.looks["attic"]
+        until(lambda: nodes.looks["attic"] > seen + 1)  # what counts from then on was looked at
         nodes.tell("attic", 2, [2.0] * 30, [1.5] * 30)
         nodes.tell("barn", 1, [[1.0]] * 40, [[1.25]] * 40)
+        nodes.ask("attic", 30)
 
     number = line(2)
     teller = threading.Thread(target=tell)
     teller.start()
-    with nodes.asked():
-        record = roll_out(store, order(nodes, number, observe=3.0))
+    with nodes.asked(names=["barn", "cellar"]):
+        record = roll_out(store, order(nodes, number, limit=60.0))
     teller.join()
     assert (record.state, meant(model), nodes.versions()) == ("rolled back", 1, [1, 1, 1])
     assert record.decision == (
