@@ -81,7 +81,7 @@ def test_airflow_from_start_to_ctrl_c(port: int, log_ports: list[int], tmp_path:
         began = time.monotonic()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/execution/health") as answer:
             assert json.load(answer) == {"status": "healthy"}
-        assert time.monotonic() - began < 2  # made anew, it takes 4 s and more
+        assert time.monotonic() - began < 3.5  # made anew, it takes 4 s and more
         ports = {port, *log_ports}
         until(lambda: {door.port for door in doors(outer.pid)} >= ports, 60)
         assert {door.port for door in doors(outer.pid)} == ports
