@@ -1,8 +1,10 @@
 """A real Airflow (API server, scheduler, DAG processor) for a benchmark or a test, over REST."""
 
 import contextlib
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -187,11 +189,24 @@ def running(home: Path, variables: Mapping[str, str], *dags: str) -> Iterator[Ai
         server.wait(90)
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports of this worker's own, which the system gives nobody by itself, over and over."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, begin = 11_000 + 1_000 * (worker % 9), secrets.randbelow(1_000)
+    return (first + (begin + number) % 1_000 for number in itertools.count())
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens at, or gets until it is used."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("there is no end of ports")
 
 
 def airflow_command() -> str:
@@ -226,6 +241,8 @@ def settings_at(port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
     }
 
 

@@ -186,7 +186,7 @@ def serving(home: Path, store: Mapping[str, str]) -> Iterator[Server]:
             yield found
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -224,13 +224,13 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _run(env: dict[str, str], *words: str) -> None:
     command = [airflow_command(), *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
 def _wait(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if server.ask("/api/v2/version", None).status == 200:

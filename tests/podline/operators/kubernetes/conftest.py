@@ -1,7 +1,6 @@
 """Stages as pods of a real cluster, with this session's store behind a relay that they reach."""
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from podline.operators.kubernetes.pods import failures, list_waiting, whole_log
 from podline.operators.stage import StageOperator
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
+from tests.support.airflow_server import free_port
 from tests.support.namespaces import Gate, Relay, own_namespace
 from tests.support.notebooks import code_cell, notebook_text
 from tests.support.waiting import until
@@ -252,9 +252,7 @@ class Api:
 
         self.answers: dict[str, Any] = {"DELETE": {}}
         self.asked: list[str] = []
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         configuration = client.Configuration()
         configuration.host = f"http://127.0.0.1:{self.port}"
         configuration.retries = False
