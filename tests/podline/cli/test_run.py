@@ -256,7 +256,7 @@ def test_a_signal_stops_the_stage_and_the_store(
     assert process.stdout
     said = next(match for line in process.stdout if (match := re.search(r"process (\d+)", line)))
     process.send_signal(sign)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == code
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
