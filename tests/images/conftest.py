@@ -61,7 +61,7 @@ def python(run: Run) -> Callable[..., Any]:
 
 
 def _end(core: Any, namespace: str, name: str) -> str:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         status = core.read_namespaced_pod_status(name, namespace).status
         if status.phase in ("Succeeded", "Failed"):
