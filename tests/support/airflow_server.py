@@ -28,7 +28,7 @@ LOST_SOON = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
-_HEALTHY_SECONDS = 180
+_HEALTHY_SECONDS = 300
 _SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
 _SERVE += "sys.exit(serve(Path(sys.argv[1])))"
 
@@ -80,7 +80,7 @@ class Airflow:
         run = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
         return str(run["dag_run_id"])
 
-    def wait(self, dag_id: str, run_id: str, seconds: float = 120) -> str:
+    def wait(self, dag_id: str, run_id: str, seconds: float = 200) -> str:
         """Wait until a run has ended; returns its state.
 
         Raises:
@@ -132,7 +132,7 @@ class Airflow:
         body |= {"include_downstream": downstream, "only_failed": False}
         self.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
-    def wait_for_dag(self, dag_id: str, seconds: float = 120) -> dict[str, Any]:
+    def wait_for_dag(self, dag_id: str, seconds: float = 200) -> dict[str, Any]:
         """Wait until Airflow has parsed a DAG; returns what it says of it.
 
         Raises:

@@ -121,7 +121,7 @@ class Edge:
 
     def wait_for(self, **wanted: Any) -> dict[str, Any]:
         """Wait until what it says of its model has these fields; a text: begins or ends so."""
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 120
         while True:
             found = self.model()
             if all(_is(found[name], value) for name, value in wanted.items()):
@@ -165,7 +165,7 @@ def serving(
     reader = threading.Thread(target=edge.read_log, daemon=True)
     reader.start()
     try:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 120
         while not edge.url or (ready and not _is_ready(edge.url)):
             assert process.poll() is None, edge.lines
             assert time.monotonic() < limit, edge.lines
