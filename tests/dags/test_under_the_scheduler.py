@@ -211,7 +211,7 @@ def test_what_a_stage_is_at_is_told_while_it_goes_on(airflow: Airflow) -> None:
         tries = airflow.call("GET", path)["tries"]
         return ("wait", "code") in zip(tries["task_id"], tries["phase_now"], strict=True)
 
-    until(runs, 60)
+    until(runs)
     now = one_try(airflow, "edited", run_id, "wait")
     assert now["start"] < now["phase_now_since"]
     assert {"boot", "imports"} <= {phase["name"] for phase in now["phases"]}
