@@ -38,10 +38,6 @@ NOTEBOOKS = {
     "chain": {"step:make": "x = 20", "step:change": "x += 1", "step:look": "result = x\nresult"},
     "endless": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(600)"},
     "failing": {"step:fail": "numbers = [1]\nnumbers[7]"},
-    "waits": {
-        "step:first": "import time\nprint('up', flush=True)\ntime.sleep(3)",
-        "step:second": "x = 1",
-    },
     # Longer than what else a busy machine takes.
     "delays": {"imports": "import time\ntime.sleep(8)", "step:sleep": "time.sleep(6)\nx = 1"},
 }
@@ -82,7 +78,7 @@ with DAG("stock", schedule=None):
 
 @pytest.fixture(scope="module")
 def its_gate(core: Any) -> Iterator[Gate]:
-    """At which the stages of the notebooks `slow` and `adopting` wait."""
+    """At which the first stages of `slow`, `adopting` and `waits` wait."""
     made = Gate(core)
     yield made
     made.open()
@@ -100,8 +96,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, its_gate: Gate) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=1)
-    slow = {"step:sleep": f"print('up', flush=True)\n{its_gate.wait}x = 1"}
+    waits = f"print('up', flush=True)\n{its_gate.wait}"
+    slow = {"step:sleep": f"{waits}x = 1"}
     write_notebook(folder, "slow", slow, retries=1)
+    write_notebook(folder, "waits", {"step:first": waits, "step:second": "x = 1"}, retries=1)
     dags = folder / "dags"
     for name in ("deferred", "adopting"):
         (dags / name).mkdir(parents=True)
@@ -192,11 +190,12 @@ def test_a_delay_shows_in_its_phase_and_no_other(airflow: Airflow) -> None:
     assert all(seconds < 5 for seconds in found.values()), found
 
 
-def test_a_scheduler_that_is_busy_shows_before_the_try(airflow: Airflow) -> None:
+def test_a_scheduler_that_is_busy_shows_before_the_try(airflow: Airflow, gate: Gate) -> None:
     run_id = airflow.trigger("waits")
     until(lambda: '"up"' in airflow.log_text("waits", run_id, "first", 1))
     pid = scheduler(airflow)
     os.kill(pid, signal.SIGSTOP)
+    gate.open()
     try:
         first = until(lambda: _ended(airflow.tasks("waits", run_id)["first"]))
         time.sleep(6)  # longer than what else a busy machine takes

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.airflow_server import free_port
 from tests.support.waiting import until
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -69,7 +70,7 @@ class Gate:
 
     def __init__(self, core: Any) -> None:
         # Who connects is never accepted, and let go when nobody listens any more.
-        self._listening = socket.create_server((_address_here(core), 0))
+        self._listening = socket.create_server((_address_here(core), free_port()))
         self._where = self._listening.getsockname()
         self.wait = (
             "import contextlib, socket\nwith contextlib.suppress(OSError):\n"
