@@ -27,7 +27,7 @@ pytestmark = [
 CHAIN = {
     "imports": "import colorsys",
     "step:make": f"{wait(3)}\nx = 20",
-    "step:change": "x += 1",
+    "step:change": f"{wait(3)}\nx += 1",
     "step:look": "result = x + (colorsys.ONE_SIXTH > 1)\nprint(result)",
 }
 NOTEBOOKS = {

@@ -28,7 +28,7 @@ NOTEBOOKS = {
     "chain": {
         "imports": "import colorsys, os, sys",
         "step:make": f"{wait(2)}\nx = 20",
-        "step:change": f"x += 1\nprint('ahead', {AHEAD})",
+        "step:change": f"{wait(2)}\nx += 1\nprint('ahead', {AHEAD})",
         "step:look": "print('result', x)",
     },
     "slow": {"step:sleep": f"{wait(8)}\nx = 1", "step:next": "print('result', x + 1)"},
