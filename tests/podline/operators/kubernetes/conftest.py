@@ -19,6 +19,7 @@ from podline.contract import ResultRef, StageResult, StageTask
 from podline.exceptions import PodlineError
 from podline.latency import timeline
 from podline.operators import successors, task_spec
+from podline.operators.kubernetes import startup
 from podline.operators.kubernetes.backend import PodBackend
 from podline.operators.kubernetes.pods import failures, list_waiting, whole_log
 from podline.operators.stage import StageOperator
@@ -235,6 +236,7 @@ def pods(
 ) -> Pods:
     monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)
+    monkeypatch.setattr(startup, "UNBEGUN", 60.0)  # a busy machine begins late
     return Pods(core, namespace, store, tmp_path)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from podline import __version__
 from podline.exceptions import StageError
+from podline.operators.kubernetes import startup
 from tests.support.namespaces import Gate, Relay
 from tests.support.waiting import until
 
@@ -172,6 +173,7 @@ def test_no_room(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_scheduler_that_does_nothing(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "12")
+    monkeypatch.setattr(startup, "UNBEGUN", 5.0)
     spec = {"schedulerName": "nobody", "containers": [{"name": "base"}]}
     template = template_file(pods.folder, spec)
     monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template)
