@@ -19,7 +19,6 @@ from podline.contract import ResultRef, StageResult, StageTask
 from podline.exceptions import PodlineError
 from podline.latency import timeline
 from podline.operators import successors, task_spec
-from podline.operators.kubernetes import startup
 from podline.operators.kubernetes.backend import PodBackend
 from podline.operators.kubernetes.pods import failures, list_waiting, whole_log
 from podline.operators.stage import StageOperator
@@ -236,7 +235,9 @@ def pods(
 ) -> Pods:
     monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)
-    monkeypatch.setattr(startup, "UNBEGUN", 60.0)  # a busy machine begins late
+    # A busy cluster begins late, and says late how it ended.
+    for limit in ("startup.UNBEGUN", "follower._LAST_WORDS", "backend._REASON_SECONDS"):
+        monkeypatch.setattr(f"podline.operators.kubernetes.{limit}", 60.0)
     return Pods(core, namespace, store, tmp_path)
 
 
