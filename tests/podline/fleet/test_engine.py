@@ -337,11 +337,17 @@ def test_a_rollout_that_lost_its_lease_touches_nothing_more(
     """As one does whose machine stood still for a while."""
     line(2), line(3)
     with nodes.asked():
-        first = Watched(store, order(nodes, 2, observe=20.0, limit=20.0))
+        first = Watched(store, order(nodes, 2, observe=60.0, limit=60.0, lease=16.0))
         until(lambda: is_at(store, "observation"))
         key = keys.lease_key("power")
-        holder = replace(Holder.from_json(bytes(store.get(key))), renewed=time.time() - 31)
-        store.swap(key, holder.to_json().encode(), store.head(key).etag)
+
+        def holder() -> Holder:
+            return Holder.from_json(bytes(store.get(key)))
+
+        before = holder().renewed
+        until(lambda: holder().renewed > before)  # it is renewed in seconds again
+        late = replace(holder(), renewed=time.time() - 17)
+        store.swap(key, late.to_json().encode(), store.head(key).etag)
         second = roll_out(store, order(nodes, 3, observe=0.2, requests=1))
         first.join()
     assert isinstance(first.error, LeaseLost)
