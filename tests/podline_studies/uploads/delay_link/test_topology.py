@@ -35,8 +35,8 @@ def measured(link: Link, spec: LinkSpec) -> Probe:
 def is_as_made(found: Probe, spec: LinkSpec) -> bool:
     """Whether it has the round trip, and the rate: 1,448 of a packet's 1,500 bytes are the data."""
     rate = spec.rate * 1448 / 1500
-    near = found.rtt == pytest.approx(spec.rtt, abs=0.005)
-    return near and (not rate or found.goodput * 8 == pytest.approx(rate, rel=0.05))
+    near = bool(found.rtt == pytest.approx(spec.rtt, abs=0.005))
+    return near and (not rate or bool(found.goodput * 8 == pytest.approx(rate, rel=0.05)))
 
 
 @pytest.mark.parametrize("rtt", [0.0, 0.02, 0.1, 0.2])

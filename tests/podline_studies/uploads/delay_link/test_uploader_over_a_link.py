@@ -32,7 +32,7 @@ def test_the_way_is_learnt(far: tuple[StoreConnection, Link]) -> None:
 
     def is_right(found: Network) -> bool:
         near = found.rtt == pytest.approx(0.05, abs=0.01)
-        return near and found.throughput == pytest.approx(12e6, rel=0.3)
+        return bool(near and found.throughput == pytest.approx(12e6, rel=0.3))
 
     found = delay_link.undisturbed(learn, is_right)
     assert is_right(found), found
