@@ -342,6 +342,14 @@ def test_the_rights_that_airflow_is_given_are_enough(
     user = f"system:serviceaccount:{pods.namespace}:airflow-worker"
     account.set_default_header("Impersonate-User", user)
 
+    def may() -> bool:
+        """Whether the API server knows of the role by now."""
+        try:
+            return bool(client.CoreV1Api(account).list_namespaced_pod(pods.namespace))
+        except client.ApiException:
+            return False
+
+    until(may)
     lost = lose(pods, "print('one')")
     ran = pods.prepare("print('one')", try_number=2, max_tries=1)
     ran.backend.client = client.CoreV1Api(account)
