@@ -21,7 +21,7 @@ from urllib.parse import quote
 from tests.support.dags_test import environment
 from tests.support.waiting import until
 
-# A worker that was killed is missed soon, one on a busy machine is not, and a task tried again at once.
+# A worker that was killed is missed soon, a busy one is not, and a task is tried again at once.
 LOST_SOON = {
     "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",

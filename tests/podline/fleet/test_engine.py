@@ -100,7 +100,7 @@ def test_a_version_that_is_slow(store: Store, model: Model, nodes: Fleet, tmp_pa
 def test_a_version_that_is_further_off(
     store: Store, model: Model, nodes: Fleet, line: Callable[..., int]
 ) -> None:
-    """Where labels come back; it is watched until it has had its requests, which come after them."""
+    """Where labels come back: after its first look, and before the requests that end it."""
 
     def tell() -> None:
         until(lambda: is_at(store, "observation"))

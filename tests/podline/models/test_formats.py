@@ -78,7 +78,8 @@ def test_an_estimator_in_both_forms(tmp_path: Path) -> None:
     assert written == {"skops": "model.skops", "onnx": "model.onnx"}
     expected = ridge.predict(ROWS)
     np.testing.assert_allclose(skops.io.load(tmp_path / "model.skops").predict(ROWS), expected)
-    np.testing.assert_allclose(by_onnx(tmp_path / "model.onnx")[:, 0], expected, rtol=1e-4, atol=1e-6)
+    found = by_onnx(tmp_path / "model.onnx")[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_columns_of_several_types_need_an_example(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def machine(
 
 
 def test_it_serves_soon(machine: Machine) -> None:
-    """Within 20 s under emulation; a slow machine on which others work takes several times as long."""
+    """Within 20 s under emulation; a slow machine on which others work takes several times that."""
     assert machine.ready < 200
 
 
