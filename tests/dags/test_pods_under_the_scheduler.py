@@ -296,9 +296,7 @@ def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what:
     assert lengths(one_try(airflow, "endless", run_id, "sleep"))["code"] > 0
 
 
-def test_a_cleared_task_runs_anew(
-    airflow: Airflow, core: Any, namespace: str, gate: Gate
-) -> None:
+def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str, gate: Gate) -> None:
     run_id = airflow.trigger("slow")
     until(lambda: '"up"' in airflow.log_text("slow", run_id, "sleep", 1))
     (first,) = names(core, namespace)

@@ -620,9 +620,7 @@ def test_a_store_that_stays_away(server_folder: Path, monkeypatch: pytest.Monkey
     with seaweedfs.running(server_folder) as connection:
         stages = Stages(Store(connection))
         stages.store.ensure_bucket()
-        task = stages.task(
-            make_plan(until_left(server_folder), hands_on="x")
-        )
+        task = stages.task(make_plan(until_left(server_folder), hands_on="x"))
         stopped: list[bool] = []
 
         def on_line(line: str) -> None:

@@ -218,9 +218,7 @@ def test_killed_while_it_receives(server_folder: Path) -> None:
         assert again.put_if_absent("large", b"whole")
 
 
-def test_restarted_while_it_is_asked(
-    server_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_restarted_while_it_is_asked(server_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A restart takes about a second: a caller waits for it."""
     monkeypatch.setitem(client._RETRY, "retry_timeout", timedelta(seconds=100))  # or much longer
     store = Store(seaweedfs.start(server_folder))
