@@ -47,7 +47,9 @@ def served(model: Any, folder: Path, *names: str, **arguments: Any) -> Served:
 @pytest.fixture(scope="module")
 def network() -> MLPRegressor:
     layers = (64, 64)
-    return MLPRegressor(layers, max_iter=300, tol=0.01, random_state=1).fit(ROWS, SUMS)
+    return MLPRegressor(hidden_layer_sizes=layers, max_iter=300, tol=0.01, random_state=1).fit(
+        ROWS, SUMS
+    )
 
 
 # --- signatures
