@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from podline.store import Store, StoreConnection, seaweedfs
 from podline.store.boto3_client import boto3_client
@@ -27,6 +28,12 @@ _KEPT = """
     http_proxy https_proxy HTTP_PROXY HTTPS_PROXY KUBECONFIG PYTEST_ PODLINE_CLUSTER_CTL PODLINE_DATA
     PODLINE_CHART PODLINE_REFUSE_SKIPS PODLINE_SCREENSHOTS PODLINE_UPDATE_GOLDEN
 """
+
+# Generated examples are the same each time, and may take as long as a busy machine has it.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 @pytest.hookimpl(trylast=True)  # the colours that pytest itself was told stay

@@ -19,6 +19,7 @@ import pytest
 from podline.exceptions import StageError
 from podline.store import Store, keys
 from tests.support.airflow_server import Airflow, running
+from tests.support.namespaces import Gate
 from tests.support.notebooks import code_cell, notebook_text, write_notebook
 from tests.support.waiting import until
 
@@ -145,7 +146,7 @@ def until_running(client: Any, trigger: Any) -> None:
         pod = client.read_namespaced_pod(trigger.pod, trigger.namespace)
         return bool(pod.status.phase == "Running")
 
-    until(runs, 30)
+    until(runs)
 
 
 # --- one try, step by step ----------------------------------------------------------------------
@@ -210,7 +211,7 @@ def test_an_image_does_not_exist(a_try: Make, client: Any) -> None:
     trigger = stage.defer()
     start = time.monotonic()
     event = wait_for(trigger)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # what can get better has ten minutes
     assert not event["started"]
     with pytest.raises(StageError, match="no-such-image:1 cannot be pulled"):
         stage.resume(event)
@@ -220,10 +221,10 @@ def test_an_image_does_not_exist(a_try: Make, client: Any) -> None:
 def test_a_pod_does_not_start_in_time(
     a_try: Make, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "3")
+    monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "8")
     stage = a_try("x = 1", node_selector={"no": "such-node"})
     trigger = stage.defer()
-    with pytest.raises(StageError, match="did not start within 3 s: no node has room"):
+    with pytest.raises(StageError, match="did not start within 8 s: no node has room"):
         stage.resume(wait_for(trigger))
     assert not exists(client, trigger)
 
@@ -235,9 +236,9 @@ def test_the_timeout_of_a_task_holds(a_try: Make, client: Any) -> None:
     )
     trigger = stage.defer()
     assert stage.timeout.total_seconds() > 6
-    start = time.monotonic()
     event = wait_for(trigger)
-    assert 2 < time.monotonic() - start < 9
+    took = (datetime.now(UTC) - stage.context["ti"].start_date).total_seconds()
+    assert 6 <= took < 40  # the stage would sleep for a minute
     with pytest.raises(StageError, match="the timeout of the stage 'only' passed"):
         stage.resume(event)
     assert not exists(client, trigger)
@@ -251,7 +252,7 @@ def test_a_pod_is_deleted_while_it_runs(a_try: Make, client: Any) -> None:
         waiting = asyncio.create_task(event_of(trigger))
         await asyncio.to_thread(until_running, client, trigger)
         client.delete_namespaced_pod(trigger.pod, trigger.namespace, grace_period_seconds=0)
-        return await asyncio.wait_for(waiting, 10)
+        return await asyncio.wait_for(waiting, 60)
 
     event = run(delete())
     with pytest.raises(StageError, match="was deleted before its stage had ended"):
@@ -266,7 +267,7 @@ def test_a_pod_is_deleted_before_its_trigger_begins(a_try: Make, client: Any) ->
     async def both() -> list[dict[str, Any]]:
         first = asyncio.create_task(event_of(other))
         await asyncio.sleep(1)  # its watch is there, and knows the other no more
-        return [await asyncio.wait_for(event_of(absent), 10), await first]
+        return [await asyncio.wait_for(event_of(absent), 60), await first]
 
     event, fine = run(both())
     assert "was deleted" in event["error"]
@@ -326,18 +327,27 @@ NOTEBOOKS = {
         "step:look": "total += 1\nprint('result', total)",
     },
     "slow": {"step:sleep": "import time\ntime.sleep(120)"},
-    "middle": {"step:nap": "import time\nprint('naps', flush=True)\ntime.sleep(12)"},
     "failing": {"step:fail": "numbers = [1]\nnumbers[7]"},
 }
 
 
 @pytest.fixture(scope="module")
+def gate(core: Any) -> Iterator[Gate]:
+    """At which the stage of the notebook `middle` waits."""
+    made = Gate(core)
+    yield made
+    made.open()
+
+
+@pytest.fixture(scope="module")
 def airflow(
-    variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    variables: dict[str, str], gate: Gate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=0)
+    middle = {"step:nap": f"print('naps', flush=True)\n{gate.wait}"}
+    write_notebook(folder, "middle", middle, retries=0)
     given = variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
     with running(tmp_path_factory.mktemp("airflow"), given, "slow") as airflow:
         yield airflow
@@ -369,7 +379,7 @@ def test_a_run_of_deferred_stages(airflow: Airflow, client: Any, namespace: str)
     assert airflow.wait("chain", run_id) == "success"
     assert "made 41" in airflow.log_text("chain", run_id, "make")
     assert "result 42" in airflow.log_text("chain", run_id, "look")
-    until(lambda: not pods_of(client, namespace, run_id), 10)
+    until(lambda: not pods_of(client, namespace, run_id))
 
 
 @pytest.mark.slow
@@ -388,7 +398,7 @@ def test_a_deferred_task_that_is_marked_failed(
     until_watched(airflow, "slow", run_id, "sleep")
     airflow.mark_failed("slow", run_id, "sleep")
     # The triggerer looks for such tasks each second, and tells the trigger a second later.
-    until(lambda: not pods_of(client, namespace, run_id), 20)
+    until(lambda: not pods_of(client, namespace, run_id))
 
 
 @pytest.mark.slow
@@ -397,7 +407,7 @@ def test_a_deferred_task_that_is_cleared(airflow: Airflow, client: Any, namespac
     until_watched(airflow, "slow", run_id, "sleep")
     (first,) = pods_of(client, namespace, run_id)
     airflow.clear("slow", run_id, "sleep")
-    until(lambda: first not in pods_of(client, namespace, run_id), 20)
+    until(lambda: first not in pods_of(client, namespace, run_id))
     (second,) = until(lambda: pods_of(client, namespace, run_id))
     assert second != first
 
@@ -414,15 +424,18 @@ def triggerer(home: Path) -> psutil.Process:
 
 
 @pytest.mark.slow
-def test_a_triggerer_that_is_replaced(airflow: Airflow, client: Any, namespace: str) -> None:
+def test_a_triggerer_that_is_replaced(
+    airflow: Airflow, client: Any, namespace: str, gate: Gate
+) -> None:
     # The last of these tests: afterwards the server has no triggerer.
     run_id = airflow.trigger("middle")
     until_watched(airflow, "middle", run_id, "nap")
     first = triggerer(airflow.home)
     command, environment = first.cmdline(), first.environ()
     first.terminate()
-    until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, 30)
+    until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE)
     assert len(pods_of(client, namespace, run_id)) == 1
+    gate.open()
     second = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

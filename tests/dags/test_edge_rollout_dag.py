@@ -7,6 +7,7 @@ import pytest
 from podline.fleet.records import read_fleet, read_rollouts
 from podline.models.registry import Model
 from podline.store import Store
+from tests.support.airflow_server import free_port
 from tests.support.dags_test import dags_test, environment
 from tests.support.edge import Load, publish_line, serving
 from tests.support.waiting import until
@@ -21,7 +22,8 @@ def test_a_run_by_hand(store: Store, airflow_home: Path, tmp_path: Path) -> None
     model.promote(publish_line(tmp_path, 1), "edge")
     publish_line(tmp_path, 2)
     env = environment(airflow_home)
-    address = ("--node", "barn", "--port", "8567", "--address", "http://127.0.0.1:8567")
+    port = str(free_port())
+    address = ("--node", "barn", "--port", port, "--address", f"http://127.0.0.1:{port}")
     with serving(tmp_path / "edge", *address, models=("power@edge",)) as edge:
         until(lambda: [node.name for node in read_fleet(store)] == ["barn"])
         with Load(edge) as load:

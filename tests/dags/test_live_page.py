@@ -50,9 +50,9 @@ def test_a_waterfall_fills(airflow: Airflow, chromium: Any) -> None:
     waterfall = page.get_by_role("region", name="Waterfall of the run")
     tries = page.get_by_role("region", name="Tries of the run")
     # What a stage that runs has behind it is there, too.
-    page.wait_for_function(PAST_BESIDE_NOW, timeout=90_000)
+    page.wait_for_function(PAST_BESIDE_NOW, timeout=180_000)
     publish = tries.get_by_role("row").filter(has_text="publish")
-    publish.wait_for(timeout=90_000)
+    publish.wait_for(timeout=180_000)
     assert not re.search(r"\d m?s\b", publish.inner_text())  # what has not begun has no duration
     picture(page, "run-live")
     page.get_by_text("live", exact=True).wait_for(state="detached", timeout=240_000)

@@ -10,10 +10,9 @@ import pytest
 
 from podline.store import Store, keys
 from tests.support.airflow_server import Airflow, running
-from tests.support.dags_test import add_dag_file
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
-from tests.support.stages_ahead import environment, fork, wait
+from tests.support.stages_ahead import add_dag_files, environment, fork, wait
 from tests.support.waiting import until
 
 from .test_pods_under_the_scheduler import parent, worker
@@ -28,7 +27,7 @@ pytestmark = [
 CHAIN = {
     "imports": "import colorsys",
     "step:make": f"{wait(3)}\nx = 20",
-    "step:change": "x += 1",
+    "step:change": f"{wait(3)}\nx += 1",
     "step:look": "result = x + (colorsys.ONE_SIXTH > 1)\nprint(result)",
 }
 NOTEBOOKS = {
@@ -49,8 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_cells(folder / "fork.ipynb", *fork(3))
     for name in ("chain", "endless"):
         write_notebook(dags / "deferred", f"deferred_{name}", NOTEBOOKS[name])
-    add_dag_file(dags)
     (dags / "deferred.py").write_text(DEFERRED_DAG)
+    add_dag_files(dags)
     return folder
 
 
@@ -98,14 +97,15 @@ def test_a_chain(airflow: Airflow, core: Any, namespace: str, dag_id: str) -> No
     for task_id in ("change", "look"):
         found = one_try(airflow, dag_id, run_id, task_id)
         waited = found["ahead"]
-        assert waited["made"] < waited["begun"] < waited["ready"] < waited["claimed"] + 1
+        assert waited["made"] < waited["begun"] < waited["ready"]
+        assert waited["made"] < waited["claimed"]
         assert waited["void"] == ""
         within = lengths(found)
         for outside in ("scheduled", "queued", "cleanup"):
             within.pop(outside, None)
         assert sum(within.values()) == pytest.approx(found["end"] - found["start"], abs=0.01)
     assert one_try(airflow, dag_id, run_id, "make")["ahead"] is None
-    until(lambda: not pods_of(core, namespace, run_id), 10)
+    until(lambda: not pods_of(core, namespace, run_id))
 
 
 def test_a_stage_that_waits_for_two(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -120,7 +120,7 @@ def test_a_stage_that_waits_for_two(airflow: Airflow, core: Any, namespace: str)
     assert (state, most) == ("success", 1)
     assert '"sum 3"' in airflow.log_text("fork", run_id, "both", 1)
     assert one_try(airflow, "fork", run_id, "both")["ahead"]
-    until(lambda: not pods_of(core, namespace, run_id), 10)
+    until(lambda: not pods_of(core, namespace, run_id))
 
 
 def test_the_run_says_off(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -143,14 +143,14 @@ def test_a_run_that_is_stopped(
         airflow.mark_failed(dag_id, run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
-    until(lambda: not pods_of(core, namespace, run_id), 40)
+    until(lambda: not pods_of(core, namespace, run_id), 90)
 
 
 def test_a_stage_that_fails(airflow: Airflow, core: Any, namespace: str) -> None:
     run_id = airflow.trigger("failing")
     until(lambda: ahead(pods_of(core, namespace, run_id)))
     assert airflow.wait("failing", run_id) == "failed"
-    until(lambda: not pods_of(core, namespace, run_id), 10)
+    until(lambda: not pods_of(core, namespace, run_id))
 
 
 @pytest.mark.parametrize("who", ["the task's process", "its supervisor"])
@@ -164,7 +164,7 @@ def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, who: str) ->
     assert "adopted from try 1" in airflow.log_text("slow", run_id, "sleep", 2)
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
     assert one_try(airflow, "slow", run_id, "next")["pod"] == waiting
-    until(lambda: not pods_of(core, namespace, run_id), 40)
+    until(lambda: not pods_of(core, namespace, run_id), 90)
 
 
 def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
@@ -173,4 +173,4 @@ def test_a_cleared_stage(airflow: Airflow, core: Any, namespace: str) -> None:
     airflow.clear("slow", run_id, "sleep")
     assert airflow.wait("slow", run_id) == "success"
     assert '"2"' in airflow.log_text("slow", run_id, "next", 1)
-    until(lambda: not pods_of(core, namespace, run_id), 40)
+    until(lambda: not pods_of(core, namespace, run_id), 90)

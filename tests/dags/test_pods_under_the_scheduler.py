@@ -16,6 +16,7 @@ from tests.support.airflow_server import LOST_SOON, Airflow, running, task_path
 from tests.support.browser import PHONE, WIDE, log_in, picture
 from tests.support.dags_test import add_dag_file
 from tests.support.latency import lengths, one_try
+from tests.support.namespaces import Gate
 from tests.support.notebooks import DEFERRED_DAG, write_notebook
 from tests.support.waiting import until
 
@@ -35,14 +36,10 @@ STOCK_PHASES = "scheduled queued prepare submit schedule start run notice"
 NOTEBOOKS = {
     "two": {"step:one": "x = 1", "step:two": "x + 1"},
     "chain": {"step:make": "x = 20", "step:change": "x += 1", "step:look": "result = x\nresult"},
-    "slow": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(12)\nx = 1"},
     "endless": {"step:sleep": "import time\nprint('up', flush=True)\ntime.sleep(600)"},
     "failing": {"step:fail": "numbers = [1]\nnumbers[7]"},
-    "waits": {
-        "step:first": "import time\nprint('up', flush=True)\ntime.sleep(3)",
-        "step:second": "x = 1",
-    },
-    "delays": {"imports": "import time\ntime.sleep(1.5)", "step:sleep": "time.sleep(1)\nx = 1"},
+    # Longer than what else a busy machine takes.
+    "delays": {"imports": "import time\ntime.sleep(8)", "step:sleep": "time.sleep(6)\nx = 1"},
 }
 # Its first try stays with its pod; the second takes that over, and leaves it to the triggerer.
 ADOPTING = """
@@ -71,7 +68,7 @@ with DAG("stock", schedule=None):
         task_id="sleep",
         namespace=settings.namespace(),
         image=settings.image("base"),
-        cmds=["python", "-c", "import time; time.sleep(3)"],
+        cmds=["python", "-c", "import time; time.sleep(8)"],
         kubernetes_conn_id=None,
         security_context=manifest.pod_security(),
         container_security_context=manifest.container_security(),
@@ -80,10 +77,29 @@ with DAG("stock", schedule=None):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def its_gate(core: Any) -> Iterator[Gate]:
+    """At which the first stages of `slow`, `adopting` and `waits` wait."""
+    made = Gate(core)
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def gate(its_gate: Gate) -> Gate:
+    """The same, shut."""
+    its_gate.shut()
+    return its_gate
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, its_gate: Gate) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=1)
+    waits = f"print('up', flush=True)\n{its_gate.wait}"
+    slow = {"step:sleep": f"{waits}x = 1"}
+    write_notebook(folder, "slow", slow, retries=1)
+    write_notebook(folder, "waits", {"step:first": waits, "step:second": "x = 1"}, retries=1)
     dags = folder / "dags"
     for name in ("deferred", "adopting"):
         (dags / name).mkdir(parents=True)
@@ -93,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "stock.py").write_text(STOCK)
     write_notebook(dags / "deferred", "deferred", NOTEBOOKS["two"], retries=1)
     write_notebook(dags / "deferred", "deferred_failing", NOTEBOOKS["failing"], retries=1)
-    write_notebook(dags / "adopting", "adopting", NOTEBOOKS["slow"], retries=1)
+    write_notebook(dags / "adopting", "adopting", slow, retries=1)
     return folder
 
 
@@ -155,7 +171,7 @@ def test_a_pipeline_of_pods(airflow: Airflow, core: Any, namespace: str) -> None
     run_id = airflow.trigger("chain")
     assert airflow.wait("chain", run_id) == "success"
     assert '"21"' in airflow.log_text("chain", run_id, "look", 1)
-    until(lambda: not names(core, namespace), 10)
+    until(lambda: not names(core, namespace))
     for task_id in ("make", "change", "look"):
         found = one_try(airflow, "chain", run_id, task_id)
         assert [*lengths(found)] == PHASES.split()
@@ -169,26 +185,27 @@ def test_a_delay_shows_in_its_phase_and_no_other(airflow: Airflow) -> None:
     run_id = airflow.trigger("delays")
     assert airflow.wait("delays", run_id) == "success"
     found = lengths(one_try(airflow, "delays", run_id, "sleep"))
-    assert found.pop("imports") == pytest.approx(1.5, abs=0.3)
-    assert found.pop("code") == pytest.approx(1.0, abs=0.1)
-    assert all(seconds < 0.9 for seconds in found.values()), found
+    assert 8 <= found.pop("imports") < 13
+    assert 6 <= found.pop("code") < 8
+    assert all(seconds < 5 for seconds in found.values()), found
 
 
-def test_a_scheduler_that_is_busy_shows_before_the_try(airflow: Airflow) -> None:
+def test_a_scheduler_that_is_busy_shows_before_the_try(airflow: Airflow, gate: Gate) -> None:
     run_id = airflow.trigger("waits")
     until(lambda: '"up"' in airflow.log_text("waits", run_id, "first", 1))
     pid = scheduler(airflow)
     os.kill(pid, signal.SIGSTOP)
+    gate.open()
     try:
         first = until(lambda: _ended(airflow.tasks("waits", run_id)["first"]))
-        time.sleep(2)
+        time.sleep(6)  # longer than what else a busy machine takes
     finally:
         os.kill(pid, signal.SIGCONT)
     assert first == "success"
     assert airflow.wait("waits", run_id) == "success"
     found = lengths(one_try(airflow, "waits", run_id, "second"))
-    assert found.pop("scheduled") > 1.5
-    assert all(seconds < 0.9 for seconds in found.values()), found
+    assert found.pop("scheduled") > 5.5
+    assert all(seconds < 5 for seconds in found.values()), found
 
 
 def _ended(task: dict[str, Any]) -> str | None:
@@ -202,7 +219,8 @@ def test_a_stock_operators_pod(airflow: Airflow, core: Any, namespace: str) -> N
     phases = lengths(found)
     assert (found["kind"], found["namespace"]) == ("pod", namespace)
     assert [*phases] == STOCK_PHASES.split()
-    assert phases["run"] == pytest.approx(3, abs=1.1)  # its pod's status is in whole seconds
+    assert 7 <= phases["run"] < 12  # its pod's status is in whole seconds
+    assert max(phases, key=lambda phase: phases[phase]) == "run"
     assert {p["precision"] for p in found["phases"] if p["source"] == "status"} == {1.0}
 
 
@@ -215,7 +233,7 @@ def test_a_deferred_pipeline(airflow: Airflow, core: Any, namespace: str) -> Non
         assert found["deferred"]
         assert {"submit", "start", "code", "defer", "notice", "resume"} <= phases.keys()
         assert not {"scheduled", "queued"} & phases.keys()  # Airflow has overwritten them
-    until(lambda: not names(core, namespace), 10)
+    until(lambda: not names(core, namespace))
 
 
 @pytest.mark.parametrize("dag_id", ["failing", "deferred_failing"])
@@ -223,7 +241,7 @@ def test_a_failed_stage_is_recorded_each_time(airflow: Airflow, dag_id: str) -> 
     run_id = airflow.trigger(dag_id)
     assert airflow.wait(dag_id, run_id) == "failed"
     for number in (1, 2):
-        found = until(lambda n=number: _whole(one_try(airflow, dag_id, run_id, "fail", n)), 20)
+        found = until(lambda n=number: _whole(one_try(airflow, dag_id, run_id, "fail", n)))
         assert {"start", "boot", "code", "store", "finish"} <= lengths(found).keys()
         assert "cell 1, line 2: IndexError" in found["failure"]
         assert found["deferred"] == (dag_id != "failing")
@@ -237,18 +255,23 @@ def _whole(found: dict[str, Any]) -> dict[str, Any] | None:
     ("dag_id", "who"),
     [("slow", "the task's process"), ("slow", "its supervisor"), ("adopting", "its supervisor")],
 )
-def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, dag_id: str, who: str) -> None:
+def test_a_lost_worker(
+    airflow: Airflow, core: Any, namespace: str, gate: Gate, dag_id: str, who: str
+) -> None:
     run_id = airflow.trigger(dag_id)
     until(lambda: '"up"' in airflow.log_text(dag_id, run_id, "sleep", 1))
     pid = until(lambda: worker(airflow, dag_id, run_id, "sleep"))
     os.kill(pid if who == "the task's process" else parent(pid), signal.SIGKILL)
+    adopts = "adopted from try 1: its worker was lost"
+    until(lambda: adopts in airflow.log_text(dag_id, run_id, "sleep", 2), 120)
+    gate.open()
     assert airflow.wait(dag_id, run_id) == "success"
     said = airflow.log_text(dag_id, run_id, "sleep", 2)
-    assert "adopted from try 1: its worker was lost" in said
+    assert adopts in said
     assert '"up"' in said
     xcom = airflow.call("GET", f"{task_path(dag_id, run_id, 'sleep')}/xcomEntries/return_value")
     assert "'adopted_from_try': 1" in str(xcom["value"]) or xcom["value"]["adopted_from_try"] == 1
-    second = until(lambda: _whole(one_try(airflow, dag_id, run_id, "sleep", 2)), 20)
+    second = until(lambda: _whole(one_try(airflow, dag_id, run_id, "sleep", 2)))
     phases = lengths(second)
     assert second["adopted_from"] == 1
     assert second["deferred"] == (dag_id == "adopting")
@@ -257,7 +280,7 @@ def test_a_lost_worker(airflow: Airflow, core: Any, namespace: str, dag_id: str,
     first = one_try(airflow, dag_id, run_id, "sleep", 1)
     assert "worker died" in first["partial"]
     assert {"start", "run"} <= {phase["name"] for phase in first["phases"]}
-    until(lambda: not names(core, namespace), 20)
+    until(lambda: not names(core, namespace))
 
 
 @pytest.mark.parametrize("what", ["marked failed", "its run deleted"])
@@ -268,17 +291,18 @@ def test_a_task_that_is_ended(airflow: Airflow, core: Any, namespace: str, what:
         airflow.mark_failed("endless", run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/endless/dagRuns/{run_id}", {"state": "failed"})
-    until(lambda: not names(core, namespace), 5 + 6)  # a heartbeat tells the task
+    until(lambda: not names(core, namespace))  # a heartbeat tells the task
     # The task goes on until it is told: its record is longer than the try, and is cut.
     assert lengths(one_try(airflow, "endless", run_id, "sleep"))["code"] > 0
 
 
-def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str) -> None:
+def test_a_cleared_task_runs_anew(airflow: Airflow, core: Any, namespace: str, gate: Gate) -> None:
     run_id = airflow.trigger("slow")
     until(lambda: '"up"' in airflow.log_text("slow", run_id, "sleep", 1))
     (first,) = names(core, namespace)
     airflow.clear("slow", run_id, "sleep")
-    until(lambda: (found := names(core, namespace)) and first not in found, 60)
+    until(lambda: (found := names(core, namespace)) and first not in found)
+    gate.open()
     assert airflow.wait("slow", run_id) == "success"
     xcom = airflow.call("GET", f"{task_path('slow', run_id, 'sleep')}/xcomEntries/return_value")
     assert "adopted_from_try': 1" not in str(xcom["value"])

@@ -9,10 +9,9 @@ import pytest
 
 from podline.store import Store
 from tests.support.airflow_server import Airflow, running
-from tests.support.dags_test import add_dag_file
 from tests.support.latency import lengths, one_try
 from tests.support.notebooks import write_cells, write_notebook
-from tests.support.stages_ahead import environment, fork, wait
+from tests.support.stages_ahead import add_dag_files, environment, fork, wait
 from tests.support.waiting import until
 
 from .test_pods_under_the_scheduler import parent, worker
@@ -29,7 +28,7 @@ NOTEBOOKS = {
     "chain": {
         "imports": "import colorsys, os, sys",
         "step:make": f"{wait(2)}\nx = 20",
-        "step:change": f"x += 1\nprint('ahead', {AHEAD})",
+        "step:change": f"{wait(2)}\nx += 1\nprint('ahead', {AHEAD})",
         "step:look": "print('result', x)",
     },
     "slow": {"step:sleep": f"{wait(8)}\nx = 1", "step:next": "print('result', x + 1)"},
@@ -47,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     dags = folder / "dags"
     dags.mkdir()
-    add_dag_file(dags)
+    add_dag_files(dags)
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=int(name == "slow"))
     again = {"step:one": wait(2), "step:two": AGAIN.format(str(folder / "mark"))}
@@ -92,8 +91,8 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-def until_nothing_is_left(folder: Path, seconds: float = 30) -> None:
-    until(lambda: not waiting(folder) and not processes(folder, "podline.runner"), seconds)
+def until_nothing_is_left(folder: Path) -> None:
+    until(lambda: not waiting(folder) and not processes(folder, "podline.runner"), 90)
 
 
 def test_a_chain(airflow: Airflow, folder: Path) -> None:
@@ -152,7 +151,7 @@ def test_a_run_that_is_stopped(airflow: Airflow, folder: Path, what: str) -> Non
         airflow.mark_failed("endless", run_id, "sleep")
     else:
         airflow.call("PATCH", f"/api/v2/dags/endless/dagRuns/{run_id}", {"state": "failed"})
-    until_nothing_is_left(folder, 40)
+    until_nothing_is_left(folder)
 
 
 def test_a_stage_that_fails(airflow: Airflow, folder: Path) -> None:
@@ -180,4 +179,4 @@ def test_a_cleared_stage(airflow: Airflow, folder: Path) -> None:
     airflow.clear("slow", run_id, "sleep")
     assert airflow.wait("slow", run_id) == "success"
     assert '"result 2"' in airflow.log_text("slow", run_id, "next")
-    until_nothing_is_left(folder, 40)
+    until_nothing_is_left(folder)

@@ -8,7 +8,7 @@ import pytest
 from podline.fleet.records import read_fleet, read_rollouts
 from podline.models.registry import Model
 from podline.store import Store
-from tests.support.airflow_server import Airflow, running
+from tests.support.airflow_server import Airflow, free_port, running
 from tests.support.edge import publish_line, serving, write_line
 from tests.support.notebooks import write_notebook
 from tests.support.waiting import until
@@ -32,7 +32,8 @@ def airflow(store: Store, tmp_path: Path) -> Iterator[Airflow]:
 
 def test_a_publish_starts_a_rollout(store: Store, airflow: Airflow, tmp_path: Path) -> None:
     Model(store, "line").promote(publish_line(tmp_path, 1, "line"), "edge")
-    address = ("--node", "barn", "--port", "8568", "--address", "http://127.0.0.1:8568")
+    port = str(free_port())
+    address = ("--node", "barn", "--port", port, "--address", f"http://127.0.0.1:{port}")
     with serving(tmp_path / "edge", *address, models=("line@edge",)) as edge:
         until(lambda: [node.name for node in read_fleet(store)] == ["barn"])
         for dag_id in ("edge_rollout", "publish_line"):

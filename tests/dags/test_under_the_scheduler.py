@@ -78,6 +78,8 @@ def airflow(
     variables = kept_store.connection.to_env() | {
         "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+        # For so long a run goes on whose notebook is removed, on a busy machine too.
+        "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "600",
     }
     home = tmp_path_factory.mktemp("airflow")
     with running(home, variables, "two_errors_at_once") as airflow:
@@ -164,7 +166,7 @@ def test_a_try_that_waits_for_its_retry_shows_its_phases(airflow: Airflow) -> No
     second = one_try(airflow, "again", run_id, "try", 2)
     assert lengths(second)["code"] > 0
     both = ["latency.1", "latency.2"]  # the first try's comes after the second's
-    until(lambda: latencies(airflow, "again", run_id, "try") == both, 20)
+    until(lambda: latencies(airflow, "again", run_id, "try") == both)
     assert lengths(one_try(airflow, "again", run_id, "try")) == lengths(first)
 
 
@@ -192,7 +194,9 @@ def test_a_killed_process_is_named(airflow: Airflow, kept_store: Store) -> None:
     pid = until(lambda: _stage_pid(airflow, run_id))
     os.kill(pid, signal.SIGKILL)
     assert airflow.wait("slow", run_id) == "failed"
-    assert "was killed by the signal SIGKILL" in airflow.log_text("slow", run_id, "sleep")
+    # Where another test's pod runs out of memory meanwhile, that is said to be the reason.
+    said = r"was killed by the (signal SIGKILL|kernel because memory ran out \(SIGKILL\))"
+    assert re.search(said, airflow.log_text("slow", run_id, "sleep"))
     found = one_try(airflow, "slow", run_id, "sleep")
     assert lengths(found)["code"] > 0  # as far as it said
     assert "SIGKILL" in found["failure"]
@@ -207,7 +211,7 @@ def test_what_a_stage_is_at_is_told_while_it_goes_on(airflow: Airflow) -> None:
         tries = airflow.call("GET", path)["tries"]
         return ("wait", "code") in zip(tries["task_id"], tries["phase_now"], strict=True)
 
-    until(runs, 60)
+    until(runs)
     now = one_try(airflow, "edited", run_id, "wait")
     assert now["start"] < now["phase_now_since"]
     assert {"boot", "imports"} <= {phase["name"] for phase in now["phases"]}
@@ -220,7 +224,7 @@ def test_a_task_marked_failed_ends_its_process(airflow: Airflow, kept_store: Sto
     run_id = airflow.trigger("slow")
     pid = until(lambda: _stage_pid(airflow, run_id))
     airflow.mark_failed("slow", run_id, "sleep")
-    until(lambda: not Path(f"/proc/{pid}").exists(), 30)
+    until(lambda: not Path(f"/proc/{pid}").exists())
     (result,) = until(lambda: results(kept_store, "slow", run_id, "sleep"))
     assert "told to stop (SIGTERM) while cell 2 ran" in result.failure.message
 

@@ -100,6 +100,7 @@ def test_no_page_asks_for_anything_elsewhere(built: Path) -> None:
 @pytest.mark.xdist_group("site")
 def test_it_is_searched_as_files_without_a_network(built: Path, chromium: Any) -> None:
     context = chromium.new_context(offline=True)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -121,6 +122,7 @@ def test_it_is_searched_as_files_without_a_network(built: Path, chromium: Any) -
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(built: Path, chromium: Any, scheme: str) -> None:
     context = chromium.new_context(color_scheme=scheme)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     for name in ("index", "tutorial", "reference"):
         page.goto((built / f"{name}.html").as_uri())

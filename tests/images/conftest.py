@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.image_pods import manifests, pod, read_log
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,7 @@ def namespace(core: Any) -> Iterator[str]:
     (body,) = manifests("namespace.yaml")
     name = f"podline-test-{secrets.token_hex(4)}"
     core.create_namespace(body | {"metadata": body["metadata"] | {"name": name}})
+    until(lambda: core.list_namespaced_service_account(name).items)  # else no pod is admitted
     yield name
     core.delete_namespace(name)
 
@@ -61,7 +63,7 @@ def python(run: Run) -> Callable[..., Any]:
 
 
 def _end(core: Any, namespace: str, name: str) -> str:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         status = core.read_namespaced_pod_status(name, namespace).status
         if status.phase in ("Succeeded", "Failed"):

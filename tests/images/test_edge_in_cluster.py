@@ -125,7 +125,8 @@ def test_the_pods_are_known_as_edges(core: Any, namespace: str, url: str) -> Non
 def test_loading_asks_for_the_secrets_token(url: str) -> None:
     load = f"{url}/v2/repository/models/power/load"
     assert httpx.post(load).status_code == 401
-    assert httpx.post(load, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    assert httpx.post(load, headers=token, timeout=60).status_code == 200
 
 
 def test_a_rolling_update_fails_no_request(

@@ -6,17 +6,21 @@ from typing import Any
 import pytest
 
 from podline.operators.kubernetes.pod_status import STAGE_LABEL
-from tests.support.image_pods import BASE, manifests, pod
+from tests.support.image_pods import BASE, manifests, pod, read_log
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.cluster
 
 FILES = ("network-policies.yaml", "object-store.yaml", "edge.yaml")
-SERVE = "import http.server as h; h.ThreadingHTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
+SERVE = (
+    "import http.server as h\n"
+    "server = h.ThreadingHTTPServer(('', 8080), h.SimpleHTTPRequestHandler)\n"
+    "print('serves', flush=True)\nserver.serve_forever()"
+)
 ASK = (
     "import json, socket\n"
     "def asked(host, port):\n"
-    "    try: socket.create_connection((host, port), timeout=3).close()\n"
+    "    try: socket.create_connection((host, port), timeout=10).close()\n"
     "    except OSError: return False\n"
     "    return True\n"
     "print(json.dumps({name: asked(*where) for name, where in %r.items()}))"
@@ -47,7 +51,8 @@ def served(core: Any, namespace: str) -> str:
 
     def address() -> str | None:
         status = core.read_namespaced_pod_status(name, namespace).status
-        return str(status.pod_ip) if status.phase == "Running" else None
+        serves = status.phase == "Running" and "serves" in read_log(core, namespace, name)
+        return str(status.pod_ip) if serves else None
 
     found: str = until(address, 180)
     return found

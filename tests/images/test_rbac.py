@@ -1,10 +1,12 @@
 """What Airflow may do in the cluster: what it needs, and nothing else."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.support.image_pods import manifests
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -57,6 +59,12 @@ def rights(api: Any, namespace: str) -> dict[tuple[str, str], set[str]]:
 
 def test_the_rights_are_exactly_these(airflow: Any, namespace: str) -> None:
     everyones = rights(account(namespace, "default"), namespace)
-    found = rights(airflow, namespace)
-    assert {key: verbs for key, verbs in found.items() if key not in everyones} == RIGHTS
+
+    def found() -> dict[tuple[str, str], set[str]]:
+        mine = rights(airflow, namespace)
+        return {key: verbs for key, verbs in mine.items() if key not in everyones}
+
+    with suppress(TimeoutError):  # the API server learns of a role a moment after it was made
+        until(lambda: found() == RIGHTS, 30)
+    assert found() == RIGHTS
     assert not rights(airflow, "default").keys() - everyones.keys()

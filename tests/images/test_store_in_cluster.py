@@ -39,7 +39,7 @@ def wait_ready(core: Any, namespace: str, other_than: str = "") -> str:
                 return str(item.metadata.uid)
         return None
 
-    return str(until(ready, 90))
+    return str(until(ready, 180))
 
 
 def test_ready_means_that_a_write_succeeds(connection: StoreConnection) -> None:
@@ -67,7 +67,7 @@ def test_data_outlives_the_pod(connection: StoreConnection, core: Any, namespace
     core.delete_namespaced_pod("object-store-0", namespace, grace_period_seconds=1)
     wait_ready(core, namespace, other_than=before)
     # For a moment after its restart the server finds no bucket.
-    until(lambda: Store(connection).exists("kept"), 10)
+    until(lambda: Store(connection).exists("kept"))
     assert bytes(Store(connection).get("kept")) == data
 
 
@@ -84,11 +84,11 @@ def test_nobody_gets_in_without_keys(
     address = core.read_namespaced_pod("object-store-0", namespace).status.pod_ip
     for port in (8080, 8888, 9333, 18080, 18888, 19333):
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((address, port), timeout=2)
+            socket.create_connection((address, port), timeout=60)
     with grpc.insecure_channel(f"{address}:18333") as channel:
         put_identity = channel.unary_unary("/messaging_pb.SeaweedS3IamCache/PutIdentity")
         with pytest.raises(grpc.RpcError) as refused:
-            put_identity(b"", timeout=5)
+            put_identity(b"", timeout=60)
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 

@@ -65,7 +65,7 @@ def test_the_airflow_of_make_up_is_found_without_its_environment(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_airflow_from_start_to_ctrl_c(port: int, log_ports: list[int], tmp_path: Path) -> None:
     home = tmp_path / "airflow"
     home.mkdir(mode=0o755)  # as an earlier version made it
@@ -81,14 +81,14 @@ def test_airflow_from_start_to_ctrl_c(port: int, log_ports: list[int], tmp_path:
         began = time.monotonic()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/execution/health") as answer:
             assert json.load(answer) == {"status": "healthy"}
-        assert time.monotonic() - began < 2  # made anew, it takes 4 s and more
+        assert time.monotonic() - began < 3.5  # made anew, it takes 4 s and more
         ports = {port, *log_ports}
-        until(lambda: {door.port for door in doors(outer.pid)} >= ports, 60)
+        until(lambda: {door.port for door in doors(outer.pid)} >= ports)
         assert {door.port for door in doors(outer.pid)} == ports
         assert {door.ip for door in doors(outer.pid)} == {"127.0.0.1"}
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         outer.send_signal(signal.SIGINT)
-        assert outer.wait(60) == 0
+        assert outer.wait(120) == 0
     assert stat.S_IMODE((home / "passwords.json").stat().st_mode) == 0o600
     assert password not in (home / "standalone.log").read_text()
     with socket.socket() as probe:

@@ -32,7 +32,7 @@ def test_a_child_ends_with_its_parent_however_that_ends() -> None:
         assert parent.stdout
         child = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
-        until(lambda: not _lives(child), 30)
+        until(lambda: not _lives(child))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")

@@ -1,8 +1,10 @@
 """A real Airflow (API server, scheduler, DAG processor) for a benchmark or a test, over REST."""
 
 import contextlib
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,14 +21,14 @@ from urllib.parse import quote
 from tests.support.dags_test import environment
 from tests.support.waiting import until
 
-# A worker that was killed is missed soon, and its task tried again at once.
+# A worker that was killed is missed soon, a busy one is not, and a task is tried again at once.
 LOST_SOON = {
     "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
-_HEALTHY_SECONDS = 180
+_HEALTHY_SECONDS = 300
 _SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
 _SERVE += "sys.exit(serve(Path(sys.argv[1])))"
 
@@ -78,7 +80,7 @@ class Airflow:
         run = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
         return str(run["dag_run_id"])
 
-    def wait(self, dag_id: str, run_id: str, seconds: float = 120) -> str:
+    def wait(self, dag_id: str, run_id: str, seconds: float = 200) -> str:
         """Wait until a run has ended; returns its state.
 
         Raises:
@@ -130,7 +132,7 @@ class Airflow:
         body |= {"include_downstream": downstream, "only_failed": False}
         self.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
-    def wait_for_dag(self, dag_id: str, seconds: float = 120) -> dict[str, Any]:
+    def wait_for_dag(self, dag_id: str, seconds: float = 200) -> dict[str, Any]:
         """Wait until Airflow has parsed a DAG; returns what it says of it.
 
         Raises:
@@ -187,11 +189,24 @@ def running(home: Path, variables: Mapping[str, str], *dags: str) -> Iterator[Ai
         server.wait(90)
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports of this worker's own, which the system gives nobody by itself, over and over."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, begin = 11_000 + 1_000 * (worker % 9), secrets.randbelow(1_000)
+    return (first + (begin + number) % 1_000 for number in itertools.count())
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens at, or gets until it is used."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("there is no end of ports")
 
 
 def airflow_command() -> str:
@@ -226,6 +241,8 @@ def settings_at(port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
     }
 
 

@@ -110,7 +110,7 @@ class Edge:
 
     def model(self, name: str = "power") -> dict[str, Any]:
         """What it says of a model."""
-        models = httpx.get(f"{self.url}/status").json()["models"]
+        models = httpx.get(f"{self.url}/status", timeout=30).json()["models"]
         return next(model for model in models if model["name"] == name)
 
     def load(self, version: int = 0, model: str = "power") -> httpx.Response:
@@ -121,7 +121,7 @@ class Edge:
 
     def wait_for(self, **wanted: Any) -> dict[str, Any]:
         """Wait until what it says of its model has these fields; a text: begins or ends so."""
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 120
         while True:
             found = self.model()
             if all(_is(found[name], value) for name, value in wanted.items()):
@@ -165,7 +165,7 @@ def serving(
     reader = threading.Thread(target=edge.read_log, daemon=True)
     reader.start()
     try:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 120
         while not edge.url or (ready and not _is_ready(edge.url)):
             assert process.poll() is None, edge.lines
             assert time.monotonic() < limit, edge.lines

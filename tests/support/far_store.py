@@ -16,7 +16,7 @@ from podline_studies.uploads.delay_link import topology
 from podline_studies.uploads.delay_link.subprocesses import ended
 
 PORT = 8333
-_READY = 60.0  # seconds
+_READY = 120.0  # seconds
 
 
 @contextmanager

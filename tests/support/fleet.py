@@ -1,6 +1,7 @@
 """A fleet in this process: real servers of edges, each below a path of one port."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from podline.edge.server import Server
 from podline.fleet.member import Target
 from podline.models.publishing import publish
 from podline.store import Store
-from tests.support.edge import COLUMNS, Load
+from tests.support.edge import COLUMNS, Load, request
 
 
 @dataclass
@@ -30,17 +31,20 @@ class Fleet:
         url: of the port.
         silent: those that take requests and never answer.
         most_told: to load at once, at most.
+        looks: how often each was asked how it is.
     """
 
     servers: dict[str, Server]
     url: str = ""
     silent: set[str] = field(default_factory=set)
     most_told: int = 0
+    looks: Counter[str] = field(default_factory=Counter)
     _told: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Hand a request to its server."""
         name, _, path = scope["path"].lstrip("/").partition("/")
+        self.looks[name] += path == "status"
         told = int("repository" in path)
         self._told += told
         self.most_told = max(self.most_told, self._told)
@@ -83,6 +87,12 @@ class Fleet:
                 stack.enter_context(Load(f"{self.url}/{name}", 1, row))
                 for name in names or self.servers
             ]
+
+    def ask(self, name: str, times: int) -> None:
+        """Send a server requests, one after the other."""
+        for _ in range(times):
+            url = f"{self.url}/{name}/v2/models/power/infer"
+            httpx.post(url, json=request(), timeout=30).raise_for_status()
 
     def tell(self, name: str, version: int, answers: Any, labels: Any) -> None:
         """Tell a server what was true."""

@@ -26,7 +26,7 @@ def one_try(
     """
     run = quote(run_id, safe="")
     path = f"/podline/api/v1/dags/{dag_id}/runs/{run}/tasks/{task_id}?try_number={number}"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while True:
         found: dict[str, Any] = airflow.call("GET", path)
         if "left no record" not in found["partial"] or time.monotonic() > deadline:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.airflow_server import free_port
 from tests.support.waiting import until
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -54,6 +55,38 @@ def _made(core: Any, name: str, security: str) -> bool:
         return False
 
 
+def _address_here(core: Any) -> str:
+    """This machine's address as pods see it."""
+    (node, *_) = core.list_node(label_selector="type!=fake").items  # of kwok's
+    return next(str(a.address) for a in node.status.addresses if a.type == "InternalIP")
+
+
+class Gate:
+    """Has stages of pods wait until a test lets them go on, however long that takes it.
+
+    Attributes:
+        wait: the code of a cell that waits.
+    """
+
+    def __init__(self, core: Any) -> None:
+        # Who connects is never accepted, and let go when nobody listens any more.
+        self._listening = socket.create_server((_address_here(core), free_port()))
+        self._where = self._listening.getsockname()
+        self.wait = (
+            "import contextlib, socket\nwith contextlib.suppress(OSError):\n"
+            f"    socket.create_connection({self._where}).recv(1)\n"
+        )
+
+    def open(self) -> None:
+        """Let them go on, and whoever comes later."""
+        self._listening.close()
+
+    def shut(self) -> None:
+        """Have those that come wait again."""
+        self._listening.close()
+        self._listening = socket.create_server(self._where)
+
+
 class Relay:
     """Passes connections from pods on to a server that listens on this machine only.
 
@@ -65,9 +98,7 @@ class Relay:
     delay = 0.0
 
     def __init__(self, core: Any, url: str) -> None:
-        (node, *_) = core.list_node(label_selector="type!=fake").items  # of kwok's
-        host = next(a.address for a in node.status.addresses if a.type == "InternalIP")
-        where = urlsplit(url)
+        host, where = _address_here(core), urlsplit(url)
         self.target, self.open = (str(where.hostname), int(where.port or 80)), True
         self.server = socket.create_server((host, 0))
         self.url = f"http://{host}:{self.server.getsockname()[1]}"

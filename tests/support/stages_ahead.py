@@ -4,7 +4,15 @@ from pathlib import Path
 
 from podline.store import Store
 from tests.support.airflow_server import LOST_SOON
+from tests.support.dags_test import add_dag_file
 
+# In a DAG file: what waits on a busy machine may take a task later than where it is of use.
+_PATIENT = """
+from podline.operators import process_ahead
+from podline.operators.kubernetes import handover
+
+handover._TAKES = process_ahead._HANDED_OVER = 60.0
+"""
 _WAIT = "import time\nprint('up', flush=True)\ntime.sleep({})"
 
 
@@ -20,6 +28,13 @@ def fork(seconds: int) -> tuple[tuple[str, str], ...]:
         ("step:right prev:", f"{wait(seconds)}\nb = 2"),
         ("step:both prev:left prev:right", "print('sum', a + b)"),
     )
+
+
+def add_dag_files(dags: Path) -> None:
+    """Put the DAG file of notebooks into a folder, whose DAG files have patience then."""
+    add_dag_file(dags)
+    for file in dags.glob("*.py"):
+        file.write_text(file.read_text() + _PATIENT)
 
 
 def environment(folder: Path, store: Store) -> dict[str, str]:

@@ -21,7 +21,7 @@ from tests.support import far_store
 ADDRESS = str(topology.TAP_NETWORK[2])
 BOOTED = "podline: booted"
 _BOOT = 20.0  # seconds in which KVM must have booted, or it does not work
-_READY = 120.0  # seconds in which the store must serve
+_READY = 240.0  # seconds in which the store must serve
 _MEMORY = "4G"
 _PROCESSORS = "2"
 # What an emulated processor does slowly is left out: copying by `rep movsb`, which Debian's kernel

@@ -55,9 +55,9 @@ class Acknowledgement:
         if self._thread is None:
             return None
         self._thread.join()
-        if self._when is None and self._is_there():
-            self._when = answered
-        return self._when
+        if self._when is None:
+            return answered if self._is_there() else None
+        return min(self._when, answered)  # who waited may have looked at the clock later
 
     def _watch(self) -> None:
         while not self._is_there():

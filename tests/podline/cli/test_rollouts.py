@@ -13,6 +13,7 @@ import pytest
 from podline.fleet.records import read_fleet, read_rollouts
 from podline.models.registry import Model
 from podline.store import Store
+from tests.support.airflow_server import free_port
 from tests.support.edge import Edge, Load, publish_line, serving
 from tests.support.waiting import until
 
@@ -43,13 +44,6 @@ def edges(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             found.append(stack.enter_context(edge))
         until(lambda: [node.name for node in read_fleet(model.store)] == ["attic", "barn"])
         yield found
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture

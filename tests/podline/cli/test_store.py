@@ -83,7 +83,7 @@ def test_signals_reach_the_program(home: Path, sign: signal.Signals) -> None:
         os.killpg(process.pid, sign)  # as a terminal does
     else:
         process.send_signal(sign)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == (130 if sign == signal.SIGINT else 143)
     assert not seaweedfs.is_running(home / "store")
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podline.compiler.cell_parser import parse_cell
@@ -123,7 +123,6 @@ _PLAIN = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(_PLAIN, _PLAIN)
 def test_any_plain_values(first: Any, second: Any) -> None:
     source = "before = 0\na = 1; b = [\n 'x',\n]  # both\nafter = (a, b)"

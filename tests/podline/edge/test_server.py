@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -280,15 +279,13 @@ def test_the_last_versions_stay_on_the_disk(edge: Edge, publish: Publish, tmp_pa
 def test_it_ends_without_a_request_that_fails(publish: Publish, tmp_path: Path) -> None:
     """It says that it is not ready, answers for as long as it is told to, and then ends."""
     publish(1)
-    with serving(tmp_path / "edge", "--drain", "1", models=MODELS) as edge:
+    with serving(tmp_path / "edge", "--drain", "6", models=MODELS) as edge:
         with Load(edge) as load:
-            time.sleep(0.3)
+            until(lambda: len(load.versions) > 10)
             edge.process.terminate()
-            while httpx.get(f"{edge.url}/v2/health/ready").status_code != 503:
-                time.sleep(0.02)
+            until(lambda: httpx.get(f"{edge.url}/v2/health/ready").status_code == 503)
             assert edge.infer().headers["connection"] == "close"
         assert load.failures == []
-        assert len(load.versions) > 10
         assert edge.process.wait(20) == 0
         assert edge.events("ended")
 

@@ -56,6 +56,7 @@ def test_a_classifier(made: Callable[..., Manifest], tmp_path: Path) -> None:
 def test_litert(made: Callable[..., Manifest], tmp_path: Path) -> None:
     """Any number of rows, though a recurrent layer takes one at a time there."""
     keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(1)
     layers = [keras.Input((5, 3)), keras.layers.LSTM(8), keras.layers.Dense(2)]
     model = keras.Sequential(layers)
     found = load(made(model, "tflite"), tmp_path, 1)

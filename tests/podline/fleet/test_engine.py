@@ -100,19 +100,21 @@ def test_a_version_that_is_slow(store: Store, model: Model, nodes: Fleet, tmp_pa
 def test_a_version_that_is_further_off(
     store: Store, model: Model, nodes: Fleet, line: Callable[..., int]
 ) -> None:
-    """Where labels come back."""
+    """Where labels come back: after its first look, and before the requests that end it."""
 
     def tell() -> None:
-        until(lambda: nodes.versions()[0] == 2)
-        time.sleep(0.2)
+        until(lambda: is_at(store, "observation"))
+        seen = nodes.looks["attic"]
+        until(lambda: nodes.looks["attic"] > seen + 1)  # what counts from then on was looked at
         nodes.tell("attic", 2, [2.0] * 30, [1.5] * 30)
         nodes.tell("barn", 1, [[1.0]] * 40, [[1.25]] * 40)
+        nodes.ask("attic", 30)
 
     number = line(2)
     teller = threading.Thread(target=tell)
     teller.start()
-    with nodes.asked():
-        record = roll_out(store, order(nodes, number, observe=3.0))
+    with nodes.asked(names=["barn", "cellar"]):
+        record = roll_out(store, order(nodes, number, limit=60.0))
     teller.join()
     assert (record.state, meant(model), nodes.versions()) == ("rolled back", 1, [1, 1, 1])
     assert record.decision == (
@@ -335,11 +337,17 @@ def test_a_rollout_that_lost_its_lease_touches_nothing_more(
     """As one does whose machine stood still for a while."""
     line(2), line(3)
     with nodes.asked():
-        first = Watched(store, order(nodes, 2, observe=20.0, limit=20.0))
+        first = Watched(store, order(nodes, 2, observe=60.0, limit=60.0, lease=16.0))
         until(lambda: is_at(store, "observation"))
         key = keys.lease_key("power")
-        holder = replace(Holder.from_json(bytes(store.get(key))), renewed=time.time() - 31)
-        store.swap(key, holder.to_json().encode(), store.head(key).etag)
+
+        def holder() -> Holder:
+            return Holder.from_json(bytes(store.get(key)))
+
+        before = holder().renewed
+        until(lambda: holder().renewed > before)  # it is renewed in seconds again
+        late = replace(holder(), renewed=time.time() - 17)
+        store.swap(key, late.to_json().encode(), store.head(key).etag)
         second = roll_out(store, order(nodes, 3, observe=0.2, requests=1))
         first.join()
     assert isinstance(first.error, LeaseLost)

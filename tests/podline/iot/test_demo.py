@@ -11,7 +11,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_the_whole_circle(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "podline.iot.demo"],
@@ -19,7 +19,7 @@ def test_the_whole_circle(tmp_path: Path) -> None:
         | {"AIRFLOW__PODLINE__HOME": str(tmp_path), "AIRFLOW__CORE__UNIT_TEST_MODE": "False"},
         capture_output=True,
         text=True,
-        timeout=1100,
+        timeout=1700,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told = re.findall(r"^ *\d+ s  (.*)$", done.stdout, re.MULTILINE)

@@ -127,7 +127,7 @@ def test_drift_starts_the_pipeline_and_its_version_is_waited_for(
     tmp_path: Path,
 ) -> None:
     workshop = Workshop(lambda: publish(2))
-    lines = replayed(edge.url, Tank([1] * 4 + [2] * 20), tmp_path, retraining=workshop, hold=30.0)
+    lines = replayed(edge.url, Tank([1] * 4 + [2] * 20), tmp_path, retraining=workshop, hold=120.0)
     # 6 m off in each new reading, over four: beyond 2 m with the second one.
     ((at, why),) = workshop.started
     assert at == datetime(2026, 1, 1, 6)
@@ -145,7 +145,7 @@ def test_drift_starts_the_pipeline_and_its_version_is_waited_for(
 
 def test_a_pipeline_that_fails_is_said_and_the_device_goes_on(edge: Edge, tmp_path: Path) -> None:
     workshop = Workshop(lambda: None, fails=True)
-    lines = replayed(edge.url, Tank([1] * 4 + [2] * 6), tmp_path, retraining=workshop, hold=30.0)
+    lines = replayed(edge.url, Tank([1] * 4 + [2] * 6), tmp_path, retraining=workshop, hold=120.0)
     assert events(lines, "failure") == ["the pipeline's run failed: see its log in Airflow"]
     assert len(lines) == 10 + 4
 

@@ -64,11 +64,11 @@ def test_each_phase_is_noted_once_and_none_after_the_end() -> None:
     seen = Observed(Moments(execute=zero + 1), backend="kubernetes")
     noted: list[Note] = []
     live = LivePhase(lambda: zero, lambda: seen, noted.append)
-    until(lambda: [note.phase for note in noted] == ["submit"], 5)
+    until(lambda: [note.phase for note in noted] == ["submit"])
     seen.moments.created = zero + 2
-    until(lambda: len(noted) == 2, 5)
+    until(lambda: len(noted) == 2)
     live.end()
-    until(lambda: not any(thread.name.endswith("(_keep)") for thread in threading.enumerate()), 5)
+    until(lambda: not any(thread.name.endswith("(_keep)") for thread in threading.enumerate()))
     seen.moments.heard = zero + 3
     assert [(note.phase, round(note.since - zero)) for note in noted] == [
         ("submit", 1),
@@ -92,8 +92,8 @@ def test_a_store_that_refuses_is_left_alone() -> None:
 
     zero = time.time() - 10
     LivePhase(lambda: zero, lambda: Observed(Moments(execute=zero + len(asked))), refuse)
-    until(lambda: asked, 5)
-    until(lambda: not any(thread.name.endswith("(_keep)") for thread in threading.enumerate()), 5)
+    until(lambda: asked)
+    until(lambda: not any(thread.name.endswith("(_keep)") for thread in threading.enumerate()))
     assert [note.phase for note in asked] == ["submit"]
 
 

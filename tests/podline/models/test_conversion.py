@@ -46,7 +46,10 @@ def served(model: Any, folder: Path, *names: str, **arguments: Any) -> Served:
 
 @pytest.fixture(scope="module")
 def network() -> MLPRegressor:
-    return MLPRegressor(hidden_layer_sizes=(64, 64), max_iter=300, tol=0.01).fit(ROWS, SUMS)
+    layers = (64, 64)
+    return MLPRegressor(hidden_layer_sizes=layers, max_iter=300, tol=0.01, random_state=1).fit(
+        ROWS, SUMS
+    )
 
 
 # --- signatures
@@ -84,7 +87,7 @@ def test_columns_of_several_types_are_inputs(tmp_path: Path) -> None:
 
 
 def test_clusters(tmp_path: Path) -> None:
-    found = served(KMeans(3, n_init=1).fit(ROWS), tmp_path, "onnx")
+    found = served(KMeans(3, n_init=1, random_state=1).fit(ROWS), tmp_path, "onnx")
     assert found.signature.outputs == (TensorSpec("output", "INT64", (ANY,)),)
 
 
@@ -92,6 +95,7 @@ def test_clusters(tmp_path: Path) -> None:
 def test_networks_of_keras_in_both_forms(tmp_path: Path) -> None:
     """Recurrent layers, and inputs in the order that the model has them."""
     keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(1)
     layers = [keras.Input((24, 8)), keras.layers.LSTM(32), keras.layers.Dense(1)]
     found = served(keras.Sequential(layers), tmp_path, "onnx", "tflite")
     assert found.signature.inputs == (TensorSpec("input", "FP32", (ANY, 24, 8)),)
@@ -110,6 +114,7 @@ def test_networks_of_keras_in_both_forms(tmp_path: Path) -> None:
 
 def test_a_scaling_within_a_network_is_no_input(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(1)
     rows = np.random.default_rng(0).normal(5, 2, (100, 4)).astype("float32")
     scaling = keras.layers.Normalization(mean=rows.mean(axis=0), variance=rows.var(axis=0))
     layers = [keras.Input((4,)), scaling, keras.layers.Dense(1)]

@@ -42,11 +42,11 @@ def test_a_network_in_all_forms(network: Any, tmp_path: Path) -> None:
     assert (tmp_path / "savedmodel" / "saved_model.pb").is_file()
     expected = network.predict(ROWS, verbose=0)
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded.predict(ROWS, verbose=0), expected, rtol=1e-5)
+    np.testing.assert_allclose(loaded.predict(ROWS, verbose=0), expected, rtol=1e-5, atol=1e-6)
     served = tf.saved_model.load(str(tmp_path / "savedmodel"))
-    np.testing.assert_allclose(served.serve(ROWS).numpy(), expected, rtol=1e-5)
-    np.testing.assert_allclose(by_tflite(tmp_path / "model.tflite"), expected, rtol=1e-4)
-    np.testing.assert_allclose(by_onnx(tmp_path / "model.onnx"), expected, rtol=1e-4)
+    np.testing.assert_allclose(served.serve(ROWS).numpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(by_tflite(tmp_path / "model.tflite"), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(by_onnx(tmp_path / "model.onnx"), expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
@@ -78,7 +78,8 @@ def test_an_estimator_in_both_forms(tmp_path: Path) -> None:
     assert written == {"skops": "model.skops", "onnx": "model.onnx"}
     expected = ridge.predict(ROWS)
     np.testing.assert_allclose(skops.io.load(tmp_path / "model.skops").predict(ROWS), expected)
-    np.testing.assert_allclose(by_onnx(tmp_path / "model.onnx")[:, 0], expected, rtol=1e-4)
+    found = by_onnx(tmp_path / "model.onnx")[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_columns_of_several_types_need_an_example(tmp_path: Path) -> None:

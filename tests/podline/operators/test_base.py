@@ -85,6 +85,6 @@ def test_a_task_that_is_killed_waits_no_more(
     until(lambda: operator.patience is not None and operator.patience.waits)
     began = time.monotonic()
     operator.on_kill()
-    thread.join(10)
-    assert time.monotonic() - began < 6
+    thread.join(60)
+    assert time.monotonic() - began < 30  # it would wait for a quarter of an hour
     assert isinstance(raised[0], StoreUnavailable)

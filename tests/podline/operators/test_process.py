@@ -127,7 +127,7 @@ def test_stop_ends_a_child_that_does_not_mind(monkeypatch: pytest.MonkeyPatch) -
     start = time.monotonic()
     backend.stop()
     assert child.returncode == -signal.SIGKILL
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 20  # the child would go on for a minute
 
 
 def test_a_child_that_cannot_start_says_why(

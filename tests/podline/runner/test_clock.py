@@ -14,21 +14,24 @@ def test_phases_follow_each_other_without_a_gap() -> None:
     clock = Clock()
     for name in ("boot", "fetch", "code"):
         time.sleep(0.01)
+        before = clock.now()
         clock.end(name)
+    after = clock.now()
     assert [phase.name for phase in clock.phases] == ["boot", "fetch", "code"]
     assert clock.phases[0].start == 0
     for one, next_one in zip(clock.phases, clock.phases[1:], strict=False):
         assert next_one.start == pytest.approx(one.start + one.seconds)
     last = clock.phases[-1]
-    assert last.start + last.seconds == pytest.approx(clock.now(), abs=0.01)
+    assert before <= last.start + last.seconds <= after
     assert all(phase.seconds >= 0.01 for phase in clock.phases[1:])
 
 
 def test_the_first_phase_counts_from_the_start_of_the_process() -> None:
-    clock = Clock()
+    (before, age), clock = (time.time(), process_age()), Clock()
     clock.end("boot")
-    assert clock.phases[0].seconds == pytest.approx(process_age(), abs=0.1)
-    assert clock.started == pytest.approx(time.time() - process_age(), abs=0.1)
+    later, after = process_age(), time.time()
+    assert age <= clock.phases[0].seconds <= later
+    assert before - later <= clock.started <= after - age
 
 
 def test_the_age_of_a_process() -> None:

@@ -18,8 +18,11 @@ import pytest
 
 from podline.contract import Artifact
 from podline.latency.observations import Observed
+from podline.operators import process
+from podline.operators.kubernetes import pods
 from podline.operators.process import ProcessBackend, environment
 from podline.phases import STAGE_PHASES
+from podline.runner import __main__ as stage_process
 from podline.store import Store, StoreConnection, keys, seaweedfs
 from podline.store.keys import EXECUTED, RESULT
 
@@ -300,7 +303,7 @@ def test_processes_that_have_ended_or_that_a_pool_keeps(stages: Stages) -> None:
         "pool = mp.get_context('spawn').Pool(1); pool.map(abs, [1])",
         "joblib.Parallel(2)(joblib.delayed(abs)(n) for n in range(2))",
         "%%bash --bg --proc late\ntrue",
-        "import time; time.sleep(0.3)",
+        "import time\nwhile late.returncode is None: time.sleep(0.01)",
     )
     assert ran.ok.succeeded
 
@@ -537,7 +540,7 @@ BUSY = {
 def test_sigterm_ends_a_stage_cleanly(stages: Stages, name: str) -> None:
     ran, took = interrupted(stages, BUSY[name], signal.SIGTERM)
     assert ran.failure == "the stage was told to stop (SIGTERM) while cell 2 ran"
-    assert took < 1.5
+    assert took < 20  # it would go on for a minute; alone on its machine it takes a second
     assert ran.result is not None
     assert ran.result.failure is not None
     assert ran.result.failure.cell == 2
@@ -546,6 +549,17 @@ def test_sigterm_ends_a_stage_cleanly(stages: Stages, name: str) -> None:
     assert "told to stop" in notebook["cells"][-1]["source"]
 
 
+def test_half_of_a_pod_s_grace_is_left_to_store_the_result() -> None:
+    assert stage_process._GRACE < pods.GRACE_SECONDS / 2
+
+
+@pytest.fixture
+def _enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's count is of all that run out of it, as a pod of another test may just now."""
+    monkeypatch.setattr(process, "_memory_kills", lambda: 0)
+
+
+@pytest.mark.usefixtures("_enough_memory")
 def test_sigkill_is_named(stages: Stages) -> None:
     ran, _ = interrupted(stages, BUSY["sleep"], signal.SIGKILL)
     assert ran.error == (
@@ -554,11 +568,12 @@ def test_sigkill_is_named(stages: Stages) -> None:
     assert not stages.store.exists(f"{ran.task.prefix}/{RESULT}")
 
 
+@pytest.mark.usefixtures("_enough_memory")
 def test_a_stage_that_was_killed_with_a_child_that_holds_its_output(stages: Stages) -> None:
     source = "import subprocess, time\nsubprocess.Popen(['sleep', '60'])\ntime.sleep(60)"
     ran, took = interrupted(stages, source, signal.SIGKILL)
     assert "was killed by the signal SIGKILL" in ran.error
-    assert took < 3
+    assert took < 20  # the child goes on for a minute
 
 
 @pytest.mark.parametrize(
@@ -605,14 +620,12 @@ def test_a_store_that_stays_away(server_folder: Path, monkeypatch: pytest.Monkey
     with seaweedfs.running(server_folder) as connection:
         stages = Stages(Store(connection))
         stages.store.ensure_bucket()
-        task = stages.task(
-            make_plan("print('ready')\nimport time\ntime.sleep(2)\nx = 1", hands_on="x")
-        )
+        task = stages.task(make_plan(until_left(server_folder), hands_on="x"))
         stopped: list[bool] = []
 
         def on_line(line: str) -> None:
             if line == "ready":
-                stopped.append(seaweedfs.stop(server_folder))
+                stopped.append(leave(server_folder))
 
         start = time.monotonic()
         ran = stages.run_task(task, on_line=on_line)
@@ -622,7 +635,7 @@ def test_a_store_that_stays_away(server_folder: Path, monkeypatch: pytest.Monkey
         "the stage 'stage' ended with exit code 1 and left no result; its last line: The store at "
         f"{connection} does not answer: "
     )
-    assert time.monotonic() - start < 25
+    assert time.monotonic() - start < 100  # by itself it would wait for a quarter of an hour
 
 
 @dataclass
@@ -635,7 +648,7 @@ class Away:
 
     def hear(self, line: str) -> None:
         if line == "ready":
-            seaweedfs.stop(self.folder)
+            leave(self.folder)
         elif "It is waited for" in line:
             self.then()
 
@@ -647,7 +660,20 @@ def stages_of_its_own(server_folder: Path) -> Stages:
     return stages
 
 
-LONG = "import numpy as np, time\nprint('ready', flush=True)\ntime.sleep(1)\nx = np.arange(10**6)"
+def leave(folder: Path) -> bool:
+    """Stop the store of a folder, and let a stage go on that waits for that; whether it ran."""
+    ran = seaweedfs.stop(folder)
+    folder.with_name("left").touch()
+    return ran
+
+
+def until_left(folder: Path) -> str:
+    """The code of a cell that says that it is ready, and goes on when the store has stopped."""
+    return (
+        "import numpy as np, os, time\nprint('ready', flush=True)\n"
+        f"while not os.path.exists({str(folder.with_name('left'))!r}):\n    time.sleep(0.01)\n"
+        "x = np.arange(10**6)"
+    )
 
 
 def test_what_a_stage_computed_waits_for_its_store(
@@ -655,7 +681,7 @@ def test_what_a_stage_computed_waits_for_its_store(
 ) -> None:
     stages = stages_of_its_own
     away = Away(server_folder, stages, lambda: seaweedfs.start(server_folder))
-    task = stages.task(make_plan(LONG, hands_on="x"))
+    task = stages.task(make_plan(until_left(server_folder), hands_on="x"))
     ran = stages.run_task(task, on_line=away.hear)
     assert ran.ok.heap.names["x"].object == "stage:x"
     assert ran.lines[-1].startswith("the store answers again, after ")
@@ -684,9 +710,9 @@ def test_a_stage_that_waits_for_its_store_ends_at_once(
         backend.process.terminate()
 
     away = Away(server_folder, stages, end)
-    task = stages.task(make_plan(LONG, hands_on="x"))
+    task = stages.task(make_plan(until_left(server_folder), hands_on="x"))
     ran = stages.run_task(task, backend, away.hear)
-    assert time.monotonic() - sent[0] < 2
+    assert time.monotonic() - sent[0] < 20  # it would wait for a quarter of an hour
     assert ran.error == (
         "the stage 'stage' ended with exit code 143 and left no result; its last line: the stage "
         "was told to stop (SIGTERM) while it waited for the store"
@@ -699,10 +725,11 @@ def test_a_stage_goes_on_while_its_store_is_away(
 ) -> None:
     """The notebook as far as it came, which is stored after a long cell, is no reason to wait."""
     stages = stages_of_its_own
-    task = stages.task(make_plan(LONG, "print('again', flush=True); time.sleep(1)"))
+    again = "print('again', flush=True); time.sleep(1)"
+    task = stages.task(make_plan(until_left(server_folder), again))
     code = (
         "from podline.runner import runner, __main__ as stage\n"
-        "runner._SAVE_AFTER = 0.5\nstage.main()"
+        "runner._SAVE_AFTER = 0.0\nstage.main()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -719,7 +746,7 @@ def test_a_stage_goes_on_while_its_store_is_away(
     for line in process.stdout:
         lines.append(line.strip())
         if line == "ready\n":
-            seaweedfs.stop(server_folder)
+            leave(server_folder)
         elif line == "again\n":
             seaweedfs.start(server_folder)
     process.stdout.close()

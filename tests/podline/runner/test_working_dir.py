@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def changed(folder: Path, act: Callable[[Path], object]) -> tuple[list[str], list[str]]:
     before = working_dir.snapshot(folder)
-    time.sleep(0.01)  # the clock of a file system ticks every 4 ms or so
+    time.sleep(0.05)  # the clock of a file system ticks every 4 ms, or 10
     act(folder)
     return working_dir.changes(before, working_dir.snapshot(folder))
 

@@ -28,7 +28,7 @@ def test_it_goes_on_for_the_next_and_then_ends(server_folder: Path) -> None:
     assert seaweedfs.is_running(server_folder)
     with seaweedfs.running(server_folder, linger=6) as second:
         assert second == first
-    until(lambda: not seaweedfs.is_running(server_folder), 60)
+    until(lambda: not seaweedfs.is_running(server_folder))
 
 
 def test_a_user_that_is_killed_leaves_no_server(server_folder: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_user_that_is_killed_leaves_no_server(server_folder: Path) -> None:
         assert user.stdout
         assert user.stdout.readline()
         os.kill(user.pid, signal.SIGKILL)
-    until(lambda: not seaweedfs.is_running(server_folder), 60)
+    until(lambda: not seaweedfs.is_running(server_folder))
 
 
 def test_a_server_that_is_used_or_kept_stays(server_folder: Path) -> None:

@@ -263,7 +263,7 @@ def test_a_store_that_is_down() -> None:
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match=f"{url}.*my_store.*Connection refused"):
             down.get("a")
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30  # it is tried again for 10 s
 
 
 def test_an_object_too_large_for_one_request(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def test_patience_has_an_end(url: str, data: bytes, said: list[str]) -> None:
     store = Store(replace(AWAY, endpoint_url=url), Patience(4, said.append))
     with pytest.raises(StoreUnavailable, match=r"does not answer: .* It was waited for, for \d+ s"):
         store.put("a", data)
-    assert 4 < time.monotonic() - began < 20
+    assert 4 < time.monotonic() - began < 60
     assert len(said) == 1
 
 
@@ -132,7 +132,7 @@ def test_who_waits_can_be_told_to_stop(said: list[str]) -> None:
         for one in asked:
             with pytest.raises(StoreUnavailable):
                 one.result()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # it would wait for 100 s
 
 
 def test_all_stores_of_a_process_may_have_patience(

@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from podline.store.boto3_client import boto3_client
 from podline.store.keys import TryKey
 from podline.store.retention import break_off, clean
 
-AGE = timedelta(seconds=2)  # the store's times are whole seconds
+TICK = 1.1  # seconds, and a little: the store's times are whole seconds
 ANY = timedelta(seconds=-5)  # even what was written just now is older
 
 
@@ -40,19 +40,25 @@ def everything(store: Store) -> set[str]:
 
 
 def test_old_runs_go(store: Store, old: dict[str, str]) -> None:
-    time.sleep(AGE.total_seconds() + 1.1)
+    time.sleep(TICK)
+    between = datetime.now(UTC)
+    time.sleep(TICK)
     young = TryKey("power", "r3", "train", -1, 1, "ab12").key("model.keras")
     again = TryKey("power", "r 2", "evaluate", -1, 1, "ab12").key("metrics.json")
     store.put(young, b"1")
     store.put(again, b"1")
 
-    planned = clean(store, AGE, dry_run=True)
+    def age() -> timedelta:
+        """Of what was written at that moment, however long this takes."""
+        return datetime.now(UTC) - between
+
+    planned = clean(store, age(), dry_run=True)
     assert everything(store) == {*old.values(), young, again}
-    assert clean(store, AGE) == planned
+    assert clean(store, age()) == planned
     assert everything(store) == {*(old[n] for n in old if n.startswith("r 2")), young, again}
     (run,) = planned
     assert (run.dag_id, run.run_id, run.size, run.kept) == ("power", "r1", 11, 0)
-    assert clean(store, AGE) == []
+    assert clean(store, age()) == []
 
 
 def test_what_a_model_refers_to_stays(store: Store, old: dict[str, str]) -> None:

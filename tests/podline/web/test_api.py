@@ -51,7 +51,7 @@ def test_a_run(server: Server) -> None:
 def test_a_try(server: Server) -> None:
     found = server.ask(f"{server.run_path('small')}/tasks/first").json
     assert (found["kind"], found["backend"], found["partial"]) == ("stage", "process", "")
-    assert found["cells"][0]["seconds"] == pytest.approx(0.2, abs=0.1)
+    assert 0.2 <= found["cells"][0]["seconds"] <= server.code
     assert found["bytes_out"] > 0
     assert found["tries"] == [1]
 

@@ -33,7 +33,7 @@ def test_a_run(server: Server) -> None:
     )
     assert head[1:3] == ["prepare", "submit"]
     assert head[-2:] == ["sum", "overhead"]
-    assert float(first[head.index("code")]) == pytest.approx(0.2, abs=0.05)
+    assert float(first[head.index("code")]) == pytest.approx(server.code, abs=0.006)
     assert "critical path: first" in done.stdout
 
 

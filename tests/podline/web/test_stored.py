@@ -46,4 +46,4 @@ def test_a_store_that_is_away_is_not_waited_for(
         monkeypatch.setenv(variable, there[variable])
     start = time.monotonic()
     assert stored.find("d", [TryId("r", "a", -1, 1)]) == {}
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 8  # the store's client itself would wait for 10 s

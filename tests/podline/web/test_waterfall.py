@@ -13,6 +13,7 @@ from tests.support.latency import phase
 from tests.support.pages import bars, in_waterfall, page_of, point_at_row, run_tab, waterfall
 from tests.support.records import MANY, Server
 from tests.support.run_copies import copied_run, have_pod_ahead
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.browser,
@@ -90,7 +91,10 @@ def test_the_keyboard_goes_from_row_to_row(visit: Callable[..., Any], server: Se
         place = str(MANY + 3)
         page.wait_for_function("row => document.activeElement.dataset.row === row", arg=place)
         last = waterfall(page).locator(f"[data-row='{place}']")
-        assert last.get_attribute("aria-describedby") == told.get_attribute("id")
+        page.wait_for_function(
+            "id => document.activeElement.getAttribute('aria-describedby') === id",
+            arg=told.get_attribute("id"),
+        )
         task = last.get_attribute("aria-label").partition(" (try ")[0]
         page.keyboard.press("Enter")
         page.get_by_role("heading", name=task, level=1).wait_for()
@@ -189,7 +193,7 @@ def test_a_phase_alone(visit: Callable[..., Any], server: Server) -> None:
         header = page.get_by_role("region", name="Tries of the run").locator("th")
         assert "boot" in header.all_inner_texts()
         button.click()
-        assert "phase=" not in page.url
+        page.wait_for_url(lambda url: "phase=" not in url)
 
 
 def test_a_range_is_looked_at_by_drawing_it(visit: Callable[..., Any], server: Server) -> None:
@@ -205,9 +209,11 @@ def test_a_range_is_looked_at_by_drawing_it(visit: Callable[..., Any], server: S
         page.mouse.up()
         page.wait_for_function("!document.querySelector('button:disabled')")
         assert "/plugin/podline-run" in page.url  # the click opened nothing
-        assert bars(page).get_attribute("aria-label") != before
+        drawn = bars(page).get_attribute("aria-label")
+        assert drawn != before
         page.keyboard.down("Control")
         page.mouse.wheel(0, -200)
+        until(lambda: bars(page).get_attribute("aria-label") != drawn)
         page.keyboard.up("Control")
         whole.click()
         assert bars(page).get_attribute("aria-label") == before

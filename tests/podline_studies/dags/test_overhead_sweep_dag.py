@@ -16,7 +16,7 @@ from tests.support.airflow_server import Airflow, running
 from tests.support.sweep import SMALL, variables, write_notebook
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(1000)]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     study, home = Study(kept_store, OVERHEAD, conf["name"]), tmp_path / "airflow"
     with sweeping(home, folder, kept_store) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)
-        until(lambda: _measured(study) >= 3, 120)
+        until(lambda: _measured(study) >= 3, 300)
         time.sleep(0.7)
         kill_all()
     before = {item.key: item.etag for item in kept_store.list(study.key("measurements"))}
@@ -79,7 +79,7 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(
     with sweeping(tmp_path / "other" if elsewhere else home, folder, kept_store) as airflow:
         if elsewhere:  # which has no run, while the store has what was left of one
             run_id = airflow.trigger("overhead_sweep", conf)
-        assert airflow.wait("overhead_sweep", run_id, 300) == "success"
+        assert airflow.wait("overhead_sweep", run_id, 400) == "success"
     after = {item.key: item.etag for item in kept_store.list(study.key("measurements"))}
     assert before.items() <= after.items()
     assert len(after) == 8
@@ -109,9 +109,9 @@ def test_a_run_leaves_the_rest_to_the_next(tmp_path: Path, folder: Path, kept_st
     # With Airflow's own limits: a worker that is taken for lost begins a new session.
     with sweeping(tmp_path / "airflow", folder, kept_store, {}) as airflow:
         first = airflow.trigger("overhead_sweep", conf | {"name": "chained", "most": 3})
-        assert airflow.wait("overhead_sweep", first, 300) == "success"
+        assert airflow.wait("overhead_sweep", first, 400) == "success"
         assert _measured(study) == 3
-        assert airflow.wait("overhead_sweep", "chained__from-0003", 300) == "success"
+        assert airflow.wait("overhead_sweep", "chained__from-0003", 400) == "success"
         runs = airflow.call("GET", "/api/v2/dags/overhead_sweep/dagRuns")["dag_runs"]
     assert {run["dag_run_id"] for run in runs} == {first, "chained__from-0003"}
     found, _, about = tables(study)
@@ -132,7 +132,7 @@ def test_of_runs_at_once_the_longest_is_measured(
     study = Study(kept_store, OVERHEAD, "at-once")
     with sweeping(tmp_path / "airflow", folder, kept_store, in_pods) as airflow:
         run_id = airflow.trigger("overhead_sweep", conf)
-        assert airflow.wait("overhead_sweep", run_id, 300) == "success"
+        assert airflow.wait("overhead_sweep", run_id, 400) == "success"
         runs = airflow.call("GET", "/api/v2/dags/sized/dagRuns")["dag_runs"]
     (one,) = study.measurements()
     pair = [run for run in runs if "__0000__" in run["dag_run_id"]]

@@ -47,7 +47,7 @@ def test_a_study_is_measured_and_gone_on_with(env: dict[str, str], store: StoreC
     assert code == 0, said[-4000:]
     study = Study(Store(store), UPDATES, "small")
     frame, about = tables(study)
-    assert about["failed"] == []
+    assert all(delay_link.BUSY in one.failure for one in about["failed"])  # measured again
     over = frame[~frame["warmup"]]
     assert sorted(over["way"]) == WAYS
     # No update beats the link, whose bytes a second are those that were asked for.

@@ -61,7 +61,7 @@ def test_a_version_that_is_not_complete_is_not_polled(tmp_path: Path, store: Sto
     with Polling(tmp_path / "node", store.connection, "dense").running() as node:
         version = publish_cell(path, "dense", SMALL).number
         assert version == 3
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while time.monotonic() < limit:
             if str(version) in node.ask("GET", "/status"):
                 break

@@ -31,7 +31,7 @@ def test_each_uploads_twice(store: Store, file: Path, name: str) -> None:
             assert times.transfer is not None
             assert times.commit is not None
             assert times.transfer > 0
-            assert times.commit > 0
+            assert times.commit >= 0
     client.close()
 
 

@@ -53,8 +53,8 @@ def machine(
 
 
 def test_it_serves_soon(machine: Machine) -> None:
-    """Within 20 s under emulation, on a machine with nothing else to do; here others work, too."""
-    assert machine.ready < 60
+    """Within 20 s under emulation; a slow machine on which others work takes several times that."""
+    assert machine.ready < 200
 
 
 def test_it_keeps_what_it_is_given(machine: Machine) -> None:

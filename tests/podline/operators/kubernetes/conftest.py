@@ -1,7 +1,6 @@
 """Stages as pods of a real cluster, with this session's store behind a relay that they reach."""
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +24,8 @@ from podline.operators.kubernetes.pods import failures, list_waiting, whole_log
 from podline.operators.stage import StageOperator
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
-from tests.support.namespaces import Relay, own_namespace
+from tests.support.airflow_server import free_port
+from tests.support.namespaces import Gate, Relay, own_namespace
 from tests.support.notebooks import code_cell, notebook_text
 from tests.support.waiting import until
 
@@ -42,6 +42,14 @@ def relay(core: Any, store: Store) -> Iterator[Relay]:
     made = Relay(core, store.connection.endpoint_url or "")
     yield made
     made.cut()
+
+
+@pytest.fixture
+def gate(core: Any) -> Iterator[Gate]:
+    """At which stages wait until the test opens it."""
+    made = Gate(core)
+    yield made
+    made.open()
 
 
 @dataclass
@@ -133,6 +141,11 @@ class Pods:
         pods = self.core.list_namespaced_pod(self.namespace).items
         return [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
 
+    def quota_used(self) -> str:
+        """How many pods the namespace's quota counts; "None": it has not counted yet."""
+        (quota,) = self.core.list_namespaced_resource_quota(self.namespace).items
+        return str((quota.status.used or {}).get("pods"))
+
 
 @dataclass
 class PodRun:
@@ -205,7 +218,7 @@ class PodRun:
 
     def ready(self) -> Any:
         """Wait for the one pod that is made ahead; returns it."""
-        until(lambda: self.waiting() and "ready" in self.log(self.waiting()[0]), 20)
+        until(lambda: self.waiting() and "ready" in self.log(self.waiting()[0]))
         return self.waiting()[0]
 
     def log(self, pod: Any) -> str:
@@ -222,6 +235,9 @@ def pods(
 ) -> Pods:
     monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)
+    # A busy cluster begins late, and says late how it ended.
+    for limit in ("startup.UNBEGUN", "follower._LAST_WORDS", "backend._REASON_SECONDS"):
+        monkeypatch.setattr(f"podline.operators.kubernetes.{limit}", 60.0)
     return Pods(core, namespace, store, tmp_path)
 
 
@@ -239,9 +255,7 @@ class Api:
 
         self.answers: dict[str, Any] = {"DELETE": {}}
         self.asked: list[str] = []
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         configuration = client.Configuration()
         configuration.host = f"http://127.0.0.1:{self.port}"
         configuration.retries = False

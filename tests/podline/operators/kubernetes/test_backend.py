@@ -12,7 +12,9 @@ import yaml
 
 from podline import __version__
 from podline.exceptions import StageError
-from tests.support.namespaces import Relay
+from podline.operators.kubernetes import startup
+from tests.support.namespaces import Gate, Relay
+from tests.support.waiting import until
 
 from .conftest import Pods, template_file
 
@@ -29,19 +31,19 @@ def test_a_stage_that_succeeds(pods: Pods) -> None:
     assert pods.left() == []
 
 
-def test_lines_come_as_they_are_printed(pods: Pods) -> None:
-    times: list[float] = []
-    source = "import time\nfor i in range(4):\n    print(i)\n    time.sleep(0.5)"
-    ran = pods.follow(pods.prepare(source), lambda line: times.append(time.monotonic()))
-    assert ran.lines == ["0", "1", "2", "3"]
-    assert 1.0 < times[-1] - times[0] < 3.0
+def test_lines_come_as_they_are_printed(pods: Pods, gate: Gate) -> None:
+    """The stage waits until its first line has come."""
+    ran = pods.prepare(f"print('one')\n{gate.wait}print('two')", "timeout:2m")
+    pods.follow(ran, lambda line: gate.open())
+    assert ran.ok
+    assert ran.lines == ["one", "two"]
 
 
 def test_a_slow_store_shows_in_the_phase_that_waits_for_it(pods: Pods, relay: Relay) -> None:
-    relay.delay = 1.0
+    relay.delay = 5.0  # longer than a busy machine takes to start a pod
     found = pods.run("x = 1").phases()
-    assert found.pop("store") > 1.0
-    assert all(seconds < 0.9 for seconds in found.values()), found
+    assert found.pop("store") > 5.0
+    assert all(seconds < 4.5 for seconds in found.values()), found
 
 
 def test_a_progress_bar_stays_readable(pods: Pods) -> None:
@@ -142,7 +144,7 @@ def test_a_failed_pod_is_kept_if_asked_for(pods: Pods, monkeypatch: pytest.Monke
 def test_what_cannot_get_better_fails_at_once(pods: Pods, tags: list[str], sentence: str) -> None:
     start = time.monotonic()
     ran = pods.run("x = 1", *tags)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # what can get better has ten minutes
     assert re.search(sentence, ran.error), ran.error
     assert pods.left() == []
 
@@ -159,18 +161,19 @@ def test_an_image_without_podline(pods: Pods) -> None:
 
 
 def test_no_room(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "3")
+    monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "8")
     ran = pods.run("x = 1", "request:cpu:1000")
     assert len(ran.said) == 1
     assert (
         "no node has room for the pod: 0/1 nodes are available: 1 Insufficient cpu" in ran.said[0]
     )
-    assert "did not start within 3 s: no node has room" in ran.error
+    assert "did not start within 8 s: no node has room" in ran.error
     assert pods.left() == []
 
 
 def test_a_scheduler_that_does_nothing(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "12")
+    monkeypatch.setattr(startup, "UNBEGUN", 5.0)
     spec = {"schedulerName": "nobody", "containers": [{"name": "base"}]}
     template = template_file(pods.folder, spec)
     monkeypatch.setenv("AIRFLOW__PODLINE__POD_TEMPLATE", template)
@@ -184,6 +187,7 @@ def test_a_quota(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STARTUP_TIMEOUT", "3")
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     pods.core.create_namespaced_resource_quota(pods.namespace, quota)
+    until(lambda: pods.quota_used() == "0")  # the cluster refuses otherwise before it has counted
     ran = pods.prepare("x = 1")
     pods.follow(ran)
     assert "no room in the namespace's quota: " in ran.said[0]
@@ -242,9 +246,8 @@ def test_a_stage_that_is_told_to_stop(pods: Pods) -> None:
 
     pods.follow(ran, stop)
     assert "was told to stop" in ran.error
-    while pods.core.list_namespaced_pod(pods.namespace).items:
-        time.sleep(0.1)
-    assert time.monotonic() - ended[0] < 5
+    until(lambda: not pods.core.list_namespaced_pod(pods.namespace).items)
+    assert time.monotonic() - ended[0] < 20  # by Kubernetes' own grace a pod has 30 s
 
 
 def test_a_store_that_the_pod_does_not_reach(
@@ -257,9 +260,12 @@ def test_a_store_that_the_pod_does_not_reach(
     assert "does not answer" in ran.error
 
 
-def test_a_store_that_goes_away(pods: Pods, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_goes_away(
+    pods: Pods, relay: Relay, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
-    ran = pods.follow(pods.prepare("print('up')"), lambda line: relay.cut())
+    ran = pods.prepare(f"print('up')\n{gate.wait}")
+    pods.follow(ran, lambda line: (relay.cut(), gate.open()))
     assert ran.result is None
     assert "does not answer" in ran.error
 
@@ -336,6 +342,14 @@ def test_the_rights_that_airflow_is_given_are_enough(
     user = f"system:serviceaccount:{pods.namespace}:airflow-worker"
     account.set_default_header("Impersonate-User", user)
 
+    def may() -> bool:
+        """Whether the API server knows of the role by now."""
+        try:
+            return bool(client.CoreV1Api(account).list_namespaced_pod(pods.namespace))
+        except client.ApiException:
+            return False
+
+    until(may)
     lost = lose(pods, "print('one')")
     ran = pods.prepare("print('one')", try_number=2, max_tries=1)
     ran.backend.client = client.CoreV1Api(account)

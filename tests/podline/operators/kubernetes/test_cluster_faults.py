@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from podline.operators.kubernetes.pods import failures
 from tests.support.image_pods import BASE, REGISTRY
+from tests.support.waiting import until
 
 from .conftest import Pods, Ran, template_file
 
@@ -81,8 +83,15 @@ def test_an_api_server_that_is_away_when_a_pod_is_to_be_made(pods: Pods) -> None
     control("kill", "kube-apiserver")
     back: list[float] = []
 
+    def answers() -> bool:
+        try:
+            return bool(pods.core.list_namespaced_service_account(pods.namespace).items)
+        except failures():
+            return False
+
     def start() -> None:
         control("start", "kube-apiserver")
+        until(answers)
         back.append(time.time())
 
     threading.Timer(8, start).start()
@@ -90,7 +99,7 @@ def test_an_api_server_that_is_away_when_a_pod_is_to_be_made(pods: Pods) -> None
     pods.follow(ran)
     assert ran.lines == ["here"], ran.error
     assert ran.said[0].startswith("the cluster does not answer: ")
-    assert ran.backend.seen.moments.created - back[0] < 10
+    assert ran.backend.seen.moments.created - until(lambda: back)[0] < 10
     assert pods.left() == []
 
 

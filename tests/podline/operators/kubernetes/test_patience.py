@@ -43,7 +43,7 @@ def test_a_cluster_that_comes_back_is_waited_for(away: Api, backend: Any, what: 
     thread.start()
     until(lambda: backend.said)
     away.start()
-    thread.join(20)
+    thread.join(60)
     assert done == [True]
     (said,) = backend.said
     assert said.startswith("the cluster does not answer: ")
@@ -83,7 +83,7 @@ def test_who_is_told_to_stop_waits_no_more(backend: Any) -> None:
     began = time.monotonic()
     with pytest.raises(StageError, match="whether the try before has left a pod cannot be told"):
         backend.adopt(TASK, 2, 1)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # it would wait for ten minutes
 
 
 def test_patience_has_an_end(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:

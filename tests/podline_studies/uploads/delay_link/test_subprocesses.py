@@ -6,12 +6,7 @@ from pathlib import Path
 import pytest
 
 from podline_studies.uploads.delay_link import LinkError, sink, subprocesses
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+from tests.support.airflow_server import free_port
 
 
 def test_it_serves_until_the_end_of_the_block() -> None:

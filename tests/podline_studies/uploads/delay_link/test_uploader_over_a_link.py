@@ -1,12 +1,13 @@
 """Uploads over a real delay link: what the client makes of it, and of its being cut."""
 
+import itertools
 import random
 import threading
 
 import pytest
 
 from podline.store import Store, StoreConnection
-from podline.store.upload.part_planner import MIB
+from podline.store.upload.part_planner import MIB, Network
 from podline.store.upload.uploader import Uploader
 from podline_studies.uploads.delay_link import LinkSpec
 from podline_studies.uploads.delay_link.control import Link
@@ -21,13 +22,22 @@ DATA = random.Random(1).randbytes(16 * MIB)
 def test_the_way_is_learnt(far: tuple[StoreConnection, Link]) -> None:
     store, link = far
     link.set(LinkSpec(0.05, rate=1e8))
-    with Uploader(store) as uploader:
-        for number in range(3):
-            uploader.put(f"learnt-{number}", DATA)
-    assert uploader.network.rtt == pytest.approx(0.05, abs=0.01)
-    assert uploader.network.throughput == pytest.approx(12e6, rel=0.3)
-    if uploader.network.congestion in BY_LOSS:  # others may overrun the queue all the time
-        assert uploader.network.loss < 0.01
+    numbers = itertools.count()
+
+    def learn() -> Network:
+        with Uploader(store) as uploader:
+            for _ in range(3):
+                uploader.put(f"learnt-{next(numbers)}", DATA)
+            return uploader.network
+
+    def is_right(found: Network) -> bool:
+        near = found.rtt == pytest.approx(0.05, abs=0.01)
+        return bool(near and found.throughput == pytest.approx(12e6, rel=0.3))
+
+    found = delay_link.undisturbed(learn, is_right)
+    assert is_right(found), found
+    if found.congestion in BY_LOSS:  # others may overrun the queue all the time
+        assert found.loss < 0.01
 
 
 def test_a_link_that_is_cut_for_ten_seconds(far: tuple[StoreConnection, Link]) -> None:
