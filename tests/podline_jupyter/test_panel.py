@@ -71,6 +71,11 @@ def test_no_cell_of_many_misses_its_badge(jupyter: Jupyter, visit: Visit) -> Non
         command(page, does)
         if count:
             all_have(count)
+        # What is done within half a second is one step to undo.
+        page.evaluate(
+            "window.jupyterapp.shell.currentWidget.content.model.sharedModel.undoManager"
+            ".stopCapturing()"
+        )
 
 
 def test_the_only_stage_can_be_renamed(jupyter: Jupyter, visit: Visit) -> None:
