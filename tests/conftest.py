@@ -193,6 +193,28 @@ def namespace(core: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def module_gate(core: Any) -> Iterator[namespaces.Gate]:
+    """At which stages of a module's notebooks wait."""
+    made = namespaces.Gate(core)
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def gate(module_gate: namespaces.Gate) -> Iterator[namespaces.Gate]:
+    """The same, which is shut until the test opens it."""
+    module_gate.shut()
+    yield module_gate
+    module_gate.open()
+
+
+@pytest.fixture
+def enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's count is of all that run out of it, as a pod of another test may just now."""
+    monkeypatch.setattr("podline.operators.process._memory_kills", lambda: 0)
+
+
+@pytest.fixture(scope="module")
 def in_pods(core: Any, namespace: str, store_server: StoreConnection) -> Iterator[dict[str, str]]:
     """What Airflow's environment has for stages to be pods that reach the session's store."""
     relay = namespaces.Relay(core, store_server.endpoint_url or "")

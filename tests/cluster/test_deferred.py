@@ -332,21 +332,13 @@ NOTEBOOKS = {
 
 
 @pytest.fixture(scope="module")
-def gate(core: Any) -> Iterator[Gate]:
-    """At which the stage of the notebook `middle` waits."""
-    made = Gate(core)
-    yield made
-    made.open()
-
-
-@pytest.fixture(scope="module")
 def airflow(
-    variables: dict[str, str], gate: Gate, tmp_path_factory: pytest.TempPathFactory
+    variables: dict[str, str], module_gate: Gate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=0)
-    middle = {"step:nap": f"print('naps', flush=True)\n{gate.wait}"}
+    middle = {"step:nap": f"print('naps', flush=True)\n{module_gate.wait}"}
     write_notebook(folder, "middle", middle, retries=0)
     given = variables | {"AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(folder)}
     with running(tmp_path_factory.mktemp("airflow"), given, "slow") as airflow:
@@ -425,7 +417,7 @@ def triggerer(home: Path) -> psutil.Process:
 
 @pytest.mark.slow
 def test_a_triggerer_that_is_replaced(
-    airflow: Airflow, client: Any, namespace: str, gate: Gate
+    airflow: Airflow, client: Any, namespace: str, module_gate: Gate
 ) -> None:
     # The last of these tests: afterwards the server has no triggerer.
     run_id = airflow.trigger("middle")
@@ -435,7 +427,7 @@ def test_a_triggerer_that_is_replaced(
     first.terminate()
     until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE)
     assert len(pods_of(client, namespace, run_id)) == 1
-    gate.open()
+    module_gate.open()
     second = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

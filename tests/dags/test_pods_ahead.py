@@ -99,6 +99,7 @@ def test_a_chain(airflow: Airflow, core: Any, namespace: str, dag_id: str) -> No
         waited = found["ahead"]
         assert waited["made"] < waited["begun"] < waited["ready"]
         assert waited["made"] < waited["claimed"]
+        assert waited["ready"] < found["end"]
         assert waited["void"] == ""
         within = lengths(found)
         for outside in ("scheduled", "queued", "cleanup"):

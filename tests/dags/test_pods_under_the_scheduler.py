@@ -77,26 +77,12 @@ with DAG("stock", schedule=None):
 
 
 @pytest.fixture(scope="module")
-def its_gate(core: Any) -> Iterator[Gate]:
-    """At which the first stages of `slow`, `adopting` and `waits` wait."""
-    made = Gate(core)
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def gate(its_gate: Gate) -> Gate:
-    """The same, shut."""
-    its_gate.shut()
-    return its_gate
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, its_gate: Gate) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, module_gate: Gate) -> Path:
+    """The notebooks; the first stages of `slow`, `adopting` and `waits` wait at the gate."""
     folder = tmp_path_factory.mktemp("notebooks")
     for name, cells in NOTEBOOKS.items():
         write_notebook(folder, name, cells, retries=1)
-    waits = f"print('up', flush=True)\n{its_gate.wait}"
+    waits = f"print('up', flush=True)\n{module_gate.wait}"
     slow = {"step:sleep": f"{waits}x = 1"}
     write_notebook(folder, "slow", slow, retries=1)
     write_notebook(folder, "waits", {"step:first": waits, "step:second": "x = 1"}, retries=1)

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from podline.store.seaweedfs import can_bind
 from tests.support.dags_test import environment
 from tests.support.waiting import until
 
@@ -201,12 +201,7 @@ _ports = _own_ports()
 
 def free_port() -> int:
     """A port of this machine that nobody listens at, or gets until it is used."""
-    for port in _ports:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("there is no end of ports")
+    return next(filter(can_bind, _ports))
 
 
 def airflow_command() -> str:

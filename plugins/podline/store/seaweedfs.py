@@ -241,7 +241,7 @@ def _with_free_ports(server: _Server | None) -> _Server:
     """The same keys, and the same ports where they are still free; the data does not mind."""
     if server is None:
         return _Server(_free_ports(), secrets.token_hex(10), secrets.token_urlsafe(30))
-    if all(_can_bind(port) for pair in server.ports.values() for port in pair):
+    if all(can_bind(port) for pair in server.ports.values() for port in pair):
         return server
     return replace(server, ports=_free_ports())
 
@@ -249,11 +249,12 @@ def _with_free_ports(server: _Server | None) -> _Server:
 def _free_ports() -> dict[str, tuple[int, int]]:
     # Not by `random`: programs with the same seed would choose the same, and its state is theirs.
     mixed = secrets.SystemRandom().sample(_PORTS, len(_PORTS))
-    free = (port for port in mixed if _can_bind(port))
+    free = (port for port in mixed if can_bind(port))
     return {service: (next(free), next(free)) for service in _SERVICES}
 
 
-def _can_bind(port: int) -> bool:
+def can_bind(port: int) -> bool:
+    """Whether a port of this machine is free, or was just left."""
     with socket.socket() as probe:
         # As the server does, or a port that was just in use would seem taken for a minute.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

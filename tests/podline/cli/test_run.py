@@ -173,12 +173,8 @@ def test_a_failing_stage_is_told_with_its_line(podline: Podline, write: Write) -
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.usefixtures("store")
-def test_a_stage_that_is_killed_is_told(
-    podline: Podline, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Nothing else on this machine runs out of memory meanwhile, as a pod of another test may.
-    monkeypatch.setattr("podline.operators.process._memory_kills", lambda: 0)
+@pytest.mark.usefixtures("store", "enough_memory")
+def test_a_stage_that_is_killed_is_told(podline: Podline, write: Write) -> None:
     path = write(
         "killed",
         ("step:load", "x = 1"),

@@ -18,7 +18,6 @@ import pytest
 
 from podline.contract import Artifact
 from podline.latency.observations import Observed
-from podline.operators import process
 from podline.operators.kubernetes import pods
 from podline.operators.process import ProcessBackend, environment
 from podline.phases import STAGE_PHASES
@@ -553,13 +552,7 @@ def test_half_of_a_pod_s_grace_is_left_to_store_the_result() -> None:
     assert stage_process._GRACE < pods.GRACE_SECONDS / 2
 
 
-@pytest.fixture
-def _enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's count is of all that run out of it, as a pod of another test may just now."""
-    monkeypatch.setattr(process, "_memory_kills", lambda: 0)
-
-
-@pytest.mark.usefixtures("_enough_memory")
+@pytest.mark.usefixtures("enough_memory")
 def test_sigkill_is_named(stages: Stages) -> None:
     ran, _ = interrupted(stages, BUSY["sleep"], signal.SIGKILL)
     assert ran.error == (
@@ -568,7 +561,7 @@ def test_sigkill_is_named(stages: Stages) -> None:
     assert not stages.store.exists(f"{ran.task.prefix}/{RESULT}")
 
 
-@pytest.mark.usefixtures("_enough_memory")
+@pytest.mark.usefixtures("enough_memory")
 def test_a_stage_that_was_killed_with_a_child_that_holds_its_output(stages: Stages) -> None:
     source = "import subprocess, time\nsubprocess.Popen(['sleep', '60'])\ntime.sleep(60)"
     ran, took = interrupted(stages, source, signal.SIGKILL)

@@ -25,7 +25,7 @@ from podline.operators.stage import StageOperator
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
 from tests.support.airflow_server import free_port
-from tests.support.namespaces import Gate, Relay, own_namespace
+from tests.support.namespaces import Relay, own_namespace
 from tests.support.notebooks import code_cell, notebook_text
 from tests.support.waiting import until
 
@@ -42,14 +42,6 @@ def relay(core: Any, store: Store) -> Iterator[Relay]:
     made = Relay(core, store.connection.endpoint_url or "")
     yield made
     made.cut()
-
-
-@pytest.fixture
-def gate(core: Any) -> Iterator[Gate]:
-    """At which stages wait until the test opens it."""
-    made = Gate(core)
-    yield made
-    made.open()
 
 
 @dataclass
