@@ -234,8 +234,8 @@ test-notebooks-ahead: install-dev ## Run the notebooks of tests/notebooks as pod
 	$(BIN)/python -m pytest -n auto -m notebooks_ahead $(PYTEST_ARGS)
 
 .PHONY: test-deployment
-test-deployment: install-dev ## Run household_power in an Airflow that make up-kubernetes brings up (KUBECONFIG)
-	$(BIN)/python -m pytest -n 0 -m deployment $(PYTEST_ARGS)
+test-deployment: install-dev ## Run household_power in an Airflow that make up-kubernetes brings up (KUBECONFIG, CHART=...)
+	PODLINE_CHART=$(CHART) $(BIN)/python -m pytest -n 0 -m deployment $(PYTEST_ARGS)
 
 .PHONY: test-jupyter
 test-jupyter: install-dev jupyter-env ## Run the tests of the panel in JupyterLab and Notebook (Chromium)

@@ -1,6 +1,7 @@
 """An Airflow in a cluster, as `make up-kubernetes` makes it."""
 
 import json
+import os
 import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
@@ -54,5 +55,6 @@ def make_up(own: str, stages: str, *settings: str) -> None:
     # Nothing is installed: this test runs from what is.
     command = ["make", "--old-file=.venv/.installed", "up-kubernetes"]
     command += [f"AIRFLOW_NAMESPACE={own}", f"NAMESPACE={stages}", *settings]
+    command += [f"CHART={os.environ.get('PODLINE_CHART', '')}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -188,10 +188,13 @@ class Summary:
         return [str(client) for client, number in says.items() if not number]
 
     @property
-    def alone(self) -> list[Times]:
-        """Of each size, client and store over the usual link, what holds without the link."""
-        found = {(t.point.what, t.point.client, t.store): t for t in self.times if not t.point.arm}
-        return list(found.values())
+    def alone(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Of each size and client over the usual link, seconds without the link by store."""
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for one in self.times:
+            if not one.point.arm:
+                found.setdefault((one.point.what, one.point.client), {})[one.store] = one.alone_s
+        return found
 
     @property
     def batches(self) -> int:

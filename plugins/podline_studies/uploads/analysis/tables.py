@@ -17,6 +17,7 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "sizes": compared(found.sizes),
         "ratios": compared([*found.points, *found.sizes]),
         "drops": found.drops,
+        "links": links(found),
         "uploads": found.uploads,
         "pairs": found.pairs,
     }
@@ -43,3 +44,8 @@ def times(found: Sequence[Times]) -> pd.DataFrame:
         asdict(one.point) | {name: value for name, value in vars(one).items() if name != "point"}
         for one in found
     )
+
+
+def links(found: Summary) -> pd.DataFrame:
+    """A row a kind of link and round trip: medians of the link as it was found (seconds, bytes/s)."""
+    return pd.DataFrame({"arm": arm, "rtt": rtt, **row} for arm, rtt, row in found.links)
