@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from podline.contract import StageResult
 from podline.models.registry import Model
-from podline.store import Store, StoreConnection, in_cluster, keys
+from podline.store import Store, in_cluster
 from tests.support.dags_test import ROOT, dags_test, environment
 from tests.support.image_pods import VALUES, manifests
 from tests.support.namespaces import Gate, own_namespace

@@ -47,5 +47,5 @@ def times(found: Sequence[Times]) -> pd.DataFrame:
 
 
 def links(found: Summary) -> pd.DataFrame:
-    """A row a kind of link and round trip: medians of the link as it was found (seconds, bytes/s)."""
+    """A row a kind of link and round trip: medians of the link as it was found."""
     return pd.DataFrame({"arm": arm, "rtt": rtt, **row} for arm, rtt, row in found.links)
