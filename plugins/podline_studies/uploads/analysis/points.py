@@ -144,6 +144,14 @@ class Summary:
             and one.judged.found.n
         ]
 
+    def by_size(self, kind: str) -> dict[Size, dict[Comparison, Compared[Size]]]:
+        """All comparisons of a size over a kind of link, where the link is the limit somewhere."""
+        found: dict[Size, dict[Comparison, Compared[Size]]] = {}
+        for one in self.sizes:
+            if one.kind == kind and one.judged.found.n:
+                found.setdefault(one.place, {})[one.comparison] = one
+        return found
+
     @property
     def comparisons(self) -> list[Comparison]:
         """Those of the stores that were measured."""
