@@ -89,8 +89,8 @@ def _need_room() -> None:
     where = tempfile.gettempdir()
     if (free := shutil.disk_usage(where).free) < _ROOM:
         raise SystemExit(
-            f"{where} has {free / 1e9:.0f} GB free, and a full study may take {_ROOM / 1e9:.0f}: make "
-            "room there, or set TMPDIR to a larger disk"
+            f"{where} has {free / 1e9:.0f} GB free, and a full study may take {_ROOM / 1e9:.0f}: "
+            "make room there, or set TMPDIR to a larger disk"
         )
 
 
