@@ -88,7 +88,7 @@ FULL = (
             "backends": [POD_BASELINE, "kubernetes"],
             "data": [100_000],
             "models": [10_000, 10_000_000],
-            "steps": [200],
+            "steps": [50, 200],
         },
     ),
     Part(

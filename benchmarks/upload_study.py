@@ -6,6 +6,7 @@ study of the same name. Its last line has the report's headline numbers.
 
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ _DAG = "upload_benchmark"
 _OURS = ("models_only", "hours")  # options that are no parameters of the DAG
 _VM, _BARE = "vm_store", "bare_store"
 _IMAGE = Path(__file__).parents[1] / "build" / "vm"
+# Bytes of disk that all sizes may take: stores keep what was deleted until they compact.
+_ROOM = 25e9
 # Airflow is left idle beside an upload: it takes a tenth of two processors, and a third of that so.
 _IDLE = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
@@ -41,6 +44,8 @@ def main() -> None:
     parser.add_argument("--models-only", action="store_true", help="no random bytes")
     parser.add_argument("--pairs", type=int, help="of a visit (the preset's)")
     given = parser.parse_args()
+    if given.preset == "full":
+        _need_room()
     given.name = given.name or studying.new_name(given.preset)
     if given.models_only:
         given.sizes = []
@@ -78,6 +83,15 @@ def main() -> None:
             n = min(point.pairs for point in study.design().points)
             ready = round(machine.ready, 1)
             studying.tell(study, f"upload-study-{given.preset}", n, {}, machine_ready_s=ready)
+
+
+def _need_room() -> None:
+    where = tempfile.gettempdir()
+    if (free := shutil.disk_usage(where).free) < _ROOM:
+        raise SystemExit(
+            f"{where} has {free / 1e9:.0f} GB free, and a full study may take {_ROOM / 1e9:.0f}: "
+            "make room there, or set TMPDIR to a larger disk"
+        )
 
 
 if __name__ == "__main__":

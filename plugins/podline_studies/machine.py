@@ -1,5 +1,6 @@
 """The machine that a study is measured on."""
 
+import hashlib
 import os
 import platform
 import time
@@ -7,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
+import podline
+import podline_studies
 from podline import __version__
 
 # Share of the processors' time that others may take in the second before something is measured.
@@ -51,6 +54,17 @@ def about() -> Machine:
         "kernel": platform.release(),
         "versions": _versions(),
     }
+
+
+def code_digest() -> str:
+    """The hash of podline's own code, hex: whether two machines have the same."""
+    found = hashlib.sha256()
+    for package in (podline, podline_studies):
+        root = Path(package.__file__ or "").parent
+        for path in sorted(root.rglob("*.py")):
+            found.update(f"{package.__name__}/{path.relative_to(root)}\n".encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _processors() -> int:
@@ -102,14 +116,16 @@ def settle(quiet: float = QUIET, seconds: float = _PATIENCE) -> float | None:
     return busy
 
 
-def disturbance(busy: float | None, quiet: float | None) -> str:
-    """Why what began after a second of the share `busy` does not count; "": it does.
+def disturbance(
+    busy: float | None, quiet: float | None, when: str = "in the second before it"
+) -> str:
+    """Why something measured beside a share `busy` does not count; "": it does.
 
     Where `quiet`, what others may take, is None, nobody looked.
     """
     if busy is None or quiet is None or busy <= quiet:
         return ""
-    return f"disturbed: {busy:.0%} of the processors were taken in the second before it"
+    return f"disturbed: {busy:.0%} of the processors were taken {when}"
 
 
 def _ticks() -> tuple[int, int] | None:

@@ -116,5 +116,6 @@ def about(**changes: Any) -> UploadCircumstances:
         "interruptions": [],
         "design": DESIGN,
         "failed": [],
+        "ran_by": {},
     }
     return usual | changes

@@ -52,6 +52,7 @@ class OverheadCircumstances(Circumstances, total=False):
         planned: how much is to be measured.
         failed: what failed or was disturbed.
         disturbed: how many of these were disturbed.
+        ran_by: versions of Python and libraries by backend, where they are known.
     """
 
     seed: int
@@ -59,6 +60,7 @@ class OverheadCircumstances(Circumstances, total=False):
     planned: int
     failed: Sequence[object]
     disturbed: int
+    ran_by: Mapping[str, Mapping[str, str]]
     joined: JoinMade | None
 
 
@@ -114,6 +116,7 @@ def tables(
         "planned": len(design.items()),
         "failed": [_discarded(one) for one in discarded],
         "disturbed": sum(one.state == "success" for one in discarded),
+        "ran_by": _ran_by(measured),
         "joined": _joined(measured),
     }
     rows = [(one, False) for one in measured] + [(one, True) for one in warm_ups]
@@ -125,6 +128,14 @@ def tables(
         of.assign(machine=of["sitting"].map(machines).fillna("")) for of in (runs, stages)
     )
     return runs, stages, about
+
+
+def _ran_by(measured: Iterable[Measurement]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for one in measured:
+        if one.versions:
+            found.setdefault(one.combination.backend, {}).update(one.versions)
+    return found
 
 
 def _joined(measured: Iterable[Measurement]) -> JoinMade | None:

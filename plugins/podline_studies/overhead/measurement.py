@@ -79,6 +79,7 @@ class Measurement(Json):
         tries: the most that any of its tasks took: where that is more than one, it was disturbed.
         quiet: the share that may be taken in the second before it; more: it was disturbed. None: in
             a study that did not look.
+        versions: of Python and libraries, by which its code ran.
     """
 
     combination: Combination
@@ -97,6 +98,7 @@ class Measurement(Json):
     stages: tuple[StageTimes, ...] = ()
     tries: int = 0
     quiet: float | None = None
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def index(self) -> int:
@@ -197,9 +199,10 @@ def measure(
         raise MeasuringError(
             f"{blank.dag_id} {blank.run_id} left no record. fix: set [podline] latency to all"
         )
-    metrics = [task.result.metrics for task in tasks.values() if task.result]
-    counts = {name: of[name] for of in metrics for name in COUNTS if name in of}
-    found = replace(blank, counts=counts, tries=tries)
+    results = [task.result for task in tasks.values() if task.result]
+    counts = {name: of.metrics[name] for of in results for name in COUNTS if name in of.metrics}
+    versions = {name: version for of in results for name, version in of.versions.items()}
+    found = replace(blank, counts=counts, tries=tries, versions=versions)
     if blank.combination.backend in BASELINES:
         measured = _of_process if blank.combination.backend == BASELINE else _of_container
         return measured(_as_stages_have_it(records[0], stage_cells), found)

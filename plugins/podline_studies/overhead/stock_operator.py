@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 STOCK = "_stock"
 STOCK_TUNED = "_stock_tuned"
-# How often it looks whether the pod has started (whole seconds), and whether it has ended.
-_TUNED = {"startup_check_interval_seconds": 1, "base_container_status_polling_interval": 0.05}
+# How often it looks whether the pod has started, and whether it has ended. The first is said to be
+# of whole seconds, and taken as it is.
+_TUNED = {"startup_check_interval_seconds": 0.05, "base_container_status_polling_interval": 0.05}
 _ARGUMENTS: dict[str, dict[str, Any]] = {STOCK: {}, STOCK_TUNED: _TUNED}
 _POD = "{{ podline_pod(ti) }}"
 

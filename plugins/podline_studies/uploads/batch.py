@@ -6,20 +6,24 @@ environment; its last line is a mark and a `BatchResult` as JSON.
 """
 
 import hashlib
+import itertools
 import os
+import platform
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.store.connection import StoreConnection
+from podline_studies import machine
 from podline_studies.batch_process import read_result
 from podline_studies.machine import busy_share
 from podline_studies.uploads.clients import CLIENTS, Client
@@ -53,7 +57,9 @@ class BatchTask(Json):
         prefix: of the keys.
         around: whether to upload once to each store around the link, too.
         sink: the address of the probe's other end.
-        seed: of the bytes, and of the order in each pair.
+        seed: of the bytes.
+        point: a word for what is measured, which makes the orders of its pairs.
+        first: the number of this visit's first pair among the point's.
         authority: who vouches for the stores' certificates, in PEM; empty: whom the system trusts.
     """
 
@@ -66,6 +72,8 @@ class BatchTask(Json):
     around: bool
     sink: str
     seed: int
+    point: str = ""
+    first: int = 0
     authority: str = ""
 
 
@@ -97,13 +105,20 @@ class Upload(Json):
 
 @dataclass(frozen=True)
 class BatchResult(Json):
-    """What a batch's process measured: the uploads, and the link before and after them."""
+    """What a batch's process measured: the uploads, and the link before and after them.
+
+    Attributes:
+        sha256: of what was uploaded.
+        busy: share of the processors' time that was taken in half a second after the uploads.
+        versions: of what it ran by; ``code`` is the hash of our own.
+    """
 
     uploads: tuple[Upload, ...]
     before: Probe
     after: Probe
     sha256: str
     busy: float | None
+    versions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, printed: str) -> Self:
@@ -125,6 +140,7 @@ class Measurement(LinkMeasurement):
         attempt: from 1; more where one before was disturbed or failed.
         started, ended: when (epoch).
         uploads: all of them; each was read back and is what was sent.
+        versions: of what made them.
     """
 
     visit: Batch
@@ -133,6 +149,7 @@ class Measurement(LinkMeasurement):
     started: float
     ended: float
     uploads: tuple[Upload, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def index(self) -> int:
@@ -144,20 +161,42 @@ class Measurement(LinkMeasurement):
 
 
 def upload_batch(task: BatchTask) -> BatchResult:
-    """Upload pairs, each in a random order, and measure the link around them."""
-    order = random.Random(task.seed)
+    """Upload pairs, in orders that are balanced, and measure the link around them."""
+    orders = orders_of(task.targets, task.point)
     with tempfile.TemporaryDirectory() as folder, Prober(task.sink) as prober:
         _trust(task.authority, Path(folder))
         path = _data(task, Path(folder))
         before = prober.measure()
-        uploads = list(_direct(task, path)) if task.around else []
+        uploads = list(_direct(task, orders[task.first % len(orders)], path)) if task.around else []
         for pair in range(task.pairs):
-            for target in order.sample(task.targets, len(task.targets)):
+            for target in orders[(task.first + pair) % len(orders)]:
                 uploads += _cold_and_warm(task, target, path, pair)
         busy = busy_share(0.5)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return BatchResult(tuple(uploads), before, prober.measure(), digest, busy)
+        after = prober.measure()
+        return BatchResult(tuple(uploads), before, after, digest, busy, versions())
+
+
+def orders_of(targets: Sequence[Target], point: str) -> list[tuple[Target, ...]]:
+    """All orders of some stores, each followed by its reverse.
+
+    So any even number of them has each store before each other one as often as after it.
+
+    Args:
+        targets: the stores.
+        point: a word for what is measured, which says with which order it begins.
+    """
+    found = list(itertools.permutations(targets))
+    half = [order for order in found if found.index(order) < found.index(order[::-1])]
+    random.Random(point).shuffle(half)
+    return [order for first in half or found for order in (first, first[::-1])]
+
+
+def versions() -> dict[str, str]:
+    """What a batch of this process runs by."""
+    found = {"python": platform.python_version(), "code": machine.code_digest()}
+    return found | {"boto3": version("boto3")}
 
 
 def _trust(authority: str, folder: Path) -> None:
@@ -196,9 +235,9 @@ def write_random(path: Path, size: int, seed: int) -> Path:
     return path
 
 
-def _direct(task: BatchTask, path: Path) -> Iterator[Upload]:
+def _direct(task: BatchTask, order: Sequence[Target], path: Path) -> Iterator[Upload]:
     """One upload to each store around the link: how fast the store itself is."""
-    for target in task.targets:
+    for target in order:
         with closing(CLIENTS[task.client](_connection(target, target.direct))) as client:
             key = f"{task.prefix}/{target.conn_id}/direct"
             yield _timed(client, path, Upload(target.conn_id, key, direct=True))

@@ -15,6 +15,7 @@ from podline_studies.validation import DesignError, one_of, positive, refuse_too
 KB, MB = 1000, 1_000_000
 PLACES = ("pod", "process")
 SIDES = ("cluster", "machine", "bare")  # what the stores are, in their order
+LATE = 0.002  # seconds that one packet of a hundred may be late, of a batch that counts
 _HEADERS = 1448 / 1500  # the share of what a link carries that is data
 
 
@@ -115,6 +116,8 @@ class Design(Json):
         pairs: of a batch, at most.
         seed: of the order.
         arms: other links.
+        congestion: the usual link's algorithm of congestion control; empty: an older study's, or a
+            pod's own link's, which nobody chose.
         accelerated: whether the machine runs by KVM, or is emulated; None: nobody says.
     """
 
@@ -129,6 +132,7 @@ class Design(Json):
     seed: int
     arms: tuple[Arm, ...] = ()
     accelerated: bool | None = None
+    congestion: str = ""
 
     def items(self) -> list[Batch]:
         """Return the batches in order: each round has each point that is not done, shuffled."""
@@ -148,7 +152,7 @@ class Design(Json):
 
     def arm(self, name: str) -> Arm:
         """The kind of link of this name."""
-        usual = Arm("", self.rate, self.loss, self.jitter)
+        usual = Arm("", self.rate, self.loss, self.jitter, congestion=self.congestion)
         return next((arm for arm in self.arms if arm.name == name), usual)
 
     def link(self, batch: Batch) -> LinkSpec:
@@ -178,9 +182,9 @@ class Design(Json):
         return replace(self, points=begun.points) == begun and more
 
 
-_ALL, _SOME = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2), (0.02, 0.1)
-_PAIRS = 3  # of a visit
-_VISITS = 5  # of a point: what an interval is of
+_ALL, _MOST, _SOME = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2), (0.02, 0.05, 0.1, 0.2), (0.02, 0.1)
+_PAIRS = 4  # of a visit
+_VISITS = 4  # of a point: what an interval is of
 # How an arm differs from the usual link.
 _ARMS: dict[str, dict[str, Any]] = {
     "reno": {"congestion": "reno"},
@@ -194,12 +198,12 @@ _ARMS: dict[str, dict[str, Any]] = {
     "TLS": {"tls": True},
 }
 PRESETS: dict[str, tuple[Point, ...]] = {
-    "quick": tuple(Point(size, "", _SOME, 2 * _VISITS, batch=2) for size in (MB, 8 * MB)),
+    "quick": tuple(Point(size, "", _SOME, 10, batch=2) for size in (MB, 8 * MB)),
     "full": (
         *(Point(size, "", _ALL, _PAIRS * _VISITS) for size in (KB, 64 * KB, MB, 8 * MB)),
-        Point(64 * MB, "", _SOME, _VISITS, batch=1),
-        Point(500 * MB, "", (0.1,), 4, batch=1),
-        *(Point(8 * MB, "", _SOME, 4, batch=1, arm=name) for name in _ARMS),
+        Point(64 * MB, "", _MOST, _VISITS, batch=1),
+        Point(500 * MB, "", _SOME, 2, batch=1),  # for a mean over points, and none of its own
+        *(Point(8 * MB, "", _SOME, _VISITS, batch=1, arm=name) for name in _ARMS),
     ),
 }
 # What a batch takes beside its uploads, in seconds, and these beside the link's limit: 316 batches
@@ -214,8 +218,8 @@ def from_params(
 
     Args:
         params: `preset`, `clients`, `rate` (Mbit/s), `loss`, `jitter_ms`, `place`, `seed`,
-            `accelerated`; `sizes` (bytes; an empty list: none), `rtts_ms`, `repeats` and `pairs`
-            (of a visit), where given, instead of the preset's.
+            `accelerated`, `congestion`; `sizes` (bytes; an empty list: none), `rtts_ms`, `repeats`
+            and `pairs` (of a visit), where given, instead of the preset's.
         models: the published models that are uploaded too, by ``NAME/VERSION``; of each its first
             file.
         stores: the ids of the connections, two or three.
@@ -226,6 +230,7 @@ def from_params(
     points = _points(params, models)
     usual = {"rate": params["rate"] * 1e6, "loss": params["loss"]}
     usual["jitter"] = params["jitter_ms"] / 1000
+    usual["congestion"] = params.get("congestion") or ""
     named = dict.fromkeys(point.arm for point in points if point.arm)
     design = Design(
         points=points,

@@ -52,18 +52,35 @@ class UploadCircumstances(Circumstances):
     Attributes:
         design: what was planned.
         failed: what failed or was disturbed.
+        ran_by: versions of what uploaded; those of older studies, which had no rule for what
+            disturbs, are not known.
     """
 
     design: Design
     failed: Sequence[Measurement]
+    ran_by: dict[str, str]
 
 
 def tables(study: Study[Design, Measurement]) -> tuple["pd.DataFrame", UploadCircumstances]:
     """Return a study's uploads as a table, and how it was measured."""
     measured, warm_ups = study.measurements(), study.warm_ups()
     told = circumstances(study, measured + warm_ups)
-    about: UploadCircumstances = {**told, "design": study.design(), "failed": study.discarded()}
+    about: UploadCircumstances = {
+        **told,
+        "design": study.design(),
+        "failed": study.discarded(),
+        "ran_by": _ran_by(measured),
+    }
     return table(measured, warm_ups), about
+
+
+def _ran_by(measured: Sequence[Measurement]) -> dict[str, str]:
+    """Versions by name, but the code's; where sessions differ, all of them."""
+    found: dict[str, set[str]] = {}
+    for one in measured:
+        for name, version in one.versions.items():
+            found.setdefault(name, set()).add(version)
+    return {name: " and ".join(sorted(some)) for name, some in found.items() if name != "code"}
 
 
 def table(measured: Sequence[Measurement], warm_ups: Sequence[Measurement] = ()) -> "pd.DataFrame":

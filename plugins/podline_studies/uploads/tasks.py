@@ -18,6 +18,7 @@ from podline.store import Store, StoreConnection, keys, open_store
 from podline_studies import batch_process
 from podline_studies.batch_process import BatchFailed
 from podline_studies.dag_tasks import StudyTasks
+from podline_studies.machine import QUIET, code_digest, disturbance
 from podline_studies.study import Session, Study
 from podline_studies.uploads import batch, batch_pods
 from podline_studies.uploads.batch import (
@@ -27,7 +28,8 @@ from podline_studies.uploads.batch import (
     Target,
 )
 from podline_studies.uploads.delay_link import LinkSpec, probe, tls, topology
-from podline_studies.uploads.design import SIDES, Batch, Design, from_params
+from podline_studies.uploads.delay_link.control import LinkStats
+from podline_studies.uploads.design import LATE, SIDES, Batch, Design, from_params
 from podline_studies.uploads.kind import UPLOADS
 from podline_studies.validation import DesignError
 
@@ -53,7 +55,9 @@ class UploadTasks(StudyTasks[Design, Measurement]):
                 'of the other in [podline] stores, such as ["vm_store"], and of the same server '
                 'bare, if there is one: ["vm_store", "bare_store"]'
             )
-        design = from_params(params, _models(params.get("models") or ()), names)
+        usual = topology.algorithm() if topology.lying() is not None else ""
+        given = {**params, "congestion": usual}
+        design = from_params(given, _models(params.get("models") or ()), names)
         for store in names:
             _store(store).ensure_bucket()
         _check_link(design)
@@ -136,6 +140,7 @@ def _measure(
         stats = network.link.stats() if network is not None else blank.link
         probe.check(spec, result.before, arm.congestion)
         probe.check(spec, result.after, arm.congestion)
+        _check(result, stats)
         _verify(result, stores)
     except (PodlineError, subprocess.SubprocessError) as error:
         return replace(blank, failure=redacted(str(error)))
@@ -149,6 +154,7 @@ def _measure(
         after=result.after,
         link=stats,
         busy=result.busy,
+        versions=result.versions,
         ended=round(time.time(), 3),
     )
 
@@ -176,6 +182,8 @@ def _task(
         around=True,
         sink=topology.SINK,
         seed=design.seed * 10_000 + item.index,
+        point=f"{design.seed}, {replace(item, index=0, round=0)}",
+        first=item.round * item.pairs,
         authority=topology.AUTHORITY.read_text() if encrypted else "",
     )
 
@@ -205,6 +213,25 @@ def _run(study: str, place: str, task: BatchTask, link: LinkSpec | None = None) 
     if place == "pod":
         return BatchResult.read(batch_pods.run(_core(), study, variables, secrets, link))
     return BatchResult.read(batch_process.run(batch.__name__, variables | secrets))
+
+
+def _check(result: BatchResult, stats: LinkStats) -> None:
+    """Refuse a batch that was disturbed, or made by other code.
+
+    Raises:
+        BatchFailed: it does not count; this rule is fixed before anything is measured.
+    """
+    if why := disturbance(result.busy, QUIET, "right after it"):
+        raise BatchFailed(why)
+    if (late := stats.late_p99_s or 0.0) > LATE:
+        raise BatchFailed(
+            f"disturbed: one packet of a hundred was late by {late * 1000:.1f} ms and more"
+        )
+    if result.versions.get("code") != code_digest():
+        raise BatchFailed(
+            "the image of batches has other code than this side. fix: make images, and load them "
+            "into the cluster"
+        )
 
 
 def _verify(result: BatchResult, stores: Mapping[str, Store]) -> None:

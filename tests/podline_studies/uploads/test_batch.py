@@ -2,12 +2,14 @@
 
 import hashlib
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
 
 from podline.store import Store
-from podline_studies.uploads.batch import BatchTask, Target, upload_batch
+from podline_studies.machine import code_digest
+from podline_studies.uploads.batch import BatchTask, Target, orders_of, upload_batch
 from podline_studies.uploads.clients import CLIENTS
 
 pytestmark = pytest.mark.xdist_group("link")  # the sink's port is fixed
@@ -58,6 +60,32 @@ def test_the_seed_makes_bytes_and_order(task: BatchTask) -> None:
     assert first.sha256 == again.sha256 != other.sha256
     order = [[(u.store, u.pair, u.warm) for u in found.uploads] for found in (first, again)]
     assert order[0] == order[1]
+
+
+@pytest.mark.parametrize("stores", [2, 3])
+def test_each_store_is_before_each_other_one_as_often_as_after_it(stores: int) -> None:
+    targets = tuple(Target(name, "", "") for name in "abc"[:stores])
+    orders = orders_of(targets, "8 MB, 20 ms")
+    assert len(set(orders)) == math.factorial(stores)
+    for first in range(0, len(orders), 2):  # of any even number
+        some = orders[first : first + 2]
+        for one, other in itertools.permutations(targets, 2):
+            assert sum(order.index(one) < order.index(other) for order in some) == 1
+    assert orders == orders_of(targets, "8 MB, 20 ms")
+
+
+def test_a_visit_goes_on_with_the_orders_of_the_one_before(task: BatchTask) -> None:
+    def order(first: int) -> list[str]:
+        found = upload_batch(replace(task, first=first, prefix=f"uploads/s/{first}", pairs=1))
+        return [u.store for u in found.uploads if not u.direct and not u.warm]
+
+    assert order(0) == order(1)[::-1] == order(2)
+
+
+def test_what_it_ran_by_is_told(task: BatchTask) -> None:
+    found = upload_batch(replace(task, pairs=0))
+    assert found.versions.keys() == {"python", "boto3", "code"}
+    assert found.versions["code"] == code_digest()
 
 
 def test_a_published_model_is_uploaded(store: Store, task: BatchTask) -> None:

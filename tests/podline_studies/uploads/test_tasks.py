@@ -4,8 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from podline_studies.batch_process import BatchFailed
 from podline_studies.uploads import tasks
+from podline_studies.uploads.batch import BatchResult, versions
 from podline_studies.uploads.delay_link import topology
+from podline_studies.uploads.delay_link.control import LinkStats
+from podline_studies.uploads.delay_link.probe import Probe
 from podline_studies.uploads.design import Arm
 from podline_studies.validation import DesignError
 from tests.support import delay_link
@@ -26,6 +30,23 @@ TLS = Arm("TLS", 1e8, 0.0, 0.0, tls=True)
 def test_no_link_lies(place: str, arms: tuple[Arm, ...], said: str) -> None:
     with pytest.raises(DesignError, match=said):
         tasks._check_link(replace(DESIGN, place=place, arms=arms))
+
+
+QUIET = BatchResult((), Probe(0.02, 1e7, "bbr", 1), Probe(0.02, 1e7, "bbr", 1), "", 0.1, versions())
+
+
+@pytest.mark.parametrize(
+    ("result", "link", "said"),
+    [
+        (replace(QUIET, busy=0.6), LinkStats(), "60% of the processors were taken right after it"),
+        (QUIET, LinkStats(late_p99_s=0.004), r"one packet of a hundred was late by 4\.0 ms"),
+        (replace(QUIET, versions={"code": "ab"}), LinkStats(), "other code than this side. fix: "),
+    ],
+)
+def test_a_batch_that_does_not_count(result: BatchResult, link: LinkStats, said: str) -> None:
+    tasks._check(QUIET, LinkStats(late_p99_s=0.0001))
+    with pytest.raises(BatchFailed, match=said):
+        tasks._check(result, link)
 
 
 class TestALinkThatLies:

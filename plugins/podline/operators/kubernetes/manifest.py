@@ -186,6 +186,9 @@ def _base_pod() -> k8s.V1Pod:
         containers=[container],
         enable_service_links=False,
         automount_service_account_token=False,
+        # The store's name is asked for as it is, not below each domain of the cluster first: many
+        # stages at once are many questions. Names of fewer dots are looked for there, as ever.
+        dns_config=k8s.V1PodDNSConfig(options=[k8s.V1PodDNSConfigOption(name="ndots", value="2")]),
     )
     if size:
         spec.volumes = [

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _QUOTA_AGAIN = 2.0  # seconds
+# What the cluster says of a quota that is full, and of a new one, and what it means.
+_WAITS = {
+    "exceeded quota": "no room in the namespace's quota",
+    "status unknown for quota": "the namespace's quota is not counted yet",
+}
 
 
 class PodRequests:
@@ -77,11 +82,11 @@ class PodRequests:
                 status, why = status_of(error), explain(error)
                 if status == 409:  # the answer to our first request was lost
                     return self.ask(lambda: pods.read_pod(self.client, body))
-                room = status == 403 and "exceeded quota" in why
-                if not room or time.monotonic() > until:
+                waits = [text for words, text in _WAITS.items() if status == 403 and words in why]
+                if not waits or time.monotonic() > until:
                     raise StageError(_refused(status, why, self.namespace)) from None
                 if not said:
-                    self.say(f"no room in the namespace's quota: {why}; it is tried again")
+                    self.say(f"{waits[0]}: {why}; it is tried again")
                     make_room()
                 said = True
                 time.sleep(_QUOTA_AGAIN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -144,6 +144,14 @@ class Summary:
             and one.judged.found.n
         ]
 
+    def by_size(self, kind: str) -> dict[Size, dict[Comparison, Compared[Size]]]:
+        """All comparisons of a size over a kind of link, where the link is the limit somewhere."""
+        found: dict[Size, dict[Comparison, Compared[Size]]] = {}
+        for one in self.sizes:
+            if one.kind == kind and one.judged.found.n:
+                found.setdefault(one.place, {})[one.comparison] = one
+        return found
+
     @property
     def comparisons(self) -> list[Comparison]:
         """Those of the stores that were measured."""
@@ -201,9 +209,10 @@ class Summary:
         """How many were measured."""
         return len(self.uploads[VISIT].drop_duplicates())
 
-    def known(self, column: str) -> list[Any]:
-        """The values that a column of the uploads has, in order."""
-        return sorted(set(self.uploads[column].dropna()))
+    def known(self, column: str, arm: str | None = None) -> list[Any]:
+        """The values that a column of the uploads has, over a kind of link or all, in order."""
+        some = self.uploads if arm is None else self.uploads[self.uploads["arm"] == arm]
+        return sorted(set(some[column].dropna()))
 
     @property
     def links(self) -> list[tuple[str, float, pd.Series]]:
@@ -225,8 +234,10 @@ def summarise(uploads: pd.DataFrame, about: UploadCircumstances) -> Summary:
     Raises:
         ValueError: a column is missing, though there are rows.
     """
-    counted = check_uploads(uploads)
-    stores = about["design"].stores
+    design = about["design"]
+    encrypted = {arm.name for arm in design.arms if arm.tls}
+    counted = check_uploads(uploads, encrypted)
+    stores = design.stores
     sides = dict(zip(stores, SIDES, strict=False))
     counted = counted.assign(side=counted["store"].map(sides))
     pairs = _pair(counted)
@@ -235,10 +246,16 @@ def summarise(uploads: pd.DataFrame, about: UploadCircumstances) -> Summary:
     return Summary(about, counted, pairs, _judge(points), _judge(list(_sizes(points))), times)
 
 
-def check_uploads(uploads: pd.DataFrame) -> pd.DataFrame:
+def check_uploads(uploads: pd.DataFrame, encrypted: Collection[str] = ()) -> pd.DataFrame:
     """Return the frame of uploads that count, with the link's limit of each, in seconds.
 
-    The limit is the bytes at the goodput of plain TCP, and one round trip warm, two cold.
+    The limit is the bytes at the goodput of plain TCP, and one round trip warm, two cold, three
+    where the connection is encrypted.
+
+    Args:
+        uploads: with `podline_studies.uploads.frames.COLUMNS`.
+        encrypted: the arms with TLS. It ends in front of all stores alike, so that who acknowledged
+            the last byte was none of them: of their transfers nothing is known.
 
     Raises:
         ValueError: a column is missing, though there are rows.
@@ -247,7 +264,10 @@ def check_uploads(uploads: pd.DataFrame) -> pd.DataFrame:
     if missing and len(uploads):
         raise ValueError(f"the frame of uploads lacks the columns {', '.join(missing)}")
     found = uploads[~uploads["warmup"].astype(bool)].copy()
-    trips = 2 - found["warm"].astype(int)
+    tls = found["arm"].isin(encrypted)
+    found[["transfer_s", "commit_s"]] = found[["transfer_s", "commit_s"]].mask(tls)
+    cold = ~found["warm"].astype(bool)
+    trips = 1 + cold + (cold & tls)
     found["limit_s"] = found["size"] / found["goodput"] + trips * found["link_rtt"]
     found["share"] = found["limit_s"] / found["seconds"]
     return found

@@ -73,6 +73,8 @@ async def serve(address: str, certificate: str, targets: list[str]) -> None:
     """Serve until the process is ended."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
+    # Tickets come before any answer: clients would take them for the acknowledgement they wait for.
+    context.num_tickets = 0
     async with contextlib.AsyncExitStack() as stack:
         for number, target in enumerate(targets):
             server = await asyncio.start_server(

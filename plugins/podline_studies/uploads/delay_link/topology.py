@@ -120,6 +120,11 @@ def lying() -> DelayedNetwork | None:
     return DelayedNetwork(json.loads(_FACTS.read_text()), Link(CONTROL))
 
 
+def algorithm() -> str:
+    """The machine's own algorithm of congestion control."""
+    return _sysctl(_CONGESTION)
+
+
 @contextmanager
 def congestion(name: str) -> Iterator[None]:
     """Have connections of this machine go by an algorithm, and those of pods made meanwhile.

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from podline_studies.machine import QUIET
 from podline_studies.reports import prose
 from podline_studies.reports.equivalence import LEAST, MARGIN
 from podline_studies.reports.formatting import finite
@@ -14,6 +15,7 @@ from podline_studies.reports.page import Report, make
 from podline_studies.uploads.analysis.points import KINDS, Compared, Point, Size, Summary, summarise
 from podline_studies.uploads.analysis.tables import make_tables
 from podline_studies.uploads.analysis.verdicts import POWER, STRICT, Verdict
+from podline_studies.uploads.design import LATE
 from podline_studies.uploads.frames import UploadCircumstances
 from podline_studies.uploads.report.figures import FIGURES
 
@@ -31,7 +33,7 @@ def make_report(uploads: pd.DataFrame, about: UploadCircumstances) -> Report:
     found = summarise(uploads, about)
     words = {"found": found, "verdict": [*Verdict]}
     words |= {"margin": MARGIN, "strict": STRICT, "power": POWER, "with_verdict": with_verdict}
-    words |= {"least": LEAST}
+    words |= {"least": LEAST, "quiet": QUIET, "late": LATE}
     title = f"Uploads to a cluster and to a machine: {about['sweep']}"
     sections = prose.read(__package__, "uploads.md", **words)
     return make(title, sections, FIGURES, make_tables(found), last_line(found))

@@ -71,6 +71,7 @@ def test_what_a_pod_may(pods: Pods) -> None:
     assert container.resources.requests == {"cpu": "50m", "memory": "1Gi"}
     assert pod.spec.volumes is None
     assert pod.spec.automount_service_account_token is False
+    assert [(one.name, one.value) for one in pod.spec.dns_config.options] == [("ndots", "2")]
     assert pod.spec.active_deadline_seconds == 300
     assert pod.spec.termination_grace_period_seconds == 2
     assert container.security_context.capabilities.drop == ["ALL"]

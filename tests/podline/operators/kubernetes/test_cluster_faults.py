@@ -35,7 +35,7 @@ def cluster() -> Iterator[None]:
     if not os.environ.get("PODLINE_CLUSTER_CTL"):
         pytest.skip("stops parts of a cluster: set PODLINE_CLUSTER_CTL to the command that does")
     yield
-    for part in ("kube-apiserver", "kubelet", "registry"):
+    for part in ("kube-apiserver", "kube-controller-manager", "kubelet", "registry"):
         control("start", part)
 
 
@@ -101,6 +101,19 @@ def test_an_api_server_that_is_away_when_a_pod_is_to_be_made(pods: Pods) -> None
     assert ran.said[0].startswith("the cluster does not answer: ")
     assert ran.backend.seen.moments.created - until(lambda: back)[0] < 10
     assert pods.left() == []
+
+
+def test_a_quota_that_nobody_has_counted(pods: Pods) -> None:
+    control("kill", "kube-controller-manager")
+    quota = {"metadata": {"name": "new"}, "spec": {"hard": {"pods": "5"}}}
+    pods.core.create_namespaced_resource_quota(pods.namespace, quota)
+    ran = pods.prepare("x = 1")
+    on_sentence(ran, "is not counted yet", lambda: control("start", "kube-controller-manager"))
+    pods.follow(ran)
+    assert ran.ok.succeeded, ran.error
+    assert "status unknown for quota: new" in ran.said[0]
+    assert pods.left() == []
+    pods.core.delete_namespaced_resource_quota("new", pods.namespace)
 
 
 def test_a_kubelet_that_stops_answering(pods: Pods) -> None:

@@ -15,6 +15,7 @@ from podline_studies.uploads.analysis.points import (
     summarise,
 )
 from podline_studies.uploads.analysis.verdicts import Verdict
+from podline_studies.uploads.design import Arm
 from tests.support.simulated_uploads import BARE, DESIGN, MACHINE, about, uploads
 
 CLUSTER_MACHINE, CLUSTER_BARE, MACHINE_BARE = COMPARISONS
@@ -99,6 +100,18 @@ def test_each_kind_of_link_has_points_of_its_own() -> None:
     assert {(one.place.arm, one.judged.found.n) for one in of.sizes} == {("", 4), ("reno", 4)}
     assert len(of.of_sizes(CLUSTER_MACHINE, "whole")) == 1
     assert {arm for arm, _, _ in of.links} == {"", "reno"}
+
+
+def test_where_tls_ends_in_front_of_all_stores_nothing_is_said_of_their_transfers() -> None:
+    frame = uploads(arms=("", "TLS"), sizes=(1_000_000,))
+    design = replace(DESIGN, arms=(Arm("TLS", 1e8, 0.0, 0.0, tls=True),))
+    of = summarise(frame, about(design=design))
+    known = {(one.place.arm, one.kind) for one in of.sizes if one.judged.found.n}
+    assert known == {("", "whole"), ("", "transfer"), ("TLS", "whole")}
+    limits = of.uploads[~of.uploads["direct"]].groupby(["arm", "rtt", "warm"])["limit_s"].first()
+    added = (limits["TLS"] - limits[""]).unstack("warm")
+    assert added[False].to_dict() == pytest.approx({0.02: 0.02, 0.1: 0.1})  # of its handshake
+    assert not added[True].any()
 
 
 def test_the_share_of_the_limit() -> None:

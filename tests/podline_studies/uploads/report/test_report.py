@@ -77,7 +77,7 @@ def test_figures_and_tables_are_there(report: Report) -> None:
     assert all(b"<svg" in drawn for drawn in report.figures.values())
     # On a dark page, too: they have a ground of their own.
     assert all(b"fill: #ffffff" in drawn for drawn in report.figures.values())
-    assert names | {"sizes", "uploads", "pairs"} == report.tables.keys()
+    assert names | {"sizes", "links", "uploads", "pairs"} == report.tables.keys()
     assert len(report.tables["ratios"]) == 32 + 4
     assert report.csv("sizes").startswith("arm,size,what,comparison,kind,pairs,n,ratio")
 
@@ -85,6 +85,11 @@ def test_figures_and_tables_are_there(report: Report) -> None:
 def test_sizes_are_in_the_order_of_their_bytes(report: Report) -> None:
     sizes = re.findall(r"^\| (\d+ MB) \| usual", report.markdown, re.MULTILINE)
     assert list(dict.fromkeys(sizes)) == ["1 MB", "8 MB"]
+
+
+def test_the_margin_that_a_ratio_keeps_to_stands_beside_it() -> None:
+    text = plain(make_report(uploads(0.94, sizes=[8_000_000]), about()))
+    assert re.search(r"\| 8 MB \| usual \| 0\.94\S* \(\S+ to \S+\): within 10 % \|", text)
 
 
 def test_the_page_asks_for_nothing(report: Report) -> None:
@@ -97,7 +102,7 @@ def test_a_slow_machine_leaves_nothing_to_say() -> None:
     assert (
         "cluster ÷ machine, the whole upload: not known, or limited by a store's own speed." in text
     )
-    assert "Single points, cluster ÷ machine, the whole upload: 16 limited" in text
+    assert "Single points, cluster ÷ machine: 16 limited" in text
 
 
 def test_what_noise_hides_is_not_taken_for_a_difference(report: Report) -> None:
@@ -107,8 +112,8 @@ def test_what_noise_hides_is_not_taken_for_a_difference(report: Report) -> None:
 
 
 def test_what_a_store_takes_without_the_link_is_told(report: Report) -> None:
-    assert "| 8 MB | podline | cluster | 0.040 s |" in plain(report)
-    assert "| 8 MB | podline | machine | 0.267 s |" in plain(report)
+    assert "| bytes | client | cluster | machine |" in plain(report)
+    assert "| 8 MB | podline | 0.040 s | 0.267 s |" in plain(report)
 
 
 def test_what_the_queue_dropped_is_told_by_client(report: Report) -> None:
