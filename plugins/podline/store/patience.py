@@ -5,6 +5,7 @@ name that cannot be looked up. What cannot get better, such as a wrong key, is n
 patience: only `StoreUnavailable` is.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,10 @@ from podline.store.errors import StoreError, StoreUnavailable
 
 _UNTOLD = 2.0  # seconds: a shorter failure is not worth a line
 _EVERY = 60.0  # seconds between two lines
-_PAUSE = 1.0  # seconds between two attempts
+_PAUSE = 1.0  # seconds between two attempts, at least
+# Or a part of what was waited already, so that many stages that wait do not ask a store, or the
+# cluster's names, to death as soon as these are back; and the most.
+_PART, _LONGEST = 0.25, 15.0
 
 _T = TypeVar("_T")
 
@@ -71,12 +75,15 @@ class Patience:
             who: tells the request from the others that wait.
             error: what it came to.
             since: when it failed first, on the clock of `time.monotonic`.
-            pause: seconds until it is sent again.
+            pause: seconds until it is sent again, at least; they grow with what has passed.
 
         Raises:
             StoreUnavailable: it has waited for long enough, or the patience was ended.
         """
         passed = time.monotonic() - since
+        # Not by `random`, whose state is the notebook's. Stages that wait together part.
+        longer = min(passed * _PART, _LONGEST) * secrets.SystemRandom().uniform(0.5, 1)
+        pause = max(pause, longer)
         with self._lock:
             self._waiting.add(who)
             self._began = min(self._began, since) if self._began else since

@@ -121,6 +121,18 @@ def test_what_cannot_get_better_is_an_error_at_once(
     assert said == []
 
 
+def test_the_longer_it_was_waited_the_longer_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    patience, pauses = Patience(600, print), list[float]()
+    monkeypatch.setattr(patience._ended, "wait", lambda pause: pauses.append(pause) or False)
+    for passed in (0.0, 2.0, 40.0, 500.0):
+        for _ in range(20):
+            patience.again(1, StoreUnavailable("away"), time.monotonic() - passed)
+    soon, later, long, longest = (pauses[n : n + 20] for n in range(0, 80, 20))
+    assert {*soon, *later} == {1.0}
+    assert 5 <= min(long) < max(long) <= 10.1  # nobody waits as long as the others
+    assert 7.5 <= min(longest) < max(longest) <= 15
+
+
 def test_who_waits_can_be_told_to_stop(said: list[str]) -> None:
     patience = Patience(100, said.append)
     with ThreadPoolExecutor(2) as pool:
