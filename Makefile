@@ -141,8 +141,9 @@ up-kubernetes: cluster-store ## Run Airflow, its database and the store in the c
 	$(if $(CHART),$(UP_CHART),$(UP_PLAIN))
 	$(CLUSTERS_STORE) && $(BIN)/podline data put household_power
 	$(UNTIL_DAG)
-	@$(CLUSTERS_STORE) && if $(BIN)/podline models show $(subst @, ,$(EDGE_MODEL)) >/dev/null 2>&1; \
-		then $(UP_EDGES); else echo "No edge: nothing is published as $(EDGE_MODEL) yet."; fi
+	@$(CLUSTERS_STORE) && model=$$($(EDGES_MODEL)) && \
+	if $(BIN)/podline models show "$${model%@*}" "$${model#*@}" >/dev/null 2>&1; \
+	then $(UP_EDGES); else echo "No edge: nothing is published as $$model yet."; fi
 	@echo
 	@echo "Airflow: kubectl --namespace $(AIRFLOW_NAMESPACE) port-forward service/airflow-api-server 8080"
 	@echo "  then http://localhost:8080 as admin; the password:"
@@ -177,21 +178,24 @@ helm upgrade --install airflow $(CHART) --namespace $(AIRFLOW_NAMESPACE) \
 endef
 
 # Who comes next triggers it: the DAG processor finds it some seconds after it has started.
-UNTIL_DAG = $(IN_AIRFLOW) exec deployment/airflow-api-server -- sh -c \
-	'for time in $$(seq 60); do airflow dags details household_power >/dev/null 2>&1 && exit; sleep 2; done; \
-	echo "the DAG processor finds no household_power: see its log" >&2; exit 1'
+UNTIL_DAG = $(IN_AIRFLOW) exec deployment/airflow-api-server -- timeout 180 sh -c \
+	'until airflow dags details household_power >/dev/null 2>&1; do sleep 1; done' || \
+	echo "There is no DAG household_power after 3 minutes: deployment/airflow-dag-processor may say why."
 
 # What the cluster's edges serve.
 EDGE_MODEL ?= household_power@champion
 
 .PHONY: cluster-edge
 cluster-edge: cluster-store ## Run two edges in the cluster of KUBECONFIG (EDGE_MODEL=household_power@champion)
-	@$(UP_EDGES)
+	@model=$(EDGE_MODEL); $(UP_EDGES)
 
+# What edges that are there serve goes on being served.
+EDGES_MODEL = $(IN_STAGES) get deployment edge \
+	-o 'jsonpath={.spec.template.spec.containers[0].args[0]}' 2>/dev/null || echo $(EDGE_MODEL)
 UP_EDGES = { $(IN_STAGES) get secret edge-token >/dev/null 2>&1 || \
 	$(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(30), end="")' | \
 	$(IN_STAGES) create secret generic edge-token --from-file=PODLINE_EDGE_TOKEN=/dev/stdin; } && \
-	$(FILL) -e 's|household_power@champion|$(EDGE_MODEL)|' helm-values/edge.yaml | $(IN_STAGES) apply -f - && \
+	$(FILL) -e "s|household_power@champion|$$model|" helm-values/edge.yaml | $(IN_STAGES) apply -f - && \
 	$(IN_STAGES) rollout status deployment/edge --timeout 180s
 
 # Puts images into the cluster, such as LOAD="kind load docker-image"; none: they are there, or

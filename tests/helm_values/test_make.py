@@ -70,7 +70,7 @@ def test_it_ends_when_the_dag_can_be_triggered(chart: str) -> None:
     begun = "helm upgrade" if chart else "rollout status deployment/airflow-"
     (brought_up,) = [i for i, line in enumerate(lines) if begun in line]
     assert brought_up < known
-    (edges,) = [i for i, line in enumerate(lines) if "models show household_power champion" in line]
+    (edges,) = [i for i, line in enumerate(lines) if "podline models show " in line]
     assert known < edges
     assert "--namespace space rollout status deployment/edge " in lines[edges]
 
