@@ -139,23 +139,37 @@ up-kubernetes: cluster-store ## Run Airflow, its database and the store in the c
 	@$(FILL) helm-values/postgres.yaml | $(IN_AIRFLOW) apply -f -
 	$(IN_AIRFLOW) rollout status statefulset/postgres --timeout 180s
 	$(if $(CHART),$(UP_CHART),$(UP_PLAIN))
-	variables=$$($(BIN)/podline store env --cluster --namespace $(NAMESPACE)) && eval "$$variables" && \
-		$(BIN)/podline data put household_power
+	$(CLUSTERS_STORE) && $(BIN)/podline data put household_power
+	$(UNTIL_DAG)
+	@$(CLUSTERS_STORE) && model=$$($(EDGES_MODEL)) && \
+	if $(BIN)/podline models show "$${model%@*}" "$${model#*@}" >/dev/null 2>&1; \
+	then $(UP_EDGES); else echo "No edge: nothing is published as $$model yet."; fi
 	@echo
 	@echo "Airflow: kubectl --namespace $(AIRFLOW_NAMESPACE) port-forward service/airflow-api-server 8080"
 	@echo "  then http://localhost:8080 as admin; the password:"
 	@echo "  kubectl --namespace $(AIRFLOW_NAMESPACE) get secret airflow-keys -o jsonpath='{.data.passwords}' | base64 -d"
 
+# Lends a command the store of the cluster.
+CLUSTERS_STORE = variables=$$($(BIN)/podline store env --cluster --namespace $(NAMESPACE)) && \
+	eval "$$variables"
+
+# A part reads its settings and its Secrets when it starts: an annotation that says which starts it anew.
+AIRFLOW_PLAIN = settings=$$({ $(FILL) helm-values/airflow-plain.yaml; $(IN_AIRFLOW) get secret \
+	airflow-keys airflow-store -o 'jsonpath={.items[*].metadata.resourceVersion}'; } | cksum) && \
+	$(FILL) -e "s|settings: unknown|settings: \"$$settings\"|" helm-values/airflow-plain.yaml
+PARTS = api-server scheduler dag-processor triggerer
+
 define UP_PLAIN
 $(IN_AIRFLOW) delete job airflow-migration --ignore-not-found
 @$(FILL) helm-values/airflow-migration.yaml | $(IN_AIRFLOW) apply -f -
 $(IN_AIRFLOW) wait job/airflow-migration --for=condition=complete --timeout 300s
-@$(FILL) helm-values/airflow-plain.yaml | $(IN_AIRFLOW) apply -f -
-$(IN_AIRFLOW) rollout status deployment/airflow-api-server --timeout 300s
-$(IN_AIRFLOW) rollout status deployment/airflow-scheduler --timeout 300s
+@$(AIRFLOW_PLAIN) | $(IN_AIRFLOW) apply -f -
+for part in $(PARTS); do $(IN_AIRFLOW) rollout status deployment/airflow-$$part --timeout 300s || exit; done
 endef
 
+# The image of a job cannot be changed, and the last upgrade's is there for some minutes.
 define UP_CHART
+$(IN_AIRFLOW) delete job airflow-run-airflow-migrations --ignore-not-found
 helm upgrade --install airflow $(CHART) --namespace $(AIRFLOW_NAMESPACE) \
 	--values helm-values/airflow.yaml --set images.airflow.repository=$(IMAGE_PREFIX)podline-airflow \
 	--set config.podline.namespace=$(NAMESPACE) \
@@ -163,46 +177,48 @@ helm upgrade --install airflow $(CHART) --namespace $(AIRFLOW_NAMESPACE) \
 	--set config.podline.image_tensorflow=$(word 2,$(IMAGES)) --wait --timeout 10m
 endef
 
+# Who comes next triggers it: the DAG processor finds it some seconds after it has started.
+UNTIL_DAG = $(IN_AIRFLOW) exec deployment/airflow-api-server -- timeout 180 sh -c \
+	'until airflow dags details household_power >/dev/null 2>&1; do sleep 1; done' || \
+	echo "There is no DAG household_power after 3 minutes: deployment/airflow-dag-processor may say why."
+
 # What the cluster's edges serve.
 EDGE_MODEL ?= household_power@champion
 
 .PHONY: cluster-edge
 cluster-edge: cluster-store ## Run two edges in the cluster of KUBECONFIG (EDGE_MODEL=household_power@champion)
-	kubectl --namespace podline get secret edge-token >/dev/null 2>&1 || \
-		$(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(30), end="")' | \
-		kubectl --namespace podline create secret generic edge-token \
-			--from-file=PODLINE_EDGE_TOKEN=/dev/stdin
-	sed -e 's|image: podline|image: $(IMAGE_PREFIX)podline|' -e 's|household_power@champion|$(EDGE_MODEL)|' \
-		helm-values/edge.yaml | kubectl apply --namespace podline -f -
-	kubectl --namespace podline rollout status deployment/edge --timeout 180s
+	@model=$(EDGE_MODEL); $(UP_EDGES)
+
+# What edges that are there serve goes on being served.
+EDGES_MODEL = $(IN_STAGES) get deployment edge \
+	-o 'jsonpath={.spec.template.spec.containers[0].args[0]}' 2>/dev/null || echo $(EDGE_MODEL)
+UP_EDGES = { $(IN_STAGES) get secret edge-token >/dev/null 2>&1 || \
+	$(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(30), end="")' | \
+	$(IN_STAGES) create secret generic edge-token --from-file=PODLINE_EDGE_TOKEN=/dev/stdin; } && \
+	$(FILL) -e "s|household_power@champion|$$model|" helm-values/edge.yaml | $(IN_STAGES) apply -f - && \
+	$(IN_STAGES) rollout status deployment/edge --timeout 180s
 
 # Puts images into the cluster, such as LOAD="kind load docker-image"; none: they are there, or
 # the cluster pulls them.
 LOAD ?=
+# The settings of a command whose stages are pods beside the cluster's store.
+AS_PODS = AIRFLOW__PODLINE__BACKEND=kubernetes AIRFLOW__PODLINE__NAMESPACE=$(NAMESPACE) \
+	AIRFLOW__PODLINE__STORE_SECRET=object-store-connection \
+	AIRFLOW__PODLINE__IMAGE_BASE=$(word 1,$(IMAGES)) AIRFLOW__PODLINE__IMAGE_TENSORFLOW=$(word 2,$(IMAGES))
 
 .PHONY: cluster-demo
 cluster-demo: images .airflow/.migrated ## Run household_power as pods of the cluster of KUBECONFIG
 	$(if $(LOAD),$(LOAD) $(IMAGES))
 	$(MAKE) cluster-store
-	variables=$$($(BIN)/podline store env --cluster) && eval "$$variables" && \
-	$(BIN)/podline data put household_power && \
-	AIRFLOW__PODLINE__BACKEND=kubernetes \
-	AIRFLOW__PODLINE__STORE_SECRET=object-store-connection \
-	AIRFLOW__PODLINE__IMAGE_BASE=$(word 1,$(IMAGES)) \
-	AIRFLOW__PODLINE__IMAGE_TENSORFLOW=$(word 2,$(IMAGES)) \
-	$(BIN)/airflow dags test household_power && \
+	$(CLUSTERS_STORE) && $(BIN)/podline data put household_power && \
+	$(AS_PODS) $(BIN)/airflow dags test household_power && \
 	$(BIN)/podline runs household_power
 
 .PHONY: cluster-edge-demo
 cluster-edge-demo: images install ## Run edge-demo with stages and edges as pods of the cluster of KUBECONFIG
 	$(if $(LOAD),$(LOAD) $(IMAGES))
 	$(MAKE) cluster-store
-	variables=$$($(BIN)/podline store env --cluster) && eval "$$variables" && \
-	AIRFLOW__PODLINE__BACKEND=kubernetes \
-	AIRFLOW__PODLINE__STORE_SECRET=object-store-connection \
-	AIRFLOW__PODLINE__IMAGE_BASE=$(word 1,$(IMAGES)) \
-	AIRFLOW__PODLINE__IMAGE_TENSORFLOW=$(word 2,$(IMAGES)) \
-	$(BIN)/python -m podline.iot.demo --cluster
+	$(CLUSTERS_STORE) && $(AS_PODS) $(BIN)/python -m podline.iot.demo --cluster
 
 # One time for all files, so that the same content makes the same image; zip knows none before 1980.
 EPOCH = 1767225600

@@ -6,6 +6,7 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.support.airflow_server import Airflow
@@ -45,16 +46,17 @@ def up(core: Any) -> Iterator[Cluster]:
         yield Cluster(airflow, own, stages)
 
 
-def make_up(own: str, stages: str, *settings: str) -> None:
+def make_up(own: str, stages: str, *settings: str, folder: Path = ROOT) -> None:
     """Run `make up-kubernetes`.
 
     Args:
         own, stages: the namespaces of Airflow's parts and of the stages.
         settings: make's, besides, such as an `IMAGE_PREFIX=`.
+        folder: with the makefile and the manifests.
     """
     # Nothing is installed: this test runs from what is.
     command = ["make", "--old-file=.venv/.installed", "up-kubernetes"]
     command += [f"AIRFLOW_NAMESPACE={own}", f"NAMESPACE={stages}", *settings]
     command += [f"CHART={os.environ.get('PODLINE_CHART', '')}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

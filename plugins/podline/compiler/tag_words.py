@@ -52,6 +52,8 @@ _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_DNS}")
 _QUALIFIED = re.compile(
     rf"(?:(?=[^/]{{1,253}}/){_DNS}/)?(?=[^/]{{1,63}}\Z)[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 )
+# By these podline, its store and its edges, Airflow and charts tell their own pods from others.
+_OWN_LABEL = re.compile(r"podline.*|app|component|app\.kubernetes\.io/(name|instance|component)")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _QUANTITY = re.compile(
@@ -147,6 +149,11 @@ def _label(text: str) -> tuple[str, str]:
     """Read `example.com/team:ml`; Kubernetes selects by labels, so their values are short words."""
     key, value = _pair(text)
     _matching(_QUALIFIED, key, "the key of a label")
+    if _OWN_LABEL.fullmatch(key):
+        raise Unreadable(
+            f"{key!r} tells podline's own pods from others, such as the store and the edges",
+            f"write `label:example.com/{key.rpartition('/')[2]}:{value}`, or the like",
+        )
     if not _LABEL_VALUE.fullmatch(value):
         raise Unreadable(
             f"a label's value has at most 63 letters, digits and -_. inside, unlike {value!r}",

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 import httpx
 
+from podline import settings
 from podline.exceptions import PodlineError
 from podline.fleet.discovery import LABEL
 from podline.fleet.token import VARIABLE
@@ -27,7 +28,6 @@ from podline.store import Store, open_store, seaweedfs
 ALIAS = "edge"
 PODLINE = (sys.executable, "-m", "podline.cli")
 PATIENCE = 300.0  # seconds for each step
-_NAMESPACE = "podline"
 _FORWARDS = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
 _T = TypeVar("_T")
 
@@ -103,9 +103,9 @@ class InCluster:
         Raises:
             DemoError: they do not get ready.
         """
-        made = subprocess.run(
-            ["make", "cluster-edge", f"EDGE_MODEL={MODEL}@{ALIAS}"], capture_output=True, text=True
-        )
+        command = ["make", "cluster-edge", f"EDGE_MODEL={MODEL}@{ALIAS}"]
+        command.append(f"NAMESPACE={settings.namespace()}")
+        made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode:
             raise DemoError(f"`make cluster-edge` failed:\n{(made.stdout + made.stderr)[-1000:]}")
         token = _ask("get", "secret", "edge-token", "-o", f"jsonpath={{.data.{VARIABLE}}}")
@@ -119,7 +119,7 @@ class InCluster:
     def _forwarded(self, pod: str) -> Iterator[str]:
         log = self.folder / f"{pod.rpartition('/')[2]}.log"
         words = ("port-forward", "--address", "127.0.0.1", pod, ":8500")
-        with running(log, "kubectl", "--namespace", _NAMESPACE, *words) as said:
+        with running(log, *_kubectl(), *words) as said:
             found = wait_for(f"{pod}: see {log}", lambda: _FORWARDS.search(said()))
             url = f"http://{found[1]}"
             wait_for(f"{pod}'s model", lambda: is_ready(url))
@@ -185,10 +185,12 @@ def is_ready(url: str) -> bool:
     return False
 
 
+def _kubectl() -> tuple[str, ...]:
+    return "kubectl", "--namespace", settings.namespace()
+
+
 def _ask(*words: str) -> str:
-    done = subprocess.run(
-        ["kubectl", "--namespace", _NAMESPACE, *words], capture_output=True, text=True
-    )
+    done = subprocess.run([*_kubectl(), *words], capture_output=True, text=True)
     if done.returncode:
         raise DemoError(f"kubectl {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podline import settings
+from podline.operators.resources import Resources
 from podline.store import keys
 
 
@@ -23,10 +24,12 @@ class Team:
         name: begins, with a dot behind it, the ids of its DAGs and the names of its models; its
             pods have the team's own key to the store, which reaches no others. Empty: its stages
             share the store with all.
-        namespace: of their pods; empty: that of the team's name, or the setting's.
+        namespace: of their pods; empty: that of the team's name, or the setting's. Where the store
+            is, a team with a name runs nothing: the whole key is there.
         service_account: of their pods; empty: the setting's.
         requests, limits: what a pod asks for and may use, as quantities of Kubernetes by resource,
-            over the settings' and below its tags'.
+            over the settings' and below its tags'. Where only a limit is said, the pod asks for as
+            much.
         node_selector: labels that a pod's node must have; none: the setting's.
         pool: Airflow's, for notebooks that name none.
         tags: of their DAGs.
@@ -60,10 +63,9 @@ class Team:
         if self.requests or self.limits:
             from kubernetes.client import V1ResourceRequirements
 
-            given["container_resources"] = V1ResourceRequirements(
-                requests={**settings.requests(), **self.requests},
-                limits={**settings.limits(), **self.limits},
-            )
+            own = Resources(self.requests, self.limits)
+            all_in_all = own.over(Resources(settings.requests(), settings.limits()))
+            given["container_resources"] = V1ResourceRequirements(**all_in_all._asdict())
         return {name: value for name, value in given.items() if value}
 
 

@@ -90,9 +90,17 @@ def team_secret(namespace: str, team: str, other: str, endpoint: str = "") -> Se
         endpoint: the store's address as seen from here; by default its service's cluster address.
 
     Raises:
-        StoreError: there is no such store, it makes no keys, or it cannot be reached.
+        StoreError: there is no such store, it makes no keys, or it cannot be reached; or `other` is
+            its own namespace.
         ValueError: a team cannot be called so.
     """
+    if other == namespace:  # before the team's older keys end
+        raise StoreConnectionError(
+            f"The team {team!r} would have its pods in {namespace!r}, the store's own namespace: "
+            f"its Secret {CONNECTION_SECRET} would take the place of the whole key there. Give the "
+            f"team a namespace of its own: --copy-to NAMESPACE, and Team({team!r}, "
+            'namespace="NAMESPACE") in its DAG file.'
+        )
     made = team_keys.new_key(connection(namespace, endpoint), team)
     return _secret(CONNECTION_SECRET, other, _seen_from_elsewhere(made, namespace).to_env())
 
@@ -100,6 +108,12 @@ def team_secret(namespace: str, team: str, other: str, endpoint: str = "") -> Se
 def _seen_from_elsewhere(found: StoreConnection, namespace: str) -> StoreConnection:
     """The connection for pods of another namespace than the store's."""
     return replace(found, endpoint_url=f"http://{_SERVICE}.{namespace}:{_PORT}")
+
+
+def is_at(endpoint: str | None, namespace: str) -> bool:
+    """Whether an address is that of the store in a namespace, as other namespaces see it."""
+    host = urlsplit(endpoint or "").hostname or ""
+    return host.split(".")[:2] == [_SERVICE, namespace]
 
 
 def _secret(name: str, namespace: str, content: dict[str, str]) -> Secret:

@@ -102,6 +102,11 @@ def test_secrets_of_a_cluster_are_a_manifest(podline: Podline) -> None:
     assert manifest["items"][0]["metadata"]["namespace"] == "space"
 
 
+@pytest.mark.parametrize("words", [["podline"], ["vision", "--copy-to", "podline"]])
+def test_no_teams_secret_takes_the_place_of_the_stores(words: list[str], refused: Refused) -> None:
+    assert "'podline', the store's own namespace" in refused("store", "secrets", "--team", *words)
+
+
 def test_what_a_team_may_do_is_printed(
     podline: Podline, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,14 @@ def test_settings_come_from_the_tags_of_a_stage_over_the_notebook_s(check: Check
     assert (b.limits, b.timeout, b.retry and b.retry.times) == ({"cpu": "1"}, None, 0)
 
 
+def test_a_label_of_podlines_own_is_named_with_its_cell(check: Check) -> None:
+    text = error(check(("step:a", "x = 1"), ("step:b label:app:object-store", "y = 1")))
+    assert text.startswith("example.ipynb, cell 2: error: `label:app:object-store`: 'app' tells")
+    assert "label:example.com/app:object-store" in text
+    defaults = {"kubeflow_notebook": {"steps_defaults": ["label:podline.dev/edge:true"]}}
+    assert "'podline.dev/edge' tells" in error(check(("step:a", "x = 1"), metadata=defaults))
+
+
 # --- what waits for what ------------------------------------------------------------------------
 
 

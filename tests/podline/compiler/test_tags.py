@@ -204,6 +204,11 @@ def test_the_examples_are_readable(example: str) -> None:
         ("limit:hugepages-2Mi:64Mi", StageSettings(limits={"hugepages-2Mi": "64Mi"})),
         ("request:ephemeral-storage:2G", StageSettings(requests={"ephemeral-storage": "2G"})),
         ("label:team:ml", StageSettings(labels={"team": "ml"})),
+        ("label:example.com/app:ml", StageSettings(labels={"example.com/app": "ml"})),
+        (
+            "label:app.kubernetes.io/part-of:ml",
+            StageSettings(labels={"app.kubernetes.io/part-of": "ml"}),
+        ),
         ("label:example.com/Team:", StageSettings(labels={"example.com/Team": ""})),
         # Kale drops the colons of such a value.
         (
@@ -258,6 +263,12 @@ def test_settings_add_up() -> None:
         ("limit:gpu:1", "no resource 'gpu': cpu, memory, ephemeral-storage, or a device"),
         ("request:/gpu:1", "no resource '/gpu'"),
         ("label:team", "it has no value for 'team'"),
+        ("label:podline:stage", "'podline' tells podline's own pods from others"),
+        ("label:podline-kept:true", "'podline-kept' tells podline's own pods"),
+        ("label:podline.dev/edge:true", "write `label:example.com/edge:true`"),
+        ("label:app:object-store", "write `label:example.com/app:object-store`"),
+        ("label:component:scheduler", "'component' tells"),
+        ("label:app.kubernetes.io/component:s3", "'app.kubernetes.io/component' tells"),
         ("label:team name:ml", "'team name' is not the key of a label"),
         ("label:team:a b", "unlike 'a b': shorten it, or use an annotation"),
         ("label:team:" + "a" * 64, "at most 63 letters"),

@@ -43,6 +43,13 @@ def test_all_tasks_have_what_the_team_has(tmp_path: Path) -> None:
     assert all("vision" in dag.tags for dag in dags)
 
 
+def test_a_limit_below_the_settings_request(tmp_path: Path) -> None:
+    dags = dags_of(tmp_path, Team("vision", limits={"memory": "256Mi"}))
+    for task in (task for dag in dags for task in dag.tasks):
+        assert task.container_resources.requests == {"cpu": "100m"}
+        assert task.container_resources.limits == {"memory": "256Mi"}
+
+
 def test_a_task_whose_notebook_cannot_be_read_has_it_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,28 @@ def test_secrets_are_new_each_time_and_fit_together() -> None:
     assert len(values) == 2 * len(keys)
 
 
+def test_a_teams_secret_takes_the_place_of_no_other() -> None:
+    """It is refused before a cluster is asked, and before the team's older key ends."""
+    with pytest.raises(StoreConnectionError, match="the store's own namespace") as refused:
+        in_cluster.team_secret("space", "space", "space")
+    assert "--copy-to NAMESPACE, and Team('space', namespace=" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_there"),
+    [
+        ("http://object-store.space:8333", True),
+        ("http://object-store.space.svc.cluster.local:8333", True),
+        ("http://object-store.spaces:8333", False),
+        ("http://object-store:8333", False),
+        ("https://s3.example.com", False),
+        (None, False),
+    ],
+)
+def test_where_a_store_is(endpoint: str | None, is_there: bool) -> None:
+    assert in_cluster.is_at(endpoint, "space") is is_there
+
+
 def test_the_manifest_has_the_servers_arguments() -> None:
     manifest = Path(__file__).parents[3] / "helm-values" / "object-store.yaml"
     documents = yaml.safe_load_all(manifest.read_text())

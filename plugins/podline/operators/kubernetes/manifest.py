@@ -21,6 +21,7 @@ from podline.contract import StageTask
 from podline.operators.backend import TryContext, stage_variables
 from podline.operators.kubernetes import pods
 from podline.operators.kubernetes.pod_status import CONTAINER, STAGE_LABEL
+from podline.operators.resources import Resources
 from podline.store.connection import variable
 
 if TYPE_CHECKING:
@@ -141,14 +142,9 @@ def _from_tags(tags: StageSettings, resources: k8s.V1ResourceRequirements) -> _P
         tags: the stage's settings.
         resources: what holds where they say nothing.
     """
-    limits = {**(resources.limits or {}), **tags.limits}
-    # Where only a limit is said, a larger request would contradict it.
-    asked = {k: v for k, v in (resources.requests or {}).items() if k not in tags.limits}
-    given: _Parameters = {
-        "container_resources": k8s.V1ResourceRequirements(
-            limits=limits, requests={**asked, **tags.requests}
-        )
-    }
+    said = Resources(resources.requests or {}, resources.limits or {})
+    both = Resources(tags.requests, tags.limits).over(said)
+    given: _Parameters = {"container_resources": k8s.V1ResourceRequirements(**both._asdict())}
     if tags.image:
         given["image"] = tags.image
     if tags.timeout:

@@ -12,6 +12,7 @@ from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
 from podline.operators.kubernetes.startup import Reconnection
+from podline.store import in_cluster
 from podline.store.in_cluster import CONNECTION_SECRET
 
 if TYPE_CHECKING:
@@ -97,9 +98,11 @@ class PodRequests:
         A team's is there already, with the team's own key: Airflow's is never written beside it.
 
         Raises:
-            StageError: it cannot be made.
+            StageError: it cannot be made, or the team's pods would have the whole key.
         """
-        if name := settings.store_secret() or (CONNECTION_SECRET if connection.team else ""):
+        if connection.team:
+            return self._secret_of_team(connection)
+        if name := settings.store_secret():
             return name
         if settings.store_endpoint():
             connection = replace(connection, endpoint_url=settings.store_endpoint())
@@ -111,6 +114,23 @@ class PodRequests:
                 f"the store's Secret cannot be made in the namespace {self.namespace!r}: "
                 f"{explain(error)}. fix: allow that, or name a Secret in [podline] store_secret"
             ) from None
+
+    def _secret_of_team(self, connection: "StoreConnection") -> str:
+        name, namespace = settings.store_secret() or CONNECTION_SECRET, self.namespace
+        # Beside the store no other name helps: a notebook's tag names any Secret of its namespace.
+        # Elsewhere the setting says of the Secret that it names that it is the team's.
+        shared = namespace == settings.namespace() and name == CONNECTION_SECRET
+        if not shared and not in_cluster.is_at(connection.endpoint_url, namespace):
+            return name
+        team = connection.team
+        raise StageError(
+            f"the team {team!r} has its pods in the namespace {namespace!r}, and there the whole "
+            "key to the store is, which is not for teams. fix: give it a namespace of its own, "
+            f'Team({team!r}, namespace="NAMESPACE"), by `podline store secrets --team {team} '
+            "--copy-to NAMESPACE`; or, where neither the store nor its key is there, name the "
+            "team's Secret in [podline] store_secret",
+            final=True,
+        )
 
 
 def _refused(status: int | None, why: str, namespace: str) -> str:
