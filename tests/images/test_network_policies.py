@@ -18,14 +18,16 @@ SERVE = (
     "print('serves', flush=True)\nserver.serve_forever()"
 )
 ASK = (
-    "import json, socket\n"
+    "import json, socket, time\n"
     "def asked(host, port):\n"
     "    try: socket.create_connection((host, port), timeout=10).close()\n"
     "    except OSError: return False\n"
     "    return True\n"
-    "def known(name):\n"
-    "    try: return bool(socket.getaddrinfo(name, 443))\n"
-    "    except OSError: return False\n"
+    "def known(name):\n"  # asked again: another test may have stopped the cluster's DNS
+    "    for _ in range(6):\n"
+    "        try: return bool(socket.getaddrinfo(name, 443))\n"
+    "        except OSError: time.sleep(5)\n"
+    "    return False\n"
     "found = {name: asked(*where) for name, where in %r.items()}\n"
     "print(json.dumps(found | {'names': known('kubernetes.default.svc.cluster.local')}))"
 )
