@@ -265,21 +265,16 @@ lint: install-dev ## Check style, types, imports and notebooks
 	$(BIN)/lint-imports
 	$(BIN)/podline lint notebooks/*.ipynb
 
-# In environments of their own: they want other versions than Airflow.
-TOOL = $(BIN)/uv tool run --quiet --from
-SBOM = $(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible
-
 .PHONY: audit
 audit: install-dev ## List licences, write SBOMs (build/sbom), look for known vulnerabilities (asks PyPI)
 	$(BIN)/python -m docs.licences
-	@mkdir -p build/sbom
-	$(SBOM) requirements.txt -o build/sbom/airflow.json
-	$(SBOM) images/stage/requirements-base.txt -o build/sbom/podline-stage.json
-	$(SBOM) images/stage/requirements-tensorflow.txt -o build/sbom/podline-stage-tensorflow.json
-	$(SBOM) images/stage/requirements-uploads.txt -o build/sbom/podline-uploads.json
-	$(SBOM) images/edge/requirements.txt -o build/sbom/podline-edge.json
-	$(TOOL) pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip -r requirements.txt \
-		-r images/edge/requirements.txt
+	$(BIN)/python -m docs.sboms
+	$(BIN)/python -m docs.advisories
+
+.PHONY: audit-images
+audit-images: install-dev ## SBOMs of the built images' Debian packages, and what Debian has mended (asks Debian)
+	@BUILDER=$(or $(notdir $(BUILDER)),$(error images need buildah, podman or docker)) \
+		$(BIN)/python -m docs.built_images $(IMAGES)
 
 .PHONY: format
 format: install-dev ## Mend the style
@@ -399,6 +394,7 @@ requirements: install-dev ## Resolve all requirements files anew
 	$(RESOLVE_STAGE) --group stage-uploads -o images/stage/requirements-uploads.txt
 	$(RESOLVE_STAGE) --group edge -o images/edge/requirements.txt
 	$(RESOLVE_STAGE) --group airflow -o images/airflow/requirements.txt
+	$(RESOLVE_STAGE) --group store -o images/store/requirements.txt
 	$(RESOLVE) --group mlflow-server -o tests/support/requirements-mlflow.txt
 	for one in $(JUPYTERS); do $(RESOLVE) tests/support/jupyter_envs/$$one.in -o tests/support/jupyter_envs/$$one.txt; done
 

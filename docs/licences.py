@@ -1,18 +1,21 @@
-"""Lists the licence of each package that is pinned: docs/licences.csv, from what is installed.
+"""Lists the licence of each package that is shipped: docs/licences.csv.
 
-Run it where requirements.txt is installed: ``python -m docs.licences``.
+``python -m docs.licences`` reads what is installed, and asks the package index of the others: those
+of other platforms, and of images alone.
 """
 
 import csv
 import io
+import json
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, files, metadata
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[1]
-DATA = ROOT / "docs" / "licences.csv"
+from docs import shipped, tool
+
+DATA = shipped.ROOT / "docs" / "licences.csv"
 UNKNOWN = "unknown"
 _PREFIX = "License :: OSI Approved :: "
 _LONGEST = 80  # characters of a field that should name a licence, and has all its text in places
@@ -26,20 +29,15 @@ class Package(NamedTuple):
     licence: str
 
 
-def pinned() -> list[tuple[str, str]]:
-    """The packages of requirements.txt that this machine has: name and version."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    found = (re.match(r"([\w.-]+)(?:\[[\w,-]+\])?==([^ ;]+)", line) for line in lines)
-    return sorted((match[1], match[2]) for match in found if match)
-
-
 def packages() -> Iterator[Package]:
-    """Yield each pinned package that is installed here."""
-    for name, version in pinned():
+    """Yield each package that is shipped."""
+    absent = []
+    for name, version in shipped.pinned():
         try:
             yield Package(name, version, licence_of(name))
-        except PackageNotFoundError:  # of another platform
-            continue
+        except PackageNotFoundError:
+            absent.append(f"{name}=={version}")
+    yield from _of_the_index(absent)
 
 
 def licence_of(name: str) -> str:
@@ -56,15 +54,31 @@ def licence_of(name: str) -> str:
         PackageNotFoundError: it is not installed.
     """
     about = metadata(name)
-    if "License-Expression" in about:
-        return about["License-Expression"]
-    classified = [
-        c.removeprefix(_PREFIX) for c in about.get_all("Classifier") or () if _PREFIX in c
-    ]
+    return _named(about.json) or _of_files(name)
+
+
+def _of_the_index(pins: list[str]) -> Iterator[Package]:
+    """Yield packages that are not installed, by what the index says; nothing large is fetched."""
+    with tempfile.TemporaryDirectory() as nowhere:
+        options = ("--dry-run", "--no-deps", "--quiet", "--report", "-", "--target", nowhere)
+        # All that is shipped has a wheel for this one.
+        python = ("--python-version", "3.13", "--only-binary", ":all:", "--ignore-requires-python")
+        report = tool.output("pip==25.3", "pip", "install", *options, *python, *pins)
+    for found in json.loads(report)["install"]:
+        about = found["metadata"]
+        name = re.sub("[-_.]+", "-", about["name"]).lower()
+        yield Package(name, about["version"], _named(about) or UNKNOWN)
+
+
+def _named(about: Mapping[str, Any]) -> str:
+    """The licence that a package's metadata name; empty: none."""
+    if expression := about.get("license_expression"):
+        return str(expression)
+    classified = [c.removeprefix(_PREFIX) for c in about.get("classifier", ()) if _PREFIX in c]
     if classified:
         return ", ".join(sorted(classified))
-    said = _first_line(about["License"]) if "License" in about else ""
-    return said if 0 < len(said) <= _LONGEST else _of_files(name)
+    said = _first_line(about.get("license", ""))
+    return said if len(said) <= _LONGEST else ""
 
 
 def _of_files(name: str) -> str:
@@ -90,5 +104,6 @@ def to_csv(rows: list[Package]) -> str:
 
 
 if __name__ == "__main__":
-    DATA.write_text(to_csv([*packages()]))
-    print(f"{DATA}: {len([*packages()])} packages")
+    rows = sorted(packages())
+    DATA.write_text(to_csv(rows))
+    print(f"{DATA}: {len(rows)} packages")

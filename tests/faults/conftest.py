@@ -17,7 +17,14 @@ from podline.store import Store, seaweedfs
 from tests.support import faults
 from tests.support.airflow_parts import AirflowParts, parts
 from tests.support.dags_test import add_dag_file
-from tests.support.faults import CELLS, CLOCK_LIBRARY, FIFTY_CELLS, SHIFTED_DAG, Scene
+from tests.support.faults import (
+    CELLS,
+    CLOCK_LIBRARY,
+    CRAMPED_DAG,
+    FIFTY_CELLS,
+    SHIFTED_DAG,
+    Scene,
+)
 from tests.support.namespaces import Relay, own_namespace
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
 
@@ -45,6 +52,9 @@ def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "shifted").mkdir()
     (dags / "shifted.py").write_text(SHIFTED_DAG)
     write_notebook(dags / "shifted", "three_shifted", cells, retries=3)
+    (dags / "cramped").mkdir()
+    (dags / "cramped.py").write_text(CRAMPED_DAG)
+    write_notebook(dags / "cramped", "three_cramped", cells, retries=3)
     write_notebook(folder, "three_upgraded", cells, retries=3)
     write_cells(dags / "deferred" / "fifty.ipynb", *FIFTY_CELLS)
     return folder
@@ -126,7 +136,8 @@ def _have_clock(core: Any, namespace: str, folder: Path) -> None:
 
 def _scene(airflow: AirflowParts, *found: Any) -> Scene:
     scene = Scene(airflow, *found, dag_id="three")
-    for dag_id in ("three", "three_deferred", "three_shifted", "three_upgraded", "fifty"):
+    ways = ("three", "three_deferred", "three_shifted", "three_cramped", "three_upgraded", "fifty")
+    for dag_id in ways:
         scene.airflow.wait_for_dag(dag_id)
     return scene
 

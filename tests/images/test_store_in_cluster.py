@@ -4,6 +4,8 @@ import json
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from typing import Any
 
@@ -90,6 +92,12 @@ def test_nobody_gets_in_without_keys(
         with pytest.raises(grpc.RpcError) as refused:
             put_identity(b"", timeout=60)
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    for method in ("GET", "PUT", "DELETE"):
+        asked = urllib.request.Request(f"{connection.endpoint_url}/podline/kept", method=method)
+        with pytest.raises(urllib.error.HTTPError) as forbidden:
+            urllib.request.urlopen(asked, timeout=60)
+        assert forbidden.value.code == 403
+        forbidden.value.close()
 
 
 def test_the_shells_connection(connection: StoreConnection, namespace: str) -> None:

@@ -48,11 +48,15 @@ def test_a_stages_version_is_signed_by_its_task(
     check("it", manifest, bytes(store.get(keys.signature_key("power", 1))), [public])
 
 
-def test_a_stage_that_names_a_model_of_another_team(store: Store, tmp_path: Path) -> None:
+def test_a_stage_that_names_a_model_of_another_team(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A team's key cannot publish it; what a stage says is written by who wrote its notebook."""
     (tmp_path / "model.skops").write_bytes(b"weights")
     for name in ("vision.power", "forecasts.power"):
         publish(tmp_path / "model.skops", name)
+    monkeypatch.setenv("AIRFLOW__PODLINE__SIGNING_CONN_ID", "signer")
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNER", json.dumps({"password": new_keys()[0]}))
     events = Events()
     context: Any = {"outlet_events": {PUBLISHED: events}}
     said = [PublishedVersion("vision.power", 1), PublishedVersion("forecasts.power", 1)]
@@ -61,3 +65,7 @@ def test_a_stage_that_names_a_model_of_another_team(store: Store, tmp_path: Path
     assert events.added == []
     announce(said[:1], store, context, "vision")
     assert [event["model"] for event in events.added] == ["vision.power"]
+    signed = {
+        name: store.exists(keys.signature_key(name, 1)) for name in (one.name for one in said)
+    }
+    assert signed == {"vision.power": True, "forecasts.power": False}

@@ -11,7 +11,9 @@ from typing import NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
 from podline.store import StoreError, keys
-from tests.support.faults import CLOCK, Fault, Scene, Step, kill
+from tests.support.faults import CLOCK, CRAMPED, HOME, Fault, Scene, Step, kill
+from tests.support.node_memory import LIMIT, taken
+from tests.support.node_memory import PODS as PODS_MEMORY
 from tests.support.waiting import until
 
 ADOPTED = "adopted from try 1: its worker was lost"
@@ -19,7 +21,7 @@ ONCE = "the pod goes on, and its stage is run once"
 ANEW = "the stage is run anew, by the task's retry"
 AWAITED = "what was computed is kept until the store answers"
 STEADY = "the stage is run once; what the record says of its time is by a clock that nobody sets"
-_FILL = "fill"  # the file that fills the store's disk
+_FILL = "fill"  # the file that fills a disk
 
 
 class Published(NamedTuple):
@@ -62,6 +64,22 @@ def drain(scene: Scene) -> None:
     scene.core.create_namespaced_pod_eviction(pod.metadata.name, scene.namespace, body)
 
 
+def exhaust_memory(scene: Scene) -> None:
+    """Leave the node no memory for its pods, until the kernel has killed the stage."""
+    with taken(PODS_MEMORY):
+        until(lambda: not scene.stage_pids("change"), 60)
+
+
+def fill_node(scene: Scene) -> None:
+    """Leave no byte where the stage writes: what its pod has of the node's disk."""
+    pid = until(lambda: scene.stage_pids("change"), 20)[0]
+    written = 0
+    with suppress(OSError), Path(f"/proc/{pid}/root{HOME}/{_FILL}").open("wb", buffering=0) as file:
+        while written < 2 * CRAMPED:
+            written += file.write(bytes(1 << 20))
+    assert written <= CRAMPED, "the folder has no limit"
+
+
 def set_clock(scene: Scene, seconds: int) -> None:
     """Set the clock that the stage's processes read."""
     pid = until(lambda: scene.stage_pids("change"), 20)[0]
@@ -72,6 +90,8 @@ PODS = [
     Fault("the pod is deleted", ANEW, delete_pod, sentence="was deleted"),
     Fault("the pod is evicted, as when its node is drained", ANEW, drain, sentence="takes the pod away"),
     Fault("the stage's process is killed", ANEW, kill_stage, sentence="was killed by the signal"),
+    Fault("the node has no memory left, and the kernel kills the stage", ANEW, exhaust_memory, sentence="the stage 'change'", needs=str(PODS_MEMORY / LIMIT)),
+    Fault("the disk that the node has for the pod is full", ANEW, fill_node, at=13, sentence="is full", dag_id="three_cramped"),
     Fault("the clock of the pod's node is set five minutes ahead", STEADY, partial(set_clock, seconds=300), dag_id="three_shifted", needs="/usr/bin/gcc"),
     Fault("the clock of the pod's node is set five minutes back", STEADY, partial(set_clock, seconds=-300), dag_id="three_shifted", needs="/usr/bin/gcc"),
 ]  # fmt: skip

@@ -70,6 +70,23 @@ for dag in notebook_dags(Path(__file__).with_name("shifted")):
         task.env_vars = [k8s.V1EnvVar(name="LD_PRELOAD", value="/clock/{CLOCK_LIBRARY}")]
     globals()[dag.dag_id] = dag
 """
+# The folder that a stage writes to is a small disk of its own: in memory, so that nothing else is full.
+HOME, CRAMPED = "/home/podline", 16 << 20  # bytes
+CRAMPED_DAG = f"""
+# Airflow reads only files that name it.
+from pathlib import Path
+
+from kubernetes.client import models as k8s
+
+from podline.operators.dag_factory import notebook_dags
+
+DISK = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit="{CRAMPED}")
+for dag in notebook_dags(Path(__file__).with_name("cramped")):
+    for task in dag.tasks:
+        task.volumes = [k8s.V1Volume(name="disk", empty_dir=DISK)]
+        task.volume_mounts = [k8s.V1VolumeMount(name="disk", mount_path="{HOME}")]
+    globals()[dag.dag_id] = dag
+"""
 _TOLD = ("warning", "error", "critical")
 _NOT_OURS = ("py.warnings",)
 # What is no warning of the task's: it goes on, or its stage says it.

@@ -22,7 +22,7 @@ def manifests(name: str) -> list[dict[str, Any]]:
 
 
 def pod(image: str, *command: str, **spec: Any) -> dict[str, Any]:
-    """A pod as stages have it; `container` in `spec` adds to its container."""
+    """A pod as stages have it; `container` in `spec` adds to its container, `labels` are its own."""
     container = {
         "name": "stage",
         "image": image,
@@ -31,7 +31,7 @@ def pod(image: str, *command: str, **spec: Any) -> dict[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     return {
-        "metadata": {"name": f"pod-{secrets.token_hex(4)}"},
+        "metadata": {"name": f"pod-{secrets.token_hex(4)}", "labels": spec.pop("labels", {})},
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from podline.latency import recorder, telemetry
 from tests.support.latency import record
@@ -184,29 +185,111 @@ def expressions(panel: Any) -> Iterator[str]:
             yield from expressions(inner)
 
 
+DASHBOARD = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
+PAGE = (ROOT / "docs/metrics.md").read_text()
+QUERIES = [*expressions(DASHBOARD)]
+
+
+def metrics(query: str) -> set[str]:
+    """The metrics that a query asks for, as Airflow's side calls them."""
+    found = re.findall(r"\bairflow_podline_\w+", query)
+    return {re.sub("_(sum|count)$", "", name) for name in found}
+
+
+def labels(query: str) -> set[str]:
+    """The labels that it asks for, besides what the exporter itself adds."""
+    groups = re.findall(r"\bby \(([^)]*)\)", query)
+    found = {label.strip() for group in groups for label in group.split(",")}
+    found |= set(re.findall(r"(\w+)=~?\"", query))
+    found |= set(re.findall(r"label_values\(\w+(?:\{.*\})?, (\w+)\)", query))
+    return found - {"quantile"}
+
+
+def by_tags() -> dict[str, set[str]]:
+    """The labels of each metric, where StatsD has tags."""
+    sent: dict[str, set[str]] = {}
+    for timing in telemetry.timings(TRIED, legacy_names=False):
+        sent.setdefault(f"airflow_{timing.name.replace('.', '_')}", set()).update(timing.tags)
+    return sent
+
+
+def by_names() -> dict[str, set[str]]:
+    """The same without tags, by the page's mappings."""
+    sent: dict[str, set[str]] = {}
+    for timing in telemetry.timings(TRIED, legacy_names=True):
+        for name, found in mapped(f"airflow.{timing.name}"):
+            sent.setdefault(name, set()).update(found)
+    return sent
+
+
+def mapped(name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """What the exporter makes of a name: a star is one part of it, `$1` the first star's."""
+    (found,) = [block for block in fences("yaml") if "extraMappings" in block]
+    for mapping in yaml.safe_load(found)["statsd"]["extraMappings"]:
+        stars = re.escape(mapping["match"]).replace(r"\*", r"([^.]*)")
+        if match := re.fullmatch(stars, name):
+            given = mapping["labels"].items()
+            yield mapping["name"], {label: match[int(star[1:])] for label, star in given}
+
+
+def fences(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
 def test_the_dashboard_asks_for_what_is_sent() -> None:
-    dashboard = json.loads((ROOT / "docs/grafana-dashboard.json").read_text())
-    found = [*expressions(dashboard)]
-    sent = [*telemetry.timings(TRIED, legacy_names=False)]
-    names = {f"airflow_{timing.name.replace('.', '_')}" for timing in sent}
-    asked = {name for text in found for name in re.findall(r"\bairflow_\w+", text)}
-    assert {re.sub("_(sum|count)$", "", name) for name in asked} == names
-    tags = {tag for timing in sent for tag in timing.tags} | {"quantile"}
-    for text in found:
-        groups = re.findall(r"\bby \(([^)]*)\)", text)
-        used = {tag.strip() for group in groups for tag in group.split(",")}
-        used |= set(re.findall(r"(\w+)=~?\"", text))
-        used |= set(re.findall(r"label_values\(\w+(?:\{.*\})?, (\w+)\)", text))
-        assert used <= tags, text
+    sent = by_tags()
+    assert {name for query in QUERIES for name in metrics(query)} == sent.keys()
+    for query in QUERIES:
+        for name in metrics(query):
+            assert labels(query) <= sent[name], query
+
+
+def test_without_tags_it_shows_all_but_what_the_page_says() -> None:
+    sent = by_names()
+    assert sent.keys() == by_tags().keys()
+    variables = [*expressions(DASHBOARD["templating"])]
+    assert len(variables) == 2
+    assert {label for query in variables for label in labels(query)} == {"dag_id", "task_id"}
+    for query in variables:
+        assert all(labels(query) <= sent[name] for name in metrics(query)), query
+    coarse = {
+        panel["title"].partition(":")[0]: labels(query) - sent[name]
+        for panel in DASHBOARD["panels"]
+        for query in expressions(panel)
+        for name in metrics(query)
+        if not labels(query) <= sent[name]
+    }
+    assert coarse == {"Tries, by how they ended": {"state"}, "Overhead of a try": {"backend"}}
+    assert all(f"*{title}*" in PAGE for title in coarse)
+
+
+def test_a_mapping_gives_the_ids_back_with_their_dots_marked() -> None:
+    dotted = record("group.step", dag_id="vision.power", phases={"code": 1.0})
+    names = [t.name for t in telemetry.timings(dotted, legacy_names=True) if not t.tags]
+    ids = {"dag_id": "vision__power", "task_id": "group__step"}
+    assert [found for name in names for found in mapped(f"airflow.{name}")] == [
+        ("airflow_podline_phase_duration", {**ids, "phase": "code"}),
+        ("airflow_podline_try_overhead", ids),
+    ]
+
+
+def test_the_charts_values_are_for_its_exporter() -> None:
+    """One switch runs the exporter, another sends it anything: the page has both, the file neither."""
+    chart = yaml.safe_load((ROOT / "helm-values/airflow.yaml").read_text())
+    (on,) = [yaml.safe_load(block) for block in fences("yaml") if "enabled: true" in block]
+    assert (on["statsd"]["enabled"], on["config"]["metrics"]["statsd_on"]) == (True, True)
+    assert (chart["statsd"]["enabled"], chart["config"]["metrics"]["statsd_on"]) == (False, False)
+    tags = "statsd_influxdb_enabled"
+    assert chart["config"]["metrics"][tags] is on["config"]["metrics"][tags] is True
 
 
 def test_the_dashboard_knows_the_phases() -> None:
     from podline.phases import PHASES
 
-    dashboard = (ROOT / "docs/grafana-dashboard.json").read_text()
     named = {
         name
-        for group in re.findall(r'phase=~\\"([a-z|]+)\\"', dashboard)
+        for query in QUERIES
+        for group in re.findall(r'phase=~"([a-z|]+)"', query)
         for name in group.split("|")
     }
     assert named

@@ -202,7 +202,8 @@ def death(pod: Pod, stage: str, last: str) -> str:
         limit = _limit(pod, "memory")
         return (
             f"memory ran out: the stage {stage!r} has a limit of {limit}. fix: tag it "
-            f"limit:memory:{_doubled(limit)}, or take fewer rows"
+            f"limit:memory:{_doubled(limit)}, or take fewer rows; if it takes less, its node had "
+            f"no more: tag it request:memory:{limit}"
         )
     said = how.message or last
     if _NO_PROGRAM.search(said):

@@ -206,7 +206,7 @@ def test_memory_runs_out(pods: Pods) -> None:
     ran = pods.run("x = bytearray(400_000_000)", "limit:memory:64Mi")
     assert ran.error == (
         "memory ran out: the stage 'work' has a limit of 64Mi. fix: tag it limit:memory:128Mi, or "
-        "take fewer rows"
+        "take fewer rows; if it takes less, its node had no more: tag it request:memory:64Mi"
     )
 
 

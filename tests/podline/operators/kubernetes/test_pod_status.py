@@ -91,7 +91,8 @@ OVERDUE["status"] |= {"reason": "DeadlineExceeded", "message": "Pod was active t
             NO_MEMORY,
             "",
             "memory ran out: the stage 'train' has a limit of 512Mi. fix: tag it "
-            "limit:memory:1024Mi, or take fewer rows",
+            "limit:memory:1024Mi, or take fewer rows; if it takes less, its node had no more: tag it "
+            "request:memory:512Mi",
         ),
         (dead(139), "", "the stage 'train' was killed by the signal 11"),
         (dead(1), "Killed", f"{EXITED}: Killed"),
