@@ -22,6 +22,8 @@ from tests.support.faults import (
     CLOCK_LIBRARY,
     CRAMPED_DAG,
     FIFTY_CELLS,
+    FIFTY_DAG,
+    NAMED_STORE,
     SHIFTED_DAG,
     Scene,
 )
@@ -56,7 +58,9 @@ def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dags / "cramped.py").write_text(CRAMPED_DAG)
     write_notebook(dags / "cramped", "three_cramped", cells, retries=3)
     write_notebook(folder, "three_upgraded", cells, retries=3)
-    write_cells(dags / "deferred" / "fifty.ipynb", *FIFTY_CELLS)
+    (dags / "fifty").mkdir()
+    (dags / "fifty.py").write_text(FIFTY_DAG)
+    write_cells(dags / "fifty" / "fifty.ipynb", *FIFTY_CELLS)
     return folder
 
 
@@ -99,6 +103,7 @@ def scene(
             "AIRFLOW__PODLINE__NAMESPACE": namespace,
             "AIRFLOW__PODLINE__NOTEBOOKS_FOLDER": str(fault_folder),
             "AIRFLOW__PODLINE__STORE_ENDPOINT": name,
+            NAMED_STORE: f"{urlsplit(name).hostname} {urlsplit(relay.url).hostname}",
         }
         with parts(tmp_path_factory.mktemp("airflow"), variables) as airflow:
             yield _scene(airflow, core, namespace, relay, store, fault_store)

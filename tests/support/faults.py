@@ -87,6 +87,30 @@ for dag in notebook_dags(Path(__file__).with_name("cramped")):
         task.volume_mounts = [k8s.V1VolumeMount(name="disk", mount_path="{HOME}")]
     globals()[dag.dag_id] = dag
 """
+# Deferred, and with the store's name in each pod: a cluster for tests may answer five questions for
+# names a second, and the fault here is another one.
+NAMED_STORE = "PODLINE_FAULTS_STORE"  # Airflow's variable: its name and address
+FIFTY_DAG = f"""
+# Airflow reads only files that name it.
+import os
+from pathlib import Path
+
+from kubernetes.client import models as k8s
+
+from podline.operators.dag_factory import notebook_dags
+
+NAME, ADDRESS = os.environ["{NAMED_STORE}"].split()
+SPEC = k8s.V1PodSpec(
+    containers=[k8s.V1Container(name="base")],
+    automount_service_account_token=False,
+    host_aliases=[k8s.V1HostAlias(hostnames=[NAME], ip=ADDRESS)],
+)
+for dag in notebook_dags(Path(__file__).with_name("fifty")):
+    for task in dag.tasks:
+        task.deferrable = True
+        task.full_pod_spec = k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=SPEC)
+    globals()[dag.dag_id] = dag
+"""
 _TOLD = ("warning", "error", "critical")
 _NOT_OURS = ("py.warnings",)
 # What is no warning of the task's: it goes on, or its stage says it.
