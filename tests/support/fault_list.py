@@ -66,6 +66,8 @@ def drain(scene: Scene) -> None:
 
 def exhaust_memory(scene: Scene) -> None:
     """Leave the node no memory for its pods, until the kernel has killed the stage."""
+    for pid in until(lambda: scene.stage_pids("change"), 20):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")  # before any other pod of the node
     with taken(PODS_MEMORY):
         until(lambda: not scene.stage_pids("change"), 60)
 
