@@ -105,8 +105,11 @@ def test_an_api_server_that_is_away_when_a_pod_is_to_be_made(pods: Pods) -> None
 
 def test_a_quota_that_nobody_has_counted(pods: Pods) -> None:
     control("kill", "kube-controller-manager")
-    quota = {"metadata": {"name": "new"}, "spec": {"hard": {"pods": "5"}}}
+    hard = {"hard": {"pods": "5"}}
+    quota = {"metadata": {"name": "new"}, "spec": hard}
     pods.core.create_namespaced_resource_quota(pods.namespace, quota)
+    # Known to the admission, and what is used is not.
+    pods.core.patch_namespaced_resource_quota_status("new", pods.namespace, {"status": hard})
     ran = pods.prepare("x = 1")
     on_sentence(ran, "is not counted yet", lambda: control("start", "kube-controller-manager"))
     pods.follow(ran)
