@@ -95,10 +95,12 @@ def teams(core: Any, store: tuple[Store, str]) -> Iterator[Teams]:
             core.delete_namespace(name)
 
 
-def _new_key(namespace: str, team: str) -> str:
+def _new_key(namespace: str, team: str, *more: str) -> str:
+    """By the command that the documentation names; returns what it said."""
     command = [sys.executable, "-m", "podline.cli", "store", "secrets"]
-    command += ["--namespace", namespace, "--team", team]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command += ["--namespace", namespace, "--team", team, *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stderr if done.returncode else done.stdout
 
 
 def _apply(namespace: str, text: str) -> None:
@@ -179,6 +181,12 @@ def test_a_teams_stage_reaches_nothing_of_anothers(
     assert code == 0, said[-4000:]
     assert "denied: read list overwrite" in said
     assert bytes(teams.store.get(theirs)) == b"theirs"
+
+
+def test_a_teams_key_takes_the_place_of_no_others(store: tuple[Store, str], teams: Teams) -> None:
+    said = _new_key(store[1], teams.other, "--copy-to", teams.own)
+    assert f"The namespace '{teams.own}' has the key of the team '{teams.own}'" in said
+    assert json.loads(_new_key(store[1], "a-third-one"))["kind"] == "List"
 
 
 def test_a_team_publishes_no_model_of_anothers(teams: Teams, airflow: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from dataclasses import replace
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 from podline import settings
@@ -19,6 +19,9 @@ from podline.store import team_keys
 from podline.store.connection import StoreConnection
 from podline.store.errors import StoreConnectionError
 from podline.store.weed_security import jwt_variables
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
 
 SERVER_SECRET = "object-store"
 CONNECTION_SECRET = "object-store-connection"
@@ -91,7 +94,7 @@ def team_secret(namespace: str, team: str, other: str, endpoint: str = "") -> Se
 
     Raises:
         StoreError: there is no such store, it makes no keys, or it cannot be reached; or `other` is
-            its own namespace.
+            its own namespace, or another team's.
         ValueError: a team cannot be called so.
     """
     if other == namespace:  # before the team's older keys end
@@ -100,6 +103,12 @@ def team_secret(namespace: str, team: str, other: str, endpoint: str = "") -> Se
             f"its Secret {CONNECTION_SECRET} would take the place of the whole key there. Give the "
             f"team a namespace of its own: --copy-to NAMESPACE, and Team({team!r}, "
             'namespace="NAMESPACE") in its DAG file.'
+        )
+    if (whose := _team_in(other)) not in ("", team):
+        raise StoreConnectionError(
+            f"The namespace {other!r} has the key of the team {whose!r}, whose pods would have that "
+            f"of the team {team!r} then. Give each a namespace of its own: --copy-to NAMESPACE, and "
+            f'Team({team!r}, namespace="NAMESPACE") in its DAG file.'
         )
     made = team_keys.new_key(connection(namespace, endpoint), team)
     return _secret(CONNECTION_SECRET, other, _seen_from_elsewhere(made, namespace).to_env())
@@ -152,28 +161,59 @@ def connection(namespace: str, endpoint: str = "") -> StoreConnection:
 
 def _read(namespace: str) -> tuple[StoreConnection, str]:
     """The connection in the cluster's Secret, and the address of the service; see `connection`."""
-    from kubernetes import client, config
     from kubernetes.client.exceptions import ApiException
 
+    core = _cluster()
     try:
-        try:
-            config.load_kube_config()
-        except config.ConfigException:
-            config.load_incluster_config()
-        core = client.CoreV1Api()
-        secret = core.read_namespaced_secret(CONNECTION_SECRET, namespace)
+        found = _connection_in(core, namespace)
         address = core.read_namespaced_service(_SERVICE, namespace).spec.cluster_ip
     except ApiException as error:
         raise StoreConnectionError(
             f"There is no store in the cluster's namespace {namespace!r} ({error.reason}): "
             "run `make cluster-store`."
         ) from None
-    except (config.ConfigException, OSError) as error:
-        raise StoreConnectionError(
-            f"The cluster cannot be reached ({error}): set KUBECONFIG to the file that names it."
-        ) from None
+    except OSError as error:
+        raise _unreachable(error) from None
+    return found, address
+
+
+def _team_in(namespace: str) -> str:
+    """Whose key a namespace has; empty: nobody's, or one that is no team's."""
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        return _connection_in(_cluster(), namespace).team
+    except (ApiException, StoreConnectionError):  # no Secret, or one that is no connection
+        return ""
+    except OSError as error:
+        raise _unreachable(error) from None
+
+
+def _connection_in(core: "CoreV1Api", namespace: str) -> StoreConnection:
+    """The connection in a namespace's Secret."""
+    secret = core.read_namespaced_secret(CONNECTION_SECRET, namespace)
     data = {name: base64.b64decode(value).decode() for name, value in secret.data.items()}
-    return StoreConnection.from_env(settings.store_conn_id(), data), address
+    return StoreConnection.from_env(settings.store_conn_id(), data)
+
+
+def _cluster() -> "CoreV1Api":
+    """The API of the cluster that KUBECONFIG names, or that this runs in."""
+    from kubernetes import client, config
+
+    try:
+        try:
+            config.load_kube_config()
+        except config.ConfigException:
+            config.load_incluster_config()
+    except (config.ConfigException, OSError) as error:
+        raise _unreachable(error) from None
+    return client.CoreV1Api()
+
+
+def _unreachable(error: Exception) -> StoreConnectionError:
+    return StoreConnectionError(
+        f"The cluster cannot be reached ({error}): set KUBECONFIG to the file that names it."
+    )
 
 
 def _check(endpoint: str, namespace: str, patience: float = 5) -> None:

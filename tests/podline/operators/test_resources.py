@@ -18,3 +18,9 @@ def test_a_limit_alone_leaves_no_larger_request() -> None:
     assert Resources({}, {"memory": "256Mi"}).over(USUAL) == ({"cpu": "100m"}, {"memory": "256Mi"})
     both = Resources({"memory": "128Mi"}, {"memory": "256Mi"}).over(USUAL)
     assert both == ({"cpu": "100m", "memory": "128Mi"}, {"memory": "256Mi"})
+
+
+def test_a_request_alone_leaves_no_smaller_limit() -> None:
+    found = Resources({"memory": "6000Mi"}, {}).over(USUAL)
+    assert found == ({"cpu": "100m", "memory": "6000Mi"}, {"memory": "6000Mi"})
+    assert Resources({"memory": "1Gi"}, {}).over(USUAL).limits == {"memory": "4Gi"}
