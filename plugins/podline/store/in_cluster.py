@@ -106,9 +106,9 @@ def team_secret(namespace: str, team: str, other: str, endpoint: str = "") -> Se
         )
     if (whose := _team_in(other)) not in ("", team):
         raise StoreConnectionError(
-            f"The namespace {other!r} has the key of the team {whose!r}, and its pods would have that "
-            f"of {team!r} then. Give each team a namespace of its own: --copy-to NAMESPACE, and "
-            f'Team({team!r}, namespace="NAMESPACE") in its DAG file.'
+            f"The namespace {other!r} has the key of the team {whose!r}, and its pods would have "
+            f"that of {team!r} then. Give each team a namespace of its own: --copy-to NAMESPACE, "
+            f'and Team({team!r}, namespace="NAMESPACE") in its DAG file.'
         )
     made = team_keys.new_key(connection(namespace, endpoint), team)
     return _secret(CONNECTION_SECRET, other, _seen_from_elsewhere(made, namespace).to_env())
