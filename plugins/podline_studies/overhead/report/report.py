@@ -13,7 +13,7 @@ from podline_studies.overhead.analysis.operator_comparison import OURS, Alike
 from podline_studies.overhead.analysis.pairs import PARTS, Pipeline
 from podline_studies.overhead.analysis.summary import Summary, summarise
 from podline_studies.overhead.analysis.tables import make_tables
-from podline_studies.overhead.design import BACKENDS
+from podline_studies.overhead.design import AT_ONCE, BACKENDS
 from podline_studies.overhead.frames import OverheadCircumstances
 from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import prose
@@ -48,6 +48,7 @@ def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircums
         least=LEAST,
         usual=round(100 * QUIET),
         margin=round(100 * MARGIN),
+        at_once=list(AT_ONCE),
     )
     title = f"What the pipeline costs: {about.get('sweep', 'an overhead study')}"
     return make(title, sections, FIGURES, tables, last_line(found))
