@@ -82,12 +82,10 @@ def test_the_tool_itself_answers_or_is_not_reached() -> None:
     assert any(said)
 
 
-def test_ci_asks_and_goes_on_where_nobody_answers() -> None:
+def test_ci_tells_what_is_known_and_goes_on() -> None:
     script = (shipped.ROOT / ".ci" / "run").read_text()
     (line,) = [line for line in script.splitlines() if "docs.advisories" in line]
-    outcomes = {}
     for code in (0, 1, 2):
         stand_in = f"set -e\n(exit {code}) ||{line.partition('||')[2]}\necho goes on"
         done = subprocess.run(["bash", "-c", stand_in], capture_output=True, text=True)
-        outcomes[code] = "goes on" in done.stdout
-    assert outcomes == {0: True, 1: False, 2: True}
+        assert "goes on" in done.stdout
