@@ -9,7 +9,6 @@ from tests.docs import recomputation
 
 DOCS = Path(__file__).parents[2] / "docs"
 OVERHEAD, UPLOADS = DOCS / "overhead/study.jsonl.gz", DOCS / "uploads/study.jsonl.gz"
-OPERATORS = DOCS / "overhead/stock.jsonl.gz"
 SAME = 1e-6  # of a number: the tables have nine digits
 PIPELINES = {"kubernetes": "notebook-pod", "process": "notebook"}  # beside what
 
@@ -43,11 +42,18 @@ def test_what_a_pipeline_costs_in_the_mean(runs: pd.DataFrame, backend: str) -> 
             assert f"| 6 | {ratio} ({low} to {high}) |" in page("overhead.md")
 
 
-def test_podline_beside_airflows_own_operator() -> None:
-    runs = recomputation.runs(OPERATORS)
+@pytest.mark.parametrize(
+    ("study", "ways"),
+    [
+        ("stock", {"stock", "stock-tuned"}),
+        ("load", {"kubernetes-ahead", "kubernetes-x2", "kubernetes-x4"}),
+    ],
+)
+def test_podlines_pods_one_run_at_a_time_beside_other_ways(study: str, ways: set[str]) -> None:
+    runs = recomputation.runs(DOCS / f"overhead/{study}.jsonl.gz")
     for machine in runs["machine"].unique():
-        table = kept("stock-operators", "kubernetes", machine).set_index(recomputation.SIZES)
-        assert "stock" in set(table["than"])
+        table = kept(f"{study}-operators", "kubernetes", machine).set_index(recomputation.SIZES)
+        assert set(table["than"]) == ways
         for operator, rows in table.groupby("than"):
             pairs = recomputation.beside(runs, str(operator), "kubernetes", machine)
             found = recomputation.by_size(pairs)
