@@ -114,7 +114,7 @@ def parts(table: pd.DataFrame, narrow: bool) -> Figure:
         narrow: for a phone.
     """
     table, cells = _with_cells(main_part(table))
-    height = 0.7 + 0.21 * len(cells)
+    height = max(0.7 + 0.21 * len(cells), 1.4)  # of a single one the legend would leave nothing
     figure, drawn = panels(table, _PIPELINE, narrow, height, ("seconds", _CELLS), same_rows=True)
     for axes, rows in drawn:
         _stack(axes, rows.pivot(index="cell", columns="part", values="mean_s").reindex(cells))

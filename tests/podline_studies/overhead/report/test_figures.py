@@ -146,3 +146,14 @@ def test_an_axis_of_sizes(values: list[float], measured: bool, expected: list[st
     plotting.size_axis(axes, pd.Series(values), measured)
     texts = [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in axes.get_xticklabels()]
     assert sorted(texts) == sorted(expected)
+
+
+@pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
+def test_a_single_combination_leaves_room_for_its_bar(
+    tables: dict[str, pd.DataFrame], narrow: bool
+) -> None:
+    table = tables["parts"]
+    sizes = table[["data", "model"]].apply(tuple, axis=1)
+    one = table[(sizes == sizes.iloc[0]) & (table["backend"] == "kubernetes")]
+    figure = drawn("parts", one, narrow)
+    assert min(axes.get_position().height for axes in figure.axes) > 0.1
