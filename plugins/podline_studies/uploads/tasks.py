@@ -17,7 +17,7 @@ from podline.secrecy import redacted
 from podline.store import Store, StoreConnection, keys, open_store
 from podline_studies import batch_process
 from podline_studies.batch_process import BatchFailed
-from podline_studies.dag_tasks import StudyTasks
+from podline_studies.dag_tasks import SCHEDULER, StudyTasks, way
 from podline_studies.machine import QUIET, code_digest, disturbance
 from podline_studies.study import Session, Study
 from podline_studies.uploads import batch, batch_pods
@@ -140,7 +140,8 @@ def _measure(
         stats = network.link.stats() if network is not None else blank.link
         probe.check(spec, result.before, arm.congestion)
         probe.check(spec, result.after, arm.congestion)
-        _check(result, stats)
+        if way() == SCHEDULER:  # `dags test` is a trial, beside whatever else runs
+            _check(result, stats)
         _verify(result, stores)
     except (PodlineError, subprocess.SubprocessError) as error:
         return replace(blank, failure=redacted(str(error)))
