@@ -14,12 +14,15 @@ from pathlib import Path
 
 from docs import sboms, tool
 
-# Whatever builds images can look into them: nothing is run but apt, and no image is left.
+# Whatever builds images can look into them: nothing is run but apt, and no image is left. The
+# security archive lies beside the one that the image has its packages from.
 _LOOK = """
 FROM {image} AS image
 USER 0
 RUN . /etc/os-release \\
-    && echo "deb http://deb.debian.org/debian-security $VERSION_CODENAME-security main" \\
+    && apt-get update -qq -o APT::Update::Error-Mode=any \\
+    && archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1) \\
+    && echo "deb ${{archive%/}}-security $VERSION_CODENAME-security main" \\
         >/etc/apt/sources.list.d/security.list \\
     && apt-get update -qq -o APT::Update::Error-Mode=any \\
     && apt-get --simulate -qq dist-upgrade >/mended || echo unreached >/mended

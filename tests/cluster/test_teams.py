@@ -1,7 +1,6 @@
 """Two teams on one store, by the files and commands of docs/kubernetes.md, with stages as pods."""
 
 import json
-import re
 import secrets
 import subprocess
 import sys
@@ -13,11 +12,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from podline.models.registry import Model
-from podline.store import Store, in_cluster
-from tests.support.dags_test import ROOT, dags_test, environment
-from tests.support.image_pods import VALUES, manifests
+from podline.store import Store
+from tests.support.code_blocks import DOCS, blocks
+from tests.support.dags_test import dags_test, environment
+from tests.support.image_pods import VALUES
 from tests.support.namespaces import Gate, own_namespace
 from tests.support.notebooks import write_notebook
+from tests.support.store_in_cluster import have_store
 from tests.support.waiting import until
 
 pytestmark = [
@@ -27,10 +28,7 @@ pytestmark = [
     pytest.mark.timeout(400),
 ]
 
-_PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
-_DAG_FILE = next(
-    text for text in re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL) if "Team(" in text
-)
+_DAG_FILE = next(one.code for one in blocks(DOCS / "kubernetes.md") if "VISION = Team(" in one.code)
 _LEARN = """
 from sklearn.linear_model import LinearRegression
 
@@ -65,18 +63,8 @@ class Teams(NamedTuple):
 @pytest.fixture(scope="module")
 def store(core: Any) -> Iterator[tuple[Store, str]]:
     """The store as a service of the cluster, and its namespace."""
-    from kubernetes import utils
-
     with own_namespace(core) as name:
-        items = [*in_cluster.new_secrets(name), *manifests("object-store.yaml")]
-        utils.create_from_dict(core.api_client, {"kind": "List", "items": items}, namespace=name)
-
-        def ready() -> bool:
-            pods = core.list_namespaced_pod(name, label_selector="app=object-store").items
-            return any(one.ready for pod in pods for one in pod.status.container_statuses or ())
-
-        until(ready, 180)
-        yield Store(in_cluster.connection(name)), name
+        yield Store(have_store(core, name)), name
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +73,9 @@ def teams(core: Any, store: tuple[Store, str]) -> Iterator[Teams]:
     names = [f"{name}-{secrets.token_hex(3)}" for name in ("vision", "forecasts")]
     try:
         for name in names:
-            text = (VALUES / "team.yaml").read_text().replace("name: vision", f"name: {name}")
-            for more in ("", "airflow-rbac.yaml", "network-policies.yaml"):
-                _apply(name, (VALUES / more).read_text() if more else text)
+            for file in ("team.yaml", "airflow-rbac.yaml", "network-policies.yaml"):
+                text = (VALUES / file).read_text()
+                _apply(name, text.replace("name: vision", f"name: {name}"))
             _apply(name, _new_key(store[1], name))
         yield Teams(store[0], *names)
     finally:

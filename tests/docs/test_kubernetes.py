@@ -1,6 +1,5 @@
 """The DAG files that docs/kubernetes.md shows: beside a folder of notebooks, and from git."""
 
-import re
 import runpy
 import subprocess
 from pathlib import Path
@@ -10,10 +9,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.git.bundles.git import GitDagBundle
 from airflow.sdk import DAG
 
+from tests.support.code_blocks import DOCS, blocks
 from tests.support.notebooks import write_notebook
 
-PAGE = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
-DAG_FILES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+DAG_FILES = [one.code for one in blocks(DOCS / "kubernetes.md") if one.language == "python"]
 PREFIXES = {"alone": "", "team": "vision."}
 CELLS = {"step:one": "x = 1", "step:two": "x + 1"}
 

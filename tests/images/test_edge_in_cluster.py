@@ -13,9 +13,10 @@ from podline.fleet.engine import roll_out
 from podline.fleet.order import Order
 from podline.fleet.rollout import Strategy
 from podline.models.registry import Model
-from podline.store import Store, in_cluster
+from podline.store import Store
 from tests.support.edge import Load, publish_line, request
 from tests.support.image_pods import manifests
+from tests.support.store_in_cluster import have_store
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("edge-in-cluster")]
@@ -39,14 +40,9 @@ class Connecting(Load):
 
 
 @pytest.fixture(scope="module")
-def store(kubernetes_client: Any, core: Any, namespace: str) -> Store:
+def store(core: Any, namespace: str) -> Store:
     """A store of the namespace's own."""
-    from kubernetes import utils
-
-    items = [*in_cluster.new_secrets(namespace), *manifests("object-store.yaml")]
-    utils.create_from_dict(kubernetes_client, {"kind": "List", "items": items}, namespace=namespace)
-    until(lambda: ready_pods(core, namespace, "object-store"), 120)
-    return Store(in_cluster.connection(namespace))
+    return Store(have_store(core, namespace))
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from podline.store import BucketMissing, Store, StoreConnection, in_cluster
-from tests.support.image_pods import BASE, manifests
+from podline.store import BucketMissing, Store, StoreConnection
+from tests.support.image_pods import BASE
+from tests.support.store_in_cluster import have_store, wait_ready
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("object-store")]
@@ -21,27 +22,9 @@ CONNECTION = {"envFrom": [{"secretRef": {"name": "object-store-connection"}}]}
 
 
 @pytest.fixture(scope="module")
-def connection(kubernetes_client: Any, core: Any, namespace: str) -> StoreConnection:
+def connection(core: Any, namespace: str) -> StoreConnection:
     """The store's connection, once its pod says that it is ready."""
-    from kubernetes import utils
-
-    items = [*in_cluster.new_secrets(namespace), *manifests("object-store.yaml")]
-    utils.create_from_dict(kubernetes_client, {"kind": "List", "items": items}, namespace=namespace)
-    wait_ready(core, namespace)
-    return in_cluster.connection(namespace)
-
-
-def wait_ready(core: Any, namespace: str, other_than: str = "") -> str:
-    """Wait until the store's pod is ready; returns its uid."""
-
-    def ready() -> str | None:
-        for item in core.list_namespaced_pod(namespace, label_selector="app=object-store").items:
-            conditions = {c.type: c.status for c in item.status.conditions or ()}
-            if conditions.get("Ready") == "True" and item.metadata.uid != other_than:
-                return str(item.metadata.uid)
-        return None
-
-    return str(until(ready, 180))
+    return have_store(core, namespace)
 
 
 def test_ready_means_that_a_write_succeeds(connection: StoreConnection) -> None:

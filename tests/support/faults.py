@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from kubernetes.client import ApiException
@@ -54,43 +55,17 @@ FIFTY_CELLS = [
 FIFTY_RESULT = {"total": 50.0 + sum(range(50))}
 # What the clock of a stage's pod is off by, where its processes read it: clock.c.
 CLOCK, CLOCK_LIBRARY = "/home/podline/clock", "clock.so"
-SHIFTED_DAG = f"""
-# Airflow reads only files that name it.
-from pathlib import Path
 
-from kubernetes.client import models as k8s
 
-from podline.operators.dag_factory import notebook_dags
+def _dag_file(folder: str, change: str, before: str) -> str:
+    """A DAG file of a folder's notebooks, each of whose tasks is changed.
 
-LIBRARY = k8s.V1ConfigMapVolumeSource(name="clock")
-for dag in notebook_dags(Path(__file__).with_name("shifted")):
-    for task in dag.tasks:
-        task.volumes = [k8s.V1Volume(name="clock", config_map=LIBRARY)]
-        task.volume_mounts = [k8s.V1VolumeMount(name="clock", mount_path="/clock")]
-        task.env_vars = [k8s.V1EnvVar(name="LD_PRELOAD", value="/clock/{CLOCK_LIBRARY}")]
-    globals()[dag.dag_id] = dag
-"""
-# The folder that a stage writes to is a small disk of its own: in memory, so that nothing else is full.
-HOME, CRAMPED = "/home/podline", 16 << 20  # bytes
-CRAMPED_DAG = f"""
-# Airflow reads only files that name it.
-from pathlib import Path
-
-from kubernetes.client import models as k8s
-
-from podline.operators.dag_factory import notebook_dags
-
-DISK = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit="{CRAMPED}")
-for dag in notebook_dags(Path(__file__).with_name("cramped")):
-    for task in dag.tasks:
-        task.volumes = [k8s.V1Volume(name="disk", empty_dir=DISK)]
-        task.volume_mounts = [k8s.V1VolumeMount(name="disk", mount_path="{HOME}")]
-    globals()[dag.dag_id] = dag
-"""
-# Deferred, and with the store's name in each pod: a cluster for tests may answer five questions for
-# names a second, and the fault here is another one.
-NAMED_STORE = "PODLINE_FAULTS_STORE"  # Airflow's variable: its name and address
-FIFTY_DAG = f"""
+    Args:
+        folder: beside it.
+        change: lines about `task`.
+        before: lines that these need.
+    """
+    return f"""
 # Airflow reads only files that name it.
 import os
 from pathlib import Path
@@ -99,18 +74,51 @@ from kubernetes.client import models as k8s
 
 from podline.operators.dag_factory import notebook_dags
 
+{before}
+for dag in notebook_dags(Path(__file__).with_name("{folder}")):
+    for task in dag.tasks:
+{indent(change, " " * 8)}
+    globals()[dag.dag_id] = dag
+"""
+
+
+SHIFTED_DAG = _dag_file(
+    "shifted",
+    f"""\
+task.volumes = [k8s.V1Volume(name="clock", config_map=LIBRARY)]
+task.volume_mounts = [k8s.V1VolumeMount(name="clock", mount_path="/clock")]
+task.env_vars = [k8s.V1EnvVar(name="LD_PRELOAD", value="/clock/{CLOCK_LIBRARY}")]
+""",
+    'LIBRARY = k8s.V1ConfigMapVolumeSource(name="clock")',
+)
+# The folder that a stage writes to is a small disk of its own: in memory, so that nothing else is full.
+HOME, CRAMPED = "/home/podline", 16 << 20  # bytes
+CRAMPED_DAG = _dag_file(
+    "cramped",
+    f"""\
+task.volumes = [k8s.V1Volume(name="disk", empty_dir=DISK)]
+task.volume_mounts = [k8s.V1VolumeMount(name="disk", mount_path="{HOME}")]
+""",
+    f'DISK = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit="{CRAMPED}")',
+)
+# Deferred, and with the store's name in each pod: a cluster for tests may answer five questions for
+# names a second, and the fault here is another one.
+NAMED_STORE = "PODLINE_FAULTS_STORE"  # Airflow's variable: its name and address
+FIFTY_DAG = _dag_file(
+    "fifty",
+    """\
+task.deferrable = True
+task.full_pod_spec = k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=SPEC)
+""",
+    f"""\
 NAME, ADDRESS = os.environ["{NAMED_STORE}"].split()
 SPEC = k8s.V1PodSpec(
     containers=[k8s.V1Container(name="base")],
     automount_service_account_token=False,
     host_aliases=[k8s.V1HostAlias(hostnames=[NAME], ip=ADDRESS)],
 )
-for dag in notebook_dags(Path(__file__).with_name("fifty")):
-    for task in dag.tasks:
-        task.deferrable = True
-        task.full_pod_spec = k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=SPEC)
-    globals()[dag.dag_id] = dag
-"""
+""",
+)
 _TOLD = ("warning", "error", "critical")
 _NOT_OURS = ("py.warnings",)
 # What is no warning of the task's: it goes on, or its stage says it.

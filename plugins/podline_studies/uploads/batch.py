@@ -23,9 +23,8 @@ from typing import Self
 from podline.contract import Json
 from podline.exceptions import PodlineError
 from podline.store.connection import StoreConnection
-from podline_studies import machine
 from podline_studies.batch_process import read_result
-from podline_studies.machine import busy_share
+from podline_studies.machine import busy_share, code_digest
 from podline_studies.uploads.clients import CLIENTS, Client
 from podline_studies.uploads.delay_link.measurement import LinkMeasurement
 from podline_studies.uploads.delay_link.probe import Probe, Prober
@@ -195,8 +194,11 @@ def orders_of(targets: Sequence[Target], point: str) -> list[tuple[Target, ...]]
 
 def versions() -> dict[str, str]:
     """What a batch of this process runs by."""
-    found = {"python": platform.python_version(), "code": machine.code_digest()}
-    return found | {"boto3": version("boto3")}
+    return {
+        "python": platform.python_version(),
+        "boto3": version("boto3"),
+        "code": code_digest(),
+    }
 
 
 def _trust(authority: str, folder: Path) -> None:

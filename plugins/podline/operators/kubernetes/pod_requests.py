@@ -12,8 +12,7 @@ from podline.operators.kubernetes.pod_status import Pod
 from podline.operators.kubernetes.pods import explain, failures, status_of
 from podline.operators.kubernetes.secrets import have_secret
 from podline.operators.kubernetes.startup import Reconnection
-from podline.store import in_cluster
-from podline.store.in_cluster import CONNECTION_SECRET
+from podline.store.in_cluster import CONNECTION_SECRET, is_at
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
@@ -120,7 +119,7 @@ class PodRequests:
         # Beside the store no other name helps: a notebook's tag names any Secret of its namespace.
         # Elsewhere the setting says of the Secret that it names that it is the team's.
         shared = namespace == settings.namespace() and name == CONNECTION_SECRET
-        if not shared and not in_cluster.is_at(connection.endpoint_url, namespace):
+        if not shared and not is_at(connection.endpoint_url, namespace):
             return name
         team = connection.team
         raise StageError(
