@@ -118,14 +118,24 @@ def alike(logs: pd.Series) -> tuple[float, float, float]:
 # --- the upload study
 
 
-POINT = ["size", "rtt", "client", "warm"]
+POINT = ["arm", "size", "rtt", "client", "warm"]
+SIZE = ["arm", "size"]
 ENOUGH = 4  # points of a size, for an interval
 
 
+def design(path: Path) -> dict[str, Any]:
+    """What a study was to measure."""
+    return next(value for place, value in raw(path) if place == ["design.json"])
+
+
 def uploads(path: Path) -> pd.DataFrame:
-    """Each upload that counts, with the seconds that the link allows at the least."""
+    """Each upload that counts, with the seconds that the link allows at the least.
+
+    Of those that are encrypted, in front of all stores, no store acknowledged the last byte.
+    """
     rows = [
         {
+            "arm": "",
             **upload,
             **value["visit"],
             "batch": place[1],
@@ -138,52 +148,59 @@ def uploads(path: Path) -> pd.DataFrame:
         for upload in value["uploads"]
     ]
     frame = pd.DataFrame(rows)
-    trips = np.where(frame["warm"], 1, 2)
-    return frame.assign(least=frame["size"] / frame["goodput"] + trips * frame["trip"])
+    tls = frame["arm"].isin([arm["name"] for arm in design(path).get("arms", []) if arm["tls"]])
+    trips = np.where(frame["warm"], 1, np.where(tls, 3, 2))
+    known = frame["transfer"].mask(tls)
+    return frame.assign(
+        least=frame["size"] / frame["goodput"] + trips * frame["trip"], transfer=known
+    )
 
 
-def sizes(path: Path, column: str) -> pd.DataFrame:
-    """Of each size, the ratio of the first store's time over the second's with its 95 % interval.
+def sizes(path: Path, column: str, over: int = 0, under: int = 1) -> pd.DataFrame:
+    """Of each link and size, the ratio of one store's time over another's, with its 95 % interval.
 
-    It is the mean over round trips and clients, cold and warm together, of points at which no store
-    takes half of what the link allows without the link.
+    It is the mean over round trips and clients, cold and warm together, of points at which neither
+    store takes half of what the link allows without the link.
 
     Args:
         path: the raw file.
         column: ``seconds`` of all of it, ``transfer`` until the last byte was acknowledged.
+        over, under: which of the study's stores.
     """
     found = uploads(path)
     if column == "transfer":
         found = found[found["direct"] | found["exact"]]
-    one, two = next(value["stores"] for place, value in raw(path) if place == ["design.json"])
-    alone = found[found["direct"]].groupby(["size", "client", "store"])["seconds"].median()
+    stores = design(path)["stores"]
+    one, two = stores[over], stores[under]
+    alone = found[found["direct"]].groupby([*SIZE, "client", "store"])["seconds"].median()
     pairs = found[~found["direct"]].set_index([*POINT, "batch", "sitting", "pair", "store"])
-    wide = pairs[[column, "least"]].unstack("store").dropna()
+    wide = pairs[[column, "least"]].unstack("store")
     points = {}
     for point, rows in wide.groupby(POINT):
-        size, _, client, _ = point
-        slowest = max(alone[size, client, store] for store in (one, two))
+        arm, size, _, client, _ = point
+        slowest = max(alone[arm, size, client, store] for store in (one, two))
         if slowest < 0.5 * rows["least"].mean(axis=1).median():
-            logs = np.log(rows[column, one] / rows[column, two])
+            logs = np.log(rows[column, one] / rows[column, two]).dropna()
             points[point] = logs.groupby(["sitting", "batch"]).mean().mean()
-    means = pd.Series(points).rename_axis(POINT).groupby(["size", "rtt", "client"]).mean()
-    enough = means.groupby("size").filter(lambda of: len(of) >= ENOUGH)
+    means = pd.Series(points).rename_axis(POINT).dropna()
+    means = means.groupby([*SIZE, "rtt", "client"]).mean()
+    enough = means.groupby(SIZE).filter(lambda of: len(of) >= ENOUGH)
     return pd.DataFrame(
         {
-            size: (len(of), *interval(of, pd.Series(0, of.index), ENOUGH - 1))
-            for size, of in enough.groupby("size")
+            place: (len(of), *interval(of, pd.Series(0, of.index), ENOUGH - 1))
+            for place, of in enough.groupby(SIZE)
         },
         index=["n", "ratio", "low", "high"],
     ).T
 
 
-def equivalent(path: Path, column: str, margin: float = 0.10) -> pd.Series:
-    """Which sizes are equivalent: two one-sided tests at 5 %, corrected by Holm's steps."""
+def equivalent(sizes: pd.DataFrame, margin: float = 0.10) -> pd.Series:
+    """Which of them are equivalent: two one-sided tests at 5 %, corrected by Holm's steps."""
     ps = {}
-    for size, of in sizes(path, column).iterrows():
+    for place, of in sizes.iterrows():
         error = np.log(of["high"] / of["low"]) / 2 / stats.t.ppf(0.975, of["n"] - 1)
         mean, reach = np.log(of["ratio"]), np.log1p(margin)
-        ps[size] = stats.t.sf((reach - abs(mean)) / error, of["n"] - 1)
+        ps[place] = stats.t.sf((reach - abs(mean)) / error, of["n"] - 1)
     order = pd.Series(ps).sort_values()
     stepped = (order * np.arange(len(order), 0, -1)).cummax()
-    return (stepped < 0.05).sort_index()
+    return (stepped < 0.05).reindex(sizes.index)

@@ -10,6 +10,7 @@ from tests.docs import recomputation
 DOCS = Path(__file__).parents[2] / "docs"
 OVERHEAD, UPLOADS = DOCS / "overhead/study.jsonl.gz", DOCS / "uploads/study.jsonl.gz"
 SAME = 1e-6  # of a number: the tables have nine digits
+STORES = ("cluster", "machine", "bare")  # as a study's are in order
 PIPELINES = {"kubernetes": "notebook-pod", "process": "notebook"}  # beside what
 
 
@@ -87,17 +88,24 @@ def same(found: pd.Series, table: pd.Series) -> None:
 
 @pytest.mark.parametrize(("kind", "column"), [("whole", "seconds"), ("transfer", "transfer")])
 def test_whether_uploads_take_as_long(kind: str, column: str) -> None:
-    table = pd.read_csv(DOCS / "uploads/sizes.csv")
-    table = table[(table["kind"] == kind) & table["low"].notna()].set_index("size")
-    found = recomputation.sizes(UPLOADS, column)
-    for name in ("n", "ratio", "low", "high"):
-        assert found[name].tolist() == pytest.approx(table[name].tolist(), SAME)
-    said = recomputation.equivalent(UPLOADS, column)
-    assert said.tolist() == [verdict == "equivalent" for verdict in table["verdict"]]
-    for size, of in found[said].iterrows():
-        ratio, low, high = (f"{of[name]:#.3g}" for name in ("ratio", "low", "high"))
-        words = f"{table['what'][size]} {ratio} ({low} to {high})"
-        assert words in page("uploads.md")
+    table = pd.read_csv(DOCS / "uploads/sizes.csv", keep_default_na=False, na_values={"low": [""]})
+    table = table[(table["kind"] == kind) & table["low"].notna()]
+    compared = table["comparison"].unique()
+    assert len(compared) == {2: 1, 3: 3}[len(recomputation.design(UPLOADS)["stores"])]
+    for comparison in compared:
+        rows = table[table["comparison"] == comparison].set_index(recomputation.SIZE).sort_index()
+        over, under = (STORES.index(name) for name in comparison.split(" ÷ "))
+        found = recomputation.sizes(UPLOADS, column, over, under)
+        assert found.index.tolist() == rows.index.tolist()
+        for name in ("n", "ratio", "low", "high"):
+            assert found[name].tolist() == pytest.approx(rows[name].astype(float).tolist(), SAME)
+        said = recomputation.equivalent(found)
+        assert said.tolist() == [verdict == "equivalent" for verdict in rows["verdict"]]
+        for (arm, size), of in found[said].iterrows():
+            ratio, low, high = (f"{of[name]:#.3g}" for name in ("ratio", "low", "high"))
+            if not arm:
+                words = f"{rows['what'][arm, size]} {ratio} ({low} to {high})"
+                assert words in page("uploads.md")
 
 
 def page(name: str) -> str:

@@ -20,7 +20,7 @@ def test_the_page_is_what_its_raw_data_make_and_nothing_else_is_beside_it(
 ) -> None:
     made = study_pages.PAGES[page](store)
     assert [path for path, content in made.items() if not same(_read(path), content)] == []
-    raw = {study_pages.STUDY, study_pages.JOIN, study_pages.MODELS, *study_pages.MORE}
+    raw = {study_pages.STUDY, study_pages.MODELS, *(part.file for part in sweep_parts.FULL)}
     there = {path.name for path in (study_pages.DOCS / page).iterdir()} - raw
     assert {f"{page}/{name}" for name in there} | {f"{page}.md"} == made.keys()
 

@@ -180,14 +180,12 @@ class Summary:
         return found.assign(share=found["dropped"] / found["sent"])
 
     @property
-    def dropped_by_client(self) -> list[tuple[str, str, dict[str, float]]]:
-        """Of each kind of link and size, the share of segments dropped by client."""
-        found = self.drops.groupby(["arm", "size", "what", "client"])[["sent", "dropped"]].sum()
-        shares = (found["dropped"] / found["sent"]).unstack("client")
-        return [
-            (place[0], place[2], {str(name): float(share) for name, share in row.items()})
-            for place, (_, row) in zip(shares.index.tolist(), shares.iterrows(), strict=True)
-        ]
+    def dropped_usually(self) -> dict[str, list[float]]:
+        """Of each client, the share of segments dropped over the usual link, by size."""
+        usual = self.drops[self.drops["arm"] == ""]
+        found = usual.groupby(["client", "size", "what"])[["sent", "dropped"]].sum()
+        shares = found["dropped"] / found["sent"]
+        return {str(client): of.tolist() for client, of in shares.groupby("client")}
 
     @property
     def silent(self) -> list[str]:

@@ -27,7 +27,8 @@ from podline_studies.uploads.design import SIDES
 _OURS = "podline"
 _BANDS = {MARGIN: "0.90", STRICT: "0.80"}
 _LEAST, _MOST = 0.85, 1.15
-_USUAL = "the usual link"
+_USUAL, _EACH = "over the usual link", "over the usual link and others"  # in this order
+_DROPPED = "% of segments dropped"
 _HOW = {True: "warm", False: "cold"}
 _LINES = {"warm": "-", "cold": ":"}
 
@@ -94,27 +95,47 @@ def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
 
 
 def drops(table: pd.DataFrame, narrow: bool) -> Figure:
-    """Draw the share of segments that found the link's queue full, over the size, by client.
+    """Draw the share of segments that found the link's queue full, by client.
+
+    Over the usual link by size; where other links carried some of the sizes, by link, too.
 
     Args:
         table: of `podline_studies.uploads.analysis.points.Summary.drops`.
         narrow: for a phone.
     """
-    table = table.assign(link=table["arm"].where(table["arm"] != "", _USUAL))
-    by = ["link", "client", "size"]
-    table = table.groupby(by, as_index=False)[["sent", "dropped"]].sum()
-    table = table.assign(share=100 * table["dropped"] / table["sent"])
-    clients = sorted(table["client"].unique())
-    labels = ("bytes", "% of segments dropped")
-    figure, drawn = panels(table, ["link"], narrow, 2.0, labels, True)
+    clients = sorted(table["client"].unique(), key=lambda name: name != _OURS)
+    others = table[table["size"].isin(set(table[table["arm"] != ""]["size"]))]
+    shown = pd.concat([table[table["arm"] == ""].assign(by=_USUAL), others.assign(by=_EACH)])
+    shown = shown.groupby(["by", "client", "arm", "size", "what"], as_index=False)
+    shares = shown[["sent", "dropped"]].sum()
+    shares["share"] = 100 * shares["dropped"] / shares["sent"]
+    labels = ("", "")
+    figure, drawn = panels(shares.sort_values("by"), ["by"], narrow, 2.6, labels, columns=2)
     for axes, rows in drawn:
+        draw = _by_size if rows["by"].iloc[0] == _USUAL else _by_link
         for look, client in enumerate(clients):
-            of = rows[rows["client"] == client].sort_values("size")
-            axes.plot(of["size"], of["share"], "-", color=COLOURS[look], marker=MARKERS[look])
-        axes.set_ylim(0, max(1.0, table["share"].max() * 1.1))
-        size_axis(axes, rows["size"])
+            draw(axes, rows[rows["client"] == client], look)
+        axes.set_title(rows["by"].iloc[0])
     legend(figure, marks(clients, "-"), narrow)
     return figure
+
+
+def _by_size(axes: Axes, rows: pd.DataFrame, look: int) -> None:
+    rows = rows.sort_values("size")
+    axes.plot(rows["size"], rows["share"], "-", color=COLOURS[look], marker=MARKERS[look])
+    axes.set(xlabel="bytes", ylabel=_DROPPED, ylim=(0, None))
+    size_axis(axes, rows["size"])
+
+
+def _by_link(axes: Axes, rows: pd.DataFrame, look: int) -> None:
+    """A line a link, the usual one first."""
+    links = sorted(rows["arm"])
+    at = [links.index(arm) for arm in rows["arm"]]
+    axes.scatter(rows["share"], at, 26, [COLOURS[look]], marker=MARKERS[look], zorder=3)
+    names = [arm or "usual" for arm in links]
+    axes.set(xlabel=f"{_DROPPED}, {rows['what'].iloc[0]}", xlim=(0, None))
+    axes.set_yticks(range(len(links)), names)
+    axes.set_ylim(len(links) - 0.5, -0.5)
 
 
 def _small(axes: Axes, rows: pd.DataFrame, place: int) -> None:

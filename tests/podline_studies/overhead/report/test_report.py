@@ -78,8 +78,10 @@ def test_the_answers_are_sentences_with_intervals(report: Report) -> None:
     ):
         assert re.search(sentence, text), sentence
     assert re.search(r"one at a time: \d+ of 384 runs \(9\d\.\d %\) lie inside", text)
-    assert "| Its share falls as data grows | household_power on kubernetes | all | shown |" in text
-    assert "| Its share falls as data grows | household_power on kubernetes | 1 M | shown |" in text
+    assert "| hypothesis | pipeline | repeats | all | model 10 k | model 1 M |" in text
+    shown = r"[\d.]+ \([\d.]+ to [\d.]+\): shown \| "
+    falls = r"\| Its share falls as data grows \| household_power on kubernetes \| 8 \| "
+    assert re.search(falls + 3 * shown, text)
     assert "household_power on kubernetes: join evaluate and publish, which saves" in text
     assert "Ingest and preprocess were joined, as household_power_joined, and measured." in text
 
