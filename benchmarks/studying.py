@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -50,6 +52,8 @@ def run(
         others: DAGs that it triggers, and that must be known before.
     """
     os.environ.pop("AIRFLOW_HOME", None)
+    # Whoever stops it stops the stores and the link that its caller has begun, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: it goes on by the same --name"))
     with running(folder / "airflow", variables, dag_id, *others) as airflow:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
         _follow(airflow, dag_id, airflow.trigger(dag_id, conf), hours)
