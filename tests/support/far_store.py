@@ -30,7 +30,7 @@ def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnect
     (folder / "data").mkdir(parents=True)
     connection = new_store("far", address)
     weed = str(Path(sys.executable).with_name("weed"))
-    arguments = server_arguments(str(folder / "data"))
+    arguments = [*server_arguments(str(folder / "data")), *_ports()]
     command, environment = topology.inside(weed, *arguments), os.environ | keys_of(connection)
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
@@ -39,6 +39,13 @@ def serving(folder: Path, address: str = topology.SINK) -> Iterator[StoreConnect
             said = (folder / "log").read_text()[-3000:]
             raise RuntimeError(f"the store does not answer:\n{said}")
         yield connection
+
+
+def _ports() -> list[str]:
+    """Ports of its parts: sockets in /tmp are named after them, and namespaces share that folder."""
+    first = 20_000 + secrets.randbelow(1000)
+    parts = ("volume", "master", "filer")
+    return [f"-{part}.port={first + 1000 * place}" for place, part in enumerate(parts)]
 
 
 def new_store(conn_id: str, address: str, bucket: str = "uploads") -> StoreConnection:
