@@ -1,11 +1,10 @@
-"""The words of docs/overhead.md: the report of one study, and what the others add to its answers."""
+"""The words of docs/overhead.md: a study's report, and what other studies add to its answers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import sweep_parts
 from podline_studies.overhead.analysis.operator_comparison import OURS
@@ -13,11 +12,14 @@ from podline_studies.overhead.design import AHEAD, AT_ONCE, STOCK, TUNED
 from podline_studies.reports import formatting
 from podline_studies.reports.page import Report
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LIMITS, OTHERS = "What this cannot say", "Would another way cost less?"
 HYPOTHESES, JOINING = "Do the hypotheses hold?", "Which stages are worth joining?"
 MEASURED = "How was it measured?"
 
-_ABSENT = re.compile(r"^- Not measured: .*\n", re.M)  # others measured it, or are told to be missing
+_ABSENT = re.compile(r"^- Not measured: .*\n", re.M)  # in this study; others have it, or lack
 _WAYS = {
     AHEAD: "stages begun ahead of time, the default",
     **{name: f"{number} runs at once, the longest of them" for name, number in AT_ONCE.items()},
@@ -93,7 +95,7 @@ def _other_ways(others: Mapping[str, Report]) -> str:
         )
         for part in ("load", "stock")
         if part in others
-        for _, row in _main(others[part], "operators").iterrows()
+        for row in _main(others[part], "operators").to_dict("records")
     ]
     head = ("instead", "data × model", "repeats", "times podline's pods", "more a run")
     return f"Beside podline's pods, one run at a time:\n\n{_table(head, 2, rows)}"
@@ -103,11 +105,11 @@ def _more_steps(report: Report) -> str:
     claims = _main(report, "claims")
     found = claims[claims["model"].notna()].groupby(["steps", "model"])
     rows = []
-    for (steps, model), some in found:
-        of = some.set_index("claim")
-        exists, training = of.loc["exists"], of.loc["training"]
+    for _, some in found:
+        of = {row["claim"]: row for row in some.to_dict("records")}
+        exists, training = of["exists"], of["training"]
         share = f"{_estimate(training, 'effect')}: {training['verdict']}"
-        sizes = f"{steps:g}", formatting.size(model)
+        sizes = f"{exists['steps']:g}", formatting.size(exists["model"])
         rows.append((*sizes, str(exists["n"]), _estimate(exists, "effect"), share))
     head = ("steps", "model", "repeats", "times the notebook's", "training over all other code")
     return f"Steps of training count:\n\n{_table(head, 0, rows)}"
@@ -119,7 +121,7 @@ def _joined(report: Report) -> str:
         f"{' and '.join(row['stages'].split())} as one stage of {row['joined']} saved "
         f"{_estimate(row, 'measured_s', formatting.seconds)} a run, where "
         f"{_estimate(row, 'predicted_s', formatting.seconds)} was predicted (n = {row['n']})"
-        for _, row in found.iterrows()
+        for row in found.to_dict("records")
     ]
     return f"Measured, {'; '.join(told)}."
 
@@ -127,11 +129,15 @@ def _joined(report: Report) -> str:
 def _main(report: Report, table: str) -> pd.DataFrame:
     """A table's rows of podline's pods, on the kind of machine with most of them."""
     rows = report.tables[table]
-    rows = rows[rows["backend"] == OURS]
-    return rows[rows["machine"] == rows["machine"].mode()[0]]
+    ours = rows["backend"] == OURS
+    machine = rows.loc[ours, "machine"].mode()[0]
+    found: pd.DataFrame = rows[ours & (rows["machine"] == machine)]
+    return found
 
 
-def _estimate(row: pd.Series, name: str, form: formatting.Format = formatting.number) -> str:
+def _estimate(
+    row: Mapping[Any, Any], name: str, form: formatting.Format = formatting.number
+) -> str:
     mean, low, high = (form(float(row[f"{name}_{end}"])) for end in ("mean", "low", "high"))
     return f"{mean} ({low} to {high})"
 

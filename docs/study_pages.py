@@ -1,8 +1,9 @@
 """Remakes the pages of docs/ that have results, with figures and their data, from the raw data.
 
-The raw data are what `podline report export` writes: docs/overhead/study.jsonl.gz, and beside it a
-file for each other study of `sweep_parts.FULL`, once it is measured; docs/uploads/study.jsonl.gz, and
-beside it models.jsonl.gz, of models that were published; docs/edge-study/study.jsonl.gz.
+The raw data are what `podline report export` writes: docs/overhead/study.jsonl.gz, and beside it
+a file for each other study of `sweep_parts.FULL`, once it is measured;
+docs/uploads/study.jsonl.gz, and beside it models.jsonl.gz, of models that were published;
+docs/edge-study/study.jsonl.gz.
 """
 
 import re
