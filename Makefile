@@ -301,6 +301,10 @@ bench-dump: install-dev ## Measure how long a stage writes 50,000 records that v
 bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
 	$(BIN)/python -m benchmarks.images
 
+.PHONY: bench-cold-pull
+bench-cold-pull: install-dev ## Measure a stage's start on a node without its image (KUBECONFIG, PODLINE_CLUSTER_CTL, REGISTRY)
+	$(BIN)/python -m benchmarks.cold_pull --registry $(REGISTRY)
+
 .PHONY: bench-pods
 bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the stock operator (KUBECONFIG)
 	$(BIN)/python -m benchmarks.pods
