@@ -120,7 +120,7 @@ def alike(logs: pd.Series) -> tuple[float, float, float]:
 
 POINT = ["arm", "size", "rtt", "client", "warm"]
 SIZE = ["arm", "size"]
-ENOUGH = 4  # points of a size, for an interval
+ENOUGH = 4  # visits of a size, for an interval
 
 
 def design(path: Path) -> dict[str, Any]:
@@ -159,8 +159,8 @@ def uploads(path: Path) -> pd.DataFrame:
 def sizes(path: Path, column: str, over: int = 0, under: int = 1) -> pd.DataFrame:
     """Of each link and size, the ratio of one store's time over another's, with its 95 % interval.
 
-    It is the mean over round trips and clients, cold and warm together, of points at which neither
-    store takes half of what the link allows without the link.
+    It is the mean over visits, cold and warm together, of points at which neither store takes half
+    of what the link allows without the link. Chance is what visits are off their point's mean.
 
     Args:
         path: the raw file.
@@ -181,26 +181,29 @@ def sizes(path: Path, column: str, over: int = 0, under: int = 1) -> pd.DataFram
         slowest = max(alone[arm, size, client, store] for store in (one, two))
         if slowest < 0.5 * rows["least"].mean(axis=1).median():
             logs = np.log(rows[column, one] / rows[column, two]).dropna()
-            points[point] = logs.groupby(["sitting", "batch"]).mean().mean()
-    means = pd.Series(points).rename_axis(POINT).dropna()
-    means = means.groupby([*SIZE, "rtt", "client"]).mean()
-    enough = means.groupby(SIZE).filter(lambda of: len(of) >= ENOUGH)
+            if len(logs):
+                points[point] = logs.groupby(["sitting", "batch"]).mean()
+    visits = pd.concat(points, names=POINT)
+    means = visits.groupby([*SIZE, "rtt", "client", "sitting", "batch"]).mean()
     return pd.DataFrame(
         {
-            place: (len(of), *interval(of, pd.Series(0, of.index), ENOUGH - 1))
-            for place, of in enough.groupby(SIZE)
+            place: (len(of), len(of) - _points_of(of).nunique(), *interval(of, _points_of(of), 1))
+            for place, of in means.groupby(SIZE)
+            if len(of) >= ENOUGH and len(of) > _points_of(of).nunique()
         },
-        index=["n", "ratio", "low", "high"],
+        index=["n", "free", "ratio", "low", "high"],
     ).T
+
+
+def _points_of(visits: pd.Series) -> pd.Series:
+    return visits.index.droplevel(["sitting", "batch"]).map(str).to_series()
 
 
 def equivalent(sizes: pd.DataFrame, margin: float = 0.10) -> pd.Series:
     """Which of them are equivalent: two one-sided tests at 5 %, corrected by Holm's steps."""
-    ps = {}
-    for place, of in sizes.iterrows():
-        error = np.log(of["high"] / of["low"]) / 2 / stats.t.ppf(0.975, of["n"] - 1)
-        mean, reach = np.log(of["ratio"]), np.log1p(margin)
-        ps[place] = stats.t.sf((reach - abs(mean)) / error, of["n"] - 1)
-    order = pd.Series(ps).sort_values()
+    errors = np.log(sizes["high"] / sizes["low"]) / 2 / stats.t.ppf(0.975, sizes["free"])
+    reach = np.log1p(margin) - np.log(sizes["ratio"]).abs()
+    ps = pd.Series(stats.t.sf(reach / errors, sizes["free"]), sizes.index)
+    order = ps.sort_values()
     stepped = (order * np.arange(len(order), 0, -1)).cummax()
     return (stepped < 0.05).reindex(sizes.index)

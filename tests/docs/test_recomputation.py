@@ -97,7 +97,7 @@ def test_whether_uploads_take_as_long(kind: str, column: str) -> None:
         over, under = (STORES.index(name) for name in comparison.split(" ÷ "))
         found = recomputation.sizes(UPLOADS, column, over, under)
         assert found.index.tolist() == rows.index.tolist()
-        for name in ("n", "ratio", "low", "high"):
+        for name in ("n", "free", "ratio", "low", "high"):
             assert found[name].tolist() == pytest.approx(rows[name].astype(float).tolist(), SAME)
         said = recomputation.equivalent(found)
         assert said.tolist() == [verdict == "equivalent" for verdict in rows["verdict"]]
