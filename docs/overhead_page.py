@@ -39,6 +39,9 @@ _OF_THE_MACHINE = """\
 _OF_THE_STUDIES = """\
 - `make sweep-full` remakes all of this in six studies of fixed designs, in about {hours} hours by
   the seconds measured here.{missing}
+- The study of sizes before this one, full-2 of 25 November 2026 (revision dfc1b1a), is not shown: its
+  baseline ran outside of pods, by another Python, and a repeat was added after a look at its
+  results. It found 2.06 times. Of full-1 and join-1, which such names suggest, no data are kept.
 """
 _OF_OTHERS = """\
 No difference was seen where Airflow's own operator polls every 0.05 s: after its container's end

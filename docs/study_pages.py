@@ -20,6 +20,11 @@ from podline_studies.reports.page import Report
 DOCS = Path(__file__).parent
 STUDY, MODELS = "study.jsonl.gz", "models.jsonl.gz"
 OVERHEAD, UPLOADS, UPDATES = "overhead", "uploads", "edge-study"
+_OF_THE_UPLOADS = """\
+- `make upload-study-full` remakes this page, in about {hours} hours.
+- The study before this one, full-3 of 26 November 2026 (revision a9d2762), is not shown: it had no
+  bare server, one or two visits of a point, and boto3's transfers until the kernel took them.
+"""
 _LARGE = ("pairs", "uploads", "updates")  # tables that say no more than the raw data
 # The table of a further study that is kept beside the page.
 _FURTHER = {"join": "joined", "stock": "operators", "load": "operators", "steps": "claims"}
@@ -54,8 +59,7 @@ def uploads(store: Store) -> dict[str, bytes]:
     report = report_store.make(study)
     files, sections = _files(report, UPLOADS), _sections(report)
     hours = study.design().seconds / 3600
-    remade = f"- `make upload-study-full` remakes this page, in about {hours:.1f} hours.\n"
-    sections[_MEASURED] = remade + sections[_MEASURED]
+    sections[_MEASURED] = _OF_THE_UPLOADS.format(hours=f"{hours:.1f}") + sections[_MEASURED]
     if (DOCS / UPLOADS / MODELS).is_file():
         models = _report(store, UPLOADS, MODELS)
         found = _sections(models)

@@ -188,6 +188,21 @@ class Summary:
         return {str(client): of.tolist() for client, of in shares.groupby("client")}
 
     @property
+    def shares(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """Of each size and client, warm over the usual link to the cluster: how much of what the
+        link allows is reached, at the least and at the most over round trips.
+        """
+        found: dict[str, dict[str, list[float]]] = {}
+        for one in self.times:
+            if not one.point.arm and one.point.warm and one.store == SIDES[0]:
+                of = found.setdefault(one.point.what, {})
+                of.setdefault(one.point.client, []).append(one.share)
+        return {
+            what: {client: (min(some), max(some)) for client, some in of.items()}
+            for what, of in found.items()
+        }
+
+    @property
     def silent(self) -> list[str]:
         """The clients that do not say when the last byte was acknowledged."""
         says = self.uploads.groupby("client")["transfer_s"].count()
