@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import sweep_parts
 from podline_studies.overhead.analysis.operator_comparison import OURS
 from podline_studies.overhead.design import AHEAD, AT_ONCE, STOCK, TUNED
-from podline_studies.reports import formatting
+from podline_studies.overhead.frames import OverheadCircumstances
+from podline_studies.reports import formatting, provenance
 from podline_studies.reports.page import Report
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ _OF_THE_MACHINE = """\
 _OF_THE_STUDIES = """\
 - `make sweep-full` remakes all of this in six studies of fixed designs, in about {hours} hours by
   the seconds measured here.{missing}
-- The study of sizes before this one, full-2 of 25 November 2026 (revision dfc1b1a), is not shown: its
-  baseline ran outside of pods, by another Python, and a repeat was added after a look at its
+- The study of sizes before this one, full-2 of 25 November 2026 (revision dfc1b1a), is not shown:
+  its baseline ran outside of pods, by another Python, and a repeat was added after a look at its
   results. It found 2.06 times. Of full-1 and join-1, which such names suggest, no data are kept.
 """
 _OF_OTHERS = """\
@@ -56,12 +57,17 @@ without the notebook; the samples are not kept. Its
 """
 
 
-def with_others(sections: Mapping[str, str], others: Mapping[str, Report]) -> dict[str, str]:
+def with_others(
+    sections: Mapping[str, str],
+    others: Mapping[str, Report],
+    about: Mapping[str, OverheadCircumstances],
+) -> dict[str, str]:
     """Return the page's sections by title: those of a study, with what others add.
 
     Args:
         sections: of the report of the study of sizes; what comes first has no title.
         others: the reports of further studies, by the name of their part (`sweep_parts.FULL`).
+        about: how these were measured, likewise.
     """
     page = dict(sections)
     title = next(iter(page))
@@ -71,7 +77,7 @@ def with_others(sections: Mapping[str, str], others: Mapping[str, Report]) -> di
     page[LIMITS] = _OF_THE_MACHINE + _ABSENT.sub("", page[LIMITS])
     # Pods beside processes, which the study has here, are in its first sentences.
     page[OTHERS] = "\n\n".join([_other_ways(others), _OF_OTHERS])
-    page[MEASURED] = _of_the_studies(others) + page[MEASURED]
+    page[MEASURED] = f"{_of_the_studies(others)}{page[MEASURED]}\n{_measured(about)}\n"
     if "activity" in others:
         page[OTHERS] += f"\nOf another notebook: {answer(others['activity'])}\n"
     if "steps" in others:
@@ -82,8 +88,8 @@ def with_others(sections: Mapping[str, str], others: Mapping[str, Report]) -> di
 
 
 def answer(report: Report) -> str:
-    """A report's first paragraph."""
-    return report.markdown.split("\n\n")[1].strip()
+    """A report's first two paragraphs."""
+    return " ".join(report.markdown.split("\n\n")[1:3])
 
 
 def _of_the_studies(studies: Mapping[str, Report]) -> str:
@@ -102,6 +108,24 @@ def _by_default(report: Report) -> str:
         "By default stages are begun ahead of time: so it took "
         f"{_estimate(exists[0], 'effect')} times as long as the notebook, at {where}."
     )
+
+
+def _measured(about: Mapping[str, OverheadCircumstances]) -> str:
+    rows = [
+        (
+            name,
+            str(session.get("machine")),
+            provenance.when(session.get("started")),
+            f"{(session['ended'] - session['started']) / 3600:.1f}",
+            str(one["planned"]),
+            str(one["disturbed"]),
+            str(session.get("versions", {}).get("podline")),
+        )
+        for name, one in about.items()
+        for session in one["sessions"]
+    ]
+    head = ("study", "machine", "began", "hours", "runs planned", "disturbed", "podline")
+    return f"The other studies:\n\n{_table(head, 3, rows)}"
 
 
 def _other_ways(others: Mapping[str, Report]) -> str:

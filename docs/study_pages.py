@@ -15,6 +15,7 @@ from benchmarks import sweep_parts
 from docs import overhead_page
 from podline.store import Store, seaweedfs
 from podline_studies import archive, report_store
+from podline_studies.overhead import frames
 from podline_studies.reports.page import Report
 
 DOCS = Path(__file__).parent
@@ -40,15 +41,17 @@ def overhead(store: Store) -> dict[str, bytes]:
     Raises:
         StudyError: the raw data are not there.
     """
-    study, *more = sweep_parts.FULL
-    report = _report(store, OVERHEAD, study.file)
+    first, *more = sweep_parts.FULL
+    report = _report(store, OVERHEAD, first.file)
     there = [part for part in more if (DOCS / OVERHEAD / part.file).is_file()]
-    others = {part.name: _report(store, OVERHEAD, part.file) for part in there}
+    studies = {part.name: archive.load(store, DOCS / OVERHEAD / part.file) for part in there}
+    others = {name: report_store.make(study) for name, study in studies.items()}
+    about = {name: frames.tables(study)[2] for name, study in studies.items()}
     files = _files(report, OVERHEAD)
     for name, other in others.items():
         if table := _FURTHER.get(name):
             files[f"{OVERHEAD}/{name}-{table}.csv"] = other.csv(table).encode()
-    sections = overhead_page.with_others(_sections(report), others)
+    sections = overhead_page.with_others(_sections(report), others, about)
     sections[_TABLES] = _all_tables(files)
     return files | {f"{OVERHEAD}.md": _page(sections, OVERHEAD)}
 

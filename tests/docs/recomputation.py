@@ -85,7 +85,7 @@ def more(found: pd.DataFrame, backend: str, other: str, machine: str) -> pd.Data
     """Seconds that each run takes more than the other of its repeat, had that run then; by part."""
     found = found[found["machine"] == machine]
     one, two = (found[found["backend"] == name].set_index(PLACE) for name in (backend, other))
-    both = one.join(two, rsuffix="_other", how="inner")
+    both = one.merge(two, left_index=True, right_index=True, suffixes=("", "_other"))
     then = both["pace"] / both["pace_other"]
     seconds = both[["kubernetes", "transfer", "pipeline"]].assign(
         libraries=both["libraries"] - both["libraries_other"] * then,
