@@ -104,7 +104,7 @@ def forget(images: list[str]) -> None:
 def main() -> None:
     """Measure in turns, and print the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=3, help="pulls of each image and rate (3)")
+    parser.add_argument("-n", type=int, default=6, help="pulls of each image and rate (6)")
     parser.add_argument(
         "--registry", required=True, help="HOST:PORT/PREFIX of this machine, which has the images"
     )
