@@ -301,6 +301,10 @@ bench-dump: install-dev ## Measure how long a stage writes 50,000 records that v
 bench-images: install-dev ## Measure how fast the images are built again, and started (needs KUBECONFIG)
 	$(BIN)/python -m benchmarks.images
 
+.PHONY: bench-cold-pull
+bench-cold-pull: install-dev ## Measure a stage's start on a node without its image (KUBECONFIG, PODLINE_CLUSTER_CTL, REGISTRY)
+	$(BIN)/python -m benchmarks.cold_pull --registry $(REGISTRY)
+
 .PHONY: bench-pods
 bench-pods: install-dev ## Measure a stage as a pod beside a bare pod and the stock operator (KUBECONFIG)
 	$(BIN)/python -m benchmarks.pods
@@ -349,7 +353,7 @@ bench-jupyter: install-dev jupyter-env ## Measure badges, problems and typing in
 sweep-quick: install-dev ## Run a small overhead study in the cluster of KUBECONFIG, and print it
 	$(BIN)/python -m benchmarks.sweep quick $(SWEEP_ARGS)
 
-sweep-full: install-dev ## All that docs/overhead.md shows, in under six hours (SWEEP_ARGS="--name NAME" goes on)
+sweep-full: install-dev ## Measure all that docs/overhead.md shows, and make it (about four hours)
 	$(BIN)/python -m benchmarks.sweep full $(SWEEP_ARGS)
 
 .PHONY: bench-upload
@@ -365,7 +369,7 @@ build/vm/kernel: images/vm/build.py images/vm/init plugins/podline/store/in_clus
 upload-study-quick: install-dev vm-image ## Compare uploads to the cluster, a virtual machine and a bare server (half an hour)
 	$(BIN)/python -m benchmarks.upload_study quick $(STUDY_ARGS)
 
-upload-study-full: install-dev vm-image ## The same with all sizes, round trips and links (some five hours)
+upload-study-full: install-dev vm-image ## The same with all sizes, round trips and links, and make docs/uploads.md (about four hours)
 	$(BIN)/python -m benchmarks.upload_study full $(STUDY_ARGS)
 
 .PHONY: edge-study-quick edge-study-full

@@ -1,8 +1,8 @@
 """A sweep of the overhead study under a real scheduler, in the cluster that KUBECONFIG names.
 
-`full` measures, one after the other, the studies that docs/overhead.md is made of, and writes
-their raw data into a folder; it says before how long each takes. A sweep goes on with studies of
-the same name. Its last line has the report's headline numbers.
+`full` measures, one after the other, the studies that docs/overhead.md is made of, and makes that
+page of them; it says before how long each takes. A sweep goes on with studies of the same name. Its
+last line has the report's headline numbers.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from benchmarks import cluster, studying
 from benchmarks.report import goal
 from benchmarks.runs import copy_notebook
 from benchmarks.sweep_parts import FULL, hours
+from docs import study_pages
 from podline import datasets
 from podline.compiler.join_stages import JOINED, join_stages
 from podline_studies import archive
@@ -39,7 +40,7 @@ def main() -> None:
         "--join", nargs=2, metavar="STAGE", help="compare with a notebook that has these joined"
     )
     parser.add_argument("--part", action="append", help="of full: its studies (all)")
-    parser.add_argument("--to", type=Path, help="of full: a folder for the raw data")
+    parser.add_argument("--to", type=Path, help="of full: a folder for the raw data alone")
     arguments = parser.parse_args()
     given = {
         "data": arguments.data,
@@ -69,15 +70,17 @@ def _sweep_parts(arguments: argparse.Namespace, name: str) -> None:
     parts = [part for part in FULL if part.name in (arguments.part or [p.name for p in FULL])]
     most = {part.name: hours(part, arguments.seed, arguments.repeats) for part in parts}
     each = ", ".join(f"{part} {time:.1f}" for part, time in most.items())
-    print(f"hours, at most: {sum(most.values()):.1f} ({each})", flush=True)
+    print(f"{name} takes about {sum(most.values()):.1f} hours ({each})", flush=True)
+    folder = arguments.to or study_pages.DOCS / study_pages.OVERHEAD
     for part in parts:
         conf = {"preset": "full", "seed": arguments.seed, "name": f"{name}-{part.name}"}
         conf |= {"repeats": arguments.repeats} if arguments.repeats else {}
         study = _sweep(conf | dict(part.conf), arguments.hours, part.join)
-        if arguments.to:
-            arguments.to.mkdir(parents=True, exist_ok=True)
-            archive.export(study, arguments.to / part.file)
+        folder.mkdir(parents=True, exist_ok=True)
+        archive.export(study, folder / part.file)
         studying.tell(study, f"sweep-full-{part.name}", study.design().repeats, {})
+    if not arguments.to:
+        study_pages.write(study_pages.OVERHEAD)
 
 
 def _sweep(conf: dict[str, Any], most: float, join: Iterable[str] | None) -> Study[Any, Any]:

@@ -1,7 +1,8 @@
 """The upload study under a real scheduler: a store in the cluster, in a virtual machine, and bare.
 
 All are the same server, behind one delay link of this machine (root, Linux). It goes on with a
-study of the same name. Its last line has the report's headline numbers.
+study of the same name. A full one makes docs/uploads.md of what it measured; its last line has the
+report's headline numbers.
 """
 
 import json
@@ -13,7 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks import cluster, studying
+from docs import study_pages
 from podline import settings
+from podline_studies import archive
 from podline_studies.study import Study
 from podline_studies.uploads.delay_link import tls, topology
 from podline_studies.uploads.delay_link.probe import sinking
@@ -21,7 +24,7 @@ from podline_studies.uploads.kind import UPLOADS
 from tests.support import far_store, virtual_machine
 
 _DAG = "upload_benchmark"
-_OURS = ("models_only", "hours")  # options that are no parameters of the DAG
+_OURS = ("models_only", "hours", "page")  # options that are no parameters of the DAG
 _VM, _BARE = "vm_store", "bare_store"
 _IMAGE = Path(__file__).parents[1] / "build" / "vm"
 # Bytes of disk that all sizes may take: stores keep what was deleted until they compact.
@@ -43,6 +46,7 @@ def main() -> None:
     parser.add_argument("--model", dest="models", action="append", help="NAME/VERSION, published")
     parser.add_argument("--models-only", action="store_true", help="no random bytes")
     parser.add_argument("--pairs", type=int, help="of a visit (the preset's)")
+    parser.add_argument("--no-page", dest="page", action="store_false", help="leave docs/ alone")
     given = parser.parse_args()
     if given.preset == "full":
         _need_room()
@@ -81,6 +85,10 @@ def main() -> None:
                 studying.run(folder, variables, _DAG, conf, given.hours)
             study = Study(there.store, UPLOADS, conf["name"])
             n = min(point.pairs for point in study.design().points)
+            if given.page and given.preset == "full":
+                file = study_pages.MODELS if given.models_only else study_pages.STUDY
+                archive.export(study, study_pages.DOCS / study_pages.UPLOADS / file)
+                study_pages.write(study_pages.UPLOADS)
             ready = round(machine.ready, 1)
             studying.tell(study, f"upload-study-{given.preset}", n, {}, machine_ready_s=ready)
 

@@ -1,4 +1,4 @@
-"""The pages' main numbers again, from their raw files alone: pandas and scipy, nothing of podline.
+"""The overhead page's main numbers again, from its raw files alone: pandas, nothing of podline.
 
 What a number means is taken from the page's own sentences; how it is computed, from nowhere.
 """
@@ -26,9 +26,6 @@ def raw(path: Path) -> Iterator[tuple[list[str], dict[str, Any]]]:
             yield row["place"], row["value"]
 
 
-# --- the overhead study
-
-
 def interval(logs: pd.Series, sessions: pd.Series, least: int = 5) -> tuple[float, float, float]:
     """The geometric mean, and Student's t interval on logarithms with a mean a session.
 
@@ -50,7 +47,10 @@ def runs(path: Path) -> pd.DataFrame:
     machines = {v["number"]: v["about"]["machine"] for place, v in kept if place[0] == "sittings"}
     names = ("sitting", "attempt", "wall", "started")
     rows = [
-        value["combination"] | {name: value[name] for name in names}
+        value["combination"]
+        | {name: value[name] for name in names}
+        | value["parts"]
+        | {"read": value["counts"]["rows_read"]}
         for place, value in kept
         if place[0] == "measurements" and value["state"] == "success" and value["tries"] == 1
     ]
@@ -58,7 +58,7 @@ def runs(path: Path) -> pd.DataFrame:
     frame = frame.groupby(["backend", "repeat", *SIZES], as_index=False).last()
     frame["machine"] = frame["sitting"].map(machines)
     frame["log"] = pd.concat([without_drift(rows) for _, rows in frame.groupby("sitting")])
-    return frame
+    return frame.assign(pace=frame["wall"] / np.exp(frame["log"]))
 
 
 def without_drift(session: pd.DataFrame) -> pd.Series:
@@ -79,6 +79,35 @@ def beside(found: pd.DataFrame, backend: str, other: str, machine: str) -> pd.Se
         found[found["backend"] == name].set_index(PLACE)["log"] for name in (backend, other)
     )
     return (one - two).dropna()
+
+
+def more(found: pd.DataFrame, backend: str, other: str, machine: str) -> pd.DataFrame:
+    """Seconds that each run takes more than the other of its repeat, had that run then; by part."""
+    found = found[found["machine"] == machine]
+    one, two = (found[found["backend"] == name].set_index(PLACE) for name in (backend, other))
+    both = one.merge(two, left_index=True, right_index=True, suffixes=("", "_other"))
+    then = both["pace"] / both["pace_other"]
+    seconds = both[["kubernetes", "transfer", "pipeline"]].assign(
+        libraries=both["libraries"] - both["libraries_other"] * then,
+        overhead=both["wall"] - both["wall_other"] * then,
+    )
+    known = seconds.drop(columns="overhead").sum(axis=1)
+    return seconds.assign(residual=seconds["overhead"] - known)
+
+
+def falls(logs: pd.Series, read: pd.Series) -> tuple[float, float, float]:
+    """The ratio at ten times the rows read, over itself: by repeats that have all sizes.
+
+    Args:
+        logs: of ratios.
+        read: rows, by the size of the data.
+    """
+    blocks = logs.unstack(SIZES)
+    sizes = blocks.columns.to_frame(index=False)
+    decades = np.log10(read[sizes["data"]].to_numpy())
+    off = decades - pd.Series(decades).groupby(sizes["model"]).transform("mean").to_numpy()
+    slopes = blocks @ off / (off @ off)
+    return interval(slopes, _session(slopes))
 
 
 def _session(logs: pd.Series) -> pd.Series:
@@ -113,94 +142,3 @@ def alike(logs: pd.Series) -> tuple[float, float, float]:
     enough = blocks["size"] >= len(logs.groupby(SIZES)) / 2
     values = blocks.loc[enough, "mean"]
     return interval(values, _session(values))
-
-
-# --- the upload study
-
-
-POINT = ["arm", "size", "rtt", "client", "warm"]
-SIZE = ["arm", "size"]
-ENOUGH = 4  # points of a size, for an interval
-
-
-def design(path: Path) -> dict[str, Any]:
-    """What a study was to measure."""
-    return next(value for place, value in raw(path) if place == ["design.json"])
-
-
-def uploads(path: Path) -> pd.DataFrame:
-    """Each upload that counts, with the seconds that the link allows at the least.
-
-    Of those that are encrypted, in front of all stores, no store acknowledged the last byte.
-    """
-    rows = [
-        {
-            "arm": "",
-            **upload,
-            **value["visit"],
-            "batch": place[1],
-            "sitting": value["sitting"],
-            "goodput": max(value[when]["goodput"] for when in ("before", "after")),
-            "trip": sum(value[when]["rtt"] for when in ("before", "after")) / 2,
-        }
-        for place, value in raw(path)
-        if place[0] == "measurements" and not value["failure"]
-        for upload in value["uploads"]
-    ]
-    frame = pd.DataFrame(rows)
-    tls = frame["arm"].isin([arm["name"] for arm in design(path).get("arms", []) if arm["tls"]])
-    trips = np.where(frame["warm"], 1, np.where(tls, 3, 2))
-    known = frame["transfer"].mask(tls)
-    return frame.assign(
-        least=frame["size"] / frame["goodput"] + trips * frame["trip"], transfer=known
-    )
-
-
-def sizes(path: Path, column: str, over: int = 0, under: int = 1) -> pd.DataFrame:
-    """Of each link and size, the ratio of one store's time over another's, with its 95 % interval.
-
-    It is the mean over round trips and clients, cold and warm together, of points at which neither
-    store takes half of what the link allows without the link.
-
-    Args:
-        path: the raw file.
-        column: ``seconds`` of all of it, ``transfer`` until the last byte was acknowledged.
-        over, under: which of the study's stores.
-    """
-    found = uploads(path)
-    if column == "transfer":
-        found = found[found["direct"] | found["exact"]]
-    stores = design(path)["stores"]
-    one, two = stores[over], stores[under]
-    alone = found[found["direct"]].groupby([*SIZE, "client", "store"])["seconds"].median()
-    pairs = found[~found["direct"]].set_index([*POINT, "batch", "sitting", "pair", "store"])
-    wide = pairs[[column, "least"]].unstack("store")
-    points = {}
-    for point, rows in wide.groupby(POINT):
-        arm, size, _, client, _ = point
-        slowest = max(alone[arm, size, client, store] for store in (one, two))
-        if slowest < 0.5 * rows["least"].mean(axis=1).median():
-            logs = np.log(rows[column, one] / rows[column, two]).dropna()
-            points[point] = logs.groupby(["sitting", "batch"]).mean().mean()
-    means = pd.Series(points).rename_axis(POINT).dropna()
-    means = means.groupby([*SIZE, "rtt", "client"]).mean()
-    enough = means.groupby(SIZE).filter(lambda of: len(of) >= ENOUGH)
-    return pd.DataFrame(
-        {
-            place: (len(of), *interval(of, pd.Series(0, of.index), ENOUGH - 1))
-            for place, of in enough.groupby(SIZE)
-        },
-        index=["n", "ratio", "low", "high"],
-    ).T
-
-
-def equivalent(sizes: pd.DataFrame, margin: float = 0.10) -> pd.Series:
-    """Which of them are equivalent: two one-sided tests at 5 %, corrected by Holm's steps."""
-    ps = {}
-    for place, of in sizes.iterrows():
-        error = np.log(of["high"] / of["low"]) / 2 / stats.t.ppf(0.975, of["n"] - 1)
-        mean, reach = np.log(of["ratio"]), np.log1p(margin)
-        ps[place] = stats.t.sf((reach - abs(mean)) / error, of["n"] - 1)
-    order = pd.Series(ps).sort_values()
-    stepped = (order * np.arange(len(order), 0, -1)).cummax()
-    return (stepped < 0.05).reindex(sizes.index)

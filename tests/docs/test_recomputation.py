@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.docs import recomputation
+from tests.docs import recomputation, recomputation_of_uploads
 
 DOCS = Path(__file__).parents[2] / "docs"
 OVERHEAD, UPLOADS = DOCS / "overhead/study.jsonl.gz", DOCS / "uploads/study.jsonl.gz"
@@ -41,6 +41,31 @@ def test_what_a_pipeline_costs_in_the_mean(runs: pd.DataFrame, backend: str) -> 
         if machine == main(runs):
             ratio, low, high = (f"{value:.2f}" for value in found)
             assert f"| 6 | {ratio} ({low} to {high}) |" in page("overhead.md")
+
+
+def test_what_it_costs_in_seconds_and_where_they_go(runs: pd.DataFrame) -> None:
+    found = recomputation.more(runs, "kubernetes", "notebook-pod", main(runs))
+    by_size = found.groupby(recomputation.SIZES)["overhead"].mean()
+    text = page("overhead.md").split("##")[0]
+    assert f"{by_size.min():.1f} s to {by_size.max():.1f} s more" in text
+    for part in ("libraries", "pipeline", "transfer", "kubernetes"):
+        assert f"{part} {found[part].mean():.2f} s" in text
+    assert f"residual {found['residual'].mean():.3f} s" in text
+
+
+def test_whether_its_share_falls(runs: pd.DataFrame) -> None:
+    logs = recomputation.beside(runs, "kubernetes", "notebook-pod", main(runs))
+    found = recomputation.falls(logs, runs.groupby("data")["read"].median())
+    claims = kept("claims", "kubernetes", main(runs))
+    whole = claims[(claims["claim"] == "falls") & claims["model"].isna()]
+    same(pd.Series(found), whole[["effect_mean", "effect_low", "effect_high"]].iloc[0])
+
+
+def test_what_the_default_costs() -> None:
+    runs = recomputation.runs(DOCS / "overhead/load.jsonl.gz")
+    pairs = recomputation.beside(runs, "kubernetes-ahead", "notebook-pod", main(runs))
+    ratio, low, high = (f"{value:.2f}" for value in recomputation.overall(pairs))
+    assert f"so it took {ratio} ({low} to {high}) times as long as the" in page("overhead.md")
 
 
 @pytest.mark.parametrize(
@@ -91,15 +116,19 @@ def test_whether_uploads_take_as_long(kind: str, column: str) -> None:
     table = pd.read_csv(DOCS / "uploads/sizes.csv", keep_default_na=False, na_values={"low": [""]})
     table = table[(table["kind"] == kind) & table["low"].notna()]
     compared = table["comparison"].unique()
-    assert len(compared) == {2: 1, 3: 3}[len(recomputation.design(UPLOADS)["stores"])]
+    assert len(compared) == {2: 1, 3: 3}[len(recomputation_of_uploads.design(UPLOADS)["stores"])]
     for comparison in compared:
-        rows = table[table["comparison"] == comparison].set_index(recomputation.SIZE).sort_index()
+        rows = (
+            table[table["comparison"] == comparison]
+            .set_index(recomputation_of_uploads.SIZE)
+            .sort_index()
+        )
         over, under = (STORES.index(name) for name in comparison.split(" ÷ "))
-        found = recomputation.sizes(UPLOADS, column, over, under)
+        found = recomputation_of_uploads.sizes(UPLOADS, column, over, under)
         assert found.index.tolist() == rows.index.tolist()
-        for name in ("n", "ratio", "low", "high"):
+        for name in ("n", "free", "ratio", "low", "high"):
             assert found[name].tolist() == pytest.approx(rows[name].astype(float).tolist(), SAME)
-        said = recomputation.equivalent(found)
+        said = recomputation_of_uploads.equivalent(found)
         assert said.tolist() == [verdict == "equivalent" for verdict in rows["verdict"]]
         for (arm, size), of in found[said].iterrows():
             ratio, low, high = (f"{of[name]:#.3g}" for name in ("ratio", "low", "high"))

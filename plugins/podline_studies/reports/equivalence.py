@@ -32,6 +32,7 @@ class Equivalence:
         low, high: the ends of its 95 % interval; None: too few pairs.
         inner_low, inner_high: of its 90 % interval, which the test goes by.
         spread: the standard deviation of the ratio's logarithm within a session.
+        free: its degrees of freedom.
         p: of the two one-sided tests; None: too few pairs.
         power: the probability that equal ones, with pairs that spread so, are called equivalent.
     """
@@ -43,6 +44,7 @@ class Equivalence:
     inner_low: float | None = None
     inner_high: float | None = None
     spread: float = math.nan
+    free: int = 0
     p: float | None = None
     power: float = 0.0
 
@@ -96,6 +98,7 @@ def equivalence(
         inner_low=math.exp(mean - inner),
         inner_high=math.exp(mean + inner),
         spread=spread,
+        free=free,
         p=_p(mean, error, free, reach),
         power=_power(error, free, reach),
     )

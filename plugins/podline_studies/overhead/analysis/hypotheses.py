@@ -8,13 +8,14 @@ contrast`, with the session as a factor) lies wholly on its side.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 import pandas as pd
 
+from podline_studies.overhead.analysis.combinations import rows_read
 from podline_studies.overhead.analysis.pairs import Pipeline, by_pipeline
 from podline_studies.reports.estimates import (
     LEAST,
@@ -49,8 +50,8 @@ class Hypothesis:
         model: the model size that it is about; None: the mean over all.
         effect: a ratio, which the hypothesis says to be above 1, or, of ``falls``, below.
             ``exists``: the pipeline's wall over the baseline's; ``falls``: that ratio at ten times
-            the data, over itself; ``training``: the code's time of the stage that trains over that
-            of all others. Geometric means over all combinations.
+            the rows read, over itself; ``training``: the code's time of the stage that trains over
+            that of all others. Geometric means over all combinations.
         verdict: by the effect's interval.
         reason: why it was not tested.
         holding: in how many combinations (of ``falls``: model sizes) the interval lies on the
@@ -110,21 +111,23 @@ def _above(name: str, pipeline: Pipeline, model: float | None, rows: pd.DataFram
 
 
 def _falls(pipeline: Pipeline, model: float | None, rows: pd.DataFrame) -> Hypothesis:
-    """Whether the ratio falls: its logarithm's slope over the decimal logarithm of the data."""
+    """Whether the ratio falls: its logarithm's slope over the decimal logarithm of rows read."""
     cells = _cells(rows)
     models = cells.columns.get_level_values("model")
+    sizes = rows.groupby(rows["data"].fillna(_UNKNOWN))
+    read = {float(str(size)): max(rows_read(some), 1.0) for size, some in sizes}
     try:
-        effect = _slope(cells)
-        each = [_slope(cells.loc[:, models == one]) for one in models.unique()]
+        effect = _slope(cells, read)
+        each = [_slope(cells.loc[:, models == one], read) for one in models.unique()]
     except ValueError:
         reason = "a model size was measured at one data size only"
         return _untested("falls", pipeline, model, reason)
     return _judged("falls", pipeline, model, effect, each)
 
 
-def _slope(cells: pd.DataFrame) -> Estimate:
+def _slope(cells: pd.DataFrame, read: Mapping[float, float]) -> Estimate:
     data, models = (cells.columns.get_level_values(name).to_numpy(float) for name in _CELL)
-    weights = slope_weights(np.log10(np.maximum(data, 1.0)), models)
+    weights = slope_weights(np.log10([read[size] for size in data]), models)
     return contrast(cells.to_numpy(), weights, _sessions(cells)).map(math.exp)
 
 

@@ -18,7 +18,14 @@ from podline_studies.overhead.analysis.pairs import (
     by_pipeline,
     successful,
 )
-from podline_studies.overhead.design import AHEAD, AT_ONCE, STOCK, TUNED
+from podline_studies.overhead.design import (
+    AHEAD,
+    AT_ONCE,
+    BASELINE,
+    POD_BASELINE,
+    STOCK,
+    TUNED,
+)
 from podline_studies.reports.equivalence import Equivalence, equivalence
 from podline_studies.reports.estimates import Estimate, difference, geometric
 
@@ -51,7 +58,7 @@ class Alike:
     """Whether runs in pods take as long as in processes of this machine.
 
     Attributes:
-        pipeline: in pods.
+        pipeline: in pods; of the whole notebook, too.
         sizes: combinations of sizes that both ran at.
         ratio: of the walls, pods over processes: the geometric mean over sizes, a value a repeat.
     """
@@ -84,6 +91,7 @@ def against_stock(runs: pd.DataFrame) -> list[Saved]:
 def against_processes(runs: pd.DataFrame) -> list[Alike]:
     """Compare pods with processes, in the same repeat and session.
 
+    Beside the pipeline's, the whole notebook's: how much of a difference is the interpreters' own.
     Runs of one repeat share what the machine did then, so that a repeat is one value: the mean over
     the sizes that it has. The session is a block.
 
@@ -91,7 +99,9 @@ def against_processes(runs: pd.DataFrame) -> list[Alike]:
         runs: a row a run.
     """
     found = []
-    for pipeline, rows in by_pipeline(_beside(runs, Backend.PROCESS.value)):
+    pairs = ((OURS, Backend.PROCESS.value), (POD_BASELINE, BASELINE))
+    both = pd.concat([_beside(runs, other, one) for one, other in pairs])
+    for pipeline, rows in by_pipeline(both):
         ratio = pd.Series(np.log(rows["wall_s"]) - np.log(rows["wall_s_other"]))
         sizes = [rows[name].fillna(-1.0) for name in ("data", "model")]
         # A repeat that lacks a size is not taken for faster or slower by that.
@@ -108,8 +118,8 @@ def against_processes(runs: pd.DataFrame) -> list[Alike]:
     return found
 
 
-def _beside(runs: pd.DataFrame, other: str) -> pd.DataFrame:
+def _beside(runs: pd.DataFrame, other: str, one: str = OURS) -> pd.DataFrame:
     """Podline's pods, each with the other's wall as `wall_s_other`."""
     good = successful(runs)
-    ours, others = (good[good["backend"] == backend] for backend in (OURS, other))
-    return beside(ours, others, ["wall_s"])
+    ones, others = (good[good["backend"] == backend] for backend in (one, other))
+    return beside(ones, others, ["wall_s"])

@@ -13,7 +13,7 @@ from podline_studies.overhead.analysis.operator_comparison import OURS, Alike
 from podline_studies.overhead.analysis.pairs import PARTS, Pipeline
 from podline_studies.overhead.analysis.summary import Summary, summarise
 from podline_studies.overhead.analysis.tables import make_tables
-from podline_studies.overhead.design import AT_ONCE, BACKENDS
+from podline_studies.overhead.design import AT_ONCE, BACKENDS, POD_BASELINE
 from podline_studies.overhead.frames import OverheadCircumstances
 from podline_studies.overhead.report.figures import FIGURES
 from podline_studies.reports import prose
@@ -64,6 +64,7 @@ class Answer:
         combinations: what it cost by size.
         parts: mean seconds of each of `pairs.PARTS`, over all runs.
         alike: pods beside processes; None: not measured, or not about pods.
+        notebook: likewise of the whole notebook.
     """
 
     pipeline: Pipeline
@@ -71,6 +72,12 @@ class Answer:
     combinations: list[Combination]
     parts: dict[str, float]
     alike: Alike | None
+    notebook: Alike | None
+
+    @property
+    def ratios(self) -> list[float]:
+        """The mean ratio of each size."""
+        return [one.ratio.mean for one in self.combinations]
 
     @property
     def seconds(self) -> list[float]:
@@ -91,7 +98,8 @@ def answers(found: Summary) -> list[Answer]:
             one.effect,
             of := [c for c in found.combinations if c.cell.pipeline == one.pipeline],
             {part: sum(c.parts[part] * c.n for c in of) / sum(c.n for c in of) for part in PARTS},
-            next((alike for alike in found.alike if alike.pipeline == one.pipeline), None),
+            _alike(found, one.pipeline),
+            _alike(found, one.pipeline._replace(backend=POD_BASELINE)),
         )
         for one in found.hypotheses
         if one.name == "exists" and one.model is None
@@ -105,14 +113,19 @@ def answers(found: Summary) -> list[Answer]:
     return sorted(given, key=order)
 
 
+def _alike(found: Summary, pipeline: Pipeline) -> Alike | None:
+    return next((one for one in found.alike if one.pipeline == pipeline), None)
+
+
 def _errors(found: Summary) -> dict[str, list[float]]:
-    """How far off sizes held out are predicted, on the main kind of machine, by where they lie."""
+    """How far off podline's pods are predicted at sizes held out, by where these lie."""
     if found.errors.empty:
         return {}
-    here = found.errors[found.errors["machine"] == found.main]
+    pods = found.errors["backend"] == OURS
+    here = found.errors[pods & (found.errors["machine"] == found.main)]
     beyond = here["beyond"].astype(bool)
     return {
-        "between others": here.loc[~beyond, "error"].tolist(),
+        "within what others reach": here.loc[~beyond, "error"].tolist(),
         "larger or smaller than all others": here.loc[beyond, "error"].tolist(),
     }
 

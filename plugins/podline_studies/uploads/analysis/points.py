@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -83,7 +83,7 @@ class Compared(Generic[PlaceT]):
 
     Attributes:
         kind: of `KINDS`: the whole upload, or until its last byte was acknowledged.
-        judged: the ratio of their times; a point's by its visits, a size's by its points.
+        judged: the ratio of their times, by visits; a size's by those of all its points.
         pairs: how many are behind it.
     """
 
@@ -188,6 +188,21 @@ class Summary:
         return {str(client): of.tolist() for client, of in shares.groupby("client")}
 
     @property
+    def shares(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """Of each size and client, warm over the usual link to the cluster: how much of what the
+        link allows is reached, at the least and at the most over round trips.
+        """
+        found: dict[str, dict[str, list[float]]] = {}
+        for one in self.times:
+            if not one.point.arm and one.point.warm and one.store == SIDES[0]:
+                of = found.setdefault(one.point.what, {})
+                of.setdefault(one.point.client, []).append(one.share)
+        return {
+            what: {client: (min(some), max(some)) for client, some in of.items()}
+            for what, of in found.items()
+        }
+
+    @property
     def silent(self) -> list[str]:
         """The clients that do not say when the last byte was acknowledged."""
         says = self.uploads.groupby("client")["transfer_s"].count()
@@ -240,8 +255,9 @@ def summarise(uploads: pd.DataFrame, about: UploadCircumstances) -> Summary:
     counted = counted.assign(side=counted["store"].map(sides))
     pairs = _pair(counted)
     times = _times(counted, pairs)
-    points = list(_points(pairs, _limits(pairs, times), _comparisons(len(stores))))
-    return Summary(about, counted, pairs, _judge(points), _judge(list(_sizes(points))), times)
+    found = list(_points(pairs, _limits(pairs, times), _comparisons(len(stores))))
+    points = [(*one.place, one.assessed, one.pairs) for one in found]
+    return Summary(about, counted, pairs, _judge(points), _judge(list(_sizes(found))), times)
 
 
 def check_uploads(uploads: pd.DataFrame, encrypted: Collection[str] = ()) -> pd.DataFrame:
@@ -317,11 +333,31 @@ def _by_point(pairs: pd.DataFrame) -> Iterator[tuple[Point, pd.DataFrame]]:
         yield Point(str(arm), int(size), str(what), float(rtt), str(client), bool(warm)), rows
 
 
+@dataclass(frozen=True)
+class _Ratios:
+    """Two stores at a point: the mean logarithm of each visit's ratios of their times."""
+
+    point: Point
+    comparison: Comparison
+    kind: str
+    logs: pd.Series[float]
+    limited: bool
+    pairs: int
+
+    @property
+    def place(self) -> tuple[Point, Comparison, str]:
+        return self.point, self.comparison, self.kind
+
+    @property
+    def assessed(self) -> Assessed:
+        return assessed(self.logs.tolist(), self.limited)
+
+
 def _points(
     pairs: pd.DataFrame,
     limits: Mapping[tuple[Point, str], bool],
     comparisons: Sequence[Comparison],
-) -> Iterator[tuple[Point, Comparison, str, Assessed, int]]:
+) -> Iterator[_Ratios]:
     for point, rows in _by_point(pairs):
         for comparison in comparisons:
             sides = comparison.over, comparison.under
@@ -329,28 +365,29 @@ def _points(
             for kind, part in KINDS.items():
                 over, under = (rows[f"{part}_{side}"] for side in sides)
                 known = rows[VISIT].assign(log=np.log(over / under)).dropna()
-                visits = known.groupby(VISIT)["log"].mean()
-                yield point, comparison, kind, assessed(visits.tolist(), limited), len(known)
+                logs = known.groupby(VISIT)["log"].mean()
+                yield _Ratios(point, comparison, kind, logs, limited, len(known))
 
 
 def _sizes(
-    points: Sequence[tuple[Point, Comparison, str, Assessed, int]],
+    points: Iterable[_Ratios],
 ) -> Iterator[tuple[Size, Comparison, str, Assessed, int]]:
-    """Means over the points of a size at which no store is the limit.
+    """Means over a size's points, as far as no store is the limit there, by their visits.
 
-    A cold and a warm upload of the same visits count as one. What differs between round trips and
-    clients widens the interval, as chance does.
+    A cold and a warm upload of the same visit count as one.
     """
-    found: dict[tuple[Size, Comparison, str], dict[tuple[float, str], list[float]]] = {}
-    pairs = Counter[tuple[Size, Comparison, str]]()
-    for point, comparison, kind, one, count in points:
-        key = Size(point.arm, point.size, point.what), comparison, kind
-        of = found.setdefault(key, {})
-        if not one.limited and one.found.n:
-            of.setdefault((point.rtt, point.client), []).append(math.log(one.found.ratio))
-            pairs[key] += count
+    found: dict[tuple[Size, Comparison, str], list[_Ratios]] = {}
+    for one in points:
+        key = Size(one.point.arm, one.point.size, one.point.what), one.comparison, one.kind
+        some = found.setdefault(key, [])
+        if not one.limited and len(one.logs):
+            some.append(one)
     for key, of in found.items():
-        yield *key, assessed([float(np.mean(logs)) for logs in of.values()]), pairs[key]
+        places = [(one.point.rtt, one.point.client) for one in of]
+        every = pd.concat([one.logs for one in of], keys=places) if of else pd.Series(dtype=float)
+        visits = every.groupby(level=[*range(every.index.nlevels)]).mean()
+        where = [str(place[:2]) for place in visits.index]
+        yield *key, assessed(visits.tolist(), points=where), sum(one.pairs for one in of)
 
 
 def _judge(

@@ -34,6 +34,7 @@ def compared(found: Iterable[Compared[Point] | Compared[Size]]) -> pd.DataFrame:
         | asdict(one.judged.found)
         | {"p_strict": one.judged.strict.p, "p_none": one.judged.p}
         | {"verdict": str(one.judged.verdict), "within_5": str(one.judged.strict_verdict)}
+        | {"differs": one.judged.differs}
         for one in found
     )
 

@@ -1,7 +1,8 @@
 """What ratios of times say, by the means of visits, and corrected for how many are asked.
 
 The pairs of a visit share what was so at that time, and are not independent; visits are. So a ratio
-is Student's t on the means of its visits' logarithms. Of a family of tests, S. Holm's correction
+is Student's t on the means of its visits' logarithms; over several points, which are chosen and no
+sample, on what visits are off their point's mean. Of a family of tests, S. Holm's correction
 ("A simple sequentially rejective multiple test procedure", 1979) keeps the probability that any of
 them errs below 5 %.
 """
@@ -16,7 +17,7 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
-from podline_studies.reports.equivalence import ERROR, LEAST, MARGIN, Equivalence, equivalence
+from podline_studies.reports.equivalence import ERROR, MARGIN, Equivalence, equivalence
 
 STRICT = 0.05  # the narrower margin, which is told beside
 POWER = 0.9  # that equal stores are called equivalent; below it, "not shown" says little
@@ -55,10 +56,12 @@ class Judged(Assessed):
 
     Attributes:
         verdict: by `MARGIN`; `strict_verdict`: by `STRICT`.
+        differs: whether no difference is refuted, be it within a margin or not.
     """
 
     verdict: Verdict = Verdict.FEW
     strict_verdict: Verdict = Verdict.FEW
+    differs: bool = False
 
     @property
     def unclear(self) -> bool:
@@ -66,16 +69,20 @@ class Judged(Assessed):
         return self.verdict is Verdict.OPEN and self.found.power < POWER
 
 
-def assessed(logs: Sequence[float], limited: bool = False) -> Assessed:
+def assessed(
+    logs: Sequence[float], limited: bool = False, points: Sequence[object] | None = None
+) -> Assessed:
     """Test a ratio.
 
     Args:
         logs: the mean logarithm of each visit's ratios; NaN are left out.
         limited: whether a store's own speed is the limit.
+        points: the point of each visit; None: all are of one.
     """
-    known = [value for value in logs if math.isfinite(value)]
-    ratios, ones = np.exp(known).tolist(), [1.0] * len(known)
-    wide, strict = (equivalence(ratios, ones, ones, margin=margin) for margin in (MARGIN, STRICT))
+    known = [place for place, value in enumerate(logs) if math.isfinite(value)]
+    ratios, ones = np.exp([logs[place] for place in known]).tolist(), [1.0] * len(known)
+    of = ones if points is None else [points[place] for place in known]
+    wide, strict = (equivalence(ratios, ones, of, margin=margin) for margin in (MARGIN, STRICT))
     return Assessed(wide, strict, _p_none(wide), limited)
 
 
@@ -99,7 +106,13 @@ def judged(family: Sequence[Assessed]) -> list[Judged]:
 
     return [
         Judged(
-            one.found, one.strict, one.p, one.limited, verdict(one, MARGIN), verdict(one, STRICT)
+            one.found,
+            one.strict,
+            one.p,
+            one.limited,
+            verdict(one, MARGIN),
+            verdict(one, STRICT),
+            different.get(id(one), 1.0) < ERROR,
         )
         for one in family
     ]
@@ -122,11 +135,11 @@ def _stepped(ps: Sequence[float]) -> Iterator[float]:
 
 def _p_none(of: Equivalence) -> float | None:
     """Of no difference, by the two-sided test; None: too few visits."""
-    if of.n < LEAST:
+    if of.p is None:
         return None
     if not of.spread:
         return float(of.ratio == 1)
-    return 2 * float(stats.t.sf(abs(math.log(of.ratio)) * math.sqrt(of.n) / of.spread, of.n - 1))
+    return 2 * float(stats.t.sf(abs(math.log(of.ratio)) * math.sqrt(of.n) / of.spread, of.free))
 
 
 def _p(one: Assessed, margin: float) -> float:

@@ -55,9 +55,19 @@ def test_pairs_of_few_visits_show_nothing_however_many() -> None:
     of = found(uploads(visits=2, pairs=30))
     assert verdicts(of) == {Verdict.FEW}
     assert {one.pairs for one in of.points} == {60}
-    # Over a size there are as many points as round trips and clients.
-    assert {one.judged.found.n for one in of.sizes} == {4}
+    # Those of a size's four round trips and clients tell together what chance does.
+    assert {(one.judged.found.n, one.judged.found.free) for one in of.sizes} == {(8, 4)}
     assert {one.judged.verdict for one in of.sizes} == {Verdict.EQUIVALENT}
+
+
+def test_what_differs_between_round_trips_is_no_noise_of_a_sizes_mean() -> None:
+    """They are chosen: another draw of them is not what the interval is about."""
+    frame = uploads(visits=8)
+    far = (frame["rtt"] == 0.1) & (frame["store"] == MACHINE) & ~frame["direct"]
+    frame.loc[far, "seconds"] *= 1.2
+    spreads = {one.place.what: one.judged.found.spread for one in found(frame).sizes}
+    same = {one.place.what: one.judged.found.spread for one in found(uploads(visits=8)).sizes}
+    assert spreads == pytest.approx(same, rel=1e-6)
 
 
 def test_what_the_cluster_costs_and_what_the_machine_costs_are_told_apart() -> None:
@@ -97,7 +107,7 @@ def test_a_machine_that_was_not_measured_without_the_link_shows_nothing() -> Non
 
 def test_each_kind_of_link_has_points_of_its_own() -> None:
     of = found(uploads(arms=("", "reno"), sizes=(1_000_000,)))
-    assert {(one.place.arm, one.judged.found.n) for one in of.sizes} == {("", 4), ("reno", 4)}
+    assert {(one.place.arm, one.judged.found.n) for one in of.sizes} == {("", 20), ("reno", 20)}
     assert len(of.of_sizes(CLUSTER_MACHINE, "whole")) == 1
     assert {arm for arm, _, _ in of.links} == {"", "reno"}
 

@@ -64,6 +64,31 @@ def test_intervals_cover_and_what_is_at_the_margin_is_seldom_equivalent(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("ratio", EFFECTS)
+def test_a_mean_over_chosen_points_covers_however_they_differ(ratio: float) -> None:
+    """Twelve points, each with an effect and a spread of its own, four visits of each."""
+    rng = np.random.default_rng(int(ratio * 100))
+    effects, spreads = rng.normal(0, 0.05, 12), rng.uniform(0.5, 1.5, 12) * 0.05
+    effects -= effects.mean()
+    points = [str(point) for point in range(12) for _ in range(4)]
+    found = [
+        assessed(
+            (
+                math.log(ratio) + np.repeat(effects, 4) + rng.normal(0, np.repeat(spreads, 4))
+            ).tolist(),
+            points=points,
+        )
+        for _ in range(SIMULATIONS)
+    ]
+    covered = [one.found.low <= ratio <= one.found.high for one in found]  # type: ignore[operator]
+    assert 0.93 <= np.mean(covered) <= 0.97
+    if ratio == 1.10:
+        assert is_seldom([one.found.equivalent for one in found])
+    if ratio == 1.0:
+        assert is_seldom([(one.p or 0.0) < 0.05 for one in found])
+
+
+@pytest.mark.slow
 def test_pairs_of_one_visit_are_no_evidence_of_others() -> None:
     """What they were taken for: fifteen of their own. Their intervals are too narrow by far."""
     rng = np.random.default_rng(1)
@@ -127,6 +152,7 @@ def test_the_narrower_margin_is_told_beside() -> None:
     near = [math.log(1.06) + noise for noise in (0.001, -0.001, 0.0005, -0.0005)]
     (found,) = judged([assessed(near)])
     assert (found.verdict, found.strict_verdict) == (Verdict.EQUIVALENT, Verdict.DIFFERENT)
+    assert found.differs
 
 
 def test_ratios_that_are_all_the_same() -> None:
