@@ -54,7 +54,7 @@ def run(
     os.environ.pop("AIRFLOW_HOME", None)
     # Whoever stops it stops the stores and the link that its caller has begun, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: it goes on by the same --name"))
-    print(f"{conf['name']}: stopped, it goes on by --name {conf['name']}", flush=True)
+    print(f"{conf['name']}: if it is stopped, it goes on by --name {conf['name']}", flush=True)
     with running(folder / "airflow", variables, dag_id, *others) as airflow:
         airflow.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
         _follow(airflow, dag_id, airflow.trigger(dag_id, conf), hours)
