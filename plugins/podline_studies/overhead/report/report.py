@@ -81,8 +81,8 @@ class Answer:
 
     @property
     def seconds(self) -> list[float]:
-        """The mean overhead of each size."""
-        return [one.overhead.mean for one in self.combinations]
+        """The mean overhead of each size, to which its parts add up."""
+        return [sum(one.parts.values()) for one in self.combinations]
 
     @property
     def largest(self) -> list[tuple[str, float]]:

@@ -12,7 +12,7 @@ from podline_studies.uploads.analysis.points import Compared, Point, Size, Summa
 
 def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     """Return all tables by name."""
-    return {
+    made = {
         "times": times(found.times),
         "sizes": compared(found.sizes),
         "ratios": compared([*found.points, *found.sizes]),
@@ -20,7 +20,9 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "links": links(found),
         "uploads": found.uploads,
         "pairs": found.pairs,
+        "failed": failed(found),
     }
+    return {name: frame for name, frame in made.items() if name != "failed" or len(frame)}
 
 
 def compared(found: Iterable[Compared[Point] | Compared[Size]]) -> pd.DataFrame:
@@ -44,6 +46,14 @@ def times(found: Sequence[Times]) -> pd.DataFrame:
     return pd.DataFrame(
         asdict(one.point) | {name: value for name, value in vars(one).items() if name != "point"}
         for one in found
+    )
+
+
+def failed(found: Summary) -> pd.DataFrame:
+    """A row an attempt at a batch that failed or was disturbed."""
+    return pd.DataFrame(
+        {"batch": str(one.visit), "attempt": one.attempt, "failure": one.failure}
+        for one in found.about["failed"]
     )
 
 

@@ -106,11 +106,11 @@ def drops(table: pd.DataFrame, narrow: bool) -> Figure:
     clients = sorted(table["client"].unique(), key=lambda name: name != _OURS)
     others = table[table["size"].isin(set(table[table["arm"] != ""]["size"]))]
     shown = pd.concat([table[table["arm"] == ""].assign(by=_USUAL), others.assign(by=_EACH)])
-    shown = shown.groupby(["by", "client", "arm", "size", "what"], as_index=False)
-    shares = shown[["sent", "dropped"]].sum()
+    by = ["by", "client", "arm", "size", "what"]
+    shares = shown.groupby(by, as_index=False)[["sent", "dropped"]].sum()
     shares["share"] = 100 * shares["dropped"] / shares["sent"]
     labels = ("", "")
-    figure, drawn = panels(shares.sort_values("by"), ["by"], narrow, 2.6, labels, columns=2)
+    figure, drawn = panels(shares, ["by"], narrow, 2.6, labels, columns=2)
     for axes, rows in drawn:
         draw = _by_size if rows["by"].iloc[0] == _USUAL else _by_link
         for look, client in enumerate(clients):

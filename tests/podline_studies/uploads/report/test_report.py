@@ -121,9 +121,9 @@ def test_what_the_queue_dropped_is_told_by_client(report: Report) -> None:
 def test_failed_batches_are_told() -> None:
     batch = Batch(0, 1_000_000, "", 0.02, "boto3", 0, 5)
     failed = [Measurement(batch, 1, 1, 1.8e9, 1.8e9, failure="the link was late")]
-    text = make_report(uploads(), about(failed=failed)).markdown
-    assert "## What failed" in text
-    assert "1 MB, 20 ms, boto3, round 0, attempt 1, failure the link was late." in text
+    made = make_report(uploads(), about(failed=failed))
+    assert "1 attempt failed or disturbed, and made again" in plain(made)
+    assert '"1 MB, 20 ms, boto3, round 0",1,the link was late' in made.csv("failed")
 
 
 def test_what_a_model_takes_before_its_upload() -> None:
