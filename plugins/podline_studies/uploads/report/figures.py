@@ -112,10 +112,11 @@ def drops(table: pd.DataFrame, narrow: bool) -> Figure:
     labels = ("", "")
     figure, drawn = panels(shares, ["by"], narrow, 2.6, labels, columns=2)
     for axes, rows in drawn:
-        draw = _by_size if rows["by"].iloc[0] == _USUAL else _by_link
+        usual, most = rows["by"].iloc[0] == _USUAL, 1.08 * max(rows["share"].max(), 1.0)
+        draw = _by_size if usual else _by_link
         for look, client in enumerate(clients):
             draw(axes, rows[rows["client"] == client], look)
-        axes.set_title(rows["by"].iloc[0])
+        axes.set(title=rows["by"].iloc[0], **{"ylim" if usual else "xlim": (-0.03 * most, most)})
     legend(figure, marks(clients, "-"), narrow)
     return figure
 
@@ -123,7 +124,7 @@ def drops(table: pd.DataFrame, narrow: bool) -> Figure:
 def _by_size(axes: Axes, rows: pd.DataFrame, look: int) -> None:
     rows = rows.sort_values("size")
     axes.plot(rows["size"], rows["share"], "-", color=COLOURS[look], marker=MARKERS[look])
-    axes.set(xlabel="bytes", ylabel=_DROPPED, ylim=(0, None))
+    axes.set(xlabel="bytes", ylabel=_DROPPED)
     size_axis(axes, rows["size"])
 
 
@@ -133,7 +134,7 @@ def _by_link(axes: Axes, rows: pd.DataFrame, look: int) -> None:
     at = [links.index(arm) for arm in rows["arm"]]
     axes.scatter(rows["share"], at, 26, [COLOURS[look]], marker=MARKERS[look], zorder=3)
     names = [arm or "usual" for arm in links]
-    axes.set(xlabel=f"{_DROPPED}, {rows['what'].iloc[0]}", xlim=(0, None))
+    axes.set(xlabel=f"{_DROPPED}, {rows['what'].iloc[0]}")
     axes.set_yticks(range(len(links)), names)
     axes.set_ylim(len(links) - 0.5, -0.5)
 
