@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import sweep_parts
@@ -20,6 +22,7 @@ LIMITS, OTHERS = "What this cannot say", "Would another way cost less?"
 HYPOTHESES, JOINING = "Do the hypotheses hold?", "Which stages are worth joining?"
 MEASURED = "How was it measured?"
 
+_COLD_PULL = Path(__file__).parent / "benchmarks" / "cold-pull.json"
 _ABSENT = re.compile(r"^- Not measured: .*\n", re.M)  # in this study; others have it, or lack
 _WAYS = {
     AHEAD: "stages begun ahead of time, the default",
@@ -31,8 +34,9 @@ _WAYS = {
 _OF_THE_MACHINE = """\
 - One virtual machine of two cores held Airflow, the store and the cluster's only node: nothing is
   said of several nodes, of a network between them, of pods that wait for a place, of other users.
-- Images were on the node already: no number includes pulling one. That with TensorFlow has 623 MB
-  to fetch, 50 s over 100 Mbit/s, once a node; unpacking comes on top.
+- Images were on the node already: no number includes pulling one. Once a node a stage's start takes
+  {tensorflow:.0f} s more with TensorFlow's image, and {stage:.0f} s with the other, over 100 Mbit/s
+  (`make bench-cold-pull`, [n = {n}](benchmarks.md)).
 - Nothing was begun ahead of its stage, but where it is said.
 - Pods, and the notebook in a pod, ran the images' Python 3.13; local processes, and the notebook
   beside them, this machine's 3.11.
@@ -74,7 +78,7 @@ def with_others(
     if "load" in others:
         first, _, rest = page[title].partition("\n\n")
         page[title] = f"{first} {_by_default(others['load'])}\n\n{rest}"
-    page[LIMITS] = _OF_THE_MACHINE + _ABSENT.sub("", page[LIMITS])
+    page[LIMITS] = _OF_THE_MACHINE.format(**_cold_pulls()) + _ABSENT.sub("", page[LIMITS])
     # Pods beside processes, which the study has here, are in its first sentences.
     page[OTHERS] = "\n\n".join([_other_ways(others), _OF_OTHERS])
     page[MEASURED] = f"{_of_the_studies(others)}{page[MEASURED]}\n{_measured(about)}\n"
@@ -90,6 +94,18 @@ def with_others(
 def answer(report: Report) -> str:
     """A report's first two paragraphs."""
     return " ".join(report.markdown.split("\n\n")[1:3])
+
+
+def _cold_pulls() -> dict[str, float]:
+    """Seconds that a node without the image adds to a start, in the median, and of how many."""
+    told = json.loads(_COLD_PULL.read_text())
+
+    def added(image: str) -> float:
+        of = told["pulls"][f"{image}, 100 Mbit/s"]
+        return float(of["cold_s"]["median"] - of["warm_s"]["median"])
+
+    images = {"tensorflow": "podline-stage-tensorflow", "stage": "podline-stage"}
+    return {name: added(image) for name, image in images.items()} | {"n": told["n"]}
 
 
 def _of_the_studies(studies: Mapping[str, Report]) -> str:
