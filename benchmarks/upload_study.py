@@ -25,6 +25,7 @@ from tests.support import far_store, virtual_machine
 
 _DAG = "upload_benchmark"
 _OURS = ("models_only", "hours", "page")  # options that are no parameters of the DAG
+_ANOTHER = {"sizes", "repeats", "pairs", "clients"}  # of which docs/uploads.md is not made
 _VM, _BARE = "vm_store", "bare_store"
 _IMAGE = Path(__file__).parents[1] / "build" / "vm"
 # Bytes of disk that all sizes may take: stores keep what was deleted until they compact.
@@ -51,10 +52,11 @@ def main() -> None:
     if given.preset == "full":
         _need_room()
     given.name = given.name or studying.new_name(given.preset)
-    if given.models_only:
-        given.sizes = []
     kept = vars(given).items()
     conf = {name: value for name, value in kept if value is not None and name not in _OURS}
+    another = conf.keys() & _ANOTHER
+    if given.models_only:
+        conf["sizes"] = []
     with tempfile.TemporaryDirectory() as name, cluster.opened() as there:
         folder = Path(name)
         home = urlsplit(there.store.connection.endpoint_url or "").hostname or ""
@@ -85,7 +87,7 @@ def main() -> None:
                 studying.run(folder, variables, _DAG, conf, given.hours)
             study = Study(there.store, UPLOADS, conf["name"])
             n = min(point.pairs for point in study.design().points)
-            if given.page and given.preset == "full":
+            if given.page and given.preset == "full" and not another:
                 file = study_pages.MODELS if given.models_only else study_pages.STUDY
                 archive.export(study, study_pages.DOCS / study_pages.UPLOADS / file)
                 study_pages.write(study_pages.UPLOADS)

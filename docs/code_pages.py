@@ -6,6 +6,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from inspect import get_annotations, getdoc
 from typing import Any, get_type_hints
 
+from docs.markdown_table import table
+
 _WIDTH = "100"  # of a terminal, in characters
 
 
@@ -24,8 +26,7 @@ def _page(title: str, first: str, parts: Iterator[str]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_in_table, line))} |" for line in lines)
+    return table(head, ([_in_table(cell) for cell in row] for row in rows))
 
 
 def _in_table(text: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import sweep_parts
+from docs.markdown_table import table
 from podline_studies.overhead.analysis.operator_comparison import OURS
 from podline_studies.overhead.design import AHEAD, AT_ONCE, STOCK, TUNED
 from podline_studies.overhead.frames import OverheadCircumstances
@@ -69,7 +70,7 @@ def with_others(
     """Return the page's sections by title: those of a study, with what others add.
 
     Args:
-        sections: of the report of the study of sizes; what comes first has no title.
+        sections: of the report of the study of sizes; the page's own comes first.
         others: the reports of further studies, by the name of their part (`sweep_parts.FULL`).
         about: how these were measured, likewise.
     """
@@ -141,7 +142,7 @@ def _measured(about: Mapping[str, OverheadCircumstances]) -> str:
         for session in one["sessions"]
     ]
     head = ("study", "machine", "began", "hours", "runs planned", "disturbed", "podline")
-    return f"The other studies:\n\n{_table(head, 3, rows)}"
+    return f"The other studies:\n\n{table(head, rows, 3)}"
 
 
 def _other_ways(others: Mapping[str, Report]) -> str:
@@ -158,7 +159,7 @@ def _other_ways(others: Mapping[str, Report]) -> str:
         for row in _main(others[part], "operators").to_dict("records")
     ]
     head = ("instead", "data × model", "repeats", "times podline's pods", "more a run")
-    return f"Beside podline's pods, one run at a time:\n\n{_table(head, 2, rows)}"
+    return f"Beside podline's pods, one run at a time:\n\n{table(head, rows, 2)}"
 
 
 def _more_steps(report: Report) -> str:
@@ -172,7 +173,7 @@ def _more_steps(report: Report) -> str:
         sizes = f"{exists['steps']:g}", formatting.size(exists["model"])
         rows.append((*sizes, str(exists["n"]), _estimate(exists, "effect"), share))
     head = ("steps", "model", "repeats", "times the notebook's", "training over all other code")
-    return f"Steps of training count:\n\n{_table(head, 0, rows)}"
+    return f"Steps of training count:\n\n{table(head, rows, 0)}"
 
 
 def _joined(report: Report) -> str:
@@ -186,9 +187,9 @@ def _joined(report: Report) -> str:
     return f"Measured, {'; '.join(told)}."
 
 
-def _main(report: Report, table: str) -> pd.DataFrame:
+def _main(report: Report, name: str) -> pd.DataFrame:
     """A table's rows of podline's pods, on the kind of machine with most of them."""
-    rows = report.tables[table]
+    rows = report.tables[name]
     ours = rows["backend"] == OURS
     machine = rows.loc[ours, "machine"].mode()[0]
     found: pd.DataFrame = rows[ours & (rows["machine"] == machine)]
@@ -200,10 +201,3 @@ def _estimate(
 ) -> str:
     mean, low, high = (form(float(row[f"{name}_{end}"])) for end in ("mean", "low", "high"))
     return f"{mean} ({low} to {high})"
-
-
-def _table(head: Sequence[str], words: int, rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, of which the first columns hold words."""
-    kinds = "|".join(["---"] * words + ["--:"] * (len(head) - words))
-    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
-    return "\n".join([lines[0], f"|{kinds}|", *lines[1:]])

@@ -40,7 +40,7 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
         table: of `podline_studies.uploads.analysis.tables.times`.
         narrow: for a phone.
     """
-    clients = sorted(table["client"].unique(), key=lambda name: name != _OURS)
+    clients = _clients(table)
     table = table[(table["arm"] == "") & (table["client"] == clients[0])]
     labels = ("round trip, ms", "seconds")
     figure, drawn = panels(table, ["size"], narrow, 2.4, labels)
@@ -103,7 +103,7 @@ def drops(table: pd.DataFrame, narrow: bool) -> Figure:
         table: of `podline_studies.uploads.analysis.points.Summary.drops`.
         narrow: for a phone.
     """
-    clients = sorted(table["client"].unique(), key=lambda name: name != _OURS)
+    clients = _clients(table)
     others = table[table["size"].isin(set(table[table["arm"] != ""]["size"]))]
     shown = pd.concat([table[table["arm"] == ""].assign(by=_USUAL), others.assign(by=_EACH)])
     by = ["by", "client", "arm", "size", "what"]
@@ -119,6 +119,11 @@ def drops(table: pd.DataFrame, narrow: bool) -> Figure:
         axes.set(title=rows["by"].iloc[0], **{"ylim" if usual else "xlim": (-0.03 * most, most)})
     legend(figure, marks(clients, "-"), narrow)
     return figure
+
+
+def _clients(table: pd.DataFrame) -> list[str]:
+    """Those of a table, podline's own first."""
+    return sorted(table["client"].unique(), key=lambda name: name != _OURS)
 
 
 def _by_size(axes: Axes, rows: pd.DataFrame, look: int) -> None:
