@@ -71,15 +71,17 @@ def _sweep_parts(arguments: argparse.Namespace, name: str) -> None:
     most = {part.name: hours(part, arguments.seed, arguments.repeats) for part in parts}
     each = ", ".join(f"{part} {time:.1f}" for part, time in most.items())
     print(f"{name} takes about {sum(most.values()):.1f} hours ({each})", flush=True)
-    folder = arguments.to or study_pages.DOCS / study_pages.OVERHEAD
+    page = not arguments.to and not arguments.repeats  # the page's own design, and no other
+    folder = study_pages.DOCS / study_pages.OVERHEAD if page else arguments.to
     for part in parts:
         conf = {"preset": "full", "seed": arguments.seed, "name": f"{name}-{part.name}"}
         conf |= {"repeats": arguments.repeats} if arguments.repeats else {}
         study = _sweep(conf | dict(part.conf), arguments.hours, part.join)
-        folder.mkdir(parents=True, exist_ok=True)
-        archive.export(study, folder / part.file)
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            archive.export(study, folder / part.file)
         studying.tell(study, f"sweep-full-{part.name}", study.design().repeats, {})
-    if not arguments.to:
+    if page:
         study_pages.write(study_pages.OVERHEAD)
 
 
