@@ -29,6 +29,7 @@ LOST_SOON = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
 _HEALTHY_SECONDS = 300
+_ANSWER_SECONDS = 120  # the database alone waits for 60, on a busy machine
 _SERVE = "import sys; from pathlib import Path; from podline.local_airflow import serve\n"
 _SERVE += "sys.exit(serve(Path(sys.argv[1])))"
 
@@ -64,7 +65,7 @@ class Airflow:
             request.add_header("Authorization", f"Bearer {token}")
         data = None if body is None else json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, data, timeout=30) as answer:
+            with urllib.request.urlopen(request, data, timeout=_ANSWER_SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
