@@ -12,61 +12,43 @@ import os
 import random
 import secrets
 import shlex
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict
-from contextlib import suppress
 from typing import Any
 
 from benchmarks.report import print_last_line, summary
 from podline import __version__
 from tests.support.namespaces import connect, own_namespace
+from tests.support.relay import Relay
 from tests.support.waiting import until
 
 NAMES = ("podline-stage", "podline-stage-tensorflow")
 _RATES = {"100 Mbit/s": 100e6, "no limit": float("inf")}
 _FAILED = ("ErrImagePull", "ImagePullBackOff")
-_BLOCK = 1 << 16
 _LAYER = 1e6  # bytes: what is less was a manifest
 
 
-class SlowRelay:
+class SlowRelay(Relay):
     """Passes connections on to a registry; what comes back shares a link.
 
     Attributes:
         rate: of that link, in bits a second.
         passed: bytes that came back.
-        address: where it listens.
     """
 
     def __init__(self, registry: str) -> None:
-        host, _, port = registry.partition(":")
         self.rate, self.passed = float("inf"), 0
-        self._target, self._lock, self._free = (host, int(port)), threading.Lock(), 0.0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._lock, self._free = threading.Lock(), 0.0
+        host, _, port = registry.partition(":")
+        super().__init__("127.0.0.1", (host, int(port)))
 
-    def _accept(self) -> None:
-        while True:
-            near, _ = self._server.accept()
-            far = socket.create_connection(self._target)
-            for ends in ((near, far, False), (far, near, True)):
-                threading.Thread(target=self._pass, args=ends, daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket, back: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(_BLOCK):
-                if back:
-                    self._wait(len(data))
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
-    def _wait(self, size: int) -> None:
-        """Until the link has had time for so many bytes more."""
+    def wait_for(self, size: int, back: bool) -> None:
+        """Wait until the link has had time for so many bytes more."""
+        if not back:
+            return
         with self._lock:
             now = time.monotonic()
             self._free = max(self._free, now) + size * 8 / self.rate

@@ -217,7 +217,7 @@ def enough_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def in_pods(core: Any, namespace: str, store_server: StoreConnection) -> Iterator[dict[str, str]]:
     """What Airflow's environment has for stages to be pods that reach the session's store."""
-    relay = namespaces.Relay(core, store_server.endpoint_url or "")
+    relay = namespaces.PodRelay(core, store_server.endpoint_url or "")
     yield {
         "AIRFLOW__PODLINE__BACKEND": "kubernetes",
         "AIRFLOW__PODLINE__NAMESPACE": namespace,

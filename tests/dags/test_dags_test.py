@@ -12,7 +12,7 @@ from podline.contract import StageResult
 from podline.phases import STAGE_PHASES
 from podline.store import Store, keys
 from tests.support.dags_test import ROOT, SLICE, dags_test, environment
-from tests.support.namespaces import Relay, own_namespace
+from tests.support.namespaces import PodRelay, own_namespace
 
 pytestmark = pytest.mark.xdist_group("dags test")
 
@@ -136,7 +136,7 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
 ) -> None:
     store.put(datasets.store_key(data), datasets.fetch(data))
     run_dag(dag_id, _env(airflow_home, AIRFLOW__PODLINE__BACKEND="process"), conf)
-    relay = Relay(core, store.connection.endpoint_url or "")
+    relay = PodRelay(core, store.connection.endpoint_url or "")
     with own_namespace(core) as namespace:
         pods = {
             "AIRFLOW__PODLINE__BACKEND": "kubernetes",

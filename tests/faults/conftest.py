@@ -27,7 +27,7 @@ from tests.support.faults import (
     SHIFTED_DAG,
     Scene,
 )
-from tests.support.namespaces import Relay, own_namespace
+from tests.support.namespaces import PodRelay, own_namespace
 from tests.support.notebooks import DEFERRED_DAG, write_cells, write_notebook
 
 _STORE = "store"  # its service
@@ -88,7 +88,7 @@ def scene(
     connection = seaweedfs.connection(fault_store)
     store = Store(connection)
     store.ensure_bucket()
-    relay = Relay(core, connection.endpoint_url or "")
+    relay = PodRelay(core, connection.endpoint_url or "")
     with own_namespace(core, "podline-faults") as namespace:
         name = _name_in_cluster(core, namespace, relay)
         _have_clock(core, namespace, fault_folder)
@@ -110,7 +110,7 @@ def scene(
     relay.cut()
 
 
-def _name_in_cluster(core: Any, namespace: str, relay: Relay) -> str:
+def _name_in_cluster(core: Any, namespace: str, relay: PodRelay) -> str:
     """Give the store's relay a name in the cluster, as a store of the cluster has; its address."""
     from kubernetes import client
 

@@ -24,7 +24,7 @@ from tests.support.airflow_parts import AirflowParts
 from tests.support.airflow_server import Airflow, run_path, task_path
 from tests.support.image_pods import read_log
 from tests.support.latency import one_try
-from tests.support.namespaces import Relay
+from tests.support.namespaces import PodRelay
 from tests.support.waiting import until
 
 STAGES = ("make", "change", "look")
@@ -151,7 +151,7 @@ class Scene:
     parts: AirflowParts
     core: Any
     namespace: str
-    relay: Relay
+    relay: PodRelay
     store: Store
     store_folder: Path
     dag_id: str

@@ -3,14 +3,13 @@
 import os
 import secrets
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.airflow_server import free_port
+from tests.support.relay import Relay
 from tests.support.waiting import until
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -87,50 +86,14 @@ class Gate:
         self._listening = socket.create_server(self._where)
 
 
-class Relay:
+class PodRelay(Relay):
     """Passes connections from pods on to a server that listens on this machine only.
 
     Attributes:
         url: the server's address as pods see it.
-        delay: seconds until a new connection passes anything on.
     """
 
-    delay = 0.0
-
     def __init__(self, core: Any, url: str) -> None:
-        host, where = _address_here(core), urlsplit(url)
-        self.target, self.open = (str(where.hostname), int(where.port or 80)), True
-        self.server = socket.create_server((host, 0))
-        self.url = f"http://{host}:{self.server.getsockname()[1]}"
-        self.sockets: list[socket.socket] = [self.server]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        """Break all connections, and accept no more."""
-        self.open = False
-        for one in self.sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-
-    def _accept(self) -> None:
-        while self.open:
-            try:
-                near, _ = self.server.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(self.target)
-            except OSError:  # that is away for now
-                near.close()
-                continue
-            self.sockets += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
-        time.sleep(self.delay)
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
+        where = urlsplit(url)
+        super().__init__(_address_here(core), (str(where.hostname), int(where.port or 80)))
+        self.url = f"http://{self.address}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podline_studies.reports.provenance import MeasuredSession
 from podline_studies.uploads.batch import Measurement, Upload
 from podline_studies.uploads.delay_link.control import LinkStats
 from podline_studies.uploads.delay_link.probe import Probe
@@ -96,8 +97,7 @@ DESIGN = Design(
     seed=1,
     accelerated=False,
 )
-_SESSION = {
-    "machine": "a machine",
+_SESSION: MeasuredSession = {
     "processors": 2,
     "memory_bytes": 16e9,
     "kernel": "6.12",
@@ -107,9 +107,11 @@ _SESSION = {
 }
 
 
-def about(**changes: Any) -> UploadCircumstances:
-    """What there is to say about it."""
-    sessions = [{"session": number} | _SESSION for number in (1, 2)]
+def about(machines: Sequence[str] = ("a machine",) * 2, **changes: Any) -> UploadCircumstances:
+    """What there is to say about it, with the kind of machine of each session."""
+    sessions: list[MeasuredSession] = []
+    for number, machine in enumerate(machines, 1):
+        sessions.append({**_SESSION, "session": number, "machine": machine})
     usual: UploadCircumstances = {
         "sweep": "simulated",
         "sessions": sessions,

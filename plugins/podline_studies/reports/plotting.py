@@ -91,7 +91,7 @@ def panels(
         same_rows: whether panels side by side have the same vertical axis.
         columns: of panels, at most.
     """
-    groups = [rows for _, rows in frame.groupby(list(by), dropna=False)]
+    groups = [rows for _, rows in frame.groupby(list(by), dropna=False, observed=True)]
     columns = 1 if narrow else max(min(columns, len(groups)), 1)
     lines = max(math.ceil(len(groups) / columns), 1)
     width = _NARROW if narrow else _WIDE

@@ -14,7 +14,7 @@ from podline_studies.uploads import batch_pods
 from podline_studies.uploads.batch import VARIABLE, BatchResult, BatchTask, Target
 from podline_studies.uploads.batch_pods import PodError
 from podline_studies.uploads.delay_link import LinkSpec
-from tests.support.namespaces import Relay, own_namespace
+from tests.support.namespaces import PodRelay, own_namespace
 from tests.support.waiting import until
 
 
@@ -56,7 +56,7 @@ def test_netem_delays_both_ways_by_half() -> None:
 @pytest.fixture
 def task(core: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchTask]:
     """A batch of the session's store, whose namespaces are the test's own."""
-    relay = Relay(core, store.connection.endpoint_url or "")
+    relay = PodRelay(core, store.connection.endpoint_url or "")
     with own_namespace(core) as namespace, own_namespace(core, security="privileged") as links:
         monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
         monkeypatch.setenv("AIRFLOW__PODLINE__LINK_NAMESPACE", links)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -121,6 +121,7 @@ class Summary:
         pairs: a row a pair, with the columns of all stores: ``seconds_cluster`` and so on.
         points, sizes: compared.
         times: of each point and store.
+        by_machine: the sizes by the processor's name; empty where all visits were on one kind.
     """
 
     about: UploadCircumstances
@@ -129,6 +130,7 @@ class Summary:
     points: Sequence[Compared[Point]]
     sizes: Sequence[Compared[Size]]
     times: Sequence[Times]
+    by_machine: Mapping[str, Sequence[Compared[Size]]]
 
     def counts(self, comparison: Comparison, kind: str) -> Counter[str]:
         """How many points have which verdict."""
@@ -143,6 +145,16 @@ class Summary:
             if (one.comparison, one.kind, one.place.arm) == (comparison, kind, arm)
             and one.judged.found.n
         ]
+
+    def spans(self, comparison: Comparison, kind: str) -> dict[str, tuple[float, float]]:
+        """Of each kind of machine, the least and the largest ratio of sizes, on the usual link."""
+        found: dict[str, list[float]] = {}
+        for machine, sizes in self.by_machine.items():
+            for one in sizes:
+                of = (one.comparison, one.kind, one.place.arm)
+                if of == (comparison, kind, "") and one.judged.found.n:
+                    found.setdefault(machine, []).append(one.judged.found.ratio)
+        return {machine: (min(some), max(some)) for machine, some in found.items()}
 
     def by_size(self, kind: str) -> dict[Size, dict[Comparison, Compared[Size]]]:
         """All comparisons of a size over a kind of link, where the link is the limit somewhere."""
@@ -257,7 +269,12 @@ def summarise(uploads: pd.DataFrame, about: UploadCircumstances) -> Summary:
     times = _times(counted, pairs)
     found = list(_points(pairs, _limits(pairs, times), _comparisons(len(stores))))
     points = [(*one.place, one.assessed, one.pairs) for one in found]
-    return Summary(about, counted, pairs, _judge(points), _judge(list(_sizes(found))), times)
+    sizes = _judge(list(_sizes(found)))
+    machines = {
+        name: _judge(list(_sizes(one.of(sittings) for one in found)))
+        for name, sittings in _sittings_by_machine(about, counted).items()
+    }
+    return Summary(about, counted, pairs, _judge(points), sizes, times, machines)
 
 
 def check_uploads(uploads: pd.DataFrame, encrypted: Collection[str] = ()) -> pd.DataFrame:
@@ -285,6 +302,15 @@ def check_uploads(uploads: pd.DataFrame, encrypted: Collection[str] = ()) -> pd.
     found["limit_s"] = found["size"] / found["goodput"] + trips * found["link_rtt"]
     found["share"] = found["limit_s"] / found["seconds"]
     return found
+
+
+def _sittings_by_machine(about: UploadCircumstances, uploads: pd.DataFrame) -> dict[str, list[int]]:
+    """The sessions of each kind of processor, where there are several."""
+    found: dict[str, list[int]] = {}
+    for session in about["sessions"]:
+        if session["session"] in set(uploads["sitting"]):
+            found.setdefault(session.get("machine", ""), []).append(session["session"])
+    return found if len(found) > 1 else {}
 
 
 def _comparisons(stores: int) -> list[Comparison]:
@@ -351,6 +377,10 @@ class _Ratios:
     @property
     def assessed(self) -> Assessed:
         return assessed(self.logs.tolist(), self.limited)
+
+    def of(self, sittings: Collection[int]) -> _Ratios:
+        """The same of some sessions' visits."""
+        return replace(self, logs=self.logs[self.logs.index.isin(sittings, level=VISIT[0])])
 
 
 def _points(

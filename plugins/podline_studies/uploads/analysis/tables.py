@@ -9,6 +9,8 @@ import pandas as pd
 
 from podline_studies.uploads.analysis.points import Compared, Point, Size, Summary, Times
 
+_RARE = ("failed", "machines")  # left out where they are empty
+
 
 def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
     """Return all tables by name."""
@@ -16,13 +18,14 @@ def make_tables(found: Summary) -> dict[str, pd.DataFrame]:
         "times": times(found.times),
         "sizes": compared(found.sizes),
         "ratios": compared([*found.points, *found.sizes]),
+        "machines": machines(found),
         "drops": found.drops,
         "links": links(found),
         "uploads": found.uploads,
         "pairs": found.pairs,
         "failed": failed(found),
     }
-    return {name: frame for name, frame in made.items() if name != "failed" or len(frame)}
+    return {name: frame for name, frame in made.items() if name not in _RARE or len(frame)}
 
 
 def compared(found: Iterable[Compared[Point] | Compared[Size]]) -> pd.DataFrame:
@@ -39,6 +42,15 @@ def compared(found: Iterable[Compared[Point] | Compared[Size]]) -> pd.DataFrame:
         | {"differs": one.judged.differs}
         for one in found
     )
+
+
+def machines(found: Summary) -> pd.DataFrame:
+    """The sizes as `compared` has them, by kind of processor."""
+    some = [
+        compared(of).drop(columns="pairs").assign(machine=name)
+        for name, of in found.by_machine.items()
+    ]
+    return pd.concat(some) if some else pd.DataFrame()
 
 
 def times(found: Sequence[Times]) -> pd.DataFrame:

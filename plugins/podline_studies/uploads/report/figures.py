@@ -21,11 +21,13 @@ from podline_studies.reports.plotting import (
     round_percent,
     size_axis,
 )
+from podline_studies.uploads.analysis.points import COMPARISONS, KINDS
 from podline_studies.uploads.analysis.verdicts import STRICT, Verdict
 from podline_studies.uploads.design import SIDES
 
 _OURS = "podline"
 _BANDS = {MARGIN: "0.90", STRICT: "0.80"}
+_ORDERS = {"kind": [*KINDS], "comparison": [*map(str, COMPARISONS)]}
 _LEAST, _MOST = 0.85, 1.15
 _USUAL, _EACH = "over the usual link", "over the usual link and others"  # in this order
 _DROPPED = "% of segments dropped"
@@ -72,10 +74,12 @@ def ratios(table: pd.DataFrame, narrow: bool) -> Figure:
         narrow: for a phone.
     """
     table = table[(table["verdict"] != Verdict.LIMITED) & (table["arm"] == "") & (table["n"] > 0)]
+    for name, order in _ORDERS.items():
+        table = table.assign(**{name: pd.Categorical(table[name], order)})
     sizes = table[["size", "what"]].drop_duplicates().sort_values("size")["what"].tolist()
     height = 0.9 + 0.32 * len(sizes)
     labels = ("ratio of times", "")
-    figure, drawn = panels(table, ["comparison", "kind"], narrow, height, labels, True, columns=2)
+    figure, drawn = panels(table, [*_ORDERS], narrow, height, labels, True)
     for axes, rows in drawn:
         for margin, shade in _BANDS.items():
             axes.axvspan(1 / (1 + margin), 1 + margin, color=shade, zorder=0)

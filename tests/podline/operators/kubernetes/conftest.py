@@ -25,7 +25,7 @@ from podline.operators.stage import StageOperator
 from podline.store import Store, keys
 from podline.store.keys import RESULT, TryKey
 from tests.support.airflow_server import free_port
-from tests.support.namespaces import Relay, own_namespace
+from tests.support.namespaces import PodRelay, own_namespace
 from tests.support.notebooks import code_cell, notebook_text
 from tests.support.waiting import until
 
@@ -37,9 +37,9 @@ def namespace(core: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def relay(core: Any, store: Store) -> Iterator[Relay]:
+def relay(core: Any, store: Store) -> Iterator[PodRelay]:
     """The store's address as pods see it."""
-    made = Relay(core, store.connection.endpoint_url or "")
+    made = PodRelay(core, store.connection.endpoint_url or "")
     yield made
     made.cut()
 
@@ -223,7 +223,7 @@ class PodRun:
 
 @pytest.fixture
 def pods(
-    core: Any, namespace: str, store: Store, relay: Relay, tmp_path: Path, monkeypatch: Any
+    core: Any, namespace: str, store: Store, relay: PodRelay, tmp_path: Path, monkeypatch: Any
 ) -> Pods:
     monkeypatch.setenv("AIRFLOW__PODLINE__NAMESPACE", namespace)
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_ENDPOINT", relay.url)

@@ -13,7 +13,7 @@ import yaml
 from podline import __version__
 from podline.exceptions import StageError
 from podline.operators.kubernetes import startup
-from tests.support.namespaces import Gate, Relay
+from tests.support.namespaces import Gate, PodRelay
 from tests.support.waiting import until
 
 from .conftest import Pods, template_file
@@ -39,7 +39,7 @@ def test_lines_come_as_they_are_printed(pods: Pods, gate: Gate) -> None:
     assert ran.lines == ["one", "two"]
 
 
-def test_a_slow_store_shows_in_the_phase_that_waits_for_it(pods: Pods, relay: Relay) -> None:
+def test_a_slow_store_shows_in_the_phase_that_waits_for_it(pods: Pods, relay: PodRelay) -> None:
     relay.delay = 5.0  # longer than a busy machine takes to start a pod
     found = pods.run("x = 1").phases()
     assert found.pop("store") > 5.0
@@ -252,7 +252,7 @@ def test_a_stage_that_is_told_to_stop(pods: Pods) -> None:
 
 
 def test_a_store_that_the_pod_does_not_reach(
-    pods: Pods, relay: Relay, monkeypatch: pytest.MonkeyPatch
+    pods: Pods, relay: PodRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
     relay.cut()
@@ -262,7 +262,7 @@ def test_a_store_that_the_pod_does_not_reach(
 
 
 def test_a_store_that_goes_away(
-    pods: Pods, relay: Relay, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    pods: Pods, relay: PodRelay, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
     ran = pods.prepare(f"print('up')\n{gate.wait}")

@@ -124,6 +124,21 @@ def test_where_tls_ends_in_front_of_all_stores_nothing_is_said_of_their_transfer
     assert not added[True].any()
 
 
+def test_each_kind_of_machine_has_means_of_its_own() -> None:
+    equal, slower = uploads(visits=8), uploads(1.2, visits=8)
+    frame = pd.concat([equal[equal["sitting"] == 1], slower[slower["sitting"] == 2]])
+    of = found(frame, about(machines=("fast", "slow")))
+    spans = of.spans(CLUSTER_MACHINE, "whole")
+    assert spans["fast"] == pytest.approx((1.0, 1.0), rel=0.03)
+    assert spans["slow"] == pytest.approx((1.2, 1.2), rel=0.03)
+    both = of.of_sizes(CLUSTER_MACHINE, "whole")[0].judged.found
+    assert both.ratio == pytest.approx(math.sqrt(1.2), rel=0.02)
+
+
+def test_machines_of_one_kind_are_not_told_apart() -> None:
+    assert found(uploads()).by_machine == {}
+
+
 def test_the_share_of_the_limit() -> None:
     shares: dict[str, float] = {}
     for one in found(uploads(visits=20)).times:

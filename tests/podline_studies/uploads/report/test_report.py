@@ -68,6 +68,15 @@ def test_a_machine_with_kvm_and_a_bare_server_and_other_links() -> None:
     assert "loses nothing" not in text
 
 
+def test_kinds_of_machines_are_set_beside_each_other(report: Report) -> None:
+    made = make_report(uploads(visits=8), about(machines=("one", "two")))
+    assert "on machines of 2 kinds" in plain(made)
+    assert re.search(r"- cluster ÷ machine: one [\d.]+ to [\d.]+, two [\d.]+ to", plain(made))
+    assert {*made.tables["machines"]["machine"]} == {"one", "two"}
+    assert "machines" not in report.tables
+    assert "kinds" not in report.markdown
+
+
 def test_figures_and_tables_are_there(report: Report) -> None:
     names = {"times", "ratios", "drops"}
     assert report.figures.keys() == names | {f"{name}-narrow" for name in names}
