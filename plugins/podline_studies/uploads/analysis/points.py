@@ -147,14 +147,20 @@ class Summary:
         ]
 
     def spans(self, comparison: Comparison, kind: str) -> dict[str, tuple[float, float]]:
-        """Of each kind of machine, the least and the largest ratio of sizes, on the usual link."""
-        found: dict[str, list[float]] = {}
+        """Of each kind of machine, the least and the largest ratio of sizes, on the usual link.
+
+        NaN: a store's own speed is the limit of all.
+        """
+        found: dict[str, tuple[float, float]] = {}
         for machine, sizes in self.by_machine.items():
-            for one in sizes:
-                of = (one.comparison, one.kind, one.place.arm)
-                if of == (comparison, kind, "") and one.judged.found.n:
-                    found.setdefault(machine, []).append(one.judged.found.ratio)
-        return {machine: (min(some), max(some)) for machine, some in found.items()}
+            ratios = [
+                one.judged.found.ratio
+                for one in sizes
+                if (one.comparison, one.kind, one.place.arm) == (comparison, kind, "")
+                and one.judged.found.n
+            ]
+            found[machine] = min(ratios, default=math.nan), max(ratios, default=math.nan)
+        return found
 
     def by_size(self, kind: str) -> dict[Size, dict[Comparison, Compared[Size]]]:
         """All comparisons of a size over a kind of link, where the link is the limit somewhere."""

@@ -71,7 +71,10 @@ def test_a_machine_with_kvm_and_a_bare_server_and_other_links() -> None:
 def test_kinds_of_machines_are_set_beside_each_other(report: Report) -> None:
     made = make_report(uploads(visits=8), about(machines=("one", "two")))
     assert "on machines of 2 kinds" in plain(made)
-    assert re.search(r"- cluster ÷ machine: one [\d.]+ to [\d.]+, two [\d.]+ to", plain(made))
+    assert "| stores | one | two |" in plain(made)
+    assert re.search(
+        r"\| cluster ÷ machine \| [\d.]+ to [\d.]+ \| [\d.]+ to [\d.]+ \|", plain(made)
+    )
     assert {*made.tables["machines"]["machine"]} == {"one", "two"}
     assert "machines" not in report.tables
     assert "kinds" not in report.markdown
