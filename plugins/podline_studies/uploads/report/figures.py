@@ -47,6 +47,7 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
     labels = ("round trip, ms", "seconds")
     figure, drawn = panels(table, ["size"], narrow, 2.4, labels)
     ends = table["seconds"].min() * 0.8, table["seconds"].max() * 1.6
+    trips = 1000 * table["rtt"].max()
     for axes, rows in drawn:
         for look, side in enumerate(SIDES):
             for warm, how in _HOW.items():
@@ -55,7 +56,7 @@ def times(table: pd.DataFrame, narrow: bool) -> Figure:
                 axes.plot(of["rtt"] * 1000, of["seconds"], line, color=colour, marker=MARKERS[look])
         axes.set_title(f"{rows['what'].iloc[0]}, {clients[0]}")
         axes.set_yscale("log")
-        axes.set_ylim(*ends)
+        axes.set(xlim=(-0.05 * trips, 1.05 * trips), ylim=ends)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     sides = [side for side in SIDES if side in set(table["store"])]
     cold = mark("cold", "0.3", "", "-")
