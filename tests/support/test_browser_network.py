@@ -57,7 +57,7 @@ def change_addresses() -> None:
     device = f"changes{os.getpid()}"[:15]
     pair = ["ip", "link", "add", device, "type", "veth", "peer", "name", f"{device[:13]}-p"]
     subprocess.run(pair, check=True)
-    subprocess.run(["ip", "addr", "add", "10.219.0.253/32", "dev", device], check=True)
+    subprocess.run(["ip", "addr", "add", "10.218.0.1/32", "dev", device], check=True)
     subprocess.run(["ip", "link", "set", device, "up"], check=True)
     subprocess.run(["ip", "link", "del", device], check=True)
 

@@ -139,12 +139,7 @@ class Summary:
 
     def of_sizes(self, comparison: Comparison, kind: str, arm: str = "") -> list[Compared[Size]]:
         """The sizes over a kind of link, at which the link is the limit somewhere."""
-        return [
-            one
-            for one in self.sizes
-            if (one.comparison, one.kind, one.place.arm) == (comparison, kind, arm)
-            and one.judged.found.n
-        ]
+        return _over(arm, self.sizes, comparison, kind)
 
     def spans(self, comparison: Comparison, kind: str) -> dict[str, tuple[float, float]]:
         """Of each kind of machine, the least and the largest ratio of sizes, on the usual link.
@@ -153,12 +148,7 @@ class Summary:
         """
         found: dict[str, tuple[float, float]] = {}
         for machine, sizes in self.by_machine.items():
-            ratios = [
-                one.judged.found.ratio
-                for one in sizes
-                if (one.comparison, one.kind, one.place.arm) == (comparison, kind, "")
-                and one.judged.found.n
-            ]
+            ratios = [one.judged.found.ratio for one in _over("", sizes, comparison, kind)]
             found[machine] = min(ratios, default=math.nan), max(ratios, default=math.nan)
         return found
 
@@ -310,11 +300,24 @@ def check_uploads(uploads: pd.DataFrame, encrypted: Collection[str] = ()) -> pd.
     return found
 
 
+def _over(
+    arm: str, sizes: Iterable[Compared[Size]], comparison: Comparison, kind: str
+) -> list[Compared[Size]]:
+    """Those over a kind of link, at which the link is the limit somewhere."""
+    return [
+        one
+        for one in sizes
+        if (one.comparison, one.kind, one.place.arm) == (comparison, kind, arm)
+        and one.judged.found.n
+    ]
+
+
 def _sittings_by_machine(about: UploadCircumstances, uploads: pd.DataFrame) -> dict[str, list[int]]:
     """The sessions of each kind of processor, where there are several."""
     found: dict[str, list[int]] = {}
+    measured = set(uploads["sitting"])
     for session in about["sessions"]:
-        if session["session"] in set(uploads["sitting"]):
+        if session["session"] in measured:
             found.setdefault(session.get("machine", ""), []).append(session["session"])
     return found if len(found) > 1 else {}
 
