@@ -45,16 +45,16 @@ class SlowRelay(Relay):
         host, _, port = registry.partition(":")
         super().__init__("127.0.0.1", (host, int(port)))
 
-    def wait_for(self, size: int, back: bool) -> None:
-        """Wait until the link has had time for so many bytes more."""
-        if not back:
-            return
-        with self._lock:
-            now = time.monotonic()
-            self._free = max(self._free, now) + size * 8 / self.rate
-            self.passed += size
-            wait = self._free - now
-        time.sleep(wait)
+    def forwarded(self, data: bytes, back: bool) -> bytes:
+        """What comes back once the link has had time for it."""
+        if back:
+            with self._lock:
+                now = time.monotonic()
+                self._free = max(self._free, now) + len(data) * 8 / self.rate
+                self.passed += len(data)
+                wait = self._free - now
+            time.sleep(wait)
+        return data
 
 
 def start(core: Any, namespace: str, image: str, policy: str) -> float:

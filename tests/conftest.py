@@ -223,7 +223,7 @@ def in_pods(core: Any, namespace: str, store_server: StoreConnection) -> Iterato
         "AIRFLOW__PODLINE__NAMESPACE": namespace,
         "AIRFLOW__PODLINE__STORE_ENDPOINT": relay.url,
     }
-    relay.cut()
+    relay.close()
 
 
 @pytest.fixture(scope="session")

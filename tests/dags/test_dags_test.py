@@ -146,7 +146,7 @@ def test_as_pods_the_applications_give_what_they_give_as_processes(
         run_dag(dag_id, _env(airflow_home, **pods), conf)
         run_dag(dag_id, _env(airflow_home, **pods), {**conf, "ahead": "auto"})
         assert not core.list_namespaced_pod(namespace, label_selector="podline-ahead").items
-    relay.cut()
+    relay.close()
     found = sorted(results(store, dag_id)["evaluate"], key=lambda result: result.started)
     by_process, by_pod, ahead = found
     assert ahead.ahead is not None

@@ -107,7 +107,7 @@ def scene(
         }
         with parts(tmp_path_factory.mktemp("airflow"), variables) as airflow:
             yield _scene(airflow, core, namespace, relay, store, fault_store)
-    relay.cut()
+    relay.close()
 
 
 def _name_in_cluster(core: Any, namespace: str, relay: PodRelay) -> str:

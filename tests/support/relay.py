@@ -1,4 +1,4 @@
-"""Passes TCP connections on to a server that listens elsewhere on this machine."""
+"""Passes TCP connections on to a server that listens elsewhere."""
 
 import socket
 import threading
@@ -14,52 +14,74 @@ class Relay:
     Attributes:
         address: where it listens, as HOST:PORT.
         delay: seconds until a new connection passes anything on.
+        gone: whether nobody is let in, and whoever was in is cut off.
     """
 
     delay = 0.0
 
     def __init__(self, host: str, target: tuple[str, int]) -> None:
-        self.target, self.open = target, True
-        self.server = socket.create_server((host, 0))
-        self.address = f"{host}:{self.server.getsockname()[1]}"
-        self.sockets: list[socket.socket] = [self.server]
+        self.target, self.gone = target, False
+        self._listening = socket.create_server((host, 0))
+        self.address = f"{host}:{self._listening.getsockname()[1]}"
+        self._ends: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def wait_for(self, size: int, back: bool) -> None:
-        """Wait until so many bytes may pass, which is at once.
+    def forwarded(self, data: bytes, back: bool) -> bytes:
+        """What becomes of bytes on their way: nothing, and they need not wait.
 
         Args:
-            size: in bytes.
-            back: whether they come from the server.
-        """
+            data: as it came.
+            back: whether it comes from the server.
 
-    def cut(self) -> None:
-        """Break all connections, and accept no more."""
-        self.open = False
-        for one in self.sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        Raises:
+            OSError: the connection breaks here.
+        """
+        return data
+
+    def leave(self) -> None:
+        """Be gone, until `come_back`."""
+        self.gone = True
+        _break(*self._ends)
+        self._ends.clear()
+
+    def come_back(self) -> None:
+        """Let clients in again."""
+        self.gone = False
+
+    def close(self) -> None:
+        """Break all connections, and listen no more."""
+        self.gone = True
+        _break(self._listening, *self._ends)
 
     def _accept(self) -> None:
-        while self.open:
+        while True:
             try:
-                near, _ = self.server.accept()
+                near, _ = self._listening.accept()
             except OSError:
                 return
             try:
-                far = socket.create_connection(self.target)
+                far = None if self.gone else socket.create_connection(self.target)
             except OSError:  # that is away for now
+                far = None
+            if far is None:
                 near.close()
                 continue
-            self.sockets += [near, far]
+            self._ends += [near, far]
             for ends in ((near, far, False), (far, near, True)):
                 threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket, back: bool) -> None:
         time.sleep(self.delay)
-        with suppress(OSError):
+        try:
             while data := source.recv(_BLOCK):
-                self.wait_for(len(data), back)
-                target.sendall(data)
+                target.sendall(self.forwarded(data, back))
             target.shutdown(socket.SHUT_WR)
+        except OSError:
+            _break(source, target)
+
+
+def _break(*ends: socket.socket) -> None:
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

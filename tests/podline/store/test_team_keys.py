@@ -302,7 +302,8 @@ def test_the_policy_is_limited_to_the_teams_names() -> None:
 class Amazon(StoreProxy):
     """Says of what is not there that it is forbidden, as Amazon does to who may not list all."""
 
-    def _from_store(self, data: bytes) -> bytes:
+    def forwarded(self, data: bytes, back: bool) -> bytes:
+        """The same with another status."""
         return data.replace(b"HTTP/1.1 404 Not Found", b"HTTP/1.1 403 Forbidden")
 
 

@@ -62,7 +62,7 @@ def task(core: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[B
         monkeypatch.setenv("AIRFLOW__PODLINE__LINK_NAMESPACE", links)
         targets = (Target("podline_store", relay.url, relay.url),)
         yield BatchTask(targets, "podline", 100_000, "", 1, "uploads/s/0001", True, "", seed=7)
-    relay.cut()
+    relay.close()
 
 
 def run(core: Any, store: Store, task: BatchTask, link: LinkSpec | None = None) -> BatchResult:

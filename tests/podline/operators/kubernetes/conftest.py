@@ -41,7 +41,7 @@ def relay(core: Any, store: Store) -> Iterator[PodRelay]:
     """The store's address as pods see it."""
     made = PodRelay(core, store.connection.endpoint_url or "")
     yield made
-    made.cut()
+    made.close()
 
 
 @dataclass

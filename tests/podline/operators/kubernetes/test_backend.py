@@ -255,7 +255,7 @@ def test_a_store_that_the_pod_does_not_reach(
     pods: Pods, relay: PodRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
-    relay.cut()
+    relay.close()
     ran = pods.run("x = 1")
     assert f"The store at {relay.url}" in ran.error
     assert "does not answer" in ran.error
@@ -266,7 +266,7 @@ def test_a_store_that_goes_away(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__PODLINE__STORE_PATIENCE", "1")
     ran = pods.prepare(f"print('up')\n{gate.wait}")
-    pods.follow(ran, lambda line: (relay.cut(), gate.open()))
+    pods.follow(ran, lambda line: (relay.close(), gate.open()))
     assert ran.result is None
     assert "does not answer" in ran.error
 
