@@ -16,6 +16,7 @@ from docs import overhead_page
 from podline.store import Store, seaweedfs
 from podline_studies import archive, report_store
 from podline_studies.overhead import frames
+from podline_studies.overhead.report.report import make_report
 from podline_studies.reports.page import Report
 
 DOCS = Path(__file__).parent
@@ -44,9 +45,11 @@ def overhead(store: Store) -> dict[str, bytes]:
     first, *more = sweep_parts.FULL
     report = _report(store, OVERHEAD, first.file)
     there = [part for part in more if (DOCS / OVERHEAD / part.file).is_file()]
-    studies = {part.name: archive.load(store, DOCS / OVERHEAD / part.file) for part in there}
-    others = {name: report_store.make(study) for name, study in studies.items()}
-    about = {name: frames.tables(study)[2] for name, study in studies.items()}
+    found = {
+        part.name: frames.tables(archive.load(store, DOCS / OVERHEAD / part.file)) for part in there
+    }
+    others = {name: make_report(*tables) for name, tables in found.items()}
+    about = {name: tables[-1] for name, tables in found.items()}
     files = _files(report, OVERHEAD)
     for name, other in others.items():
         if table := _FURTHER.get(name):

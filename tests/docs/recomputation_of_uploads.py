@@ -1,5 +1,6 @@
 """The uploads page's main numbers again, from its raw file alone: pandas, nothing of podline."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def design(path: Path) -> dict[str, Any]:
     return next(value for place, value in raw(path) if place == ["design.json"])
 
 
+@cache
 def uploads(path: Path) -> pd.DataFrame:
     """Each upload that counts, with the seconds that the link allows at the least.
 
