@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 SIZES = ["data", "model"]
+WHICH = ["backend", "steps", *SIZES]
 PLACE = ["sitting", "repeat", *SIZES]
 
 
@@ -55,7 +56,7 @@ def runs(path: Path) -> pd.DataFrame:
         if place[0] == "measurements" and value["state"] == "success" and value["tries"] == 1
     ]
     frame = pd.DataFrame(rows).sort_values("attempt")
-    frame = frame.groupby(["backend", "repeat", *SIZES], as_index=False).last()
+    frame = frame.groupby([*WHICH, "repeat"], as_index=False).last()
     frame["machine"] = frame["sitting"].map(machines)
     frame["log"] = pd.concat([without_drift(rows) for _, rows in frame.groupby("sitting")])
     return frame.assign(pace=frame["wall"] / np.exp(frame["log"]))
@@ -63,7 +64,7 @@ def runs(path: Path) -> pd.DataFrame:
 
 def without_drift(session: pd.DataFrame) -> pd.Series:
     """Logarithms of a session's walls, less a straight line in time that its combinations share."""
-    which = session[["backend", *SIZES]].astype(str).agg("|".join, axis=1)
+    which = session[WHICH].astype(str).agg("|".join, axis=1)
     logs, time = np.log(session["wall"]), session["started"] - session["started"].mean()
     if which.is_unique:  # nothing is told of the line
         return logs

@@ -87,6 +87,21 @@ def test_podlines_pods_one_run_at_a_time_beside_other_ways(study: str, ways: set
                 same(found[name], rows[f"ratio_{name}"])
 
 
+def test_what_more_steps_cost() -> None:
+    runs = recomputation.runs(DOCS / "overhead/steps.jsonl.gz")
+    claims = kept("steps-claims", "kubernetes", main(runs))
+    claims = claims[(claims["claim"] == "exists") & claims["model"].notna()]
+    assert set(claims["steps"]) == {50, 200}
+    for (steps, model), claim in claims.set_index(["steps", "model"]).iterrows():
+        some = runs[(runs["steps"] == steps) & (runs["model"] == model)]
+        pairs = recomputation.beside(some, "kubernetes", "notebook-pod", main(runs))
+        mean, low, high = recomputation.overall(pairs)
+        same(pd.Series([mean, low, high]), claim[["effect_mean", "effect_low", "effect_high"]])
+        size = {10_000: "10 k", 10_000_000: "10 M"}[int(model)]
+        told = f"| {steps} | {size} | {claim['n']} | {mean:#.3g} ({printed(low, high)}) |"
+        assert told in page("overhead.md")
+
+
 def test_pods_beside_processes(runs: pd.DataFrame) -> None:
     pairs = recomputation.beside(runs, "kubernetes", "process", main(runs))
     ratio, low, high = (f"{value:.3f}" for value in recomputation.alike(pairs))
@@ -115,7 +130,7 @@ def same(found: pd.Series, table: pd.Series) -> None:
 def test_whether_uploads_take_as_long(kind: str, column: str) -> None:
     table = pd.read_csv(DOCS / "uploads/sizes.csv", keep_default_na=False, na_values={"low": [""]})
     table = table[(table["kind"] == kind) & table["low"].notna()]
-    compared = table["comparison"].unique()
+    compared, told = table["comparison"].unique(), page("uploads.md")
     assert len(compared) == {2: 1, 3: 3}[len(recomputation_of_uploads.design(UPLOADS)["stores"])]
     for comparison in compared:
         rows = (
@@ -130,11 +145,20 @@ def test_whether_uploads_take_as_long(kind: str, column: str) -> None:
             assert found[name].tolist() == pytest.approx(rows[name].astype(float).tolist(), SAME)
         said = recomputation_of_uploads.equivalent(found)
         assert said.tolist() == [verdict == "equivalent" for verdict in rows["verdict"]]
-        for (arm, size), of in found[said].iterrows():
-            ratio, low, high = (f"{of[name]:#.3g}" for name in ("ratio", "low", "high"))
-            if not arm:
-                words = f"{rows['what'][arm, size]} {ratio} ({low} to {high})"
-                assert words in page("uploads.md")
+        usual = found.loc[[""]]
+        least, most = usual[["ratio", "low"]].min(), usual[["ratio", "high"]].max()
+        spans = [printed(least["ratio"], most["ratio"]), printed(least["low"], most["high"])]
+        assert f"- {comparison}: {', by size, in intervals from '.join(spans)}: " in told
+        if kind == "whole":
+            for place, of in found.iterrows():
+                link, what = place[0] or "usual", rows["what"][place]
+                cells = next(line for line in told.splitlines() if f"| {what} | {link} |" in line)
+                assert f" {of['ratio']:#.3g} ({printed(of['low'], of['high'])}): " in cells
+
+
+def printed(low: float, high: float) -> str:
+    """From one number to another, as a page has them: to three digits."""
+    return f"{low:#.3g} to {high:#.3g}"
 
 
 def page(name: str) -> str:

@@ -20,7 +20,8 @@ def number(value: float) -> str:
         return "–"
     if value == 0:
         return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = float(f"{abs(value):.3g}")  # or 0.9996 would be 1.000
+    digits = max(0, 2 - math.floor(math.log10(rounded)))
     text = f"{value:,.{min(digits, 3)}f}"
     return text.replace("-", "−")
 

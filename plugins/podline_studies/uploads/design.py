@@ -96,11 +96,6 @@ class Point(Json):
     batch: int = 0
     arm: str = ""
 
-    def __str__(self) -> str:
-        rtts = ", ".join(f"{rtt * 1000:g}" for rtt in self.rtts)
-        arm = f"{self.arm}; " if self.arm else ""
-        return f"{self.model or in_bytes(self.size)} ({arm}{rtts} ms; {self.pairs} pairs)"
-
 
 @dataclass(frozen=True)
 class Design(Json):

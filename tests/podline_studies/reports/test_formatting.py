@@ -17,6 +17,8 @@ from podline_studies.reports.estimates import arithmetic
         (12.345, "12.3"),
         (123.45, "123"),
         (12345, "12,345"),
+        (0.9996, "1.00"),
+        (9.999, "10.0"),
         (-0.5, "−0.500"),
         (math.nan, "–"),
     ],

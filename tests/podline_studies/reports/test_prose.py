@@ -93,10 +93,10 @@ def test_runs_of_sessions_are_told_where_they_are_counted(read: Read) -> None:
 
 
 def test_interruptions_are_told(read: Read) -> None:
-    text, one = '{% include "interruptions.md" %}', {"after": 1200, "session": 2, "started": 0.0}
-    (section,) = read(text, about={"interruptions": [one]})
-    went_on = "session 2 went on at 1970-01-01 00:00 UTC."
-    assert section.blocks == (Points((f"Interrupted after 1,200 measurements; {went_on}",)),)
+    text = '{% include "interruptions.md" %}'
+    (section,) = read(text, about={"interruptions": [{"after": 12}, {"after": 1200}]})
+    told = "Interrupted after 12 and 1,200 measurements: each time a new session went on."
+    assert section.blocks == (Points((told,)),)
     assert read(text, about={})[0].blocks == (Points(("There was no interruption.",)),)
 
 
