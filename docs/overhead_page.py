@@ -166,7 +166,7 @@ def _more_steps(report: Report) -> str:
     claims = _main(report, "claims")
     found = claims[claims["model"].notna()].groupby(["steps", "model"])
     data = formatting.size(report.tables["combinations"]["data"].iloc[0])
-    where = f"at {data} of data, on {claims['machine'].iloc[0]}"
+    where = f"at a data size of {data}, on {claims['machine'].iloc[0]}"
     rows = []
     for _, some in found:
         of = {row["claim"]: row for row in some.to_dict("records")}
@@ -175,7 +175,7 @@ def _more_steps(report: Report) -> str:
         sizes = f"{exists['steps']:g}", formatting.size(exists["model"])
         rows.append((*sizes, str(exists["n"]), _estimate(exists, "effect"), share))
     head = ("steps", "model", "repeats", "times the notebook's", "training over all other code")
-    return f"They hang on the steps of training, {where}:\n\n{table(head, rows, 0)}"
+    return f"The hypotheses hang on the steps of training, {where}:\n\n{table(head, rows, 0)}"
 
 
 def _joined(report: Report) -> str:

@@ -60,10 +60,10 @@ class Relay:
             except OSError:
                 return
             try:
-                far = None if self.gone else socket.create_connection(self.target)
-            except OSError:  # that is away for now
-                far = None
-            if far is None:
+                if self.gone:
+                    raise ConnectionRefusedError
+                far = socket.create_connection(self.target)
+            except OSError:  # the server may be away for now, too
                 near.close()
                 continue
             self._ends += [near, far]
