@@ -26,7 +26,7 @@ _FORMS = {
         *(formatting.number, formatting.seconds, formatting.percent, formatting.size),
         *(formatting.milliseconds, formatting.data_bytes, formatting.estimate),
         *(formatting.interval, formatting.listed, formatting.count),
-        *(provenance.when, provenance.plain),
+        *(provenance.when, provenance.plain, provenance.by_machine),
     )
 }
 

@@ -38,6 +38,15 @@ class Circumstances(TypedDict, total=False):
     interruptions: Sequence[Interruption]
 
 
+def by_machine(sessions: Sequence[MeasuredSession]) -> list[list[MeasuredSession]]:
+    """Sessions in order, those on machines of one kind, size and kernel together."""
+    found: dict[tuple[object, ...], list[MeasuredSession]] = {}
+    for one in sessions:
+        kind = (one.get("machine"), one.get("processors"), one.get("memory_bytes"))
+        found.setdefault((*kind, one.get("kernel")), []).append(one)
+    return list(found.values())
+
+
 def when(moment: float | None) -> str:
     """A moment (epoch)."""
     if moment is None or not math.isfinite(moment):

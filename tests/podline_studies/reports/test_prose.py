@@ -80,12 +80,28 @@ def test_what_ran_is_told_by_session_where_it_differs(
     grid, paragraph = section.blocks
     assert paragraph == Paragraph(told)
     assert isinstance(grid, Grid)
-    assert grid.rows[1] == ("2", "–", "–", "–", "–", "–", "–")
+    assert grid.rows == (("–", "1 and 2", "–", "–", "–", "–", "–"),)
+
+
+def test_sessions_on_one_kind_of_machine_are_told_together(read: Read) -> None:
+    here, there = {"machine": "A", "kernel": "6.1"}, {"machine": "B", "kernel": "6.1"}
+    sessions = [
+        {"session": number, "started": 60.0 * number, "ended": 60.0 * number + 60, **machine}
+        for number, machine in enumerate([here, there, here, here | {"kernel": "6.2"}], 1)
+    ]
+    (section,) = read('{% include "sessions.md" %}', about={"sessions": sessions})
+    grid = section.blocks[0]
+    assert isinstance(grid, Grid)
+    assert [(*row[:4], row[-1]) for row in grid.rows] == [
+        ("A", "1 and 3", "1970-01-01 00:01 UTC", "1970-01-01 00:04 UTC", "6.1"),
+        ("B", "2", "1970-01-01 00:02 UTC", "1970-01-01 00:03 UTC", "6.1"),
+        ("A", "4", "1970-01-01 00:04 UTC", "1970-01-01 00:05 UTC", "6.2"),
+    ]
 
 
 def test_runs_of_sessions_are_told_where_they_are_counted(read: Read) -> None:
     about, text = {"sessions": [{"session": 3}]}, '{% include "sessions.md" %}'
-    (section,) = read(text, about=about, runs_in=lambda session: 7 * session)
+    (section,) = read(text, about=about, runs_in=lambda sessions: 7 * sum(sessions))
     grid = section.blocks[0]
     assert isinstance(grid, Grid)
     assert (grid.head[-1], grid.rows[0][-1], grid.words) == ("runs", "21", 4)
@@ -97,6 +113,10 @@ def test_interruptions_are_told(read: Read) -> None:
     (section,) = read(text, about={"interruptions": [{"after": 12}, {"after": 1200}]})
     told = "Interrupted after 12 and 1,200 measurements: each time a new session went on."
     assert section.blocks == (Points((told,)),)
+    (section,) = read(text, about={"interruptions": [{"after": 12}]})
+    assert section.blocks == (
+        Points(("Interrupted after 12 measurements: a new session went on.",)),
+    )
     assert read(text, about={})[0].blocks == (Points(("There was no interruption.",)),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -138,9 +139,12 @@ class Summary:
 
     @property
     def main(self) -> str:
-        """The kind of machine with the most runs, which the page is about."""
-        counted = self.runs["machine"].value_counts()
-        return str(counted.index[0]) if len(counted) else ""
+        """The kind of machine with the most runs that count, which the page is about.
+
+        Of those with as many, the first by name.
+        """
+        counted = successful(self.runs)["machine"].value_counts().sort_index()
+        return str(counted.idxmax()) if len(counted) else ""
 
     @property
     def here(self) -> list[Combination]:
@@ -198,9 +202,26 @@ class Summary:
         known = [one for one in self.about.get("sessions") or () if one.get("machine") == machine]
         return known[0].get("processors") if known else None
 
-    def runs_in(self, session: int) -> int:
-        """How many were measured in a session."""
-        return int((self.runs["sitting"] == session).sum())
+    def sessions_on(self, machine: str) -> int:
+        """How many sessions there were on a kind of machine."""
+        of = self.runs.loc[self.runs["machine"] == machine, "sitting"]
+        return int(of.nunique())
+
+    @property
+    def versions(self) -> list[tuple[list[str], Mapping[str, str]]]:
+        """Backends whose code ran by the same versions, and these, where they are known."""
+        found: list[tuple[list[str], Mapping[str, str]]] = []
+        for backend, versions in (self.about.get("ran_by") or {}).items():
+            alike = next((backends for backends, known in found if known == versions), None)
+            if alike is None:
+                found.append(([backend], versions))
+            else:
+                alike.append(backend)
+        return found
+
+    def runs_in(self, sessions: Sequence[int]) -> int:
+        """How many were measured in some sessions."""
+        return int(self.runs["sitting"].isin(sessions).sum())
 
     @property
     def failures(self) -> list[Failure]:

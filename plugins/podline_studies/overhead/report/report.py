@@ -35,14 +35,15 @@ def make_report(runs: pd.DataFrame, stages: pd.DataFrame, about: OverheadCircums
         ValueError: a column is missing.
     """
     found = summarise(runs, stages, about)
-    tables = make_tables(found)
+    tables, told = make_tables(found), answers(found)
     sections = prose.read(
         __package__,
         "overhead.md",
         found=found,
         tables=tables,
         parts=PARTS,
-        answers=answers(found),
+        answers=told,
+        elsewhere=_elsewhere(told),
         errors=_errors(found),
         advice=worth_joining(found.joins),
         least=LEAST,
@@ -111,6 +112,12 @@ def answers(found: Summary) -> list[Answer]:
         return of.machine != found.main, of.machine, of.notebook, of.steps, rank[of.backend]
 
     return sorted(given, key=order)
+
+
+def _elsewhere(told: list[Answer]) -> list[Answer]:
+    """The first answer's pipeline on other kinds of machines."""
+    here = [one.pipeline._replace(machine="") for one in told]
+    return [one for one, which in zip(told[1:], here[1:], strict=True) if which == here[0]]
 
 
 def _alike(found: Summary, pipeline: Pipeline) -> Alike | None:

@@ -60,7 +60,7 @@ def test_the_circumstances_are_stated(report: Report) -> None:
     text = plain(report)
     assert "Study simulated; seed 7." in text
     assert "576 runs measured, of 576 planned" in text
-    assert "| 1 | simulated | 2026-05-28 20:26 UTC |" in text
+    assert "| simulated | 0 and 1 | 2026-05-28 20:26 UTC |" in text
     assert "8.59 GB" in text
     assert "Versions: python 3.13.1, airflow 3.3.2." in text
 
@@ -169,7 +169,7 @@ def test_failures_and_interruptions_are_told_not_hidden(small: Sweep) -> None:
         "| household_power on kubernetes | 1 M | 10 k | 2 | the pod &lt;died&gt; \\| of memory |"
         in text
     )
-    assert "Interrupted after 7 measurements: each time a new session went on." in text
+    assert "Interrupted after 7 measurements: a new session went on." in text
     assert "- kubernetes at 1,000,000." in text
     assert "the pod &lt;died&gt; | of memory" in report.html
     assert report.last_line["failed"] == 4
@@ -216,6 +216,40 @@ def test_a_kind_of_machine_is_reported_for_itself(sweep: Sweep) -> None:
     assert re.search(
         r"\| household_power on kubernetes \| another \| 2 \| .* \(each: ", plain(both)
     )
+    first, *_ = plain(both).split("\n##")
+    elsewhere = r"intervals\. On another it took ([\d.]+) \(each: [\d., ]+\) times as long\.\n"
+    assert float(re.findall(elsewhere, first)[0]) > 2.5
+    assert "On another" not in plain(alone)
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_pods_beside_processes_are_told_of_each_kind_of_machine(sweep: Sweep) -> None:
+    other = sweep.runs.assign(machine="another")
+    other[["sitting", "repeat"]] += 10
+    both = pd.concat([sweep.runs, other], ignore_index=True)
+    text = plain(make_report(both, sweep.stages, sweep.about))
+    told = r"\| [\d.]+ \([\d.]+ to [\d.]+\): (?:different|not shown to be equivalent) \|"
+    for machine in ("another", "simulated"):
+        assert re.search(rf"\| household_power on kubernetes \| {machine} \| 8 \| .* {told}", text)
+        assert re.search(rf"\| household_power on process \| {machine} \| 8 \| .* \| – \|", text)
+    assert "Measured on another, one run" in text  # of as many runs, the first by name
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_the_versions_of_both_sides_are_told(small: Sweep) -> None:
+    pods, local = {"python": "3.13.5", "pandas": "3.1.1"}, {"python": "3.11.7", "pandas": "3.1.1"}
+    ran_by = {"kubernetes": pods, "process": local, "notebook-pod": pods, "notebook": local}
+    text = plain(make_report(small.runs, small.stages, small.about | {"ran_by": ran_by}))
+    assert "- Code of kubernetes and notebook-pod ran by python 3.13.5, pandas 3.1.1." in text
+    assert "- Code of process and notebook ran by python 3.11.7, pandas 3.1.1." in text
+    assert (
+        "- Pods, and the notebook in a pod, ran Python 3.13.5; local processes, and the notebook "
+        "beside them, 3.11.7."
+    ) in text
+    alike = dict.fromkeys(ran_by, pods)
+    text = plain(make_report(small.runs, small.stages, small.about | {"ran_by": alike}))
+    assert "- Code of kubernetes, process, notebook-pod and notebook ran by python" in text
+    assert "ran Python" not in text
 
 
 @pytest.mark.usefixtures("_undrawn")
