@@ -2,6 +2,7 @@
 
 import csv
 import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ class Part:
 
 # What docs/overhead.md shows, and what it says is missing.
 FULL = (
-    Part("sizes", "study.jsonl.gz", {"backends": [*BASELINES, *Backend]}),
+    # Six repeats on one day and six on another: intervals need six of a session.
+    Part("sizes", "study.jsonl.gz", {"backends": [*BASELINES, *Backend], "repeats": 12}),
     # What it takes more than podline's hardly depends on sizes: one is enough.
     Part(
         "stock",
@@ -140,22 +142,24 @@ def _apart(one: tuple[int, ...], other: tuple[int | None, ...]) -> float:
 
 
 def _walls() -> dict[tuple[str, int, int], float]:
-    """The mean wall of each backend and size, on the kind of machine with the most runs."""
-    found: dict[tuple[str, int, int], float] = {}
+    """The mean wall of each backend and size, over kinds of machine."""
+    found: dict[tuple[str, int, int], list[float]] = {}
     for row in _rows("combinations"):
-        size = int(float(row["data"])), int(float(row["model"]))
         for backend, wall in ((row["backend"], "wall"), (BASELINE, "baseline")):
-            found[backend, *size] = float(row[f"{wall}_s_mean"])
+            found.setdefault((backend, *_sizes(row)), []).append(float(row[f"{wall}_s_mean"]))
     for row in _rows("stock-operators"):
-        size = int(float(row["data"])), int(float(row["model"]))
-        found[row["than"], *size] = float(row["stock_s_mean"])
-    return found
+        found.setdefault((row["than"], *_sizes(row)), []).append(float(row["stock_s_mean"]))
+    return {key: statistics.mean(walls) for key, walls in found.items()}
+
+
+def _sizes(row: Mapping[str, str]) -> tuple[int, int]:
+    return int(float(row["data"])), int(float(row["model"]))
 
 
 def _rows(table: str) -> list[dict[str, str]]:
-    """A table of the page's, those of the most runs last; nothing, if there is none."""
+    """A table of the page's; nothing, if there is none."""
     path = MEASURED / f"{table}.csv"
     if not path.is_file():
         return []
     with path.open() as file:
-        return sorted(csv.DictReader(file), key=lambda row: int(row["n"]))
+        return list(csv.DictReader(file))

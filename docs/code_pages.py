@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from inspect import get_annotations, getdoc
 from typing import Any, get_type_hints
 
-from docs.markdown_table import table
+from docs.markdown import table
 
 _WIDTH = "100"  # of a terminal, in characters
 

@@ -1,5 +1,6 @@
-"""A table in Markdown."""
+"""Markdown as a page has it: tables, and each paragraph in one line."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -15,3 +16,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int | None 
     kinds = ["---"] * most + ["--:"] * (len(head) - most)
     first = [f"| {' | '.join(head)} |", f"|{'|'.join(kinds)}|"]
     return "\n".join([*first, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def unwrapped(text: str) -> str:
+    """Return a text with each paragraph, and each point, in one line, as a report's are."""
+    return re.sub(r"(?<!\n)\n(?!\n|- |$) *", " ", text)

@@ -13,11 +13,14 @@ from pathlib import Path
 
 from benchmarks import sweep_parts
 from docs import overhead_page
+from docs.markdown import unwrapped
 from podline.store import Store, seaweedfs
 from podline_studies import archive, report_store
 from podline_studies.overhead import frames
 from podline_studies.overhead.report.report import make_report
+from podline_studies.reports.formatting import listed
 from podline_studies.reports.page import Report
+from podline_studies.uploads.report.report import planned
 
 DOCS = Path(__file__).parent
 STUDY, MODELS = "study.jsonl.gz", "models.jsonl.gz"
@@ -26,6 +29,11 @@ _OF_THE_UPLOADS = """\
 - `make upload-study-full` remakes this page, in about {hours} hours.
 - The study before this one, full-3 of 26 November 2026 (revision a9d2762), is not shown: it had no
   bare server, one or two visits of a point, and boto3's transfers until the kernel took them.
+"""
+_OF_THE_MODELS = """\
+Keras networks as podline published them, of 40 k and 10 M weights in turn, from a pod over the
+usual link, by {clients}: {points}.
+`python -m benchmarks.upload_study full --models-only --model NAME/VERSION` measures such.
 """
 _LARGE = ("pairs", "uploads", "updates")  # tables that say no more than the raw data
 # The table of a further study that is kept beside the page.
@@ -64,17 +72,29 @@ def uploads(store: Store) -> dict[str, bytes]:
     study = archive.load(store, DOCS / UPLOADS / STUDY)
     report = report_store.make(study)
     files, sections = _files(report, UPLOADS), _sections(report)
-    hours = study.design().seconds / 3600
-    sections[_MEASURED] = _OF_THE_UPLOADS.format(hours=f"{hours:.1f}") + sections[_MEASURED]
+    measured = sections.pop(_MEASURED)  # it comes last
     if (DOCS / UPLOADS / MODELS).is_file():
-        models = _report(store, UPLOADS, MODELS)
-        found = _sections(models)
-        points = re.sub(r"(?m)^(?!- ).*\n", "", found[next(iter(found))])
-        sections["Published models"] = f"{points}\n{found[_OF_MODELS]}"
-        for table in ("ratios", "sizes"):
-            files[f"{UPLOADS}/models-{table}.csv"] = models.csv(table).encode()
+        sections["Published models"], tables = _published(store)
+        files |= tables
+    hours = study.design().seconds / 3600
+    sections[_MEASURED] = unwrapped(_OF_THE_UPLOADS.format(hours=f"{hours:.1f}")) + measured
     sections[_TABLES] = _all_tables(files)
     return files | {f"{UPLOADS}.md": _page(sections, UPLOADS)}
+
+
+def _published(store: Store) -> tuple[str, dict[str, bytes]]:
+    """What is said of published models, and its tables."""
+    study = archive.load(store, DOCS / UPLOADS / MODELS)
+    report, design = report_store.make(study), study.design()
+    found = _sections(report)
+    ratios = re.sub(r"(?m)^(?!- ).*\n", "", found[next(iter(found))])
+    points = "; ".join(planned(design.points))
+    told = unwrapped(_OF_THE_MODELS.format(clients=listed(design.clients), points=points))
+    tables = {name: report.csv(name).encode() for name in ("ratios", "sizes")}
+    return (
+        f"{told}\n{ratios}\n{found[_OF_MODELS]}",
+        {f"{UPLOADS}/models-{name}.csv": table for name, table in tables.items()},
+    )
 
 
 def updates(store: Store) -> dict[str, bytes]:

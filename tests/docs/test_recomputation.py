@@ -1,5 +1,6 @@
 """A second implementation of the pages' main numbers agrees with them to the printed digit."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from tests.docs import recomputation, recomputation_of_uploads
 
 DOCS = Path(__file__).parents[2] / "docs"
 OVERHEAD, UPLOADS = DOCS / "overhead/study.jsonl.gz", DOCS / "uploads/study.jsonl.gz"
+MODELS = DOCS / "uploads/models.jsonl.gz"
 SAME = 1e-6  # of a number: the tables have nine digits
 STORES = ("cluster", "machine", "bare")  # as a study's are in order
 PIPELINES = {"kubernetes": "notebook-pod", "process": "notebook"}  # beside what
@@ -126,36 +128,63 @@ def same(found: pd.Series, table: pd.Series) -> None:
     assert found.tolist() == pytest.approx(table.tolist(), SAME, nan_ok=True)
 
 
-@pytest.mark.parametrize(("kind", "column"), [("whole", "seconds"), ("transfer", "transfer")])
+KINDS = pytest.mark.parametrize(
+    ("kind", "column"), [("whole", "seconds"), ("transfer", "transfer")]
+)
+
+
+@KINDS
 def test_whether_uploads_take_as_long(kind: str, column: str) -> None:
-    table = pd.read_csv(DOCS / "uploads/sizes.csv", keep_default_na=False, na_values={"low": [""]})
-    table = table[(table["kind"] == kind) & table["low"].notna()]
-    compared, told = table["comparison"].unique().tolist(), page("uploads.md")
-    answered = told.partition("Until the last byte was acknowledged")[0 if kind == "whole" else 2]
-    assert len(compared) == {2: 1, 3: 3}[len(recomputation_of_uploads.design(UPLOADS)["stores"])]
-    for number, comparison in enumerate(compared):
-        rows = (
-            table[table["comparison"] == comparison]
-            .set_index(recomputation_of_uploads.SIZE)
-            .sort_index()
+    told = page("uploads.md")
+    first, _, others = told.partition("Until the last byte was acknowledged")
+    for number, (comparison, found, rows) in enumerate(agreeing(UPLOADS, "sizes", kind, column)):
+        assert f"- {comparison}: {span(found.loc[['']])}: " in (
+            first if kind == "whole" else others
         )
-        over, under = (STORES.index(name) for name in comparison.split(" ÷ "))
-        found = recomputation_of_uploads.sizes(UPLOADS, column, over, under)
-        assert found.index.tolist() == rows.index.tolist()
-        for name in ("n", "free", "ratio", "low", "high"):
-            assert found[name].tolist() == pytest.approx(rows[name].astype(float).tolist(), SAME)
-        said = recomputation_of_uploads.equivalent(found)
-        assert said.tolist() == [verdict == "equivalent" for verdict in rows["verdict"]]
-        usual = found.loc[[""]]
-        least, most = usual[["ratio", "low"]].min(), usual[["ratio", "high"]].max()
-        spans = [printed(least["ratio"], most["ratio"]), printed(least["low"], most["high"])]
-        assert f"- {comparison}: {', by size, in intervals from '.join(spans)}: " in answered
         if kind == "whole":
             for place, of in found.iterrows():
                 link, what = place[0] or "usual", rows["what"][place]
                 row = next(line for line in told.splitlines() if f"| {what} | {link} |" in line)
                 cell = f" {of['ratio']:#.3g} ({printed(of['low'], of['high'])}): "
                 assert row.split("|")[3 + number].startswith(cell)
+
+
+@KINDS
+def test_whether_uploads_of_published_models_do(kind: str, column: str) -> None:
+    told = page("uploads.md").partition("## Published models")[2].partition("\n## ")[0]
+    for comparison, found, _ in agreeing(MODELS, "models-sizes", kind, column):
+        if kind == "whole":
+            assert f"- {comparison}: {span(found)}: " in told
+
+
+def agreeing(
+    study: Path, name: str, kind: str, column: str
+) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Of each comparison, ratios by size, and the table's rows, which agree with these."""
+    table = pd.read_csv(
+        DOCS / f"uploads/{name}.csv", keep_default_na=False, na_values={"low": [""]}
+    )
+    table = table[(table["kind"] == kind) & table["low"].notna()]
+    of = recomputation_of_uploads
+    assert table["comparison"].nunique() == {2: 1, 3: 3}[len(of.design(study)["stores"])]
+    for comparison, rows in table.groupby("comparison", sort=False):
+        over, under = (STORES.index(name) for name in str(comparison).split(" ÷ "))
+        found, rows = of.sizes(study, column, over, under), rows.set_index(of.SIZE).sort_index()
+        assert found.index.tolist() == rows.index.tolist()
+        for name in ("n", "free", "ratio", "low", "high"):
+            assert found[name].tolist() == pytest.approx(rows[name].astype(float).tolist(), SAME)
+        said = of.equivalent(found).tolist()
+        assert said == [verdict == "equivalent" for verdict in rows["verdict"]]
+        yield str(comparison), found, rows
+
+
+def span(found: pd.DataFrame) -> str:
+    """Ratios of several sizes, as a page has them; of one, with its interval."""
+    least, most = found[["ratio", "low"]].min(), found[["ratio", "high"]].max()
+    ratios, intervals = printed(least["ratio"], most["ratio"]), printed(least["low"], most["high"])
+    if len(found) == 1:
+        return f"{least['ratio']:#.3g} ({intervals})"
+    return f"{ratios}, by size, in intervals from {intervals}"
 
 
 def printed(low: float, high: float) -> str:
