@@ -73,7 +73,7 @@ def test_the_answers_are_sentences_with_intervals(report: Report) -> None:
         r"alone, [\d.]+ s to [\d.]+ s more, in the mean over 12 combinations of sizes "
         r"\([\d.]+ to [\d.]+ times, by size\)\. Measured on simulated with 2 processors, one run at a "
         r"time, 8 repeats, images on the node",
-        r"It took [\d.]+ times as long "
+        r"In pods it took [\d.]+ times as long "
         r"as in local processes \([\d.]+ to [\d.]+\): (different|not shown to be equivalent) within 10 %\. By part: ",
         r"\| household_power on kubernetes \| a stage \| 2\.\d+ s \(.* s to .* s\)",
         rf"The overhead of pods at a size within what others reach was predicted −{percent} to {percent}",
