@@ -45,7 +45,7 @@ _OF_THE_MACHINE = """\
 _OF_THE_STUDIES = """\
 - `make sweep-full` remakes all of this in six studies of fixed designs, in about {hours} hours by
   the seconds measured here.{missing}
-- Six repeats of the sizes were planned, and six more once their results were known, to see them
+- Of 2026-11-sizes six repeats were planned, and six more once their results were known, to see them
   again on another day. These were on another kind of machine: nothing is taken together.
 - The study of sizes before this one, full-2 of 25 November 2026 (revision dfc1b1a), is not shown:
   its baseline ran outside of pods, by another Python, and a repeat was added after a look at its

@@ -108,8 +108,8 @@ def test_pods_beside_processes(runs: pd.DataFrame) -> None:
     pairs = recomputation.beside(runs, "kubernetes", "process", main(runs))
     ratio, low, high = (f"{value:.3f}" for value in recomputation.alike(pairs))
     assert (
-        f"In pods it took {ratio} times as long as in local processes ({low} to {high}): equivalent within "
-        "10 %."
+        f"In pods it took {ratio} times as long as in local processes ({low} to {high}): "
+        "equivalent within 10 %."
     ) in page("overhead.md")
 
 
